@@ -1,0 +1,13 @@
+option(COUNTEM_TESTS "Build the tests" ON)
+option(COUNTEM_BENCH "Build the benchmarks" ON)
+option(COUNTEM_FUZZ "Build the libFuzzer programs (needs clang)" OFF)
+option(COUNTEM_WERROR "Treat warnings as errors" ON)
+option(COUNTEM_IO "Build what needs packages beyond the standard library: files, the cpu backend, the command line" ON)
+set(COUNTEM_SANITIZE "" CACHE STRING "Sanitizers for everything, as for -fsanitize= (address,undefined or thread)")
+set(COUNTEM_CUDA "AUTO" CACHE STRING "CUDA backend: AUTO (when nvcc is found), ON, OFF")
+set_property(CACHE COUNTEM_CUDA PROPERTY STRINGS AUTO ON OFF)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <countem/calibration.hpp>
+#include <countem/frame_source.hpp>
+
+namespace countem {
+
+/// How thresholds and masks are found. Defaults are what the field uses in production.
+struct calibration_options {
+  std::uint32_t samples = 40;      ///< frames drawn, seeded, from those that arrived
+  double background_sigmas = 4.5;  ///< background threshold = fitted mean + this many fitted sigmas
+  double xray_sigmas = 175.0;      ///< X-ray threshold = sample mean + this many sample standard deviations
+  std::uint64_t seed = 0;
+  bool per_pixel_thresholds = false;  ///< pixel mean + n sigma from the darks instead of one threshold
+  std::optional<double> background_adu;  ///< given directly: no fit
+  std::optional<double> xray_adu;        ///< given directly
+  unsigned threads = 0;                  ///< 0: all cores
+};
+
+/// Mean, temporal noise and mask of a set of dark frames.
+struct dark_reference {
+  frame_shape shape{};
+  std::vector<std::int32_t> mean16;  ///< rint(16 * mean), half to even, the mean in double
+  std::vector<float> sigma_adu;      ///< temporal standard deviation (n - 1)
+  std::vector<std::uint8_t> mask;    ///< mask_reason bits: hot, dead, blinking
+  std::uint64_t frames = 0;
+};
+
+/// Averages all frames of a source taken without beam.
+[[nodiscard]] dark_reference average_darks(const frame_source& darks, unsigned threads = 0);
+
+/// Thresholds for `frames`, with darks, gain and mask already in `start` (which may be empty).
+/// Whatever `options` gives directly is taken; the rest is fitted from a seeded sample. The same seed gives the same bytes.
+[[nodiscard]] calibration calibrate(const frame_source& frames, calibration start, const calibration_options& options);
+
+/// Puts a dark reference into a calibration.
+void apply_dark(calibration& into, const dark_reference& dark);
+
+/// A calibration as an HDF5 file.
+void save_calibration(const calibration& saved, const std::filesystem::path& path);
+/// @throws io_error, format_error.
+[[nodiscard]] calibration load_calibration(const std::filesystem::path& path);
+
+}  // namespace countem

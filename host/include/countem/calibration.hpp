@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <countem/types.hpp>
+
+namespace countem {
+
+/// Charges are exact integers in 1/16 ADU, so that sums do not depend on order, threads, blocks or backend.
+inline constexpr std::int32_t charge_units_per_adu = 16;
+/// Charges and dark values saturate at +-2^30, far beyond any detector.
+inline constexpr std::int32_t charge_limit = 1 << 30;
+/// The charge of a pixel that cannot be a hit: masked, of a missing sector, or not a number.
+inline constexpr std::int32_t no_charge = std::numeric_limits<std::int32_t>::min();
+/// X-ray threshold that no charge reaches.
+inline constexpr std::int32_t no_xray_threshold = std::numeric_limits<std::int32_t>::max();
+
+/// Why a pixel is masked; bits of calibration::mask.
+enum mask_reason : std::uint8_t {
+  mask_hot = 1,       ///< dark mean far above its neighbours'
+  mask_dead = 2,      ///< no noise at all, or a gain that is not a finite number >= 0
+  mask_blinking = 4,  ///< dark noise far above its neighbours'
+  mask_given = 8,     ///< the caller said so
+};
+
+/// The fit of the noise peak, kept beside the thresholds it gave.
+struct noise_fit {
+  double mean_adu = 0;          ///< centre of the noise peak
+  double sigma_adu = 0;         ///< width of the noise peak
+  double sample_mean_adu = 0;   ///< plain mean of the sampled charges
+  double sample_sigma_adu = 0;  ///< plain standard deviation (n - 1) of the sampled charges
+  double sample_min_adu = 0;
+  double sample_max_adu = 0;
+  double background_sigmas = 0;  ///< n of mean + n sigma
+  double xray_sigmas = 0;
+  std::uint64_t seed = 0;
+  std::vector<std::uint64_t> frames;  ///< the frames that were sampled
+  double histogram_first_adu = 0;     ///< left edge of the first bin
+  double histogram_step_adu = 0;
+  std::vector<std::uint64_t> histogram;
+};
+
+/// Everything that turns raw pixels into hits. Empty vectors mean "the same for every pixel"; a calibration whose shape is
+/// {0, 0} holds only such and fits frames of any shape.
+struct calibration {
+  frame_shape shape{};
+  std::vector<std::int32_t> dark16;  ///< rint(16 * dark mean), per pixel; empty: 0
+  std::vector<float> gain;           ///< factor on the dark-subtracted charge, per pixel; empty: 1
+  std::vector<std::uint8_t> mask;    ///< mask_reason bits per pixel; 0: good; empty: all good
+  std::int32_t background16 = 0;     ///< a hit's charge is above it; never negative
+  std::vector<std::int32_t> pixel_background16;  ///< instead of background16, per pixel; never negative
+  std::int32_t xray16 = no_xray_threshold;       ///< a pixel at or above it is an X-ray pixel
+
+  // Where it came from; carried to the output, not used in counting.
+  std::vector<float> dark_sigma_adu;  ///< temporal noise per pixel, from the darks
+  std::uint64_t dark_frames = 0;      ///< dark frames averaged
+  std::optional<noise_fit> fit;
+};
+
+/// The exact 1/16 ADU form of the strict comparison charge > threshold.
+/// @throws invalid_argument if not a finite number in [0, 2^26) ADU.
+[[nodiscard]] std::int32_t background_from_adu(double threshold_adu);
+
+/// The exact 1/16 ADU form of the comparison charge >= threshold; infinity: none.
+/// @throws invalid_argument if NaN or not above 0.
+[[nodiscard]] std::int32_t xray_from_adu(double threshold_adu);
+
+/// @throws invalid_argument when sizes, ranges or thresholds contradict each other or the frames' shape.
+void validate(const calibration& used, frame_shape frames);
+
+}  // namespace countem

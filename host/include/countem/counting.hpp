@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <countem/calibration.hpp>
+#include <countem/frame.hpp>
+#include <countem/types.hpp>
+
+namespace countem {
+
+enum class counting_method : std::uint8_t {
+  cluster,  ///< charge-weighted centroid of each 8-connected component of hits
+  maximum,  ///< pixels strictly greater than all their neighbours
+  pixels,   ///< every hit
+};
+
+enum class row_noise_method : std::uint8_t { none, mean, median };
+
+/// What is kept beside each event's linear index.
+enum class event_value : std::uint8_t {
+  none,
+  charge,  ///< 1/16 ADU: the component's sum (cluster), the pixel's charge (maximum, pixels); saturates at 2^32 - 1
+  size,    ///< hits in the component (cluster); 1 for the other methods
+};
+
+/// How hits become events. docs/semantics.md defines every field to the bit; all backends obey it.
+struct counting_options {
+  counting_method method = counting_method::cluster;
+  row_noise_method row_noise = row_noise_method::none;
+  std::uint32_t min_cluster_size = 1;            ///< components with fewer hits are dropped (cluster)
+  std::uint32_t max_cluster_size = 0xffff'ffff;  ///< components with more hits are dropped (cluster)
+  event_value values = event_value::none;
+  std::uint32_t upsample = 1;  ///< events lie on a grid this many times finer (cluster)
+};
+
+/// Bits of event_batch::status. Bits 0 to 3 are the present-sector mask; 0 there: the frame never arrived.
+enum frame_status : std::uint8_t {
+  status_sectors = all_sectors,
+  status_truncated = 0x10,  ///< a record of the frame was cut short
+  status_xray = 0x20,       ///< an X-ray was seen
+};
+
+/// The events of consecutive frames as CSR. Within a frame sorted by linear index, ties by value; a repeated index is two events.
+struct event_batch {
+  std::uint64_t first_frame = 0;
+  std::vector<std::uint64_t> indptr{0};  ///< frames + 1
+  std::vector<std::uint32_t> indices;    ///< row * width + column of the (upsampled) event grid
+  std::vector<std::uint32_t> values;     ///< one per event, or empty when event_value::none
+  std::vector<std::uint32_t> xrays;      ///< per frame: components rejected (cluster), pixels at or above the threshold (others)
+  std::vector<std::uint8_t> status;      ///< per frame: frame_status bits
+
+  [[nodiscard]] std::size_t frames() const { return status.size(); }
+  [[nodiscard]] std::span<const std::uint32_t> events(std::size_t frame) const {
+    return std::span(indices).subspan(indptr[frame], indptr[frame + 1] - indptr[frame]);
+  }
+  void clear() {
+    indptr.assign(1, 0);
+    indices.clear();
+    values.clear();
+    xrays.clear();
+    status.clear();
+  }
+};
+
+/// Counts frames of one shape and type with one calibration. Holds scratch memory: one counter per thread; different counters
+/// run side by side. A pure function of frames, calibration and options: same bytes on every backend and in any batch.
+class counter {
+ public:
+  counter() = default;
+  counter(const counter&) = delete;
+  counter& operator=(const counter&) = delete;
+  virtual ~counter() = default;
+
+  /// Replaces the contents of `out` (its capacity is reused); returns when the events are in host memory.
+  /// `out.first_frame` is left to the caller.
+  virtual void count(std::span<const frame_view> frames, event_batch& out) = 0;
+};
+
+/// What a counter is made for.
+struct counting_setup {
+  frame_shape shape{};
+  pixel_type type = pixel_type::u16;
+  calibration calibrated;
+  counting_options options;
+};
+
+/// @throws invalid_argument when the setup contradicts itself: shapes, thresholds, an upsampled grid beyond 2^32 - 1 pixels,
+/// upsampling or size limits with a method that has no components.
+void validate(const counting_setup& setup);
+
+/// Shape of the grid that the events' linear indices refer to.
+[[nodiscard]] frame_shape event_grid(const counting_setup& setup);
+
+namespace reference {
+/// The oracle: scalar, obviously right.
+[[nodiscard]] std::unique_ptr<counter> make_counter(const counting_setup& setup);
+}  // namespace reference
+
+namespace cpu {
+/// SIMD, as fast as looking at each pixel once allows.
+[[nodiscard]] std::unique_ptr<counter> make_counter(const counting_setup& setup);
+}  // namespace cpu
+
+namespace cuda {
+/// @throws not_compiled in a build without CUDA, cuda_error where no device answers.
+[[nodiscard]] std::unique_ptr<counter> make_counter(const counting_setup& setup);
+}  // namespace cuda
+
+}  // namespace countem

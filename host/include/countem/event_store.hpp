@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <countem/calibration.hpp>
+#include <countem/counting.hpp>
+#include <countem/types.hpp>
+
+namespace countem {
+
+/// Where counted events go. The pipeline knows files only through this interface.
+class event_sink {
+ public:
+  /// Encoded frames of one batch, opaque to the pipeline.
+  class encoded {
+   public:
+    virtual ~encoded() = default;
+  };
+
+  event_sink() = default;
+  event_sink(const event_sink&) = delete;
+  event_sink& operator=(const event_sink&) = delete;
+  virtual ~event_sink() = default;
+
+  /// Called once per batch, in frame order, before that batch is encoded: the encoder may learn from the events' statistics.
+  virtual void observe(const event_batch& events) = 0;
+  /// Safe to call from several threads at once, while later batches are observed.
+  [[nodiscard]] virtual std::unique_ptr<encoded> encode(const event_batch& events) const = 0;
+  /// Called in frame order. @throws io_error (disk full and the like); what was written before stays recoverable.
+  virtual void write(const encoded& frames) = 0;
+};
+
+/// "Not written": the count of a frame that never arrived.
+inline constexpr std::uint32_t not_written = 0xffff'ffff;
+
+/// Everything the store holds beside the events.
+struct store_description {
+  frame_shape shape{};  ///< of the event grid
+  scan_shape scan{};
+  std::uint32_t upsample = 1;
+  counting_options options;
+  calibration calibrated;
+  /// Name and text of each provenance attribute: command_line, version, backend, inputs (JSON), seed, ...
+  std::vector<std::pair<std::string, std::string>> provenance;
+};
+
+struct store_options {
+  bool wide_counts = false;  ///< u16 instead of u8 multiplicity
+  bool fast_sparse = false;  ///< append the compact copy of the indices to every chunk
+  bool overwrite = true;     ///< replace an existing file when finished
+};
+
+/// Writes the HDF5 event store (docs/event_store.md) under a temporary name beside `path`, renamed by finish().
+class event_store_writer : public event_sink {
+ public:
+  /// Makes the file durable and gives it its name.
+  virtual void finish() = 0;
+  /// Closes what was written so far under the temporary name and returns that name.
+  virtual std::filesystem::path abandon() = 0;
+};
+
+[[nodiscard]] std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::path& path,
+                                                                     const store_description& description,
+                                                                     const store_options& options);
+
+/// A finished store, read only.
+class event_store {
+ public:
+  event_store() = default;
+  event_store(const event_store&) = delete;
+  event_store& operator=(const event_store&) = delete;
+  virtual ~event_store() = default;
+
+  [[nodiscard]] virtual const store_description& description() const = 0;
+  [[nodiscard]] virtual std::uint64_t frames() const = 0;
+  /// Events per frame; not_written where the frame never arrived.
+  [[nodiscard]] virtual const std::vector<std::uint32_t>& counts() const = 0;
+  [[nodiscard]] virtual const std::vector<std::uint8_t>& status() const = 0;
+  /// X-ray tally per frame.
+  [[nodiscard]] virtual const std::vector<std::uint32_t>& xrays() const = 0;
+  /// Events of frames [first, first + count), CRC-checked; `threads` 0: all cores.
+  /// Not safe to call from several threads at once on one store.
+  /// @throws format_error naming the frame when a chunk is damaged.
+  virtual void read(std::uint64_t first, std::size_t count, event_batch& out, unsigned threads = 0) const = 0;
+};
+
+/// @throws io_error, format_error.
+[[nodiscard]] std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path);
+
+/// Checks structure, every CRC, counts against data, order of indices and provenance; returns one sentence per fault found.
+[[nodiscard]] std::vector<std::string> verify_event_store(const std::filesystem::path& path, unsigned threads = 0);
+
+}  // namespace countem

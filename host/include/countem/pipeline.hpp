@@ -1,0 +1,62 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include <countem/counting.hpp>
+#include <countem/event_store.hpp>
+#include <countem/frame_source.hpp>
+
+namespace countem {
+
+/// What a running count tells now and then.
+struct count_progress {
+  std::uint64_t frames_done = 0;
+  std::uint64_t frames_total = 0;
+  std::uint64_t events = 0;
+  double seconds = 0;
+};
+
+struct pipeline_options {
+  backend where = backend::automatic;
+  unsigned threads = 0;       ///< 0: all cores
+  std::size_t batch_frames = 0;  ///< 0: chosen from the frame size
+  std::uint64_t first_frame = 0;  ///< frames before it are skipped (resume)
+  /// Raised by the caller (a signal handler) to stop after what is in flight.
+  const std::atomic<bool>* stop = nullptr;
+  /// Called from one thread at a time after a batch was written.
+  std::function<void(const count_progress&)> progress;
+  /// Called in frame order with each batch of events before it is written (live reductions, pictures).
+  std::function<void(const event_batch&)> inspect;
+};
+
+struct count_result {
+  backend used = backend::cpu;
+  std::uint64_t frames = 0;          ///< frames that arrived and were counted
+  std::uint64_t missing_frames = 0;  ///< frames of which nothing arrived
+  std::uint64_t incomplete_frames = 0;  ///< frames that lack a sector
+  std::uint64_t events = 0;
+  std::uint64_t xrays = 0;
+  double seconds = 0;
+  bool stopped = false;  ///< the stop flag was raised; the rest was not counted
+};
+
+/// The backend that `wanted` stands for on this machine, and why, as one sentence.
+struct backend_choice {
+  backend used = backend::cpu;
+  std::string reason;
+};
+/// @throws not_compiled, cuda_error when `wanted` is cuda and cannot be had.
+[[nodiscard]] backend_choice choose_backend(backend wanted);
+
+/// A counter of the backend; `which` must not be automatic.
+[[nodiscard]] std::unique_ptr<counter> make_counter(backend which, const counting_setup& setup);
+
+/// Reads, counts, encodes and writes every frame of `source`, all stages at the same time, in bounded memory. The sink gets the
+/// same calls in the same order for any number of threads. The caller finishes or abandons the sink.
+count_result count_frames(const frame_source& source, const counting_setup& setup, event_sink& sink,
+                          const pipeline_options& options);
+
+}  // namespace countem

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <countem/frame_source.hpp>
+#include <countem/types.hpp>
+
+namespace countem {
+
+/// A simulated 4D-STEM scan on a thinned, direct electron detector.
+struct simulation_options {
+  scan_shape scan{64, 64, 1};
+  frame_shape frame{576, 576};
+  double occupancy = 0.001;    ///< mean electrons a detector pixel and frame, 0 to 0.5
+  double kilovolts = 300;      ///< 60 to 300
+  std::uint64_t seed = 1;
+  double baseline_adu = 20;    ///< mean dark level; row and pixel structure come on top
+  double noise_adu = 2;        ///< rms readout noise
+  double xrays_per_frame = 0.02;
+  double hot_pixels = 20;      ///< on the whole detector
+};
+
+/// The electrons that truly hit, frame after frame.
+struct simulated_truth {
+  std::vector<std::uint64_t> indptr{0};
+  std::vector<float> rows;     ///< sub-pixel, pixel centres at integers
+  std::vector<float> columns;
+  std::vector<float> charges_adu;  ///< charge the electron left in the detector; 0: it left none
+};
+
+/// Makes frames one at a time; frame n depends on the options and n alone, so any number of threads may share one simulator.
+class simulator {
+ public:
+  explicit simulator(const simulation_options& options);
+  ~simulator();
+  simulator(simulator&&) noexcept;
+  simulator& operator=(simulator&&) noexcept;
+
+  [[nodiscard]] const simulation_options& options() const;
+  /// Frame `number` of the scan into `pixels` (height * width), its electrons appended to `truth` as one more CSR row.
+  void frame(std::uint64_t number, std::uint16_t* pixels, simulated_truth& truth) const;
+  /// A frame without beam; dark frames have their own random numbers.
+  void dark(std::uint64_t number, std::uint16_t* pixels) const;
+  /// The true dark level per pixel in ADU, and the true hot pixels.
+  [[nodiscard]] const std::vector<float>& baseline_adu() const;
+  [[nodiscard]] const std::vector<std::uint32_t>& hot_pixels() const;
+
+ private:
+  class state;
+  std::unique_ptr<state> state_;
+};
+
+/// The frames of a simulated scan as a source, made when they are read.
+[[nodiscard]] std::unique_ptr<frame_source> simulated_source(const simulation_options& options);
+
+struct simulation_output {
+  input_format format = input_format::v5;
+  std::uint64_t dark_frames = 0;  ///< written as a second scan beside the first
+  unsigned threads = 0;
+};
+
+struct simulation_files {
+  std::vector<std::filesystem::path> frames;
+  std::vector<std::filesystem::path> darks;
+  std::filesystem::path truth;
+};
+
+/// Writes the scan as the camera would, its darks and its truth (HDF5) into `directory`. Same bytes for any thread count.
+simulation_files write_simulation(const std::filesystem::path& directory, const simulation_options& options,
+                                  const simulation_output& output);
+
+/// @throws io_error, format_error.
+[[nodiscard]] simulated_truth load_truth(const std::filesystem::path& path);
+
+}  // namespace countem

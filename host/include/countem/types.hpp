@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace countem {
+
+/// Detector pixels of one frame; the linear index of a pixel is row * width + column.
+struct frame_shape {
+  std::uint32_t height = 0;
+  std::uint32_t width = 0;
+
+  [[nodiscard]] constexpr std::uint64_t pixels() const { return std::uint64_t{height} * width; }
+  friend constexpr bool operator==(const frame_shape&, const frame_shape&) = default;
+};
+
+/// Linear indices are 32-bit: a frame holds at most this many pixels.
+inline constexpr std::uint64_t max_pixels = 0xffff'ffffULL;
+
+/// Scan positions and the frames recorded at each. Frame number = (row * width + column) * frames_per_position + repeat.
+struct scan_shape {
+  std::uint32_t height = 0;
+  std::uint32_t width = 0;
+  std::uint32_t frames_per_position = 1;
+
+  [[nodiscard]] constexpr std::uint64_t positions() const { return std::uint64_t{height} * width; }
+  [[nodiscard]] constexpr std::uint64_t frames() const { return positions() * frames_per_position; }
+  friend constexpr bool operator==(const scan_shape&, const scan_shape&) = default;
+};
+
+/// What a raw detector pixel is in memory (native byte order).
+enum class pixel_type : std::uint8_t { u8, u16, u32, f32 };
+
+[[nodiscard]] constexpr std::size_t size_of(pixel_type type) {
+  switch (type) {
+    case pixel_type::u8: return 1;
+    case pixel_type::u16: return 2;
+    case pixel_type::u32:
+    case pixel_type::f32: return 4;
+  }
+  return 0;
+}
+
+[[nodiscard]] constexpr std::string_view to_string(pixel_type type) {
+  switch (type) {
+    case pixel_type::u8: return "u8";
+    case pixel_type::u16: return "u16";
+    case pixel_type::u32: return "u32";
+    case pixel_type::f32: return "f32";
+  }
+  return "?";
+}
+
+/// Where the work is done. `automatic` is cuda when a device answers, else cpu.
+enum class backend : std::uint8_t { automatic, reference, cpu, cuda };
+
+[[nodiscard]] constexpr std::string_view to_string(backend which) {
+  switch (which) {
+    case backend::automatic: return "automatic";
+    case backend::reference: return "reference";
+    case backend::cpu: return "cpu";
+    case backend::cuda: return "cuda";
+  }
+  return "?";
+}
+
+}  // namespace countem

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace countem::io {
+
+/// "PATH: WHAT: the operating system's own words (errno)" as an io_error.
+[[noreturn]] void throw_errno(const std::filesystem::path& path, const std::string& what);
+
+/// A file descriptor that closes itself. Move-only.
+class file_handle {
+ public:
+  file_handle() = default;
+  file_handle(file_handle&& other) noexcept;
+  file_handle& operator=(file_handle&& other) noexcept;
+  file_handle(const file_handle&) = delete;
+  file_handle& operator=(const file_handle&) = delete;
+  ~file_handle();
+
+  /// @throws io_error; a directory is refused with a sentence of its own.
+  [[nodiscard]] static file_handle open_read(const std::filesystem::path& path);
+  /// Creates or truncates. @throws io_error
+  [[nodiscard]] static file_handle create(const std::filesystem::path& path);
+
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::uint64_t size() const;
+
+  /// Reads up to `bytes` at `offset`; fewer only at the end of the file. Safe from several threads. @throws io_error
+  std::size_t read_at(std::uint64_t offset, void* to, std::size_t bytes) const;
+  /// @throws io_error, also when the disk is full
+  void write_at(std::uint64_t offset, const void* from, std::size_t bytes) const;
+
+ private:
+  file_handle(int descriptor, std::filesystem::path path) : descriptor_(descriptor), path_(std::move(path)) {}
+  int descriptor_ = -1;
+  std::filesystem::path path_;
+};
+
+}  // namespace countem::io

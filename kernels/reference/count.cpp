@@ -1,0 +1,173 @@
+// docs/semantics.md as code: scalar, one obvious step after another, no concern for speed.
+#include <algorithm>
+#include <limits>
+#include <tuple>
+#include <vector>
+
+#include <countem/counting.hpp>
+
+#include "kernels/reference/charge.hpp"
+
+namespace countem::reference {
+
+namespace {
+
+struct event {
+  std::uint32_t index;
+  std::uint32_t value;
+};
+
+struct counted_frame {
+  std::vector<event> events;
+  std::uint32_t xrays = 0;
+};
+
+/// The frame's charges with the questions that all methods ask of them.
+struct charge_image {
+  const counting_setup& setup;
+  std::vector<std::int32_t> charge;
+
+  [[nodiscard]] bool is_hit(std::uint64_t p) const {
+    return charge[p] != no_charge && charge[p] > background_of(setup.calibrated, p);
+  }
+  [[nodiscard]] bool is_xray(std::uint64_t p) const { return is_hit(p) && charge[p] >= setup.calibrated.xray16; }
+
+  /// Calls visit(neighbour) for each of the up to 8 neighbours inside the frame.
+  template <class Visit>
+  void for_neighbours(std::uint64_t p, Visit visit) const {
+    const auto [height, width] = setup.shape;
+    const std::uint64_t row = p / width;
+    const std::uint64_t column = p % width;
+    for (std::uint64_t r = row == 0 ? 0 : row - 1; r <= std::min<std::uint64_t>(row + 1, height - 1); ++r) {
+      for (std::uint64_t c = column == 0 ? 0 : column - 1; c <= std::min<std::uint64_t>(column + 1, width - 1); ++c) {
+        if (r != row || c != column) visit(r * width + c);
+      }
+    }
+  }
+};
+
+std::uint32_t value_of(event_value kept, std::uint64_t charge, std::uint64_t size) {
+  constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+  switch (kept) {
+    case event_value::charge: return static_cast<std::uint32_t>(std::min(charge, most));
+    case event_value::size: return static_cast<std::uint32_t>(std::min(size, most));
+    case event_value::none: return 0;
+  }
+  return 0;
+}
+
+/// floor(k (2 X + S) / (2 S)): the grid cell that holds the centroid.
+__extension__ using wide = unsigned __int128;
+std::uint32_t centroid(wide weighted, std::uint64_t sum, std::uint32_t upsample) {
+  return static_cast<std::uint32_t>((upsample * (2 * weighted + sum)) / (2 * wide{sum}));
+}
+
+counted_frame count_clusters(const charge_image& image) {
+  const auto& [shape, type, calibrated, options] = image.setup;
+  counted_frame counted;
+  std::vector<bool> visited(shape.pixels(), false);
+  std::vector<std::uint64_t> component;
+  for (std::uint64_t first = 0; first < shape.pixels(); ++first) {
+    if (visited[first] || !image.is_hit(first)) continue;
+    visited[first] = true;
+    component.assign(1, first);
+    for (std::size_t i = 0; i < component.size(); ++i) {
+      image.for_neighbours(component[i], [&](std::uint64_t q) {
+        if (!visited[q] && image.is_hit(q)) {
+          visited[q] = true;
+          component.push_back(q);
+        }
+      });
+    }
+
+    std::uint64_t sum = 0;
+    wide weighted_row = 0;
+    wide weighted_column = 0;
+    bool xray = false;
+    for (const std::uint64_t p : component) {
+      const auto charge = static_cast<std::uint64_t>(image.charge[p]);
+      sum += charge;
+      weighted_row += wide{charge} * (p / shape.width);
+      weighted_column += wide{charge} * (p % shape.width);
+      xray = xray || image.is_xray(p);
+    }
+    if (xray) {
+      ++counted.xrays;
+    } else if (component.size() >= options.min_cluster_size && component.size() <= options.max_cluster_size) {
+      const std::uint32_t row = centroid(weighted_row, sum, options.upsample);
+      const std::uint32_t column = centroid(weighted_column, sum, options.upsample);
+      counted.events.push_back({row * (shape.width * options.upsample) + column, value_of(options.values, sum, component.size())});
+    }
+  }
+  return counted;
+}
+
+counted_frame count_maxima(const charge_image& image) {
+  const auto kept = [&](std::uint64_t p) { return image.is_hit(p) && !image.is_xray(p) ? image.charge[p] : 0; };
+  counted_frame counted;
+  for (std::uint64_t p = 0; p < image.setup.shape.pixels(); ++p) {
+    if (image.is_xray(p)) ++counted.xrays;
+    const std::int32_t charge = kept(p);
+    bool maximum = charge > 0;
+    image.for_neighbours(p, [&](std::uint64_t q) { maximum = maximum && charge > kept(q); });
+    if (maximum) {
+      counted.events.push_back(
+          {static_cast<std::uint32_t>(p), value_of(image.setup.options.values, static_cast<std::uint64_t>(charge), 1)});
+    }
+  }
+  return counted;
+}
+
+counted_frame count_pixels(const charge_image& image) {
+  counted_frame counted;
+  for (std::uint64_t p = 0; p < image.setup.shape.pixels(); ++p) {
+    if (!image.is_hit(p)) continue;
+    if (image.is_xray(p)) ++counted.xrays;
+    counted.events.push_back(
+        {static_cast<std::uint32_t>(p), value_of(image.setup.options.values, static_cast<std::uint64_t>(image.charge[p]), 1)});
+  }
+  return counted;
+}
+
+counted_frame count_frame(const counting_setup& setup, const frame_view& frame) {
+  if (frame.present == 0) return {};
+  const charge_image image{setup, charges(frame, setup.calibrated, setup.options.row_noise)};
+  switch (setup.options.method) {
+    case counting_method::cluster: return count_clusters(image);
+    case counting_method::maximum: return count_maxima(image);
+    case counting_method::pixels: return count_pixels(image);
+  }
+  return {};
+}
+
+class reference_counter final : public counter {
+ public:
+  explicit reference_counter(const counting_setup& setup) : setup_(setup) { validate(setup_); }
+
+  void count(std::span<const frame_view> frames, event_batch& out) override {
+    out.clear();
+    for (const frame_view& frame : frames) {
+      counted_frame counted = count_frame(setup_, frame);
+      std::sort(counted.events.begin(), counted.events.end(), [](const event& a, const event& b) {
+        return std::tie(a.index, a.value) < std::tie(b.index, b.value);
+      });
+      for (const event& found : counted.events) {
+        out.indices.push_back(found.index);
+        if (setup_.options.values != event_value::none) out.values.push_back(found.value);
+      }
+      out.indptr.push_back(out.indices.size());
+      out.xrays.push_back(counted.xrays);
+      out.status.push_back(static_cast<std::uint8_t>((frame.present & status_sectors) | (frame.truncated ? status_truncated : 0) |
+                                                     (counted.xrays != 0 ? status_xray : 0)));
+    }
+  }
+
+ private:
+  counting_setup setup_;
+};
+
+}  // namespace
+
+std::unique_ptr<counter> make_counter(const counting_setup& setup) { return std::make_unique<reference_counter>(setup); }
+
+}  // namespace countem::reference
