@@ -1,10 +1,15 @@
 #include <countem/counting.hpp>
+#include <countem/devices.hpp>
 #include <countem/error.hpp>
 
 namespace countem::cuda {
 
-std::unique_ptr<counter> make_counter(const counting_setup&) {
-  throw not_compiled("this countem was built without CUDA: configure with -DCOUNTEM_CUDA=ON where a CUDA toolkit is installed, or use --backend cpu");
+unsigned device_count() noexcept { return 0; }
+
+std::string device_reason() {
+  return "this countem was built without CUDA: configure with -DCOUNTEM_CUDA=ON where a CUDA toolkit is installed, or use --backend cpu";
 }
+
+std::unique_ptr<counter> make_counter(const counting_setup&) { throw not_compiled(device_reason()); }
 
 }  // namespace countem::cuda

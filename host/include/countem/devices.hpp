@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+namespace countem::cuda {
+
+/// CUDA devices that answer; 0 when none does, for whatever reason. Never throws.
+[[nodiscard]] unsigned device_count() noexcept;
+
+/// Why device_count() is what it is, as one sentence.
+[[nodiscard]] std::string device_reason();
+
+}  // namespace countem::cuda
