@@ -97,6 +97,10 @@ void write_attribute(hid_t object, const std::string& name, std::int64_t value) 
   write_scalar(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
 }
 
+void write_attribute(hid_t object, const std::string& name, std::uint64_t value) {
+  write_scalar(object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, &value);
+}
+
 bool has_attribute(hid_t object, const std::string& name) {
   const auto lock = hdf5_lock();
   return H5Aexists(object, name.c_str()) > 0;
@@ -122,6 +126,7 @@ std::string read_text_attribute(hid_t object, const std::string& name) {
 
 double read_double_attribute(hid_t object, const std::string& name) { return read_scalar<double>(object, name); }
 std::int64_t read_integer_attribute(hid_t object, const std::string& name) { return read_scalar<std::int64_t>(object, name); }
+std::uint64_t read_unsigned_attribute(hid_t object, const std::string& name) { return read_scalar<std::uint64_t>(object, name); }
 
 bool has_path(hid_t location, const std::string& path) {
   const auto lock = hdf5_lock();

@@ -63,11 +63,13 @@ template <class T>
 void write_attribute(hid_t object, const std::string& name, std::string_view text);
 void write_attribute(hid_t object, const std::string& name, double value);
 void write_attribute(hid_t object, const std::string& name, std::int64_t value);
+void write_attribute(hid_t object, const std::string& name, std::uint64_t value);
 [[nodiscard]] bool has_attribute(hid_t object, const std::string& name);
 /// @throws format_error when absent or of another kind.
 [[nodiscard]] std::string read_text_attribute(hid_t object, const std::string& name);
 [[nodiscard]] double read_double_attribute(hid_t object, const std::string& name);
 [[nodiscard]] std::int64_t read_integer_attribute(hid_t object, const std::string& name);
+[[nodiscard]] std::uint64_t read_unsigned_attribute(hid_t object, const std::string& name);
 
 /// Whether every link of an absolute or relative path exists below `location`.
 [[nodiscard]] bool has_path(hid_t location, const std::string& path);
