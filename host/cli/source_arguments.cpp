@@ -1,0 +1,117 @@
+#include "host/cli/source_arguments.hpp"
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <system_error>
+
+#include <countem/error.hpp>
+
+namespace countem::cli {
+
+namespace {
+
+// The numbers of "AxB" or "AxBxC"; empty when the text is anything else or a number is 0 or beyond 32 bits.
+std::vector<std::uint32_t> extents_from(std::string_view text) {
+  std::vector<std::uint32_t> extents;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (true) {
+    std::uint32_t extent = 0;
+    const auto [next, failure] = std::from_chars(at, end, extent);
+    if (failure != std::errc{} || extent == 0) return {};
+    extents.push_back(extent);
+    if (next == end) return extents;
+    if (*next != 'x') return {};
+    at = next + 1;
+  }
+}
+
+struct element {
+  pixel_type type;
+  bool big_endian;
+};
+
+// "u16", "f32be", ...
+element element_from(std::string_view text) {
+  const bool big_endian = text.ends_with("be");
+  const std::string_view name = big_endian ? text.substr(0, text.size() - 2) : text;
+  for (const pixel_type type : {pixel_type::u8, pixel_type::u16, pixel_type::u32, pixel_type::f32}) {
+    if (name == to_string(type)) return {type, big_endian};
+  }
+  throw invalid_argument("--dtype " + std::string(text) +
+                         " is unknown: give u8, u16, u32 or f32, with be behind it where the file is big-endian");
+}
+
+}  // namespace
+
+scan_shape scan_from(std::string_view text) {
+  const std::vector<std::uint32_t> extents = extents_from(text);
+  if (extents.size() != 2 && extents.size() != 3) {
+    throw invalid_argument(
+        "scan size '" + std::string(text) +
+        "' is not WIDTHxHEIGHT (or WIDTHxHEIGHTxFRAMES with several frames at each position), each at least 1");
+  }
+  const scan_shape scan{extents[1], extents[0], extents.size() == 3 ? extents[2] : 1};
+  if (scan.positions() > std::numeric_limits<std::uint64_t>::max() / scan.frames_per_position) {
+    throw invalid_argument("scan size '" + std::string(text) + "' is more frames than can be numbered");
+  }
+  return scan;
+}
+
+frame_shape shape_from(std::string_view text) {
+  const std::vector<std::uint32_t> extents = extents_from(text);
+  if (extents.size() != 2)
+    throw invalid_argument("frame shape '" + std::string(text) + "' is not HEIGHTxWIDTH, each at least 1");
+  return {extents[0], extents[1]};
+}
+
+void source_arguments::add_to(CLI::App& command) {
+  const auto group = [](CLI::Option* option) { option->group("Raw input"); };
+  command.add_option("INPUT", inputs_, "Raw files of one scan, or a directory of them")->required();
+  group(command.add_option("--input-format", format_,
+                           "v1, v2, v3, v4, v5 (4D Camera), raw, npy, mrc or hdf5; found out when not given"));
+  group(command.add_option("--scan", scan_,
+                           "Scan size WIDTHxHEIGHT, or WIDTHxHEIGHTxFRAMES with several frames at each position"));
+  CLI::Option* shape = command.add_option("--shape", shape_, "Flat binary: frame shape HEIGHTxWIDTH");
+  CLI::Option* layout[] = {
+      command.add_option("--dtype", type_, "Flat binary: u8, u16, u32 or f32, with be behind it when big-endian")
+          ->capture_default_str(),
+      command.add_option("--offset", offset_bytes_, "Flat binary: bytes before the first frame"),
+      command.add_option("--gap", gap_bytes_, "Flat binary: bytes between one frame and the next")};
+  group(shape);
+  for (CLI::Option* option : layout) group(option->needs(shape));
+  group(command.add_option("--dataset", dataset_, "HDF5: path of the dataset; found by convention when not given"));
+}
+
+raw_layout source_arguments::layout() const {
+  const element pixel = element_from(type_);
+  return {shape_from(shape_), pixel.type, pixel.big_endian, offset_bytes_, gap_bytes_};
+}
+
+source_options source_arguments::options_for_other_scan() const {
+  source_options options;
+  if (!format_.empty()) options.format = input_format_from(format_);
+  if (shape_.empty()) return options;
+  // A shape describes a flat binary file and nothing else: every other format says its own.
+  if (!options.format) options.format = input_format::raw;
+  if (*options.format != input_format::raw) {
+    throw invalid_argument("--shape is for --input-format raw; " + format_ + " files say their shape themselves");
+  }
+  options.raw = layout();
+  return options;
+}
+
+source_options source_arguments::options() const {
+  source_options options = options_for_other_scan();
+  if (!scan_.empty()) options.scan = scan_from(scan_);
+  if (!dataset_.empty() && options.format && *options.format != input_format::hdf5) {
+    throw invalid_argument("--dataset is for --input-format hdf5; " + std::string(to_string(*options.format)) +
+                           " files hold no datasets");
+  }
+  options.dataset = dataset_;
+  return options;
+}
+
+}  // namespace countem::cli

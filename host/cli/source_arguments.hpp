@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <countem/frame_source.hpp>
+#include <countem/types.hpp>
+
+namespace countem::cli {
+
+/// "WxH" or "WxHxN" (N frames at each position): scans are named width first, as microscopes do.
+/// @throws invalid_argument
+[[nodiscard]] scan_shape scan_from(std::string_view text);
+
+/// "HxW": frames are named height first, as arrays are. @throws invalid_argument
+[[nodiscard]] frame_shape shape_from(std::string_view text);
+
+/// The options that say how raw input is opened, the same for every command that reads frames. CLI11 keeps the addresses of the
+/// members, so the object must stay where it is until the command has run.
+class source_arguments {
+ public:
+  source_arguments() = default;
+  source_arguments(const source_arguments&) = delete;
+  source_arguments& operator=(const source_arguments&) = delete;
+
+  /// Adds the positional INPUT... and the options to a command.
+  void add_to(CLI::App& command);
+
+  [[nodiscard]] const std::vector<std::filesystem::path>& inputs() const { return inputs_; }
+  /// @throws invalid_argument when the options contradict each other.
+  [[nodiscard]] source_options options() const;
+  /// The options for another scan of the same detector, darks say: everything but the scan's size and the dataset.
+  [[nodiscard]] source_options options_for_other_scan() const;
+
+ private:
+  [[nodiscard]] raw_layout layout() const;
+
+  std::vector<std::filesystem::path> inputs_;
+  std::string format_;
+  std::string scan_;
+  std::string shape_;
+  std::string type_ = "u16";
+  std::uint64_t offset_bytes_ = 0;
+  std::uint64_t gap_bytes_ = 0;
+  std::string dataset_;
+};
+
+}  // namespace countem::cli
