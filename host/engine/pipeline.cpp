@@ -1,0 +1,186 @@
+// frame_source -> counter -> event_sink, every stage at the same time.
+//
+//   number batches | read and count | observe | encode   | write, inspect, report
+//   serial         | parallel       | serial  | parallel | serial, in frame order
+//
+// A worker reads a few frames, counts them while they are in its cache, and reads on; a token that travels down the pipeline holds only
+// events. Memory is bounded by threads * piece of frames + tokens * events of a batch, whatever the size of the scan.
+#include <countem/error.hpp>
+#include <countem/pipeline.hpp>
+
+#include <oneapi/tbb/enumerable_thread_specific.h>
+#include <oneapi/tbb/info.h>
+#include <oneapi/tbb/parallel_pipeline.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <utility>
+
+namespace countem {
+
+namespace {
+
+/// A worker counts this much raw data at a time: it fits the second-level cache of any machine of this decade.
+constexpr std::size_t cached_bytes = std::size_t{3} << 18;
+/// A batch is what observe, encode and write see at a time; small enough that its events are a few megabytes.
+constexpr std::size_t batch_bytes = std::size_t{24} << 20;
+/// The device wants large batches; it reads a whole one at a time.
+constexpr std::size_t device_batch_bytes = std::size_t{64} << 20;
+
+/// What travels down the pipeline. An error travels too, so that everything before it is written first.
+struct token {
+  std::uint64_t first_frame = 0;
+  std::size_t frames = 0;
+  event_batch events;
+  std::unique_ptr<event_sink::encoded> encoded;
+  std::exception_ptr error;
+};
+
+/// What one worker thread owns.
+struct worker {
+  std::unique_ptr<counter> counting;
+  frame_batch raw;
+  event_batch piece;
+};
+
+void append(event_batch& to, const event_batch& piece) {
+  const std::uint64_t base = to.indices.size();
+  for (std::size_t i = 1; i < piece.indptr.size(); ++i) to.indptr.push_back(base + piece.indptr[i]);
+  to.indices.insert(to.indices.end(), piece.indices.begin(), piece.indices.end());
+  to.values.insert(to.values.end(), piece.values.begin(), piece.values.end());
+  to.xrays.insert(to.xrays.end(), piece.xrays.begin(), piece.xrays.end());
+  to.status.insert(to.status.end(), piece.status.begin(), piece.status.end());
+}
+
+class pipeline {
+  using item = std::shared_ptr<token>;
+
+ public:
+  pipeline(const frame_source& source, const counting_setup& setup, event_sink& sink, const pipeline_options& options)
+      : source_(source), setup_(setup), sink_(sink), options_(options) {
+    validate(setup_);
+    result_.used = choose_backend(options.where).used;
+    const source_info& info = source.info();
+    if (info.shape != setup.shape || info.type != setup.type) {
+      throw invalid_argument("the frames are not of the shape and type that the counter was set up for");
+    }
+    total_ = info.scan.frames();
+    next_ = std::min(options.first_frame, total_);
+    const std::size_t frame_bytes = std::max<std::size_t>(1, setup.shape.pixels() * size_of(setup.type));
+    const bool on_device = result_.used == backend::cuda;
+    const std::size_t wanted = (on_device ? device_batch_bytes : batch_bytes) / frame_bytes;
+    batch_frames_ = options.batch_frames != 0 ? options.batch_frames : std::clamp<std::size_t>(wanted, 1, 4096);
+    piece_frames_ = on_device ? batch_frames_ : std::clamp<std::size_t>(cached_bytes / frame_bytes, 1, batch_frames_);
+  }
+
+  count_result run() {
+    using oneapi::tbb::filter_mode;
+    using oneapi::tbb::make_filter;
+    const unsigned threads =
+        options_.threads != 0 ? options_.threads : static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
+    const std::size_t tokens = 2 * threads + 2;
+    oneapi::tbb::task_arena arena(static_cast<int>(threads));
+    arena.execute([&] {
+      oneapi::tbb::parallel_pipeline(
+          tokens,
+          make_filter<void, item>(filter_mode::serial_in_order, [this](oneapi::tbb::flow_control& flow) { return next(flow); }) &
+              make_filter<item, item>(filter_mode::parallel, [this](item it) { return guarded(it, &pipeline::count); }) &
+              make_filter<item, item>(filter_mode::serial_in_order, [this](item it) { return guarded(it, &pipeline::observe); }) &
+              make_filter<item, item>(filter_mode::parallel, [this](item it) { return guarded(it, &pipeline::encode); }) &
+              make_filter<item, void>(filter_mode::serial_in_order, [this](const item& it) { write(*it); }));
+    });
+    result_.seconds = elapsed();
+    result_.stopped = stopped_;
+    return result_;
+  }
+
+ private:
+  item next(oneapi::tbb::flow_control& flow) {
+    stopped_ = options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed);
+    if (next_ == total_ || stopped_ || failed_.load(std::memory_order_relaxed)) {
+      // A flag that is raised after the last batch stops nothing.
+      stopped_ = stopped_ && next_ != total_;
+      flow.stop();
+      return nullptr;
+    }
+    auto it = std::make_shared<token>();
+    it->first_frame = next_;
+    it->frames = static_cast<std::size_t>(std::min<std::uint64_t>(batch_frames_, total_ - next_));
+    next_ += it->frames;
+    return it;
+  }
+
+  /// Runs a stage unless an earlier one failed; keeps what it throws for the last stage.
+  item guarded(item it, void (pipeline::*stage)(token&)) {
+    if (it->error == nullptr) {
+      try {
+        (this->*stage)(*it);
+      } catch (...) {
+        it->error = std::current_exception();
+        failed_ = true;
+      }
+    }
+    return it;
+  }
+
+  void count(token& it) {
+    worker& mine = workers_.local();
+    if (mine.counting == nullptr) mine.counting = make_counter(result_.used, setup_);
+    it.events.first_frame = it.first_frame;
+    for (std::size_t done = 0; done < it.frames; done += piece_frames_) {
+      const std::size_t frames = std::min(piece_frames_, it.frames - done);
+      source_.read(it.first_frame + done, frames, mine.raw);
+      mine.counting->count(mine.raw.frames, mine.piece);
+      append(it.events, mine.piece);
+    }
+  }
+
+  void observe(token& it) { sink_.observe(it.events); }
+
+  void encode(token& it) { it.encoded = sink_.encode(it.events); }
+
+  void write(token& it) {
+    if (it.error != nullptr) std::rethrow_exception(it.error);
+    if (options_.inspect) options_.inspect(it.events);
+    sink_.write(*it.encoded);
+    for (std::size_t i = 0; i < it.frames; ++i) {
+      const std::uint8_t present = it.events.status[i] & status_sectors;
+      result_.frames += present != 0;
+      result_.missing_frames += present == 0;
+      result_.incomplete_frames += present != 0 && present != all_sectors;
+      result_.xrays += it.events.xrays[i];
+    }
+    result_.events += it.events.indices.size();
+    written_ = it.first_frame + it.frames;
+    if (options_.progress) options_.progress({written_, total_, result_.events, elapsed()});
+  }
+
+  [[nodiscard]] double elapsed() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+  const frame_source& source_;
+  const counting_setup& setup_;
+  event_sink& sink_;
+  const pipeline_options& options_;
+  count_result result_;
+  std::uint64_t total_ = 0;
+  std::uint64_t next_ = 0;
+  std::uint64_t written_ = 0;
+  std::size_t batch_frames_ = 1;
+  std::size_t piece_frames_ = 1;
+  bool stopped_ = false;
+  std::atomic<bool> failed_{false};
+  oneapi::tbb::enumerable_thread_specific<worker> workers_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+count_result count_frames(const frame_source& source, const counting_setup& setup, event_sink& sink,
+                          const pipeline_options& options) {
+  return pipeline(source, setup, sink, options).run();
+}
+
+}  // namespace countem
