@@ -24,7 +24,8 @@ hdf5_handle make_group(hid_t parent, const std::string& name) {
 template <class T>
 void write_image(hid_t group, const std::string& name, frame_shape shape, const std::vector<T>& pixels) {
   if (pixels.empty()) return;
-  if (pixels.size() != shape.pixels()) throw invalid_argument("calibration: " + name + " does not have the calibration's shape");
+  if (pixels.size() != shape.pixels())
+    throw invalid_argument("calibration: " + name + " does not have the calibration's shape");
   write_dataset(group, name, {shape.height, shape.width}, pixels.data(), deflate_level);
 }
 
@@ -56,7 +57,8 @@ std::int32_t read_threshold(hid_t group, const std::string& name) {
 }
 
 double adu(std::int32_t charge) {
-  return charge == no_xray_threshold ? std::numeric_limits<double>::infinity() : static_cast<double>(charge) / charge_units_per_adu;
+  return charge == no_xray_threshold ? std::numeric_limits<double>::infinity()
+                                     : static_cast<double>(charge) / charge_units_per_adu;
 }
 
 void write_fit(hid_t group, const noise_fit& fit) {

@@ -15,7 +15,8 @@ namespace countem::io {
 /// Writes `saved` into the empty group. @throws io_error
 void write_calibration(hid_t group, const calibration& saved);
 
-/// Reads what write_calibration() wrote. @throws format_error when something is missing, of the wrong size, or contradicts itself.
+/// Reads what write_calibration() wrote. @throws format_error when something is missing, of the wrong size, or contradicts
+/// itself.
 [[nodiscard]] calibration read_calibration(hid_t group);
 
 }  // namespace countem::io

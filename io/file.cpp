@@ -66,7 +66,8 @@ std::size_t file_handle::read_at(std::uint64_t offset, void* to, std::size_t byt
 void file_handle::write_at(std::uint64_t offset, const void* from, std::size_t bytes) const {
   std::size_t done = 0;
   while (done < bytes) {
-    const ssize_t put = ::pwrite(descriptor_, static_cast<const char*>(from) + done, bytes - done, static_cast<off_t>(offset + done));
+    const ssize_t put =
+        ::pwrite(descriptor_, static_cast<const char*>(from) + done, bytes - done, static_cast<off_t>(offset + done));
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) throw_errno(path_, "writing at byte " + std::to_string(offset + done) + " failed");
     done += static_cast<std::size_t>(put);

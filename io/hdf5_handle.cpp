@@ -15,13 +15,16 @@ void silence() {
   (void)once;
 }
 
-hdf5_handle scalar_space() { return {H5Screate(H5S_SCALAR), "HDF5 dataspace"}; }
+hdf5_handle scalar_space() {
+  return {H5Screate(H5S_SCALAR), "HDF5 dataspace"};
+}
 
 void write_scalar(hid_t object, const std::string& name, hid_t file_type, hid_t memory_type, const void* value) {
   const auto lock = hdf5_lock();
   if (has_attribute(object, name)) hdf5_check(H5Adelete(object, name.c_str()), "attribute " + name);
   const hdf5_handle space = scalar_space();
-  const hdf5_handle attribute(H5Acreate2(object, name.c_str(), file_type, space, H5P_DEFAULT, H5P_DEFAULT), "attribute " + name);
+  const hdf5_handle attribute(H5Acreate2(object, name.c_str(), file_type, space, H5P_DEFAULT, H5P_DEFAULT),
+                              "attribute " + name);
   hdf5_check(H5Awrite(attribute, memory_type, value), "attribute " + name);
 }
 
@@ -57,9 +60,12 @@ std::unique_lock<std::recursive_mutex> hdf5_lock() {
 
 std::string hdf5_last_error() {
   std::string text;
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, [](unsigned depth, const H5E_error2_t* entry, void* out) -> herr_t {
-    return depth == 0 ? keep_deepest(depth, entry, out) : 0;
-  }, &text);
+  H5Ewalk2(
+      H5E_DEFAULT, H5E_WALK_UPWARD,
+      [](unsigned depth, const H5E_error2_t* entry, void* out) -> herr_t {
+        return depth == 0 ? keep_deepest(depth, entry, out) : 0;
+      },
+      &text);
   H5Eclear2(H5E_DEFAULT);
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
@@ -124,9 +130,15 @@ std::string read_text_attribute(hid_t object, const std::string& name) {
   return text;
 }
 
-double read_double_attribute(hid_t object, const std::string& name) { return read_scalar<double>(object, name); }
-std::int64_t read_integer_attribute(hid_t object, const std::string& name) { return read_scalar<std::int64_t>(object, name); }
-std::uint64_t read_unsigned_attribute(hid_t object, const std::string& name) { return read_scalar<std::uint64_t>(object, name); }
+double read_double_attribute(hid_t object, const std::string& name) {
+  return read_scalar<double>(object, name);
+}
+std::int64_t read_integer_attribute(hid_t object, const std::string& name) {
+  return read_scalar<std::int64_t>(object, name);
+}
+std::uint64_t read_unsigned_attribute(hid_t object, const std::string& name) {
+  return read_scalar<std::uint64_t>(object, name);
+}
 
 bool has_path(hid_t location, const std::string& path) {
   const auto lock = hdf5_lock();
@@ -170,7 +182,8 @@ std::vector<T> read_dataset(hid_t location, const std::string& path, std::vector
   H5Sget_simple_extent_dims(space, shape.data(), nullptr);
   const hssize_t points = H5Sget_simple_extent_npoints(space);
   if (points < 0 || static_cast<std::uint64_t>(points) > limit) {
-    throw format_error("dataset " + path + " holds " + std::to_string(points) + " values where at most " + std::to_string(limit) + " make sense");
+    throw format_error("dataset " + path + " holds " + std::to_string(points) + " values where at most " +
+                       std::to_string(limit) + " make sense");
   }
   std::vector<T> values(static_cast<std::size_t>(points));
   hdf5_check(H5Dread(dataset, hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), path);
@@ -178,8 +191,8 @@ std::vector<T> read_dataset(hid_t location, const std::string& path, std::vector
   return values;
 }
 
-#define COUNTEM_INSTANTIATE(T)                                                                                      \
-  template void write_dataset<T>(hid_t, const std::string&, const std::vector<hsize_t>&, const T*, int);             \
+#define COUNTEM_INSTANTIATE(T)                                                                           \
+  template void write_dataset<T>(hid_t, const std::string&, const std::vector<hsize_t>&, const T*, int); \
   template std::vector<T> read_dataset<T>(hid_t, const std::string&, std::vector<hsize_t>*, std::uint64_t);
 COUNTEM_INSTANTIATE(std::uint8_t)
 COUNTEM_INSTANTIATE(std::uint16_t)

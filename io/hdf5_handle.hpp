@@ -76,9 +76,11 @@ void write_attribute(hid_t object, const std::string& name, std::uint64_t value)
 
 /// Makes a dataset (groups on the way included) and writes all of it. `deflate` 0: contiguous.
 template <class T>
-void write_dataset(hid_t location, const std::string& path, const std::vector<hsize_t>& extent, const T* values, int deflate = 0);
+void write_dataset(hid_t location, const std::string& path, const std::vector<hsize_t>& extent, const T* values,
+                   int deflate = 0);
 
-/// Reads a whole dataset, converted to T; `extent` gets its shape. @throws format_error when absent or larger than `limit` elements.
+/// Reads a whole dataset, converted to T; `extent` gets its shape. @throws format_error when absent or larger than `limit`
+/// elements.
 template <class T>
 [[nodiscard]] std::vector<T> read_dataset(hid_t location, const std::string& path, std::vector<hsize_t>* extent = nullptr,
                                           std::uint64_t limit = std::uint64_t{1} << 33);

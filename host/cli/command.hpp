@@ -11,9 +11,9 @@ namespace countem::cli {
 
 /// What a command may use of the program around it.
 struct context {
-  const std::atomic<bool>& stop;        ///< raised by Ctrl-C
-  std::string command_line;             ///< as typed, for provenance
-  int exit_code = 0;                    ///< set by a command whose failure is an answer rather than an error
+  const std::atomic<bool>& stop;  ///< raised by Ctrl-C
+  std::string command_line;       ///< as typed, for provenance
+  int exit_code = 0;              ///< set by a command whose failure is an answer rather than an error
   void print_json(const nlohmann::ordered_json& object) const;  ///< the one object on stdout
 };
 

@@ -3,8 +3,9 @@
 //   number batches | read and count | observe | encode   | write, inspect, report
 //   serial         | parallel       | serial  | parallel | serial, in frame order
 //
-// A worker reads a few frames, counts them while they are in its cache, and reads on; a token that travels down the pipeline holds only
-// events. Memory is bounded by threads * piece of frames + tokens * events of a batch, whatever the size of the scan.
+// A worker reads a few frames, counts them while they are in its cache, and reads on; a token that travels down the pipeline
+// holds only events. Memory is bounded by threads * piece of frames + tokens * events of a batch, whatever the size of the
+// scan.
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 
@@ -85,12 +86,15 @@ class pipeline {
     oneapi::tbb::task_arena arena(static_cast<int>(threads));
     arena.execute([&] {
       oneapi::tbb::parallel_pipeline(
-          tokens,
-          make_filter<void, item>(filter_mode::serial_in_order, [this](oneapi::tbb::flow_control& flow) { return next(flow); }) &
-              make_filter<item, item>(filter_mode::parallel, [this](item it) { return guarded(it, &pipeline::count); }) &
-              make_filter<item, item>(filter_mode::serial_in_order, [this](item it) { return guarded(it, &pipeline::observe); }) &
-              make_filter<item, item>(filter_mode::parallel, [this](item it) { return guarded(it, &pipeline::encode); }) &
-              make_filter<item, void>(filter_mode::serial_in_order, [this](const item& it) { write(*it); }));
+          tokens, make_filter<void, item>(filter_mode::serial_in_order, [this](oneapi::tbb::flow_control& flow) {
+                    return next(flow);
+                  }) & make_filter<item, item>(filter_mode::parallel, [this](item it) {
+                    return guarded(it, &pipeline::count);
+                  }) & make_filter<item, item>(filter_mode::serial_in_order, [this](item it) {
+                    return guarded(it, &pipeline::observe);
+                  }) & make_filter<item, item>(filter_mode::parallel, [this](item it) {
+                    return guarded(it, &pipeline::encode);
+                  }) & make_filter<item, void>(filter_mode::serial_in_order, [this](const item& it) { write(*it); }));
     });
     result_.seconds = elapsed();
     result_.stopped = stopped_;
@@ -158,7 +162,9 @@ class pipeline {
     if (options_.progress) options_.progress({written_, total_, result_.events, elapsed()});
   }
 
-  [[nodiscard]] double elapsed() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  [[nodiscard]] double elapsed() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
 
   const frame_source& source_;
   const counting_setup& setup_;

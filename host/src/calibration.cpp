@@ -10,12 +10,15 @@ namespace countem {
 
 namespace {
 
-std::string text(frame_shape shape) { return std::to_string(shape.height) + " x " + std::to_string(shape.width); }
+std::string text(frame_shape shape) {
+  return std::to_string(shape.height) + " x " + std::to_string(shape.width);
+}
 
 void require_size(std::size_t size, std::uint64_t pixels, const char* what) {
   if (size != 0 && size != pixels) {
-    throw invalid_argument(std::string("calibration: the ") + what + " holds " + std::to_string(size) + " pixels where the frame has " +
-                           std::to_string(pixels) + "; use one that was made for this detector");
+    throw invalid_argument(std::string("calibration: the ") + what + " holds " + std::to_string(size) +
+                           " pixels where the frame has " + std::to_string(pixels) +
+                           "; use one that was made for this detector");
   }
 }
 
@@ -31,15 +34,15 @@ std::int32_t background_from_adu(double threshold_adu) {
 
 std::int32_t xray_from_adu(double threshold_adu) {
   if (!(threshold_adu > 0)) {
-    throw invalid_argument("X-ray threshold " + std::to_string(threshold_adu) + " ADU is not above 0: give one far above the electron peak");
+    throw invalid_argument("X-ray threshold " + std::to_string(threshold_adu) +
+                           " ADU is not above 0: give one far above the electron peak");
   }
   const double scaled = std::ceil(charge_units_per_adu * threshold_adu);
   return scaled > charge_limit ? no_xray_threshold : static_cast<std::int32_t>(scaled);
 }
 
 void validate(const calibration& used, frame_shape frames) {
-  const bool per_pixel =
-      !used.dark16.empty() || !used.gain.empty() || !used.mask.empty() || !used.pixel_background16.empty();
+  const bool per_pixel = !used.dark16.empty() || !used.gain.empty() || !used.mask.empty() || !used.pixel_background16.empty();
   if (per_pixel && used.shape != frames) {
     throw invalid_argument("the calibration is for frames of " + text(used.shape) + " pixels, the frames have " + text(frames) +
                            "; use one that was made for this detector");
@@ -60,8 +63,9 @@ void validate(const calibration& used, frame_shape frames) {
                                    ? used.background16
                                    : *std::max_element(used.pixel_background16.begin(), used.pixel_background16.end());
   if (used.pixel_background16.empty() && used.xray16 <= highest) {
-    throw invalid_argument("the X-ray threshold (" + std::to_string(used.xray16 / 16.0) + " ADU) is not above the background threshold (" +
-                           std::to_string(highest / 16.0) + " ADU): every electron would be rejected");
+    throw invalid_argument("the X-ray threshold (" + std::to_string(used.xray16 / 16.0) +
+                           " ADU) is not above the background threshold (" + std::to_string(highest / 16.0) +
+                           " ADU): every electron would be rejected");
   }
   if (used.xray16 <= 0) throw invalid_argument("calibration: the X-ray threshold is not above 0 ADU");
 }

@@ -21,13 +21,14 @@ void validate(const counting_setup& setup) {
     throw invalid_argument("upsampling and cluster size limits need method cluster: the other methods have no components");
   }
   if (options.min_cluster_size > options.max_cluster_size) {
-    throw invalid_argument("the smallest cluster size wanted (" + std::to_string(options.min_cluster_size) + ") is above the largest (" +
-                           std::to_string(options.max_cluster_size) + ")");
+    throw invalid_argument("the smallest cluster size wanted (" + std::to_string(options.min_cluster_size) +
+                           ") is above the largest (" + std::to_string(options.max_cluster_size) + ")");
   }
   const std::uint64_t rows = std::uint64_t{shape.height} * options.upsample;
   const std::uint64_t columns = std::uint64_t{shape.width} * options.upsample;
   if (rows > max_pixels || columns > max_pixels || rows > max_pixels / columns) {
-    throw invalid_argument("upsample " + std::to_string(options.upsample) + " makes an event grid of more than 2^32 - 1 pixels");
+    throw invalid_argument("upsample " + std::to_string(options.upsample) +
+                           " makes an event grid of more than 2^32 - 1 pixels");
   }
 }
 

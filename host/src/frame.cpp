@@ -10,7 +10,9 @@ namespace {
 constexpr std::align_val_t storage_alignment{64};
 }  // namespace
 
-void frame_batch::free_aligned::operator()(std::byte* memory) const { ::operator delete[](memory, storage_alignment); }
+void frame_batch::free_aligned::operator()(std::byte* memory) const {
+  ::operator delete[](memory, storage_alignment);
+}
 
 std::byte* frame_batch::storage(std::size_t bytes) {
   if (bytes > capacity_) {

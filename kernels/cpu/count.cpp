@@ -3,6 +3,8 @@
 
 namespace countem::cpu {
 
-std::unique_ptr<counter> make_counter(const counting_setup&) { throw not_compiled("the cpu backend is on its way"); }
+std::unique_ptr<counter> make_counter(const counting_setup&) {
+  throw not_compiled("the cpu backend is on its way");
+}
 
 }  // namespace countem::cpu

@@ -4,12 +4,17 @@
 
 namespace countem::cuda {
 
-unsigned device_count() noexcept { return 0; }
-
-std::string device_reason() {
-  return "this countem was built without CUDA: configure with -DCOUNTEM_CUDA=ON where a CUDA toolkit is installed, or use --backend cpu";
+unsigned device_count() noexcept {
+  return 0;
 }
 
-std::unique_ptr<counter> make_counter(const counting_setup&) { throw not_compiled(device_reason()); }
+std::string device_reason() {
+  return "this countem was built without CUDA: configure with -DCOUNTEM_CUDA=ON where a CUDA toolkit is installed, or use "
+         "--backend cpu";
+}
+
+std::unique_ptr<counter> make_counter(const counting_setup&) {
+  throw not_compiled(device_reason());
+}
 
 }  // namespace countem::cuda

@@ -10,7 +10,8 @@
 namespace countem::reference {
 
 /// Charges of a frame in 1/16 ADU, row-major; `no_charge` where a pixel has none. Row noise is already subtracted.
-[[nodiscard]] std::vector<std::int32_t> charges(const frame_view& frame, const calibration& calibrated, row_noise_method row_noise);
+[[nodiscard]] std::vector<std::int32_t> charges(const frame_view& frame, const calibration& calibrated,
+                                                row_noise_method row_noise);
 
 /// The background threshold of a pixel in 1/16 ADU.
 [[nodiscard]] std::int32_t background_of(const calibration& calibrated, std::uint64_t pixel);

@@ -96,7 +96,8 @@ counted_frame count_clusters(const charge_image& image) {
     } else if (component.size() >= options.min_cluster_size && component.size() <= options.max_cluster_size) {
       const std::uint32_t row = centroid(weighted_row, sum, options.upsample);
       const std::uint32_t column = centroid(weighted_column, sum, options.upsample);
-      counted.events.push_back({row * (shape.width * options.upsample) + column, value_of(options.values, sum, component.size())});
+      counted.events.push_back(
+          {row * (shape.width * options.upsample) + column, value_of(options.values, sum, component.size())});
     }
   }
   return counted;
@@ -148,16 +149,16 @@ class reference_counter final : public counter {
     out.clear();
     for (const frame_view& frame : frames) {
       counted_frame counted = count_frame(setup_, frame);
-      std::sort(counted.events.begin(), counted.events.end(), [](const event& a, const event& b) {
-        return std::tie(a.index, a.value) < std::tie(b.index, b.value);
-      });
+      std::sort(counted.events.begin(), counted.events.end(),
+                [](const event& a, const event& b) { return std::tie(a.index, a.value) < std::tie(b.index, b.value); });
       for (const event& found : counted.events) {
         out.indices.push_back(found.index);
         if (setup_.options.values != event_value::none) out.values.push_back(found.value);
       }
       out.indptr.push_back(out.indices.size());
       out.xrays.push_back(counted.xrays);
-      out.status.push_back(static_cast<std::uint8_t>((frame.present & status_sectors) | (frame.truncated ? status_truncated : 0) |
+      out.status.push_back(static_cast<std::uint8_t>((frame.present & status_sectors) |
+                                                     (frame.truncated ? status_truncated : 0) |
                                                      (counted.xrays != 0 ? status_xray : 0)));
     }
   }
@@ -168,6 +169,8 @@ class reference_counter final : public counter {
 
 }  // namespace
 
-std::unique_ptr<counter> make_counter(const counting_setup& setup) { return std::make_unique<reference_counter>(setup); }
+std::unique_ptr<counter> make_counter(const counting_setup& setup) {
+  return std::make_unique<reference_counter>(setup);
+}
 
 }  // namespace countem::reference

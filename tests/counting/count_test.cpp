@@ -98,8 +98,8 @@ TEST(cluster, whole_frame_is_one_event) {
 
 TEST(cluster, events_are_sorted_by_index_not_by_first_pixel) {
   // The component that starts first, at (0, 3), has its centroid below the other's.
-  const u16_frame frame({4, 4}, {0, 0, 0, 4,  //
-                                 9, 0, 0, 4,  //
+  const u16_frame frame({4, 4}, {0, 0, 0, 4,   //
+                                 9, 0, 0, 4,   //
                                  0, 0, 0, 90,  //
                                  0, 0, 0, 90});
   EXPECT_THAT(frame.count().indices, ElementsAre(4, 2 * 4 + 3));
@@ -161,7 +161,7 @@ TEST(charge, dark_is_subtracted_with_sign) {
 }
 
 TEST(charge, gain_is_one_rounded_float_product) {
-  u16_frame frame({1, 3}, {4, 4, 4});  // 64 units; threshold 48
+  u16_frame frame({1, 3}, {4, 4, 4});                       // 64 units; threshold 48
   frame.setup.calibrated.gain = {0.75F, 0.7579F, 0.7655F};  // 48, 48.5056 -> 49, 48.99 -> 49
   frame.setup.options.method = counting_method::pixels;
   frame.setup.options.values = event_value::charge;
@@ -190,7 +190,8 @@ TEST(charge, masked_pixels_split_components) {
 }
 
 TEST(charge, float_specials) {
-  small_frame<float> frame({1, 5}, {std::nanf(""), 0, std::numeric_limits<float>::infinity(), 0, -std::numeric_limits<float>::infinity()});
+  small_frame<float> frame(
+      {1, 5}, {std::nanf(""), 0, std::numeric_limits<float>::infinity(), 0, -std::numeric_limits<float>::infinity()});
   frame.setup.options.method = counting_method::pixels;
   frame.setup.options.values = event_value::charge;
   const event_batch out = frame.count();
@@ -294,7 +295,8 @@ TEST(row_noise, median_and_thresholds_again) {
 TEST(row_noise, even_count_takes_the_middle_halves_up) {
   // Quiet charges of the left half in 1/16: 0 and 3 -> floor(4 / 2) = 2; and -3 and 0 -> floor(-2 / 2) = -1.
   small_frame<float> frame({1, 6}, {0, 3 / 16.F, 9, -3 / 16.F, 0, 9});
-  frame.setup.options = {.method = counting_method::pixels, .row_noise = row_noise_method::median, .values = event_value::charge};
+  frame.setup.options = {
+      .method = counting_method::pixels, .row_noise = row_noise_method::median, .values = event_value::charge};
   EXPECT_THAT(frame.count().values, ElementsAre(144 - 2, 144 + 1));
 }
 

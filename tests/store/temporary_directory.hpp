@@ -13,7 +13,8 @@ class temporary_directory {
  public:
   temporary_directory() {
     std::string name = (std::filesystem::temp_directory_path() / "countem_store_XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::filesystem::filesystem_error("mkdtemp", name, std::error_code(errno, std::generic_category()));
+    if (::mkdtemp(name.data()) == nullptr)
+      throw std::filesystem::filesystem_error("mkdtemp", name, std::error_code(errno, std::generic_category()));
     path_ = name;
   }
   temporary_directory(const temporary_directory&) = delete;

@@ -17,7 +17,7 @@ struct calibration_options {
   double background_sigmas = 4.5;  ///< background threshold = fitted mean + this many fitted sigmas
   double xray_sigmas = 175.0;      ///< X-ray threshold = sample mean + this many sample standard deviations
   std::uint64_t seed = 0;
-  bool per_pixel_thresholds = false;  ///< pixel mean + n sigma from the darks instead of one threshold
+  bool per_pixel_thresholds = false;     ///< pixel mean + n sigma from the darks instead of one threshold
   std::optional<double> background_adu;  ///< given directly: no fit
   std::optional<double> xray_adu;        ///< given directly
   unsigned threads = 0;                  ///< 0: all cores

@@ -48,10 +48,10 @@ struct noise_fit {
 /// {0, 0} holds only such and fits frames of any shape.
 struct calibration {
   frame_shape shape{};
-  std::vector<std::int32_t> dark16;  ///< rint(16 * dark mean), per pixel; empty: 0
-  std::vector<float> gain;           ///< factor on the dark-subtracted charge, per pixel; empty: 1
-  std::vector<std::uint8_t> mask;    ///< mask_reason bits per pixel; 0: good; empty: all good
-  std::int32_t background16 = 0;     ///< a hit's charge is above it; never negative
+  std::vector<std::int32_t> dark16;              ///< rint(16 * dark mean), per pixel; empty: 0
+  std::vector<float> gain;                       ///< factor on the dark-subtracted charge, per pixel; empty: 1
+  std::vector<std::uint8_t> mask;                ///< mask_reason bits per pixel; 0: good; empty: all good
+  std::int32_t background16 = 0;                 ///< a hit's charge is above it; never negative
   std::vector<std::int32_t> pixel_background16;  ///< instead of background16, per pixel; never negative
   std::int32_t xray16 = no_xray_threshold;       ///< a pixel at or above it is an X-ray pixel
 

@@ -44,14 +44,15 @@ enum frame_status : std::uint8_t {
   status_xray = 0x20,       ///< an X-ray was seen
 };
 
-/// The events of consecutive frames as CSR. Within a frame sorted by linear index, ties by value; a repeated index is two events.
+/// The events of consecutive frames as CSR. Within a frame sorted by linear index, ties by value; a repeated index is two
+/// events.
 struct event_batch {
   std::uint64_t first_frame = 0;
   std::vector<std::uint64_t> indptr{0};  ///< frames + 1
   std::vector<std::uint32_t> indices;    ///< row * width + column of the (upsampled) event grid
   std::vector<std::uint32_t> values;     ///< one per event, or empty when event_value::none
-  std::vector<std::uint32_t> xrays;      ///< per frame: components rejected (cluster), pixels at or above the threshold (others)
-  std::vector<std::uint8_t> status;      ///< per frame: frame_status bits
+  std::vector<std::uint32_t> xrays;  ///< per frame: components rejected (cluster), pixels at or above the threshold (others)
+  std::vector<std::uint8_t> status;  ///< per frame: frame_status bits
 
   [[nodiscard]] std::size_t frames() const { return status.size(); }
   [[nodiscard]] std::span<const std::uint32_t> events(std::size_t frame) const {

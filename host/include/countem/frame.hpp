@@ -44,8 +44,8 @@ struct frame_view {
   /// Whether the sector that holds this pixel arrived.
   [[nodiscard]] bool arrived(std::uint32_t row_index, std::uint32_t column) const {
     if (split == sector_split::none) return present != 0;
-    const std::uint32_t sector =
-        split == sector_split::rows ? row_index / (shape.height / sectors_per_frame) : column / (shape.width / sectors_per_frame);
+    const std::uint32_t sector = split == sector_split::rows ? row_index / (shape.height / sectors_per_frame)
+                                                             : column / (shape.width / sectors_per_frame);
     return ((present >> sector) & 1U) != 0;
   }
 };

@@ -21,8 +21,8 @@ struct count_progress {
 
 struct pipeline_options {
   backend where = backend::automatic;
-  unsigned threads = 0;       ///< 0: all cores
-  std::size_t batch_frames = 0;  ///< 0: chosen from the frame size
+  unsigned threads = 0;           ///< 0: all cores
+  std::size_t batch_frames = 0;   ///< 0: chosen from the frame size
   std::uint64_t first_frame = 0;  ///< frames before it are skipped (resume)
   /// Raised by the caller (a signal handler) to stop after what is in flight.
   const std::atomic<bool>* stop = nullptr;
@@ -34,8 +34,8 @@ struct pipeline_options {
 
 struct count_result {
   backend used = backend::cpu;
-  std::uint64_t frames = 0;          ///< frames that arrived and were counted
-  std::uint64_t missing_frames = 0;  ///< frames of which nothing arrived
+  std::uint64_t frames = 0;             ///< frames that arrived and were counted
+  std::uint64_t missing_frames = 0;     ///< frames of which nothing arrived
   std::uint64_t incomplete_frames = 0;  ///< frames that lack a sector
   std::uint64_t events = 0;
   std::uint64_t xrays = 0;

@@ -15,19 +15,19 @@ namespace countem {
 struct simulation_options {
   scan_shape scan{64, 64, 1};
   frame_shape frame{576, 576};
-  double occupancy = 0.001;    ///< mean electrons a detector pixel and frame, 0 to 0.5
-  double kilovolts = 300;      ///< 60 to 300
+  double occupancy = 0.001;  ///< mean electrons a detector pixel and frame, 0 to 0.5
+  double kilovolts = 300;    ///< 60 to 300
   std::uint64_t seed = 1;
-  double baseline_adu = 20;    ///< mean dark level; row and pixel structure come on top
-  double noise_adu = 2;        ///< rms readout noise
+  double baseline_adu = 20;  ///< mean dark level; row and pixel structure come on top
+  double noise_adu = 2;      ///< rms readout noise
   double xrays_per_frame = 0.02;
-  double hot_pixels = 20;      ///< on the whole detector
+  double hot_pixels = 20;  ///< on the whole detector
 };
 
 /// The electrons that truly hit, frame after frame.
 struct simulated_truth {
   std::vector<std::uint64_t> indptr{0};
-  std::vector<float> rows;     ///< sub-pixel, pixel centres at integers
+  std::vector<float> rows;  ///< sub-pixel, pixel centres at integers
   std::vector<float> columns;
   std::vector<float> charges_adu;  ///< charge the electron left in the detector; 0: it left none
 };

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Who may include what (docs/architecture.md). Prints each offence; exits 1 if there is one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+offences=0
+# forbid WHAT PATTERN PATHS...: no #include that matches PATTERN in the files of these paths
+forbid() {
+  local what=$1 pattern=$2 found
+  shift 2
+  found=$(git ls-files --cached --others --exclude-standard -- "$@" | { grep -E '\.(hpp|cpp|cuh|cu)$' || true; } |
+          xargs -r grep -HnE "^ *# *include *[<\"]($pattern)" || true)
+  if [ -n "$found" ]; then
+    printf 'layers: %s\n%s\n' "$what" "$found"
+    offences=1
+  fi
+}
+
+forbid "CUDA headers belong in kernels/cuda" '(cuda|cub/|thrust/|nvtx3/|device_launch)' . ':!kernels/cuda' ':!tests/device_model' ':!bench/gpu'
+forbid "HDF5 headers belong in io" '(hdf5|H5|io/hdf5)' . ':!io' ':!tests' ':!bench'
+forbid "public headers know neither kernels nor io" '(kernels/|io/|host/|data_gen/|tbb/|oneapi/|hwy/)' host/include
+forbid "core needs the standard library only" '(kernels/|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/src
+forbid "the reference and cuda kernels need core only" '(kernels/cpu|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' kernels/reference kernels/cuda
+forbid "the cpu kernels do not reach up" '(io/|host/|data_gen/|kernels/cuda)' kernels/cpu
+forbid "io does not reach up" '(kernels/|host/|data_gen/)' io
+forbid "data_gen makes frames; it does not count them" '(kernels/|host/)' data_gen
+forbid "the engine does not know the command line" '(host/cli|CLI/)' host/engine
+forbid "tests and benches are included by nobody" '(tests/|bench/)' host kernels io data_gen
+
+[ "$offences" -eq 0 ] && echo "layers: clean"
+exit "$offences"

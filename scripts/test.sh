@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds and tests.
+#   scripts/test.sh            everything a change must pass: layers, format, all tests and outside oracles
+#   scripts/test.sh --quick    the tests that need seconds
+#   scripts/test.sh --full     as CI runs it: also the sanitizers, the fuzzers and the device model
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+depth=${1:---normal}
+case "$depth" in --quick | --normal | --full) ;; *) sed -n '2,5p' "$0" >&2; exit 2 ;; esac
+
+step() { printf '\n== %s\n' "$*"; }
+jobs=$(nproc)
+
+step "packages"
+if [ "$depth" = --full ]; then scripts/install_dependencies.sh full; else scripts/install_dependencies.sh test; fi
+
+step "layers and format"
+scripts/check_layers.sh
+scripts/format.sh --check
+
+step "release build"
+cmake --preset release
+cmake --build --preset release -j "$jobs"
+
+if [ "$depth" = --quick ]; then
+  step "quick tests"
+  exec ctest --test-dir build/release -j "$jobs" --output-on-failure --no-tests=error -LE 'slow|oracle'
+fi
+
+if [ "$depth" = --full ]; then
+  step "sanitizers: address and undefined behaviour"
+  cmake --preset asan
+  cmake --build --preset asan -j "$jobs"
+  ctest --test-dir build/asan -j "$jobs" --output-on-failure --no-tests=error -LE 'slow|oracle|install'
+
+  step "fuzzers"
+  cmake --preset fuzz
+  cmake --build --preset fuzz -j "$jobs" --target fuzzers
+  ctest --test-dir build/fuzz -j "$jobs" --output-on-failure --no-tests=error -L fuzz
+fi
+
+step "tests"
+ctest --test-dir build/release -j "$jobs" --output-on-failure --no-tests=error
