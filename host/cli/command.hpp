@@ -17,13 +17,6 @@ struct context {
   void print_json(const nlohmann::ordered_json& object) const;  ///< the one object on stdout
 };
 
-/// "WxH" as two numbers. @throws CLI::ValidationError
-struct two_sizes {
-  std::uint32_t first = 0;
-  std::uint32_t second = 0;
-};
-[[nodiscard]] two_sizes parse_sizes(const std::string& text, const std::string& option);
-
 /// Each adds one subcommand with its options and a callback that runs it. Callbacks throw countem::error on failure.
 void add_simulate(CLI::App& app, context& ctx);
 void add_calibrate(CLI::App& app, context& ctx);

@@ -43,17 +43,6 @@ void context::print_json(const nlohmann::ordered_json& object) const {
   std::cout << object.dump(2) << std::endl;
 }
 
-two_sizes parse_sizes(const std::string& text, const std::string& option) {
-  two_sizes sizes;
-  int used = 0;
-  // The extra %c would match anything after the second number.
-  if (std::sscanf(text.c_str(), "%9ux%9u%n", &sizes.first, &sizes.second, &used) != 2 ||
-      static_cast<std::size_t>(used) != text.size() || sizes.first == 0 || sizes.second == 0) {
-    throw CLI::ValidationError(option, "wants two sizes above 0 such as 256x128, not \"" + text + "\"");
-  }
-  return sizes;
-}
-
 int run(int argc, char** argv) {
   CLI::App app{"Electron counting and sparse reduction for direct-detector dumps", "countem"};
   app.set_version_flag("--version", std::string("countem ") + version);

@@ -1,0 +1,174 @@
+// countem info: what a file is and what it holds.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include <countem/calibrate.hpp>
+#include <countem/error.hpp>
+#include <countem/event_store.hpp>
+#include <countem/frame_source.hpp>
+
+#include "host/cli/command.hpp"
+#include "host/cli/progress.hpp"
+#include "host/cli/source_arguments.hpp"
+
+namespace countem::cli {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json to_json(frame_shape shape) { return {{"height", shape.height}, {"width", shape.width}}; }
+
+json to_json(const scan_shape& scan) {
+  return {{"width", scan.width}, {"height", scan.height}, {"frames_per_position", scan.frames_per_position}};
+}
+
+json describe(const event_store& store) {
+  const store_description& description = store.description();
+  json told{{"kind", "event store"},
+            {"scan", to_json(description.scan)},
+            {"frame", to_json(description.shape)},
+            {"upsample", description.upsample},
+            {"frames", store.frames()}};
+  std::uint64_t events = 0;
+  std::uint64_t missing = 0;
+  std::uint64_t incomplete = 0;
+  std::uint64_t xrays = 0;
+  std::uint32_t most = 0;
+  for (std::uint64_t frame = 0; frame < store.frames(); ++frame) {
+    const std::uint32_t count = store.counts()[frame];
+    if (count == not_written) {
+      ++missing;
+      continue;
+    }
+    events += count;
+    most = std::max(most, count);
+    incomplete += (store.status()[frame] & status_sectors) != all_sectors;
+    xrays += store.xrays()[frame];
+  }
+  const std::uint64_t counted = store.frames() - missing;
+  told["missing_frames"] = missing;
+  told["incomplete_frames"] = incomplete;
+  told["events"] = events;
+  told["events_per_frame"] = counted == 0 ? 0.0 : static_cast<double>(events) / static_cast<double>(counted);
+  told["most_events_in_a_frame"] = most;
+  told["xrays"] = xrays;
+  told["background_threshold_adu"] = description.calibrated.background16 / 16.0;
+  told["xray_threshold_adu"] =
+      description.calibrated.xray16 == no_xray_threshold ? json(nullptr) : json(description.calibrated.xray16 / 16.0);
+  for (const auto& [name, text] : description.provenance) told["provenance"][name] = text;
+  return told;
+}
+
+json describe(const calibration& loaded) {
+  json told{{"kind", "calibration"}, {"frame", to_json(loaded.shape)}};
+  told["background_threshold_adu"] = loaded.pixel_background16.empty() ? json(loaded.background16 / 16.0) : json("per pixel");
+  told["xray_threshold_adu"] = loaded.xray16 == no_xray_threshold ? json(nullptr) : json(loaded.xray16 / 16.0);
+  told["dark_reference"] = !loaded.dark16.empty();
+  told["dark_frames"] = loaded.dark_frames;
+  told["gain_reference"] = !loaded.gain.empty();
+  told["masked_pixels"] = std::count_if(loaded.mask.begin(), loaded.mask.end(), [](std::uint8_t reasons) { return reasons != 0; });
+  if (loaded.fit) {
+    told["noise_mean_adu"] = loaded.fit->mean_adu;
+    told["noise_sigma_adu"] = loaded.fit->sigma_adu;
+    told["seed"] = loaded.fit->seed;
+    told["sampled_frames"] = loaded.fit->frames.size();
+  }
+  return told;
+}
+
+json describe(const frame_source& source) {
+  const source_info& info = source.info();
+  std::uint64_t bytes = 0;
+  for (const input_file& file : info.files) bytes += file.bytes;
+  json told{{"kind", "raw frames"},
+            {"format", to_string(info.format)},
+            {"scan", to_json(info.scan)},
+            {"frame", to_json(info.shape)},
+            {"pixel_type", to_string(info.type)},
+            {"files", info.files.size()},
+            {"bytes", bytes},
+            {"missing_frames", info.missing_frames}};
+  told["issues"] = json::array();
+  for (const source_issue& issue : info.issues) {
+    told["issues"].push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});
+  }
+  return told;
+}
+
+/// Whatever the inputs are: one of our own HDF5 files, else raw frames.
+json describe_inputs(const source_arguments& inputs) {
+  if (inputs.inputs().size() == 1 && std::filesystem::is_regular_file(inputs.inputs().front())) {
+    const std::filesystem::path& path = inputs.inputs().front();
+    try {
+      return describe(*open_event_store(path));
+    } catch (const format_error&) {  // not a store
+    } catch (const io_error&) {      // not HDF5 at all
+    }
+    try {
+      return describe(load_calibration(path));
+    } catch (const format_error&) {
+    } catch (const io_error&) {
+    }
+  }
+  return describe(*open_source(inputs.inputs(), inputs.options()));
+}
+
+/// The same facts for people: one line each, numbers with separators, nested objects indented.
+void print(const json& told, int indent = 0) {
+  for (const auto& [name, value] : told.items()) {
+    std::string label = name;
+    std::replace(label.begin(), label.end(), '_', ' ');
+    if (value.is_object() && value.contains("width") && value.contains("height")) {
+      const bool scan = value.contains("frames_per_position");
+      const auto width = value["width"].get<std::uint64_t>();
+      const auto height = value["height"].get<std::uint64_t>();
+      std::string text = scan ? fmt::format("{} x {} positions (width x height)", width, height)
+                              : fmt::format("{} x {} pixels (height x width)", height, width);
+      if (scan && value["frames_per_position"] != 1) text += fmt::format(", {} frames each", value["frames_per_position"].get<int>());
+      fmt::print("{:{}}{}: {}\n", "", indent, label, text);
+    } else if (value.is_structured()) {
+      if (value.empty()) continue;
+      fmt::print("{:{}}{}:\n", "", indent, label);
+      if (value.is_object()) {
+        print(value, indent + 2);
+      } else {
+        for (const json& entry : value) fmt::print("{:{}}- {}\n", "", indent + 2, entry.value("text", entry.dump()));
+      }
+    } else if (value.is_number_unsigned()) {
+      fmt::print("{:{}}{}: {}\n", "", indent, label, with_separators(value.get<std::uint64_t>()));
+    } else if (value.is_number_float()) {
+      fmt::print("{:{}}{}: {:.6g}\n", "", indent, label, value.get<double>());
+    } else if (value.is_null()) {
+      fmt::print("{:{}}{}: none\n", "", indent, label);
+    } else {
+      fmt::print("{:{}}{}: {}\n", "", indent, label, value.is_string() ? value.get<std::string>() : value.dump());
+    }
+  }
+}
+
+struct info_options {
+  source_arguments inputs;
+  bool as_json = false;
+};
+
+}  // namespace
+
+void add_info(CLI::App& app, context& ctx) {
+  auto chosen = std::make_shared<info_options>();
+  CLI::App* command = app.add_subcommand("info", "Tell what a file is and what it holds: an event store, a calibration, raw frames");
+  chosen->inputs.add_to(*command);
+  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  command->callback([chosen, &ctx] {
+    const json told = describe_inputs(chosen->inputs);
+    if (chosen->as_json) {
+      ctx.print_json(told);
+    } else {
+      print(told);
+    }
+  });
+}
+
+}  // namespace countem::cli
