@@ -39,6 +39,12 @@ file_handle file_handle::open_read(const std::filesystem::path& path) {
   return file;
 }
 
+file_handle file_handle::open_write(const std::filesystem::path& path) {
+  file_handle file(::open(path.c_str(), O_RDWR | O_CLOEXEC), path);
+  if (file.descriptor_ < 0) throw_errno(path, "cannot be opened for writing");
+  return file;
+}
+
 file_handle file_handle::create(const std::filesystem::path& path) {
   file_handle file(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), path);
   if (file.descriptor_ < 0) throw_errno(path, "cannot be created");

@@ -22,6 +22,8 @@ class file_handle {
 
   /// @throws io_error; a directory is refused with a sentence of its own.
   [[nodiscard]] static file_handle open_read(const std::filesystem::path& path);
+  /// An existing file, to be changed in place. @throws io_error
+  [[nodiscard]] static file_handle open_write(const std::filesystem::path& path);
   /// Creates or truncates. @throws io_error
   [[nodiscard]] static file_handle create(const std::filesystem::path& path);
 

@@ -1,0 +1,201 @@
+#include "io/raw_writer.hpp"
+
+#include <fmt/format.h>
+#include <tbb/blocked_range.h>
+#include <tbb/enumerable_thread_specific.h>
+#include <tbb/info.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <countem/error.hpp>
+
+#include "io/camera_format.hpp"
+#include "io/file.hpp"
+#include "io/hdf5_handle.hpp"
+
+namespace countem::io {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+using frame_maker = std::function<void(std::uint64_t, std::uint16_t*)>;
+
+/// Calls `put(frame number, pixels)` for every frame, several at a time.
+template <class Put>
+void for_each_frame(const raw_scan& what, const frame_maker& make_frame, const Put& put) {
+  // More threads than cores would not be faster, and the library would say so on stderr.
+  const auto cores = static_cast<unsigned>(tbb::info::default_concurrency());
+  tbb::task_arena arena(static_cast<int>(what.threads == 0 ? cores : std::min(what.threads, cores)));
+  tbb::enumerable_thread_specific<std::vector<std::uint16_t>> room([&] { return std::vector<std::uint16_t>(what.frame.pixels()); });
+  arena.execute([&] {
+    tbb::parallel_for(std::uint64_t{0}, what.scan.frames(), [&](std::uint64_t frame) {
+      std::vector<std::uint16_t>& pixels = room.local();
+      make_frame(frame, pixels.data());
+      put(frame, std::as_const(pixels));
+    });
+  });
+}
+
+camera_header header_of(std::uint64_t frame, const raw_scan& what) {
+  const std::uint64_t position = frame / what.scan.frames_per_position;
+  camera_header header;
+  header.scan_number = what.scan_number;
+  header.frame_number = static_cast<std::uint32_t>(frame);
+  header.scan_width = static_cast<std::uint16_t>(what.scan.width);
+  header.scan_height = static_cast<std::uint16_t>(what.scan.height);
+  header.x = static_cast<std::uint16_t>(position % what.scan.width);
+  header.y = static_cast<std::uint16_t>(position / what.scan.width);
+  return header;
+}
+
+/// One record as it lies in the file.
+std::vector<std::byte> make_record(const camera_header& header, const camera_layout& layout, std::uint32_t sector,
+                                   const std::vector<std::uint16_t>& pixels) {
+  std::vector<std::byte> record(layout.record_bytes());
+  const camera_header_image image = encode(header);
+  std::memcpy(record.data(), image.data(), image.size());
+  const std::size_t row_bytes = layout.sector.width * sizeof(std::uint16_t);
+  const std::size_t first_row = layout.split == sector_split::rows ? std::size_t{sector} * layout.sector.height : 0;
+  const std::size_t first_column = layout.split == sector_split::columns ? std::size_t{sector} * layout.sector.width : 0;
+  for (std::size_t row = 0; row < layout.sector.height; ++row) {
+    const std::uint16_t* from = pixels.data() + (first_row + row) * camera_frame.width + first_column;
+    std::memcpy(record.data() + camera_header_bytes + row * row_bytes, from, row_bytes);
+  }
+  return record;
+}
+
+std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
+  const camera_layout layout = layout_of(what.format);
+  if (what.frame != camera_frame) {
+    throw invalid_argument(fmt::format("frames of {} x {} pixels cannot be written as {}: the 4D Camera has 576 x 576", what.frame.height,
+                                       what.frame.width, to_string(what.format)));
+  }
+  if (what.scan.width > 0xffff || what.scan.height > 0xffff || what.scan.frames() > 0xffff'ffff) {
+    throw invalid_argument(fmt::format("a scan of {} x {} positions does not fit into the 4D Camera's headers (65535 x 65535, 2^32 - 1 frames)",
+                                       what.scan.width, what.scan.height));
+  }
+  std::vector<file_handle> files;
+  std::vector<fs::path> paths;
+  for (std::uint32_t sector = 0; sector < layout.sectors; ++sector) {
+    for (std::uint32_t id = 0; id < what.files_per_module; ++id) {
+      paths.push_back(directory / fmt::format("{}_scan{:010}_id{:04}_module{}_raw.data", what.stem, what.scan_number, id, sector));
+      files.push_back(file_handle::create(paths.back()));
+    }
+  }
+  for_each_frame(what, make_frame, [&](std::uint64_t frame, const std::vector<std::uint16_t>& pixels) {
+    const std::uint64_t offset = frame / what.files_per_module * layout.record_bytes();
+    for (std::uint32_t sector = 0; sector < layout.sectors; ++sector) {
+      const std::vector<std::byte> record = make_record(header_of(frame, what), layout, sector, pixels);
+      files[sector * what.files_per_module + frame % what.files_per_module].write_at(offset, record.data(), record.size());
+    }
+  });
+  return paths;
+}
+
+/// The header of a C-order little-endian u16 array (NumPy format 1.0).
+std::string npy_header(const raw_scan& what) {
+  const auto& [height, width, repeats] = what.scan;
+  const std::string more = repeats > 1 ? fmt::format("{}, ", repeats) : "";
+  std::string text = fmt::format("{{'descr': '<u2', 'fortran_order': False, 'shape': ({}, {}, {}{}, {}), }}", height, width, more, what.frame.height,
+                                 what.frame.width);
+  constexpr std::size_t before_text = 10;
+  text.resize((before_text + text.size() + 1 + 63) / 64 * 64 - before_text - 1, ' ');
+  text += '\n';
+  const auto length = static_cast<std::uint16_t>(text.size());
+  std::string header("\x93NUMPY\x01\x00", 8);
+  header += static_cast<char>(length & 0xff);
+  header += static_cast<char>(length >> 8);
+  return header + text;
+}
+
+/// One axis of an EMD 0.1 group: a vector of coordinates with name and units.
+void write_dimension(hid_t group, int number, hsize_t length, const std::string& name, const std::string& units) {
+  std::vector<float> coordinates(length);
+  for (std::size_t at = 0; at < coordinates.size(); ++at) coordinates[at] = static_cast<float>(at);
+  const std::string path = fmt::format("dim{}", number);
+  write_dataset<float>(group, path, {length}, coordinates.data());
+  const hdf5_handle dimension(H5Dopen2(group, path.c_str(), H5P_DEFAULT), path);
+  write_attribute(dimension, "name", name);
+  write_attribute(dimension, "units", units);
+}
+
+/// An EMD 0.1 file whose pixels are still to be written; returns the byte where they start.
+std::uint64_t lay_out_emd(const fs::path& path, const raw_scan& what) {
+  const auto lock = hdf5_lock();
+  const std::string name = path.string();
+  const hdf5_handle file(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), name);
+  write_attribute(file, "version_major", std::int64_t{0});
+  write_attribute(file, "version_minor", std::int64_t{2});
+  const hdf5_handle group(H5Gcreate2(file, "electron_frames", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), name);
+  write_attribute(group, "emd_group_type", std::int64_t{1});
+
+  std::vector<std::pair<std::string, hsize_t>> axes{{"scan_y", what.scan.height}, {"scan_x", what.scan.width}};
+  if (what.scan.frames_per_position > 1) axes.emplace_back("repeat", what.scan.frames_per_position);
+  axes.emplace_back("row", what.frame.height);
+  axes.emplace_back("column", what.frame.width);
+  std::vector<hsize_t> extent;
+  for (const auto& [axis, length] : axes) {
+    extent.push_back(length);
+    write_dimension(group, static_cast<int>(extent.size()), length, axis, "[n_m]");
+  }
+
+  // Contiguous and laid out at once: the pixels are then written past the library, by many threads.
+  const hdf5_handle space(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), name);
+  const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), name);
+  hdf5_check(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY), name);
+  hdf5_check(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER), name);
+  hdf5_check(H5Pset_obj_track_times(creation, false), name);
+  const hdf5_handle data(H5Dcreate2(group, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), name);
+  const haddr_t offset = H5Dget_offset(data);
+  if (offset == HADDR_UNDEF) throw io_error(name + ": HDF5 gives no place for the pixels: " + hdf5_last_error());
+  return offset;
+}
+
+std::vector<fs::path> write_flat(const fs::path& path, file_handle file, std::uint64_t first_pixel, const raw_scan& what,
+                                 const frame_maker& make_frame) {
+  const std::size_t frame_bytes = what.frame.pixels() * sizeof(std::uint16_t);
+  for_each_frame(what, make_frame, [&](std::uint64_t frame, const std::vector<std::uint16_t>& pixels) {
+    file.write_at(first_pixel + frame * frame_bytes, pixels.data(), frame_bytes);
+  });
+  return {path};
+}
+
+}  // namespace
+
+std::vector<fs::path> write_raw(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
+  if (what.scan.frames() == 0 || what.frame.pixels() == 0 || what.files_per_module == 0) {
+    throw invalid_argument("a scan without frames, pixels or files cannot be written");
+  }
+  std::error_code failure;
+  fs::create_directories(directory, failure);
+  if (failure) throw io_error(directory.string() + ": cannot be made: " + failure.message());
+  switch (what.format) {
+    case input_format::v3:
+    case input_format::v4:
+    case input_format::v5: return write_camera(directory, what, make_frame);
+    case input_format::raw: {
+      const fs::path path = directory / (what.stem + ".raw");
+      return write_flat(path, file_handle::create(path), 0, what, make_frame);
+    }
+    case input_format::npy: {
+      const fs::path path = directory / (what.stem + ".npy");
+      file_handle file = file_handle::create(path);
+      const std::string header = npy_header(what);
+      file.write_at(0, header.data(), header.size());
+      return write_flat(path, std::move(file), header.size(), what, make_frame);
+    }
+    case input_format::hdf5: {
+      const fs::path path = directory / (what.stem + ".h5");
+      const std::uint64_t first_pixel = lay_out_emd(path, what);
+      return write_flat(path, file_handle::open_write(path), first_pixel, what, make_frame);
+    }
+    default: throw invalid_argument(fmt::format("frames cannot be written as {}: choose v5, v4, v3, raw, npy or hdf5", to_string(what.format)));
+  }
+}
+
+}  // namespace countem::io

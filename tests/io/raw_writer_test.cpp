@@ -1,0 +1,48 @@
+#include "tests/io/source_fixture.hpp"
+
+namespace countem::testing_io {
+namespace {
+
+struct raw_writer : ::testing::TestWithParam<input_format> {
+  temporary_directory scratch;
+};
+INSTANTIATE_TEST_SUITE_P(formats, raw_writer,
+                         ::testing::Values(input_format::v3, input_format::v4, input_format::v5, input_format::raw, input_format::npy, input_format::hdf5),
+                         [](const auto& format) { return std::string(to_string(format.param)); });
+
+TEST_P(raw_writer, same_bytes_for_any_number_of_threads) {
+  io::raw_scan scan{.format = GetParam(), .scan = {2, 3, 1}, .threads = 1};
+  const auto one = write_pattern(scratch.path() / "one", scan);
+  scan.threads = 3;
+  const auto three = write_pattern(scratch.path() / "three", scan);
+  ASSERT_EQ(one.size(), three.size());
+  for (std::size_t file = 0; file < one.size(); ++file) {
+    EXPECT_EQ(one[file].filename(), three[file].filename());
+    EXPECT_TRUE(load(one[file]) == load(three[file])) << one[file];
+  }
+}
+
+TEST(raw_writer_v5, bytes_of_a_record) {
+  const temporary_directory scratch;
+  const auto files = write_pattern(scratch.path(), {.scan = {2, 3, 1}, .scan_number = 7});
+  ASSERT_EQ(files.size(), 4U);
+  EXPECT_EQ(files[2].filename(), "data_scan0000000007_id0000_module2_raw.data");
+  const std::vector<char> bytes = load(files[2]);
+  ASSERT_EQ(bytes.size(), 6U * 165904U);
+  // Frame 5 is at column 2, row 1 of a 3 x 2 scan.
+  const std::vector<char> header{7, 0, 0, 0, 5, 0, 0, 0, 3, 0, 2, 0, 2, 0, 1, 0};
+  EXPECT_TRUE(std::equal(header.begin(), header.end(), bytes.begin() + 5 * 165904));
+  const std::uint16_t first_pixel = pattern(5, 2 * 144, 0);
+  EXPECT_EQ(std::memcmp(&bytes[5 * 165904 + 16], &first_pixel, 2), 0);
+}
+
+TEST(raw_writer_v5, refuses_what_the_camera_cannot_hold) {
+  const temporary_directory scratch;
+  EXPECT_THROW(write_pattern(scratch.path(), {.frame = {64, 64}, .scan = {1, 1, 1}}), invalid_argument);
+  EXPECT_THROW(write_pattern(scratch.path(), {.scan = {1, 70000, 1}}), invalid_argument);
+  EXPECT_THROW(write_pattern(scratch.path(), {.scan = {0, 3, 1}}), invalid_argument);
+  EXPECT_THROW(write_pattern(scratch.path(), {.format = input_format::mrc, .scan = {1, 1, 1}}), invalid_argument);
+}
+
+}  // namespace
+}  // namespace countem::testing_io
