@@ -56,6 +56,8 @@ class simulator {
 
 /// The frames of a simulated scan as a source, made when they are read.
 [[nodiscard]] std::unique_ptr<frame_source> simulated_source(const simulation_options& options);
+/// The first `dark_frames` dark frames beside it, as a scan of one row.
+[[nodiscard]] std::unique_ptr<frame_source> simulated_darks(const simulation_options& options, std::uint32_t dark_frames);
 
 struct simulation_output {
   input_format format = input_format::v5;
