@@ -1,6 +1,7 @@
 #include <countem/counting.hpp>
 #include <countem/devices.hpp>
 #include <countem/error.hpp>
+#include <countem/reductions.hpp>
 
 namespace countem::cuda {
 
@@ -16,5 +17,7 @@ std::string device_reason() {
 std::unique_ptr<counter> make_counter(const counting_setup&) {
   throw not_compiled(device_reason());
 }
+
+std::unique_ptr<event_reducer> make_reducer() { throw not_compiled(device_reason()); }
 
 }  // namespace countem::cuda

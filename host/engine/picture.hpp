@@ -1,0 +1,72 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace countem {
+
+enum class colour_map : std::uint8_t {
+  gray,
+  perceptual,  ///< dark blue over green to yellow; lightness rises evenly, so that it survives print and colour blindness
+};
+
+/// @throws invalid_argument listing the known names.
+[[nodiscard]] colour_map colour_map_from(std::string_view name);
+
+using rgb = std::array<std::uint8_t, 3>;
+
+/// The map at `position` in [0, 1]; outside it the nearest end.
+[[nodiscard]] rgb colour_of(colour_map map, double position);
+
+/// A direction as a colour: hue = angle in radians, lightness = strength in [0, 1]. All hues of one strength look equally bright.
+[[nodiscard]] rgb direction_colour(double angle, double strength);
+
+/// How numbers become colours.
+struct picture_options {
+  colour_map map = colour_map::perceptual;
+  bool logarithmic = false;  ///< log(1 + v / u) with u the smallest positive value: zero stays zero
+  /// Share of the values that may saturate at either end, so that one hot pixel does not black out the rest.
+  double low_share = 0.001;
+  double high_share = 0.001;
+  std::optional<double> low;   ///< shown as the map's first colour, instead of what low_share gives
+  std::optional<double> high;  ///< shown as the map's last colour
+};
+
+/// 8-bit image, row-major; `channels` is 1 (gray) or 3 (red, green, blue).
+struct picture {
+  std::uint32_t height = 0;
+  std::uint32_t width = 0;
+  std::uint32_t channels = 1;
+  std::vector<std::uint8_t> pixels;
+};
+
+/// Draws height * width values, row-major. What is not a finite number becomes middle gray (`perceptual`) or black (`gray`).
+/// @throws invalid_argument when sizes contradict each other.
+[[nodiscard]] picture draw(std::span<const double> values, std::uint32_t height, std::uint32_t width,
+                           const picture_options& options);
+
+/// Draws a field of vectors (row, column) as colours: direction as hue, length as lightness; the longest but `high_share` is
+/// full. Frames without a direction (NaN) become middle gray.
+[[nodiscard]] picture draw_directions(std::span<const double> rows, std::span<const double> columns, std::uint32_t height,
+                                      std::uint32_t width, double high_share = 0.005);
+
+/// The bytes of a PNG file.
+[[nodiscard]] std::vector<std::byte> encode_png(const picture& drawn);
+
+/// Writes a PNG under a temporary name and renames it, so that a viewer never sees half a picture. @throws io_error
+void write_png(const std::filesystem::path& path, const picture& drawn);
+
+/// Draws and writes in one call, for images of any number type.
+template <class T>
+void write_png(const std::filesystem::path& path, std::span<const T> values, std::uint32_t height, std::uint32_t width,
+               const picture_options& options = {}) {
+  write_png(path, draw(std::vector<double>(values.begin(), values.end()), height, width, options));
+}
+
+}  // namespace countem

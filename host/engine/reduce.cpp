@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <countem/error.hpp>
+#include <countem/reductions.hpp>
+
+namespace countem {
+
+std::unique_ptr<event_reducer> make_reducer(backend which, unsigned threads) {
+  switch (which) {
+    case backend::reference: return reference::make_reducer();
+    case backend::cpu: return cpu::make_reducer(threads);
+    case backend::cuda: return cuda::make_reducer();
+    case backend::automatic: break;
+  }
+  throw invalid_argument("a reducer is made for one backend; choose_backend() says which");
+}
+
+class scan_reducer::state {
+ public:
+  state(const reduction_plan& plan, frame_shape shape, scan_shape scan, backend which, unsigned threads)
+      : plan_(plan), shape_(shape), scan_(scan), reducer_(make_reducer(which, threads)) {
+    const detector_point centre = plan.centre.value_or(middle_of(shape));
+    masks_ = make_masks(plan.detectors, shape, centre);
+    for (const auto& weights : plan.weights) weights_.push_back(make_weights(weights, shape));
+    if (plan.radial) rings_ = make_rings(shape, centre, plan.radial_step);
+
+    const std::uint64_t positions = scan.positions();
+    result_.counts.resize(positions);
+    if (plan.sum) result_.sum.resize(shape.pixels());
+    if (plan.maximum) result_.maximum.resize(shape.pixels());
+    if (plan.centre_of_mass) result_.moments.resize(positions);
+    result_.virtual_images.assign(masks_.detectors, std::vector<std::uint64_t>(positions));
+    result_.weighted_images.assign(weights_.size(), std::vector<double>(positions));
+    result_.rings = rings_.rings;
+    result_.radial.resize(positions * rings_.rings);
+  }
+
+  void add(const event_batch& batch) {
+    if (batch.frames() + 1 != batch.indptr.size() || batch.first_frame + batch.frames() > scan_.frames()) {
+      throw invalid_argument("frames " + std::to_string(batch.first_frame) + " to " +
+                             std::to_string(batch.first_frame + batch.frames()) + " do not fit a scan of " +
+                             std::to_string(scan_.frames()) + " frames");
+    }
+    reducer_->load(view_of(plan_.skip_incomplete ? without_incomplete(batch) : batch, shape_));
+    const std::size_t frames = batch.frames();
+
+    per_frame_.resize(frames);
+    reducer_->counts(per_frame_);
+    add_to_positions(batch.first_frame, per_frame_, result_.counts);
+    for (const std::uint32_t count : per_frame_) result_.events += count;
+
+    if (plan_.sum) reducer_->add_sum(result_.sum);
+    if (plan_.maximum) reducer_->raise_maximum(result_.maximum);
+    if (plan_.centre_of_mass) add_moments(batch.first_frame, frames);
+    if (masks_.detectors != 0) {
+      per_frame_.resize(masks_.detectors * frames);
+      reducer_->virtual_counts(masks_, per_frame_);
+      for (std::size_t d = 0; d < masks_.detectors; ++d) {
+        add_to_positions(batch.first_frame, std::span(per_frame_).subspan(d * frames, frames), result_.virtual_images[d]);
+      }
+    }
+    for (std::size_t w = 0; w < weights_.size(); ++w) add_weighted(batch.first_frame, frames, w);
+    if (plan_.radial) {
+      per_frame_.resize(frames * rings_.rings);
+      reducer_->radial_counts(rings_, per_frame_);
+      for (std::size_t f = 0; f < frames; ++f) {
+        const std::uint64_t position = (batch.first_frame + f) / scan_.frames_per_position;
+        for (std::size_t ring = 0; ring < rings_.rings; ++ring) {
+          result_.radial[position * rings_.rings + ring] += per_frame_[f * rings_.rings + ring];
+        }
+      }
+    }
+    result_.frames += frames;
+  }
+
+  [[nodiscard]] const reduction_result& result() const { return result_; }
+  [[nodiscard]] const reduction_plan& plan() const { return plan_; }
+
+ private:
+  void add_to_positions(std::uint64_t first_frame, std::span<const std::uint32_t> per_frame, std::vector<std::uint64_t>& map) const {
+    for (std::size_t f = 0; f < per_frame.size(); ++f) map[(first_frame + f) / scan_.frames_per_position] += per_frame[f];
+  }
+
+  void add_moments(std::uint64_t first_frame, std::size_t frames) {
+    moments_.resize(frames);
+    reducer_->moments(moments_);
+    for (std::size_t f = 0; f < frames; ++f) {
+      event_moments& position = result_.moments[(first_frame + f) / scan_.frames_per_position];
+      position.events += moments_[f].events;
+      position.row_sum += moments_[f].row_sum;
+      position.column_sum += moments_[f].column_sum;
+    }
+  }
+
+  void add_weighted(std::uint64_t first_frame, std::size_t frames, std::size_t which) {
+    weighted_.resize(frames);
+    reducer_->weighted_counts(weights_[which], weighted_);
+    for (std::size_t f = 0; f < frames; ++f) {
+      result_.weighted_images[which][(first_frame + f) / scan_.frames_per_position] +=
+          static_cast<double>(weighted_[f]) * weights_[which].unit;
+    }
+  }
+
+  /// The batch with the events of incomplete frames left out.
+  const event_batch& without_incomplete(const event_batch& batch) {
+    complete_.clear();
+    for (std::size_t f = 0; f < batch.frames(); ++f) {
+      const bool complete = (batch.status[f] & status_sectors) == all_sectors && (batch.status[f] & status_truncated) == 0;
+      const auto frame = batch.events(f);
+      if (complete) complete_.indices.insert(complete_.indices.end(), frame.begin(), frame.end());
+      complete_.indptr.push_back(complete_.indices.size());
+    }
+    return complete_;
+  }
+
+  reduction_plan plan_;
+  frame_shape shape_;
+  scan_shape scan_;
+  std::unique_ptr<event_reducer> reducer_;
+  detector_masks masks_;
+  std::vector<weight_image> weights_;
+  ring_map rings_;
+  reduction_result result_;
+
+  // Scratch, kept from batch to batch.
+  std::vector<std::uint32_t> per_frame_;
+  std::vector<event_moments> moments_;
+  std::vector<std::int64_t> weighted_;
+  event_batch complete_;
+};
+
+scan_reducer::scan_reducer(const reduction_plan& plan, frame_shape shape, scan_shape scan, backend which, unsigned threads)
+    : state_(std::make_unique<state>(plan, shape, scan, which, threads)) {}
+scan_reducer::~scan_reducer() = default;
+scan_reducer::scan_reducer(scan_reducer&&) noexcept = default;
+scan_reducer& scan_reducer::operator=(scan_reducer&&) noexcept = default;
+
+void scan_reducer::add(const event_batch& events) { state_->add(events); }
+const reduction_result& scan_reducer::result() const { return state_->result(); }
+const reduction_plan& scan_reducer::plan() const { return state_->plan(); }
+
+}  // namespace countem

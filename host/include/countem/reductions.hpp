@@ -1,0 +1,255 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <countem/counting.hpp>
+#include <countem/types.hpp>
+
+/// What a microscopist wants to see, computed from events and never from dense frames: each costs O(events).
+/// Every event counts once, whatever value it carries; a repeated index counts as often as it is repeated.
+namespace countem {
+
+/// The events of consecutive frames, not owned. The events of frame f are indices[indptr[f]] up to indices[indptr[f + 1]],
+/// ascending, so that a slice of the scan is a slice of `indptr` beside the same `indices`.
+struct event_view {
+  frame_shape shape{};  ///< of the event grid
+  std::span<const std::uint64_t> indptr;  ///< frames + 1
+  std::span<const std::uint32_t> indices;
+
+  [[nodiscard]] std::size_t frames() const { return indptr.empty() ? 0 : indptr.size() - 1; }
+  [[nodiscard]] std::uint64_t event_count() const { return indptr.empty() ? 0 : indptr.back() - indptr.front(); }
+  [[nodiscard]] std::span<const std::uint32_t> events(std::size_t frame) const {
+    return indices.subspan(indptr[frame], indptr[frame + 1] - indptr[frame]);
+  }
+  /// All events of all frames.
+  [[nodiscard]] std::span<const std::uint32_t> events() const {
+    return indptr.empty() ? indices.first(0) : indices.subspan(indptr.front(), event_count());
+  }
+};
+
+[[nodiscard]] inline event_view view_of(const event_batch& batch, frame_shape shape) {
+  return {shape, batch.indptr, batch.indices};
+}
+
+/// @throws invalid_argument when `indptr` is not ascending or points beyond the events, or an index lies outside the frame.
+void validate(const event_view& events);
+
+/// A point of the detector in pixels; pixel (0, 0) has its centre at (0, 0).
+struct detector_point {
+  double row = 0;
+  double column = 0;
+  friend bool operator==(const detector_point&, const detector_point&) = default;
+};
+
+/// The middle of a frame.
+[[nodiscard]] constexpr detector_point middle_of(frame_shape shape) {
+  return {(static_cast<double>(shape.height) - 1) / 2, (static_cast<double>(shape.width) - 1) / 2};
+}
+
+/// A detector drawn on the summed pattern. A pixel belongs to it when inner^2 <= d^2 < outer^2, d the distance of its centre from
+/// `centre`, and its direction lies in [from, to) degrees: 0 points to higher columns, 90 to lower rows (up on the screen).
+struct virtual_detector {
+  std::string name;
+  std::optional<detector_point> centre;  ///< unset: the scan's common centre
+  double inner = 0;
+  double outer = std::numeric_limits<double>::infinity();
+  double from_degrees = 0;
+  double to_degrees = 360;          ///< a wedge when to - from is below 360
+  std::vector<std::uint8_t> mask;   ///< instead of all that: one byte per pixel, not 0 where it belongs
+};
+
+/// "annulus:R1,R2", "disk:R", "wedge:R1,R2,FROM,TO", each with an optional "@ROW,COLUMN"; the text is the detector's name.
+/// @throws invalid_argument saying what was expected.
+[[nodiscard]] virtual_detector parse_detector(std::string_view text);
+
+/// Several detectors as one bit per detector and pixel, so that one look at an event serves up to eight.
+struct detector_masks {
+  static constexpr std::size_t per_group = 8;
+
+  frame_shape shape{};
+  std::size_t detectors = 0;
+  std::vector<std::vector<std::uint8_t>> groups;  ///< [detector / 8][pixel], bit detector % 8
+
+  [[nodiscard]] bool contains(std::size_t detector, std::uint64_t pixel) const {
+    return ((groups[detector / per_group][pixel] >> (detector % per_group)) & 1U) != 0;
+  }
+};
+/// @throws invalid_argument when a mask is not of the frame's size or a radius is not a number.
+[[nodiscard]] detector_masks make_masks(std::span<const virtual_detector> detectors, frame_shape shape, detector_point centre);
+
+/// Weights per pixel as exact integers: weight(p) = weights[p] * unit, with the unit a power of two such that the largest
+/// weight has 30 bits. Sums are then exact in any order; what the rounding costs is 2^-30 of the largest weight an event.
+struct weight_image {
+  frame_shape shape{};
+  std::vector<std::int32_t> weights;
+  double unit = 1;
+};
+/// @throws invalid_argument when sizes differ or a weight is not a finite number.
+[[nodiscard]] weight_image make_weights(std::span<const float> weights, frame_shape shape);
+
+/// Rings around a centre: ring = floor(distance / step); pixels beyond the last ring have `outside`.
+struct ring_map {
+  static constexpr std::uint16_t outside = 0xffff;
+
+  frame_shape shape{};
+  detector_point centre{};
+  double step = 1;
+  std::uint32_t rings = 0;
+  std::vector<std::uint16_t> ring;     ///< per pixel
+  std::vector<std::uint64_t> pixels;   ///< per ring: detector pixels that lie in it
+};
+/// `rings` 0: as many as the frame's farthest corner needs.
+/// @throws invalid_argument when the step is not above 0 or more than 65535 rings are needed.
+[[nodiscard]] ring_map make_rings(frame_shape shape, detector_point centre, double step = 1, std::uint32_t rings = 0);
+
+/// Sums over the events of one frame, exact.
+struct event_moments {
+  std::uint64_t events = 0;
+  std::uint64_t row_sum = 0;
+  std::uint64_t column_sum = 0;
+  friend bool operator==(const event_moments&, const event_moments&) = default;
+};
+
+/// Mean (row, column) of the events; NaN, NaN where there are none.
+[[nodiscard]] detector_point centre_of_mass(const event_moments& moments);
+
+/// Rows [row, row + height) and columns [column, column + width) of a frame.
+struct detector_window {
+  std::uint32_t row = 0;
+  std::uint32_t column = 0;
+  frame_shape shape{};
+};
+
+/// The reductions of one backend. `load` names the events that the stages then work on, so that a device copies them once.
+/// Integer results are exact and the same on every backend and for any number of threads. Holds scratch memory: use from one
+/// thread at a time. A stage throws invalid_argument when an output or a map has not the size its comment gives.
+class event_reducer {
+ public:
+  event_reducer() = default;
+  event_reducer(const event_reducer&) = delete;
+  event_reducer& operator=(const event_reducer&) = delete;
+  virtual ~event_reducer() = default;
+
+  /// The events stay where they are until the next load. @throws invalid_argument as validate(events) does.
+  void load(const event_view& events);
+
+  /// Events per frame. out[frame]
+  void counts(std::span<std::uint32_t> out);
+  /// Adds the events of all frames to image[pixel].
+  void add_sum(std::span<std::uint64_t> image);
+  /// Raises image[pixel] to the most events that any one frame has there.
+  void raise_maximum(std::span<std::uint32_t> image);
+  /// Events in each detector. out[detector * frames + frame]
+  void virtual_counts(const detector_masks& masks, std::span<std::uint32_t> out);
+  /// Sum of the events' weights in units of weights.unit. out[frame]
+  void weighted_counts(const weight_image& weights, std::span<std::int64_t> out);
+  /// out[frame]
+  void moments(std::span<event_moments> out);
+  /// Events per ring. out[frame * rings + ring]
+  void radial_counts(const ring_map& rings, std::span<std::uint32_t> out);
+  /// Events on a grid of ceil(height / factor) x ceil(width / factor): pixel (r, c) becomes (r / factor, c / factor).
+  /// Replaces indptr and indices of `out`, whose other fields are left alone.
+  void bin(std::uint32_t factor, event_batch& out);
+  /// Events inside the window, indexed from its corner. Replaces indptr and indices of `out`, whose other fields are left alone.
+  void crop(const detector_window& window, event_batch& out);
+
+ protected:
+  /// What was loaded: valid, and of the shape that maps were made for.
+  [[nodiscard]] const event_view& events() const { return events_; }
+
+ private:
+  // What a backend writes. Arguments are already checked; outputs hold whatever the caller left there.
+  virtual void do_load() {}
+  virtual void do_counts(std::span<std::uint32_t> out) = 0;
+  virtual void do_add_sum(std::span<std::uint64_t> image) = 0;
+  virtual void do_raise_maximum(std::span<std::uint32_t> image) = 0;
+  virtual void do_virtual_counts(const detector_masks& masks, std::span<std::uint32_t> out) = 0;
+  virtual void do_weighted_counts(const weight_image& weights, std::span<std::int64_t> out) = 0;
+  virtual void do_moments(std::span<event_moments> out) = 0;
+  virtual void do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) = 0;
+  virtual void do_bin(std::uint32_t factor, event_batch& out) = 0;
+  virtual void do_crop(const detector_window& window, event_batch& out) = 0;
+
+  event_view events_;
+};
+
+/// Shape of the grid that bin() makes.
+[[nodiscard]] constexpr frame_shape binned(frame_shape shape, std::uint32_t factor) {
+  return {shape.height / factor + (shape.height % factor != 0), shape.width / factor + (shape.width % factor != 0)};
+}
+
+namespace reference {
+/// The oracle: scalar, obviously right.
+[[nodiscard]] std::unique_ptr<event_reducer> make_reducer();
+}  // namespace reference
+
+namespace cpu {
+/// SIMD and threads; `threads` 0: all cores.
+[[nodiscard]] std::unique_ptr<event_reducer> make_reducer(unsigned threads = 0);
+}  // namespace cpu
+
+namespace cuda {
+/// @throws not_compiled in a build without CUDA, cuda_error where no device answers.
+[[nodiscard]] std::unique_ptr<event_reducer> make_reducer();
+}  // namespace cuda
+
+/// A reducer of the backend; `which` must not be automatic.
+[[nodiscard]] std::unique_ptr<event_reducer> make_reducer(backend which, unsigned threads = 0);
+
+/// What to compute from a scan in one pass over its events.
+struct reduction_plan {
+  bool sum = true;
+  bool maximum = false;
+  bool centre_of_mass = false;
+  bool radial = false;
+  double radial_step = 1;
+  std::vector<virtual_detector> detectors;
+  std::vector<std::vector<float>> weights;  ///< weight images, each of the frame's size
+  std::optional<detector_point> centre;     ///< common centre of detectors and rings; unset: the frame's middle
+  bool skip_incomplete = false;  ///< frames that lack a sector or were cut short count as frames without events
+};
+
+/// What was computed; what the plan did not ask for is empty. Maps are per scan position, row-major, the repeats at a position
+/// added up.
+struct reduction_result {
+  std::vector<std::uint64_t> sum;      ///< [pixel]
+  std::vector<std::uint32_t> maximum;  ///< [pixel]
+  std::vector<std::uint64_t> counts;   ///< [position]; always there
+  std::vector<event_moments> moments;  ///< [position]
+  std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][position]
+  std::vector<std::vector<double>> weighted_images;        ///< [weight image][position]
+  std::vector<std::uint64_t> radial;                       ///< [position * rings + ring]
+  std::uint32_t rings = 0;
+  std::uint64_t frames = 0;  ///< frames seen so far
+  std::uint64_t events = 0;
+};
+
+/// Reduces a scan batch after batch as it is counted or read; memory is that of the results, whatever the size of the scan.
+class scan_reducer {
+ public:
+  /// `which` must not be automatic. @throws invalid_argument when the plan does not fit the frames.
+  scan_reducer(const reduction_plan& plan, frame_shape shape, scan_shape scan, backend which, unsigned threads = 0);
+  ~scan_reducer();
+  scan_reducer(scan_reducer&&) noexcept;
+  scan_reducer& operator=(scan_reducer&&) noexcept;
+
+  /// Batches may come in any order but each frame only once. @throws invalid_argument for frames outside the scan.
+  void add(const event_batch& events);
+  /// What was computed so far; good to look at between two batches.
+  [[nodiscard]] const reduction_result& result() const;
+  [[nodiscard]] const reduction_plan& plan() const;
+
+ private:
+  class state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace countem

@@ -1,0 +1,321 @@
+// The reference by hand on tiny scans, and every other backend against the reference on random ones.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+
+#include <countem/error.hpp>
+#include <countem/reductions.hpp>
+
+namespace {
+
+using namespace countem;
+using testing::ElementsAre;
+
+event_batch batch_of(const std::vector<std::vector<std::uint32_t>>& frames) {
+  event_batch batch;
+  for (const auto& frame : frames) {
+    batch.indices.insert(batch.indices.end(), frame.begin(), frame.end());
+    batch.indptr.push_back(batch.indices.size());
+    batch.xrays.push_back(0);
+    batch.status.push_back(all_sectors);
+  }
+  return batch;
+}
+
+/// Three frames of 3 x 4 pixels: one event twice and two others; none; one in the last corner.
+struct by_hand : testing::Test {
+  frame_shape shape{3, 4};
+  event_batch batch = batch_of({{1, 6, 6, 8}, {}, {11}});
+  std::unique_ptr<event_reducer> reducer = reference::make_reducer();
+  by_hand() { reducer->load(view_of(batch, shape)); }
+};
+
+TEST_F(by_hand, counts) {
+  std::vector<std::uint32_t> out(3, 99);
+  reducer->counts(out);
+  EXPECT_THAT(out, ElementsAre(4, 0, 1));
+}
+
+TEST_F(by_hand, sum_adds_to_what_is_there) {
+  std::vector<std::uint64_t> image(12, 100);
+  reducer->add_sum(image);
+  EXPECT_THAT(image, ElementsAre(100, 101, 100, 100, 100, 100, 102, 100, 101, 100, 100, 101));
+}
+
+TEST_F(by_hand, maximum_keeps_the_larger) {
+  std::vector<std::uint32_t> image(12, 0);
+  image[1] = 5;
+  reducer->raise_maximum(image);
+  EXPECT_THAT(image, ElementsAre(0, 5, 0, 0, 0, 0, 2, 0, 1, 0, 0, 1));
+}
+
+TEST_F(by_hand, detectors) {
+  const std::vector<virtual_detector> detectors{parse_detector("disk:1.5@1,2"), parse_detector("annulus:1,2@1,2")};
+  std::vector<std::uint32_t> out(6, 99);
+  reducer->virtual_counts(make_masks(detectors, shape, {}), out);
+  // Around (1, 2): index 1 = (0, 1) at sqrt 2, 6 = (1, 2) at 0, 8 = (2, 0) at sqrt 5, 11 = (2, 3) at sqrt 2.
+  EXPECT_THAT(out, ElementsAre(3, 0, 1, 1, 0, 1));
+}
+
+TEST_F(by_hand, weights) {
+  std::vector<float> weights(12);
+  std::iota(weights.begin(), weights.end(), -6.5F);
+  const weight_image image = make_weights(weights, shape);
+  std::vector<std::int64_t> out(3, 99);
+  reducer->weighted_counts(image, out);
+  EXPECT_EQ(static_cast<double>(out[0]) * image.unit, -5.5 - 0.5 - 0.5 + 1.5);
+  EXPECT_EQ(out[1], 0);
+  EXPECT_EQ(static_cast<double>(out[2]) * image.unit, 4.5);
+}
+
+TEST_F(by_hand, moments_and_centre_of_mass) {
+  std::vector<event_moments> out(3, {9, 9, 9});
+  reducer->moments(out);
+  EXPECT_EQ(out[0], (event_moments{4, 0 + 1 + 1 + 2, 1 + 2 + 2 + 0}));
+  EXPECT_EQ(out[1], (event_moments{}));
+  EXPECT_EQ(centre_of_mass(out[0]), (detector_point{1.0, 1.25}));
+  EXPECT_TRUE(std::isnan(centre_of_mass(out[1]).row));
+  EXPECT_TRUE(std::isnan(centre_of_mass(out[1]).column));
+}
+
+TEST_F(by_hand, radial) {
+  const ring_map rings = make_rings(shape, {1, 2}, 1, 2);
+  EXPECT_THAT(rings.pixels, ElementsAre(1, 8));  // the centre; the eight around it; the column at distance 2 is outside
+  std::vector<std::uint32_t> out(6, 99);
+  reducer->radial_counts(rings, out);
+  EXPECT_THAT(out, ElementsAre(2, 1, 0, 0, 0, 1));
+}
+
+TEST_F(by_hand, bin_covers_the_incomplete_edge) {
+  event_batch out;
+  reducer->bin(2, out);
+  EXPECT_EQ(binned(shape, 2), (frame_shape{2, 2}));
+  EXPECT_THAT(out.indices, ElementsAre(0, 1, 1, 2, 3));
+  EXPECT_THAT(out.indptr, ElementsAre(0, 4, 4, 5));
+}
+
+TEST_F(by_hand, crop) {
+  event_batch out;
+  reducer->crop({1, 2, {2, 2}}, out);
+  EXPECT_THAT(out.indices, ElementsAre(0, 0, 3));
+  EXPECT_THAT(out.indptr, ElementsAre(0, 2, 2, 3));
+}
+
+TEST_F(by_hand, a_slice_of_the_scan) {
+  event_view slice = view_of(batch, shape);
+  slice.indptr = slice.indptr.subspan(2);
+  reducer->load(slice);
+  std::vector<std::uint64_t> image(12, 0);
+  reducer->add_sum(image);
+  EXPECT_EQ(std::accumulate(image.begin(), image.end(), std::uint64_t{0}), 1U);
+  EXPECT_EQ(image[11], 1U);
+}
+
+TEST(detectors, annulus_takes_its_inner_edge_and_not_its_outer) {
+  const std::vector<virtual_detector> detectors{parse_detector("annulus:1,2@0,2")};
+  const detector_masks masks = make_masks(detectors, {1, 5}, {});
+  std::vector<bool> inside;
+  for (std::uint64_t p = 0; p < 5; ++p) inside.push_back(masks.contains(0, p));
+  EXPECT_THAT(inside, ElementsAre(false, true, false, true, false));
+}
+
+TEST(detectors, wedge_angles_turn_from_higher_columns_to_lower_rows) {
+  const std::vector<virtual_detector> detectors{parse_detector("wedge:0.5,9,45,135"), parse_detector("wedge:0.5,9,-45,45")};
+  const detector_masks masks = make_masks(detectors, {3, 3}, {1, 1});
+  EXPECT_TRUE(masks.contains(0, 1));   // above the centre: 90 degrees
+  EXPECT_FALSE(masks.contains(0, 7));  // below
+  EXPECT_TRUE(masks.contains(1, 5));   // to the right: 0 degrees
+  EXPECT_FALSE(masks.contains(1, 3));
+}
+
+TEST(detectors, what_makes_no_sense_is_refused) {
+  for (const char* text : {"", "annulus", "annulus:1", "annulus:2,1", "disk:x", "disk:nan", "disk:-1", "ring:1,2", "disk:3@1", "wedge:1,2,3",
+                           "wedge:1,2,90,0", "disk:3@1,2,3"}) {
+    EXPECT_THROW(static_cast<void>(parse_detector(text)), invalid_argument) << text;
+  }
+  virtual_detector wrong_size;
+  wrong_size.mask.assign(5, 1);
+  EXPECT_THROW(static_cast<void>(make_masks(std::vector{wrong_size}, {2, 2}, {})), invalid_argument);
+  EXPECT_THROW(static_cast<void>(make_rings({2, 2}, {0, 0}, 0)), invalid_argument);
+  EXPECT_THROW(static_cast<void>(make_weights(std::vector<float>(3), {2, 2})), invalid_argument);
+  EXPECT_THROW(static_cast<void>(make_weights(std::vector<float>{1, NAN}, {1, 2})), invalid_argument);
+}
+
+TEST(events, damaged_events_are_refused) {
+  const auto reducer = reference::make_reducer();
+  event_batch unsorted = batch_of({{3, 1}});
+  EXPECT_THROW(reducer->load(view_of(unsorted, {2, 2})), invalid_argument);
+  event_batch outside = batch_of({{4}});
+  EXPECT_THROW(reducer->load(view_of(outside, {2, 2})), invalid_argument);
+  event_batch beyond = batch_of({{1}});
+  beyond.indptr.back() = 2;
+  EXPECT_THROW(reducer->load(view_of(beyond, {2, 2})), invalid_argument);
+  event_batch good = batch_of({{1}});
+  reducer->load(view_of(good, {2, 2}));
+  std::vector<std::uint32_t> short_output;
+  EXPECT_THROW(reducer->counts(short_output), invalid_argument);
+  event_batch out;
+  EXPECT_THROW(reducer->bin(0, out), invalid_argument);
+  EXPECT_THROW(reducer->crop({1, 0, {2, 2}}, out), invalid_argument);
+}
+
+struct random_scan {
+  frame_shape shape;
+  double events_per_frame;
+  std::size_t frames;
+};
+
+void PrintTo(const random_scan& scan, std::ostream* out) {
+  *out << scan.frames << " frames of " << scan.shape.height << " x " << scan.shape.width << ", " << scan.events_per_frame << " events each";
+}
+
+/// A backend that must equal the reference, and how it is made.
+struct backend_case {
+  const char* name;
+  std::unique_ptr<event_reducer> (*make)();
+};
+
+class backend_equals_reference : public testing::TestWithParam<std::tuple<backend_case, random_scan>> {
+ protected:
+  backend_equals_reference() {
+    const random_scan& scan = std::get<1>(GetParam());
+    std::mt19937_64 random(42);
+    std::vector<std::vector<std::uint32_t>> frames(scan.frames);
+    for (auto& frame : frames) {
+      // Every third frame is crowded into a few pixels, so that repeated indices abound.
+      const std::uint64_t spread = &frame - frames.data() == 1 ? std::min<std::uint64_t>(scan.shape.pixels(), 7) : scan.shape.pixels();
+      frame.resize(std::poisson_distribution<std::size_t>(scan.events_per_frame)(random));
+      for (auto& index : frame) index = static_cast<std::uint32_t>(std::uniform_int_distribution<std::uint64_t>(0, spread - 1)(random));
+      std::sort(frame.begin(), frame.end());
+    }
+    batch_ = batch_of(frames);
+    shape_ = scan.shape;
+    tested_ = std::get<0>(GetParam()).make();
+    tested_->load(view_of(batch_, shape_));
+    oracle_->load(view_of(batch_, shape_));
+  }
+
+  /// Runs a stage of both on outputs of this size, which start out alike.
+  template <class Element, class Stage>
+  void expect_equal(std::size_t size, Stage stage) {
+    std::vector<Element> expected(size, Element{3});
+    std::vector<Element> found(size, Element{3});
+    stage(*oracle_, std::span<Element>(expected));
+    stage(*tested_, std::span<Element>(found));
+    EXPECT_EQ(expected, found);
+  }
+
+  template <class Stage>
+  void expect_equal_events(Stage stage) {
+    event_batch expected;
+    event_batch found;
+    stage(*oracle_, expected);
+    stage(*tested_, found);
+    EXPECT_EQ(expected.indptr, found.indptr);
+    EXPECT_EQ(expected.indices, found.indices);
+  }
+
+  frame_shape shape_;
+  event_batch batch_;
+  std::unique_ptr<event_reducer> oracle_ = reference::make_reducer();
+  std::unique_ptr<event_reducer> tested_;
+};
+
+TEST_P(backend_equals_reference, counts) {
+  expect_equal<std::uint32_t>(batch_.frames(), [](auto& reducer, auto out) { reducer.counts(out); });
+}
+
+TEST_P(backend_equals_reference, sum) {
+  expect_equal<std::uint64_t>(shape_.pixels(), [](auto& reducer, auto out) { reducer.add_sum(out); });
+}
+
+TEST_P(backend_equals_reference, maximum) {
+  expect_equal<std::uint32_t>(shape_.pixels(), [](auto& reducer, auto out) { reducer.raise_maximum(out); });
+}
+
+TEST_P(backend_equals_reference, detectors) {
+  for (const std::size_t number : {0U, 1U, 2U, 8U, 11U}) {
+    std::vector<virtual_detector> detectors(number);
+    for (std::size_t d = 0; d < number; ++d) {
+      detectors[d].inner = static_cast<double>(d) * 1.7;
+      detectors[d].outer = detectors[d].inner + 4 + static_cast<double>(d * d);
+      detectors[d].to_degrees = d % 3 == 2 ? 77 : 360;
+    }
+    const detector_masks masks = make_masks(detectors, shape_, {middle_of(shape_).row + 0.3, middle_of(shape_).column - 0.2});
+    expect_equal<std::uint32_t>(number * batch_.frames(), [&](auto& reducer, auto out) { reducer.virtual_counts(masks, out); });
+  }
+}
+
+TEST_P(backend_equals_reference, weights) {
+  std::mt19937 random(7);
+  std::vector<float> weights(shape_.pixels());
+  for (float& w : weights) w = std::normal_distribution<float>(0, 3)(random);
+  const weight_image image = make_weights(weights, shape_);
+  expect_equal<std::int64_t>(batch_.frames(), [&](auto& reducer, auto out) { reducer.weighted_counts(image, out); });
+}
+
+TEST_P(backend_equals_reference, moments) {
+  expect_equal<event_moments>(batch_.frames(), [](auto& reducer, auto out) { reducer.moments(out); });
+}
+
+TEST_P(backend_equals_reference, radial) {
+  for (const std::uint32_t number : {0U, 3U}) {
+    const ring_map rings = make_rings(shape_, {middle_of(shape_).row - 0.4, middle_of(shape_).column}, 1.5, number);
+    expect_equal<std::uint32_t>(batch_.frames() * rings.rings, [&](auto& reducer, auto out) { reducer.radial_counts(rings, out); });
+  }
+}
+
+TEST_P(backend_equals_reference, bin) {
+  for (const std::uint32_t factor : {1U, 2U, 3U, 4U, 7U, 16U, 1000U}) {
+    expect_equal_events([&](auto& reducer, auto& out) { reducer.bin(factor, out); });
+  }
+}
+
+TEST_P(backend_equals_reference, crop) {
+  const std::uint32_t h = shape_.height;
+  const std::uint32_t w = shape_.width;
+  for (const detector_window& window : {detector_window{0, 0, shape_}, detector_window{h / 3, w / 4, {h / 2, w / 2}},
+                                        detector_window{h - 1, w - 1, {1, 1}}, detector_window{0, 0, {0, 0}}}) {
+    expect_equal_events([&](auto& reducer, auto& out) { reducer.crop(window, out); });
+  }
+}
+
+TEST_P(backend_equals_reference, slice_of_the_scan) {
+  event_view slice = view_of(batch_, shape_);
+  slice.indptr = slice.indptr.subspan(1, batch_.frames() / 2 + 1);
+  oracle_->load(slice);
+  tested_->load(slice);
+  expect_equal<std::uint64_t>(shape_.pixels(), [](auto& reducer, auto out) { reducer.add_sum(out); });
+  expect_equal_events([](auto& reducer, auto& out) { reducer.bin(3, out); });
+  expect_equal_events([&](auto& reducer, auto& out) { reducer.crop({0, 0, {shape_.height, 1}}, out); });
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , backend_equals_reference,
+    testing::Combine(testing::Values(backend_case{"cpu_1_thread", [] { return cpu::make_reducer(1); }},
+                                     backend_case{"cpu_3_threads", [] { return cpu::make_reducer(3); }}),
+                     testing::Values(random_scan{{1, 1}, 3, 4}, random_scan{{5, 7}, 6, 9}, random_scan{{16, 16}, 40, 5},
+                                     random_scan{{33, 129}, 100, 20}, random_scan{{129, 33}, 2, 40}, random_scan{{576, 576}, 3000, 6},
+                                     random_scan{{576, 576}, 30, 30}, random_scan{{300, 4096}, 2000, 4}, random_scan{{1, 70000}, 500, 3},
+                                     random_scan{{70000, 3}, 500, 3}, random_scan{{64, 64}, 9000, 3})),
+    [](const auto& name) {
+      const random_scan& scan = std::get<1>(name.param);
+      return std::string(std::get<0>(name.param).name) + "_" + std::to_string(scan.shape.height) + "x" + std::to_string(scan.shape.width) +
+             "_" + std::to_string(static_cast<int>(scan.events_per_frame));
+    });
+
+TEST(cuda_reductions, say_when_they_are_not_compiled) {
+  try {
+    static_cast<void>(cuda::make_reducer());
+  } catch (const not_compiled& refused) {
+    EXPECT_THAT(refused.what(), testing::HasSubstr("CUDA"));
+  } catch (const cuda_error& refused) {
+    EXPECT_STRNE(refused.what(), "");
+  }
+}
+
+}  // namespace
