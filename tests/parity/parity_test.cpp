@@ -1,0 +1,92 @@
+// Every backend against the reference, bit for bit. A backend joins by one more line at the end.
+#include <gtest/gtest.h>
+
+#include <countem/counting.hpp>
+#include <countem/error.hpp>
+
+#include "tests/parity/parity_case.hpp"
+
+namespace countem::parity {
+namespace {
+
+class parity : public testing::TestWithParam<backend> {
+ protected:
+  /// Null where this machine or build lacks the backend.
+  static std::unique_ptr<counter> make(const counting_setup& setup) {
+    try {
+      return GetParam() == backend::cuda ? cuda::make_counter(setup) : cpu::make_counter(setup);
+    } catch (const not_compiled&) {
+    } catch (const cuda_error&) {
+    }
+    return nullptr;
+  }
+
+  void SetUp() override {
+    if (GetParam() == backend::cuda && make(plain_case({1, 1}, content::full, 0, 0).setup) == nullptr) {
+      if (std::getenv("COUNTEM_REQUIRE_GPU") != nullptr) FAIL() << "COUNTEM_REQUIRE_GPU is set and the cuda backend cannot be had";
+      GTEST_SKIP() << "no cuda backend in this build or no device on this machine";
+    }
+  }
+
+  static void expect_equal(const parity_case& drawn, const std::string& name) {
+    const auto tested = make(drawn.setup);
+    ASSERT_NE(tested, nullptr);
+    EXPECT_EQ(compare_with_reference(drawn, *tested), "") << name << ": " << describe(drawn);
+    // Scratch memory that one call leaves behind must not show in the next.
+    EXPECT_EQ(compare_with_reference(drawn, *tested), "") << name << ", second call: " << describe(drawn);
+  }
+};
+
+TEST_P(parity, random_cases) {
+  for (std::uint64_t seed = 0; seed < 1500 && !HasFailure(); ++seed) expect_equal(random_case(seed), "seed " + std::to_string(seed));
+}
+
+TEST_P(parity, content_at_sizes) {
+  const std::uint32_t lengths[] = {1, 2, 3, 7, 8, 9, 31, 32, 33, 63, 64, 65, 71, 72, 130};
+  std::uint64_t seed = 0;
+  for (const std::uint32_t height : lengths) {
+    for (const std::uint32_t width : lengths) {
+      for (int kind = 0; kind < static_cast<int>(content::count_) && !HasFailure(); ++kind) {
+        expect_equal(plain_case({height, width}, static_cast<content>(kind), 0.1, ++seed), "kind " + std::to_string(kind));
+      }
+    }
+  }
+}
+
+TEST_P(parity, camera_frames_at_occupancies) {
+  for (const double occupancy : {0.0, 0.0001, 0.001, 0.01, 0.05, 0.1, 0.3, 0.5}) {
+    expect_equal(plain_case({576, 576}, content::clouds, occupancy, 7), "occupancy " + std::to_string(occupancy));
+  }
+}
+
+TEST_P(parity, components_as_large_as_the_frame) {
+  for (const content kind : {content::full, content::spiral, content::comb, content::stripes}) {
+    parity_case drawn = plain_case({576, 576}, kind, 0, 3);
+    drawn.setup.options.upsample = 4;
+    expect_equal(drawn, "kind " + std::to_string(static_cast<int>(kind)));
+  }
+}
+
+TEST_P(parity, sums_beyond_32_and_64_bits) {
+  // Charges of 2^30 each over a wide frame: the weighted sums pass 2^64 for upsample 64.
+  parity_case drawn;
+  drawn.setup.shape = {3, 70'000};
+  drawn.setup.type = pixel_type::u32;
+  drawn.setup.options.upsample = 64;
+  drawn.setup.options.values = event_value::charge;
+  drawn.storage.emplace_back(drawn.setup.shape.pixels() * 4, std::byte{0xff});
+  drawn.frames.push_back(contiguous_frame(drawn.setup.shape, pixel_type::u32, drawn.storage.front().data()));
+  expect_equal(drawn, "wide");
+}
+
+TEST_P(parity, empty_batch) {
+  parity_case drawn = plain_case({5, 5}, content::full, 0, 0);
+  drawn.frames.clear();
+  expect_equal(drawn, "no frames");
+}
+
+INSTANTIATE_TEST_SUITE_P(backends, parity, testing::Values(backend::cpu, backend::cuda),
+                         [](const auto& tested) { return std::string(to_string(tested.param)); });
+
+}  // namespace
+}  // namespace countem::parity
