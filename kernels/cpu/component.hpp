@@ -14,8 +14,8 @@ __extension__ using wide = unsigned __int128;
 struct component_sums {
   std::uint64_t size = 0;
   std::uint64_t charge = 0;
-  wide charge_rows = 0;     ///< sum of charge * row
-  wide charge_columns = 0;  ///< sum of charge * column
+  wide charge_rows = 0;      ///< sum of charge * row
+  wide charge_columns = 0;   ///< sum of charge * column
   std::int32_t largest = 0;  ///< highest charge of a pixel
 };
 
@@ -43,7 +43,8 @@ struct event {
   const wide denominator = 2 * wide{charge};
   // Almost every component is small enough for one machine division; the 128-bit one is a library call.
   constexpr std::uint64_t machine_word = std::numeric_limits<std::uint64_t>::max();
-  if (numerator <= machine_word) return static_cast<std::uint32_t>(static_cast<std::uint64_t>(numerator) / static_cast<std::uint64_t>(denominator));
+  if (numerator <= machine_word)
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(numerator) / static_cast<std::uint64_t>(denominator));
   return static_cast<std::uint32_t>(numerator / denominator);
 }
 

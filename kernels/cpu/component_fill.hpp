@@ -9,10 +9,12 @@
 
 namespace countem::cpu {
 
-/// Takes whole components of any size and shape out of a hit mask, run of hits by run of hits: linear in the hits, no recursion.
+/// Takes whole components of any size and shape out of a hit mask, run of hits by run of hits: linear in the hits, no
+/// recursion.
 class component_fill {
  public:
-  /// Clears the component that holds the hit (row, column) from `hits` and returns its sums; charge_of(row, column) gives a hit's charge.
+  /// Clears the component that holds the hit (row, column) from `hits` and returns its sums; charge_of(row, column) gives a
+  /// hit's charge.
   template <class ChargeOf>
   component_sums take(hit_bits& hits, std::uint32_t row, std::uint32_t column, const ChargeOf& charge_of) {
     component_sums sums;

@@ -42,14 +42,16 @@ class frame_counter final : public counter {
       append(out);
       out.indptr.push_back(out.indices.size());
       out.xrays.push_back(xrays);
-      out.status.push_back(static_cast<std::uint8_t>((frame.present & status_sectors) | (frame.truncated ? status_truncated : 0) |
-                                                     (xrays != 0 ? status_xray : 0)));
+      out.status.push_back(static_cast<std::uint8_t>(
+          (frame.present & status_sectors) | (frame.truncated ? status_truncated : 0) | (xrays != 0 ? status_xray : 0)));
     }
   }
 
  private:
   [[nodiscard]] bool row_noise() const { return setup_.options.row_noise != row_noise_method::none; }
-  [[nodiscard]] std::size_t pixel_index(std::uint32_t y, std::uint32_t x) const { return std::size_t{y} * setup_.shape.width + x; }
+  [[nodiscard]] std::size_t pixel_index(std::uint32_t y, std::uint32_t x) const {
+    return std::size_t{y} * setup_.shape.width + x;
+  }
   [[nodiscard]] std::int32_t background16(std::size_t pixel) const {
     const calibration& used = setup_.calibrated;
     return used.pixel_background16.empty() ? used.background16 : used.pixel_background16[pixel];
@@ -157,7 +159,8 @@ class frame_counter final : public counter {
           } else if (sums.size >= options.min_cluster_size && sums.size <= options.max_cluster_size) {
             const std::uint32_t row = centroid_cell(sums.charge_rows, sums.charge, options.upsample);
             const std::uint32_t column = centroid_cell(sums.charge_columns, sums.charge, options.upsample);
-            events_.push_back({row * (setup_.shape.width * options.upsample) + column, kept_value(options.values, sums.charge, sums.size)});
+            events_.push_back(
+                {row * (setup_.shape.width * options.upsample) + column, kept_value(options.values, sums.charge, sums.size)});
           }
         }
       }
@@ -186,7 +189,8 @@ class frame_counter final : public counter {
           if ((r != y || c != x) && kept(r, c) >= charge) return;
         }
       }
-      events_.push_back({static_cast<std::uint32_t>(pixel_index(y, x)), kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1)});
+      events_.push_back({static_cast<std::uint32_t>(pixel_index(y, x)),
+                         kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1)});
     });
     return xrays;
   }
@@ -196,7 +200,8 @@ class frame_counter final : public counter {
     for_hits([&](std::uint32_t y, std::uint32_t x) {
       const std::int32_t charge = charge_at(frame, y, x);
       if (charge >= setup_.calibrated.xray16) ++xrays;
-      events_.push_back({static_cast<std::uint32_t>(pixel_index(y, x)), kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1)});
+      events_.push_back({static_cast<std::uint32_t>(pixel_index(y, x)),
+                         kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1)});
     });
     return xrays;
   }

@@ -16,7 +16,9 @@ class hit_bits {
 
   hit_bits() = default;
   explicit hit_bits(frame_shape shape)
-      : shape_(shape), words_per_row_((std::size_t{shape.width} + bits_per_word - 1) / bits_per_word), words_(words_per_row_ * shape.height) {}
+      : shape_(shape),
+        words_per_row_((std::size_t{shape.width} + bits_per_word - 1) / bits_per_word),
+        words_(words_per_row_ * shape.height) {}
 
   [[nodiscard]] bool empty() const { return words_.empty(); }
   [[nodiscard]] frame_shape shape() const { return shape_; }
@@ -24,7 +26,9 @@ class hit_bits {
   [[nodiscard]] std::uint64_t* row(std::uint32_t y) { return words_.data() + y * words_per_row_; }
   [[nodiscard]] const std::uint64_t* row(std::uint32_t y) const { return words_.data() + y * words_per_row_; }
 
-  [[nodiscard]] bool test(std::uint32_t y, std::uint32_t x) const { return ((row(y)[x / bits_per_word] >> (x % bits_per_word)) & 1U) != 0; }
+  [[nodiscard]] bool test(std::uint32_t y, std::uint32_t x) const {
+    return ((row(y)[x / bits_per_word] >> (x % bits_per_word)) & 1U) != 0;
+  }
   void set(std::uint32_t y, std::uint32_t x) { row(y)[x / bits_per_word] |= std::uint64_t{1} << (x % bits_per_word); }
 
  private:

@@ -69,7 +69,8 @@ hit_limits<Pixel> find_hit_limits(const counting_setup& setup) {
   const calibration& calibrated = setup.calibrated;
   const pixel_charge charge(calibrated);
   hit_limits<Pixel> limits;
-  const bool uniform = calibrated.dark16.empty() && calibrated.gain.empty() && calibrated.mask.empty() && calibrated.pixel_background16.empty();
+  const bool uniform =
+      calibrated.dark16.empty() && calibrated.gain.empty() && calibrated.mask.empty() && calibrated.pixel_background16.empty();
   if (uniform) {
     // Without a dark, raw = 0 has charge 0, which is never above a background threshold.
     limits.everywhere = *largest_quiet_value<Pixel>(charge, 0, calibrated.background16);
@@ -83,7 +84,8 @@ hit_limits<Pixel> find_hit_limits(const counting_setup& setup) {
         limits.per_pixel[p] = never<Pixel>();
         continue;
       }
-      const std::int32_t background16 = calibrated.pixel_background16.empty() ? calibrated.background16 : calibrated.pixel_background16[p];
+      const std::int32_t background16 =
+          calibrated.pixel_background16.empty() ? calibrated.background16 : calibrated.pixel_background16[p];
       const std::optional<Pixel> limit = largest_quiet_value<Pixel>(charge, p, background16);
       limits.per_pixel[p] = limit.value_or(Pixel{});
       if (!limit) {

@@ -9,7 +9,8 @@
 
 namespace countem::cpu {
 
-/// Nearest integer, halves to even; without the library call that std::nearbyint is where the baseline has no rounding instruction.
+/// Nearest integer, halves to even; without the library call that std::nearbyint is where the baseline has no rounding
+/// instruction.
 inline double round_half_even(double value) {
   constexpr double integers_only = 4503599627370496.0;  // 2^52: beyond it a double has no fraction
   const double magnitude = std::abs(value);
@@ -17,8 +18,8 @@ inline double round_half_even(double value) {
   return std::copysign((magnitude + integers_only) - integers_only, value);
 }
 
-/// The charge that a raw value means at one pixel, as docs/semantics.md defines it. Masks are not its business: only pixels that
-/// can be hits are asked for.
+/// The charge that a raw value means at one pixel, as docs/semantics.md defines it. Masks are not its business: only pixels
+/// that can be hits are asked for.
 class pixel_charge {
  public:
   explicit pixel_charge(const calibration& calibrated)

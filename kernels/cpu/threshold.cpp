@@ -88,10 +88,18 @@ HWY_INLINE void find_hits_any(const threshold_block<Pixel>& block, std::uint64_t
   }
 }
 
-void find_hits_u8(const threshold_block<std::uint8_t>& block, std::uint64_t* hits) { find_hits_any(block, hits); }
-void find_hits_u16(const threshold_block<std::uint16_t>& block, std::uint64_t* hits) { find_hits_any(block, hits); }
-void find_hits_u32(const threshold_block<std::uint32_t>& block, std::uint64_t* hits) { find_hits_any(block, hits); }
-void find_hits_f32(const threshold_block<float>& block, std::uint64_t* hits) { find_hits_any(block, hits); }
+void find_hits_u8(const threshold_block<std::uint8_t>& block, std::uint64_t* hits) {
+  find_hits_any(block, hits);
+}
+void find_hits_u16(const threshold_block<std::uint16_t>& block, std::uint64_t* hits) {
+  find_hits_any(block, hits);
+}
+void find_hits_u32(const threshold_block<std::uint32_t>& block, std::uint64_t* hits) {
+  find_hits_any(block, hits);
+}
+void find_hits_f32(const threshold_block<float>& block, std::uint64_t* hits) {
+  find_hits_any(block, hits);
+}
 
 }  // namespace
 }  // namespace countem::cpu::HWY_NAMESPACE
@@ -105,10 +113,18 @@ HWY_EXPORT(find_hits_u16);
 HWY_EXPORT(find_hits_u32);
 HWY_EXPORT(find_hits_f32);
 
-void find_hits(const threshold_block<std::uint8_t>& block, std::uint64_t* hits) { HWY_DYNAMIC_DISPATCH(find_hits_u8)(block, hits); }
-void find_hits(const threshold_block<std::uint16_t>& block, std::uint64_t* hits) { HWY_DYNAMIC_DISPATCH(find_hits_u16)(block, hits); }
-void find_hits(const threshold_block<std::uint32_t>& block, std::uint64_t* hits) { HWY_DYNAMIC_DISPATCH(find_hits_u32)(block, hits); }
-void find_hits(const threshold_block<float>& block, std::uint64_t* hits) { HWY_DYNAMIC_DISPATCH(find_hits_f32)(block, hits); }
+void find_hits(const threshold_block<std::uint8_t>& block, std::uint64_t* hits) {
+  HWY_DYNAMIC_DISPATCH(find_hits_u8)(block, hits);
+}
+void find_hits(const threshold_block<std::uint16_t>& block, std::uint64_t* hits) {
+  HWY_DYNAMIC_DISPATCH(find_hits_u16)(block, hits);
+}
+void find_hits(const threshold_block<std::uint32_t>& block, std::uint64_t* hits) {
+  HWY_DYNAMIC_DISPATCH(find_hits_u32)(block, hits);
+}
+void find_hits(const threshold_block<float>& block, std::uint64_t* hits) {
+  HWY_DYNAMIC_DISPATCH(find_hits_f32)(block, hits);
+}
 
 }  // namespace countem::cpu
 #endif

@@ -15,8 +15,8 @@ struct threshold_block {
   std::size_t rows = 0;
 };
 
-/// Sets bit c of a row's words where raw > limit; the last word's surplus bits become 0. `hits` holds ceil(width / 64) words a row.
-/// A NaN is never above a limit.
+/// Sets bit c of a row's words where raw > limit; the last word's surplus bits become 0. `hits` holds ceil(width / 64) words a
+/// row. A NaN is never above a limit.
 void find_hits(const threshold_block<std::uint8_t>& block, std::uint64_t* hits);
 void find_hits(const threshold_block<std::uint16_t>& block, std::uint64_t* hits);
 void find_hits(const threshold_block<std::uint32_t>& block, std::uint64_t* hits);

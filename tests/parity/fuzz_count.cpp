@@ -17,7 +17,8 @@ int main(int count, char** arguments) {
     const auto tested = countem::cpu::make_counter(drawn.setup);
     const std::string differs = countem::parity::compare_with_reference(drawn, *tested);
     if (!differs.empty()) {
-      std::fprintf(stderr, "seed %llu: %s\n%s\n", static_cast<unsigned long long>(seed), differs.c_str(), describe(drawn).c_str());
+      std::fprintf(stderr, "seed %llu: %s\n%s\n", static_cast<unsigned long long>(seed), differs.c_str(),
+                   describe(drawn).c_str());
       return 1;
     }
     ++seed;

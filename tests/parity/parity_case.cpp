@@ -13,9 +13,15 @@ namespace {
 
 using generator = std::mt19937_64;
 
-std::uint64_t below(generator& random, std::uint64_t limit) { return random() % limit; }
-bool one_in(generator& random, std::uint64_t n) { return below(random, n) == 0; }
-double unit(generator& random) { return static_cast<double>(random() >> 11) * 0x1p-53; }
+std::uint64_t below(generator& random, std::uint64_t limit) {
+  return random() % limit;
+}
+bool one_in(generator& random, std::uint64_t n) {
+  return below(random, n) == 0;
+}
+double unit(generator& random) {
+  return static_cast<double>(random() >> 11) * 0x1p-53;
+}
 
 template <class T>
 T any_of(generator& random, std::initializer_list<T> choices) {
@@ -25,7 +31,8 @@ T any_of(generator& random, std::initializer_list<T> choices) {
 std::uint32_t draw_length(generator& random) {
   switch (below(random, 5)) {
     case 0: return 1 + static_cast<std::uint32_t>(below(random, 9));
-    case 1: return any_of<std::uint32_t>(random, {1, 7, 8, 9, 31, 32, 33, 63, 64, 65, 71, 72, 73, 127, 128, 129, 191, 192, 193});
+    case 1:
+      return any_of<std::uint32_t>(random, {1, 7, 8, 9, 31, 32, 33, 63, 64, 65, 71, 72, 73, 127, 128, 129, 191, 192, 193});
     default: return 1 + static_cast<std::uint32_t>(below(random, 90));
   }
 }
@@ -73,9 +80,27 @@ image draw_image(generator& random, frame_shape shape, content kind, double occu
         case content::full: pixel = shade(true); break;
         case content::flat: pixel = any_of<double>(random, {20, 20, 33, 34, 60, 61}); break;
         case content::extreme:
-          pixel = any_of<double>(random, {0, 1, 34, 255, 254, 65535, 65534, 2147483647, 2147483648, 4294967295, 67108864, 67108863.5,
-                                          std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(),
-                                          std::numeric_limits<double>::quiet_NaN(), -0.0, 2.03125, -7, 1e-30, 1e30, -1e30});
+          pixel = any_of<double>(random, {0,
+                                          1,
+                                          34,
+                                          255,
+                                          254,
+                                          65535,
+                                          65534,
+                                          2147483647,
+                                          2147483648,
+                                          4294967295,
+                                          67108864,
+                                          67108863.5,
+                                          std::numeric_limits<double>::infinity(),
+                                          -std::numeric_limits<double>::infinity(),
+                                          std::numeric_limits<double>::quiet_NaN(),
+                                          -0.0,
+                                          2.03125,
+                                          -7,
+                                          1e-30,
+                                          1e30,
+                                          -1e30});
           break;
         case content::spiral: pixel = shade(lit_in_spiral(shape, row, column)); break;
         case content::comb: pixel = shade(row + 1 == shape.height || column % 2 == 0); break;
@@ -136,7 +161,8 @@ void add_frame(generator& random, parity_case& drawn, const image& pixels, secto
 calibration draw_calibration(generator& random, frame_shape shape) {
   calibration drawn;
   drawn.background16 = static_cast<std::int32_t>(any_of<int>(random, {0, 100, 500, 544, 560, 560, 700}));
-  drawn.xray16 = any_of<std::int32_t>(random, {no_xray_threshold, no_xray_threshold, drawn.background16 + 1, 900, 1200, 1 << 20});
+  drawn.xray16 =
+      any_of<std::int32_t>(random, {no_xray_threshold, no_xray_threshold, drawn.background16 + 1, 900, 1200, 1 << 20});
   drawn.xray16 = std::max(drawn.xray16, drawn.background16 + 1);
   const std::size_t pixels = shape.pixels();
   const auto use = [&](auto& plane) {
@@ -171,7 +197,9 @@ calibration draw_calibration(generator& random, frame_shape shape) {
     use(drawn.pixel_background16);
     for (std::int32_t& background : drawn.pixel_background16) {
       background = static_cast<std::int32_t>(480 + below(random, 160));
-      if (one_in(random, 50)) background = any_of<std::int32_t>(random, {0, charge_limit, charge_limit - 1, std::numeric_limits<std::int32_t>::max()});
+      if (one_in(random, 50))
+        background =
+            any_of<std::int32_t>(random, {0, charge_limit, charge_limit - 1, std::numeric_limits<std::int32_t>::max()});
     }
   }
   return drawn;
@@ -179,8 +207,10 @@ calibration draw_calibration(generator& random, frame_shape shape) {
 
 counting_options draw_options(generator& random) {
   counting_options options;
-  options.method = any_of(random, {counting_method::cluster, counting_method::cluster, counting_method::maximum, counting_method::pixels});
-  options.row_noise = any_of(random, {row_noise_method::none, row_noise_method::none, row_noise_method::mean, row_noise_method::median});
+  options.method =
+      any_of(random, {counting_method::cluster, counting_method::cluster, counting_method::maximum, counting_method::pixels});
+  options.row_noise =
+      any_of(random, {row_noise_method::none, row_noise_method::none, row_noise_method::mean, row_noise_method::median});
   options.values = any_of(random, {event_value::none, event_value::charge, event_value::size});
   if (options.method == counting_method::cluster) {
     if (one_in(random, 4)) options.min_cluster_size = 1 + static_cast<std::uint32_t>(below(random, 4));
@@ -190,18 +220,23 @@ counting_options draw_options(generator& random) {
   return options;
 }
 
-double draw_occupancy(generator& random) { return any_of<double>(random, {0, 0.0001, 0.001, 0.01, 0.01, 0.03, 0.1, 0.2, 0.5}); }
+double draw_occupancy(generator& random) {
+  return any_of<double>(random, {0, 0.0001, 0.001, 0.01, 0.01, 0.03, 0.1, 0.2, 0.5});
+}
 
 }  // namespace
 
 parity_case random_case(std::uint64_t seed) {
   generator random(seed);
   parity_case drawn;
-  drawn.setup.type = any_of(random, {pixel_type::u8, pixel_type::u16, pixel_type::u16, pixel_type::u16, pixel_type::u32, pixel_type::f32});
+  drawn.setup.type =
+      any_of(random, {pixel_type::u8, pixel_type::u16, pixel_type::u16, pixel_type::u16, pixel_type::u32, pixel_type::f32});
   drawn.setup.shape = {draw_length(random), draw_length(random)};
   if (one_in(random, 100)) drawn.setup.shape = {576, 576};
-  if (one_in(random, 30)) drawn.setup.shape = {1 + static_cast<std::uint32_t>(below(random, 3)), 1 + static_cast<std::uint32_t>(below(random, 5000))};
-  if (one_in(random, 30)) drawn.setup.shape = {1 + static_cast<std::uint32_t>(below(random, 5000)), 1 + static_cast<std::uint32_t>(below(random, 3))};
+  if (one_in(random, 30))
+    drawn.setup.shape = {1 + static_cast<std::uint32_t>(below(random, 3)), 1 + static_cast<std::uint32_t>(below(random, 5000))};
+  if (one_in(random, 30))
+    drawn.setup.shape = {1 + static_cast<std::uint32_t>(below(random, 5000)), 1 + static_cast<std::uint32_t>(below(random, 3))};
   auto split = any_of(random, {sector_split::none, sector_split::rows, sector_split::columns});
   if (split == sector_split::rows) drawn.setup.shape.height = (drawn.setup.shape.height + 3) / 4 * 4;
   if (split == sector_split::columns) drawn.setup.shape.width = (drawn.setup.shape.width + 3) / 4 * 4;
@@ -210,7 +245,8 @@ parity_case random_case(std::uint64_t seed) {
 
   const std::uint64_t frames = 1 + below(random, 3);
   for (std::uint64_t i = 0; i < frames; ++i) {
-    const auto kind = one_in(random, 2) ? content::clouds : static_cast<content>(below(random, static_cast<std::uint64_t>(content::count_)));
+    const auto kind =
+        one_in(random, 2) ? content::clouds : static_cast<content>(below(random, static_cast<std::uint64_t>(content::count_)));
     std::uint8_t present = all_sectors;
     if (one_in(random, 4)) present = static_cast<std::uint8_t>(split == sector_split::none ? 0 : below(random, all_sectors));
     add_frame(random, drawn, draw_image(random, drawn.setup.shape, kind, draw_occupancy(random)), split, present);
@@ -234,10 +270,10 @@ std::string describe(const parity_case& drawn) {
   std::ostringstream text;
   text << drawn.frames.size() << " frames of " << shape.height << " x " << shape.width << ' ' << to_string(type) << ", method "
        << static_cast<int>(options.method) << ", row noise " << static_cast<int>(options.row_noise) << ", values "
-       << static_cast<int>(options.values) << ", upsample " << options.upsample << ", sizes " << options.min_cluster_size << " to "
-       << options.max_cluster_size << ", background " << calibrated.background16 << ", X-ray " << calibrated.xray16
-       << (calibrated.dark16.empty() ? "" : ", dark") << (calibrated.gain.empty() ? "" : ", gain") << (calibrated.mask.empty() ? "" : ", mask")
-       << (calibrated.pixel_background16.empty() ? "" : ", pixel thresholds");
+       << static_cast<int>(options.values) << ", upsample " << options.upsample << ", sizes " << options.min_cluster_size
+       << " to " << options.max_cluster_size << ", background " << calibrated.background16 << ", X-ray " << calibrated.xray16
+       << (calibrated.dark16.empty() ? "" : ", dark") << (calibrated.gain.empty() ? "" : ", gain")
+       << (calibrated.mask.empty() ? "" : ", mask") << (calibrated.pixel_background16.empty() ? "" : ", pixel thresholds");
   for (const frame_view& frame : drawn.frames) {
     text << "; split " << static_cast<int>(frame.split) << " present " << static_cast<int>(frame.present) << " bands "
          << static_cast<int>(frame.band_count);
@@ -250,11 +286,13 @@ std::string difference(const event_batch& expected, const event_batch& found) {
     const std::size_t both = std::min(want.size(), have.size());
     for (std::size_t i = 0; i < both; ++i) {
       if (want[i] != have[i]) {
-        return std::string(name) + '[' + std::to_string(i) + "] is " + std::to_string(have[i]) + " where the reference has " + std::to_string(want[i]) + "; ";
+        return std::string(name) + '[' + std::to_string(i) + "] is " + std::to_string(have[i]) + " where the reference has " +
+               std::to_string(want[i]) + "; ";
       }
     }
     if (want.size() == have.size()) return {};
-    return std::string(name) + " holds " + std::to_string(have.size()) + " where the reference has " + std::to_string(want.size()) + "; ";
+    return std::string(name) + " holds " + std::to_string(have.size()) + " where the reference has " +
+           std::to_string(want.size()) + "; ";
   };
   return differ("indptr", expected.indptr, found.indptr) + differ("indices", expected.indices, found.indices) +
          differ("values", expected.values, found.values) + differ("xrays", expected.xrays, found.xrays) +

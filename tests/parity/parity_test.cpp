@@ -23,7 +23,8 @@ class parity : public testing::TestWithParam<backend> {
 
   void SetUp() override {
     if (GetParam() == backend::cuda && make(plain_case({1, 1}, content::full, 0, 0).setup) == nullptr) {
-      if (std::getenv("COUNTEM_REQUIRE_GPU") != nullptr) FAIL() << "COUNTEM_REQUIRE_GPU is set and the cuda backend cannot be had";
+      if (std::getenv("COUNTEM_REQUIRE_GPU") != nullptr)
+        FAIL() << "COUNTEM_REQUIRE_GPU is set and the cuda backend cannot be had";
       GTEST_SKIP() << "no cuda backend in this build or no device on this machine";
     }
   }
@@ -38,7 +39,8 @@ class parity : public testing::TestWithParam<backend> {
 };
 
 TEST_P(parity, random_cases) {
-  for (std::uint64_t seed = 0; seed < 1500 && !HasFailure(); ++seed) expect_equal(random_case(seed), "seed " + std::to_string(seed));
+  for (std::uint64_t seed = 0; seed < 1500 && !HasFailure(); ++seed)
+    expect_equal(random_case(seed), "seed " + std::to_string(seed));
 }
 
 TEST_P(parity, content_at_sizes) {
