@@ -48,12 +48,6 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("countem ") + version);
   app.require_subcommand(1);
   context ctx{stop_requested, joined(argc, argv)};
-  add_simulate(app, ctx);
-  add_calibrate(app, ctx);
-  add_count(app, ctx);
-  add_info(app, ctx);
-  add_verify(app, ctx);
-  add_compare(app, ctx);
 
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
