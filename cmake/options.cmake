@@ -4,6 +4,8 @@ option(COUNTEM_FUZZ "Build the libFuzzer programs (needs clang)" OFF)
 option(COUNTEM_WERROR "Treat warnings as errors" ON)
 option(COUNTEM_IO "Build what needs packages beyond the standard library: files, the cpu backend, the command line" ON)
 set(COUNTEM_SANITIZE "" CACHE STRING "Sanitizers for everything, as for -fsanitize= (address,undefined or thread)")
+set(COUNTEM_ORACLES "AUTO" CACHE STRING "Tests against Python programs: AUTO (where their packages can be installed), ON, OFF")
+set_property(CACHE COUNTEM_ORACLES PROPERTY STRINGS AUTO ON OFF)
 set(COUNTEM_CUDA "AUTO" CACHE STRING "CUDA backend: AUTO (when nvcc is found), ON, OFF")
 set_property(CACHE COUNTEM_CUDA PROPERTY STRINGS AUTO ON OFF)
 

@@ -1,0 +1,133 @@
+// The counters behind a C interface, so that the Python oracles can run thousands of small random cases without a file for each.
+// For tests only; counting_abi.py holds the other side of every structure here.
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <countem/counting.hpp>
+#include <countem/error.hpp>
+
+namespace {
+
+using namespace countem;
+
+/// Null pointers stand for "the same for every pixel".
+struct setup_abi {
+  std::uint32_t height;
+  std::uint32_t width;
+  const std::int32_t* dark16;
+  const float* gain;
+  const std::uint8_t* mask;
+  const std::int32_t* pixel_background16;
+  std::int32_t background16;
+  std::int32_t xray16;
+  std::uint32_t min_cluster_size;
+  std::uint32_t max_cluster_size;
+  std::uint32_t upsample;
+  std::uint8_t type;
+  std::uint8_t method;
+  std::uint8_t row_noise;
+  std::uint8_t values;
+};
+
+struct frames_abi {
+  const std::byte* pixels;      ///< contiguous, frame after frame
+  const std::uint8_t* present;  ///< sectors that arrived, per frame
+  std::uint64_t count;
+  std::uint8_t split;
+  std::uint8_t banded;  ///< hand the frames over as four bands, a missing sector's band null
+};
+
+struct outcome {
+  event_batch batch;
+  std::string error;
+  bool unavailable = false;  ///< the backend is not in this build, or has no device
+};
+
+template <class Value>
+std::vector<Value> per_pixel(const Value* values, std::uint64_t pixels) {
+  return values == nullptr ? std::vector<Value>{} : std::vector<Value>(values, values + pixels);
+}
+
+counting_setup setup_from(const setup_abi& given) {
+  counting_setup setup;
+  setup.shape = {given.height, given.width};
+  setup.type = static_cast<pixel_type>(given.type);
+  const std::uint64_t pixels = setup.shape.pixels();
+  calibration& calibrated = setup.calibrated;
+  calibrated.shape = setup.shape;
+  calibrated.dark16 = per_pixel(given.dark16, pixels);
+  calibrated.gain = per_pixel(given.gain, pixels);
+  calibrated.mask = per_pixel(given.mask, pixels);
+  calibrated.pixel_background16 = per_pixel(given.pixel_background16, pixels);
+  calibrated.background16 = given.background16;
+  calibrated.xray16 = given.xray16;
+  setup.options.method = static_cast<counting_method>(given.method);
+  setup.options.row_noise = static_cast<row_noise_method>(given.row_noise);
+  setup.options.values = static_cast<event_value>(given.values);
+  setup.options.min_cluster_size = given.min_cluster_size;
+  setup.options.max_cluster_size = given.max_cluster_size;
+  setup.options.upsample = given.upsample;
+  return setup;
+}
+
+frame_view frame_from(const frames_abi& given, const counting_setup& setup, std::uint64_t index) {
+  const std::size_t bytes = setup.shape.pixels() * size_of(setup.type);
+  frame_view frame = contiguous_frame(setup.shape, setup.type, given.pixels + index * bytes);
+  frame.split = static_cast<sector_split>(given.split);
+  frame.present = given.present[index];
+  if (given.banded != 0) {
+    frame.band_count = sectors_per_frame;
+    for (std::uint32_t band = 0; band < sectors_per_frame; ++band) {
+      const bool whole_band_missing = frame.split == sector_split::rows && ((frame.present >> band) & 1U) == 0;
+      frame.bands[band] = whole_band_missing ? nullptr : given.pixels + index * bytes + band * (bytes / sectors_per_frame);
+    }
+  }
+  return frame;
+}
+
+std::unique_ptr<counter> make_counter(backend which, const counting_setup& setup) {
+  switch (which) {
+    case backend::reference: return reference::make_counter(setup);
+    case backend::cpu: return cpu::make_counter(setup);
+    case backend::cuda: return cuda::make_counter(setup);
+    case backend::automatic: break;
+  }
+  throw invalid_argument("name a backend");
+}
+
+}  // namespace
+
+extern "C" {
+
+/// Never null; `countem_test_error` says whether it worked.
+outcome* countem_test_count(std::uint8_t which, const setup_abi* given_setup, const frames_abi* given_frames) {
+  auto result = std::make_unique<outcome>();
+  try {
+    const counting_setup setup = setup_from(*given_setup);
+    std::vector<frame_view> frames;
+    for (std::uint64_t index = 0; index < given_frames->count; ++index) frames.push_back(frame_from(*given_frames, setup, index));
+    make_counter(static_cast<backend>(which), setup)->count(frames, result->batch);
+  } catch (const std::exception& failure) {
+    result->error = failure.what();
+    result->unavailable = dynamic_cast<const not_compiled*>(&failure) != nullptr || dynamic_cast<const cuda_error*>(&failure) != nullptr;
+  }
+  return result.release();
+}
+
+void countem_test_free(outcome* result) { delete result; }
+const char* countem_test_error(const outcome* result) { return result->error.c_str(); }
+std::uint8_t countem_test_unavailable(const outcome* result) { return result->unavailable ? 1 : 0; }
+std::uint64_t countem_test_frames(const outcome* result) { return result->batch.frames(); }
+std::uint64_t countem_test_values(const outcome* result) { return result->batch.values.size(); }
+const std::uint64_t* countem_test_indptr(const outcome* result) { return result->batch.indptr.data(); }
+const std::uint32_t* countem_test_indices(const outcome* result) { return result->batch.indices.data(); }
+const std::uint32_t* countem_test_values_data(const outcome* result) { return result->batch.values.data(); }
+const std::uint32_t* countem_test_xrays(const outcome* result) { return result->batch.xrays.data(); }
+const std::uint8_t* countem_test_status(const outcome* result) { return result->batch.status.data(); }
+
+}  // extern "C"

@@ -1,0 +1,107 @@
+"""The counters of the library through the test-only shared library built from counting_abi.cpp."""
+
+import ctypes
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from semantics import Counted, Setup
+
+BACKENDS = {"reference": 1, "cpu": 2, "cuda": 3}
+PIXEL_TYPES = {"uint8": 0, "uint16": 1, "uint32": 2, "float32": 3}
+METHODS = {"cluster": 0, "maximum": 1, "pixels": 2}
+ROW_NOISE = {"none": 0, "mean": 1, "median": 2}
+VALUES = {"none": 0, "charge": 1, "size": 2}
+SPLITS = {"none": 0, "rows": 1, "columns": 2}
+
+
+class SetupAbi(ctypes.Structure):
+    _fields_ = [
+        ("height", ctypes.c_uint32), ("width", ctypes.c_uint32),
+        ("dark16", ctypes.c_void_p), ("gain", ctypes.c_void_p), ("mask", ctypes.c_void_p), ("pixel_background16", ctypes.c_void_p),
+        ("background16", ctypes.c_int32), ("xray16", ctypes.c_int32),
+        ("min_cluster_size", ctypes.c_uint32), ("max_cluster_size", ctypes.c_uint32), ("upsample", ctypes.c_uint32),
+        ("type", ctypes.c_uint8), ("method", ctypes.c_uint8), ("row_noise", ctypes.c_uint8), ("values", ctypes.c_uint8),
+    ]
+
+
+class FramesAbi(ctypes.Structure):
+    _fields_ = [
+        ("pixels", ctypes.c_void_p), ("present", ctypes.c_void_p), ("count", ctypes.c_uint64),
+        ("split", ctypes.c_uint8), ("banded", ctypes.c_uint8),
+    ]
+
+
+class CountingFailed(Exception):
+    """The library refused; the text is its own."""
+
+
+class BackendUnavailable(CountingFailed):
+    """This build does not hold the backend, or no device answers."""
+
+
+@dataclass
+class Library:
+    abi: ctypes.CDLL
+
+    @classmethod
+    def load(cls) -> "Library":
+        abi = ctypes.CDLL(os.environ["COUNTEM_TEST_ABI"])
+        result = ctypes.c_void_p
+        abi.countem_test_count.restype = result
+        abi.countem_test_count.argtypes = [ctypes.c_uint8, ctypes.POINTER(SetupAbi), ctypes.POINTER(FramesAbi)]
+        abi.countem_test_free.argtypes = [result]
+        for name, kind in (("error", ctypes.c_char_p), ("unavailable", ctypes.c_uint8), ("frames", ctypes.c_uint64),
+                           ("values", ctypes.c_uint64), ("indptr", ctypes.c_void_p), ("indices", ctypes.c_void_p),
+                           ("values_data", ctypes.c_void_p), ("xrays", ctypes.c_void_p), ("status", ctypes.c_void_p)):
+            function = getattr(abi, "countem_test_" + name)
+            function.restype, function.argtypes = kind, [result]
+        return cls(abi)
+
+    def count(self, backend: str, setup: Setup, frames: np.ndarray, present: np.ndarray, banded: bool = False) -> list[Counted]:
+        """One `Counted` a frame, as semantics.count gives it."""
+        frames = np.ascontiguousarray(frames)
+        present = np.ascontiguousarray(present, np.uint8)
+        kept = [None if array is None else np.ascontiguousarray(array, kind)
+                for array, kind in ((setup.dark16, np.int32), (setup.gain, np.float32), (setup.mask, np.uint8),
+                                    (setup.pixel_background16, np.int32))]
+        dark16, gain, mask, pixel_background16 = (None if array is None else array.ctypes.data for array in kept)
+        given = SetupAbi(height=frames.shape[1], width=frames.shape[2], dark16=dark16, gain=gain, mask=mask,
+                         pixel_background16=pixel_background16, background16=setup.background16, xray16=setup.xray16,
+                         min_cluster_size=setup.min_cluster_size, max_cluster_size=setup.max_cluster_size, upsample=setup.upsample,
+                         type=PIXEL_TYPES[frames.dtype.name], method=METHODS[setup.method], row_noise=ROW_NOISE[setup.row_noise],
+                         values=VALUES[setup.values])
+        views = FramesAbi(pixels=frames.ctypes.data, present=present.ctypes.data, count=len(frames), split=SPLITS[setup.split],
+                          banded=banded)
+        result = self.abi.countem_test_count(BACKENDS[backend], ctypes.byref(given), ctypes.byref(views))
+        try:
+            error = self.abi.countem_test_error(result).decode()
+            if error:
+                raise (BackendUnavailable if self.abi.countem_test_unavailable(result) else CountingFailed)(error)
+            return self._frames_of(result)
+        finally:
+            self.abi.countem_test_free(result)
+
+    def available(self, backend: str) -> bool:
+        try:
+            self.count(backend, Setup(), np.zeros((1, 1, 1), np.uint16), np.array([15]))
+        except BackendUnavailable:
+            return False
+        return True
+
+    def _frames_of(self, result: int) -> list[Counted]:
+        def copied(name: str, kind: type, length: int) -> np.ndarray:
+            if length == 0:
+                return np.empty(0, kind)
+            address = getattr(self.abi, "countem_test_" + name)(result)
+            return np.frombuffer(ctypes.string_at(address, length * np.dtype(kind).itemsize), kind)
+
+        count = self.abi.countem_test_frames(result)
+        indptr = copied("indptr", np.uint64, count + 1)
+        indices = copied("indices", np.uint32, int(indptr[-1]))
+        values = copied("values_data", np.uint32, self.abi.countem_test_values(result))
+        xrays = copied("xrays", np.uint32, count)
+        status = copied("status", np.uint8, count)
+        bounds = [slice(int(first), int(last)) for first, last in zip(indptr[:-1], indptr[1:])]
+        return [Counted(indices[bound], values[bound], int(xrays[frame]), int(status[frame])) for frame, bound in enumerate(bounds)]

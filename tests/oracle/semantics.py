@@ -1,0 +1,148 @@
+"""docs/semantics.md once more, with numpy and scipy.ndimage and nothing of ours: what every backend is compared with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+CHARGE_LIMIT = 1 << 30
+NO_XRAY = 2**31 - 1
+EIGHT_CONNECTED = np.ones((3, 3), bool)
+
+
+@dataclass
+class Setup:
+    """The calibration and the options of a count; None means the same for every pixel."""
+
+    dark16: np.ndarray | None = None
+    gain: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    pixel_background16: np.ndarray | None = None
+    background16: int = 0
+    xray16: int = NO_XRAY
+    method: str = "cluster"
+    row_noise: str = "none"
+    values: str = "none"
+    min_cluster_size: int = 1
+    max_cluster_size: int = 0xFFFF_FFFF
+    upsample: int = 1
+    split: str = "none"
+
+
+@dataclass
+class Counted:
+    """The events of a frame: indices sorted, ties by value; values empty when none are kept."""
+
+    indices: np.ndarray
+    values: np.ndarray
+    xrays: int
+    status: int
+
+    def __eq__(self, other: object) -> bool:
+        return (isinstance(other, Counted) and np.array_equal(self.indices, other.indices)
+                and np.array_equal(self.values, other.values) and (self.xrays, self.status) == (other.xrays, other.status))
+
+
+def arrived(shape: tuple[int, int], split: str, present: int) -> np.ndarray:
+    """Which pixels belong to a sector that arrived."""
+    if split == "none":
+        return np.full(shape, present != 0)
+    sectors = np.array([bool(present >> sector & 1) for sector in range(4)])
+    axis = 0 if split == "rows" else 1
+    along = np.repeat(sectors, shape[axis] // 4)
+    return np.broadcast_to(along[:, None] if axis == 0 else along[None, :], shape)
+
+
+def charges(frame: np.ndarray, setup: Setup, present: int) -> tuple[np.ndarray, np.ndarray]:
+    """Charges in 1/16 ADU as int64, and which pixels have one at all."""
+    has_charge = arrived(frame.shape, setup.split, present) & ~np.isnan(frame)
+    if setup.mask is not None:
+        has_charge &= setup.mask == 0
+    scaled = np.rint(16.0 * np.where(np.isnan(frame), 0, frame).astype(np.float64))
+    dark = 0.0 if setup.dark16 is None else setup.dark16.astype(np.float64)
+    charge = np.clip(scaled - dark, -CHARGE_LIMIT, CHARGE_LIMIT)
+    if setup.gain is not None:
+        usable = np.isfinite(setup.gain) & (setup.gain >= 0)
+        has_charge &= usable
+        with np.errstate(over="ignore"):
+            product = charge.astype(np.float32) * np.where(usable, setup.gain, 0).astype(np.float32)
+        charge = np.clip(np.rint(product).astype(np.float64), -CHARGE_LIMIT, CHARGE_LIMIT)
+    charge = charge.astype(np.int64)
+    if setup.row_noise != "none":
+        charge = without_row_noise(charge, has_charge, setup)
+    return charge, has_charge
+
+
+def without_row_noise(charge: np.ndarray, has_charge: np.ndarray, setup: Setup) -> np.ndarray:
+    quiet = has_charge & (charge <= background(setup))
+    cleaned = charge.copy()
+    middle = charge.shape[1] // 2
+    for row in range(charge.shape[0]):
+        for half in (slice(0, middle), slice(middle, None)):
+            values = np.sort(charge[row, half][quiet[row, half]])
+            n = len(values)
+            if n == 0:
+                continue
+            if setup.row_noise == "mean":
+                noise = (2 * int(values.sum()) + n) // (2 * n)
+            else:
+                noise = (int(values[(n - 1) // 2]) + int(values[n // 2]) + 1) // 2
+            cleaned[row, half] = np.clip(charge[row, half] - noise, -CHARGE_LIMIT, CHARGE_LIMIT)
+    return cleaned
+
+
+def background(setup: Setup) -> np.ndarray | int:
+    return setup.background16 if setup.pixel_background16 is None else setup.pixel_background16.astype(np.int64)
+
+
+def clusters(charge: np.ndarray, hits: np.ndarray, setup: Setup) -> tuple[list[tuple[int, int]], int]:
+    """(index, value) of every component kept, and how many were rejected as X-rays. Python integers: no width to overflow."""
+    labels, count = ndimage.label(hits, structure=EIGHT_CONNECTED)
+    rows, columns = np.nonzero(hits)
+    component = labels[rows, columns] - 1
+    charge_of = charge[rows, columns]
+    size, total, weighted_row, weighted_column, xray_pixels = (np.zeros(count, np.int64) for _ in range(5))
+    np.add.at(size, component, 1)
+    np.add.at(total, component, charge_of)
+    np.add.at(weighted_row, component, charge_of * rows)
+    np.add.at(weighted_column, component, charge_of * columns)
+    np.add.at(xray_pixels, component, charge_of >= setup.xray16)
+    k, grid_width = setup.upsample, setup.upsample * charge.shape[1]
+    events = []
+    for n, s, y, x, xray in zip(*(array.tolist() for array in (size, total, weighted_row, weighted_column, xray_pixels))):
+        if xray == 0 and setup.min_cluster_size <= n <= setup.max_cluster_size:
+            index = k * (2 * y + s) // (2 * s) * grid_width + k * (2 * x + s) // (2 * s)
+            events.append((index, n if setup.values == "size" else min(s, 0xFFFF_FFFF)))
+    return events, int(np.count_nonzero(xray_pixels))
+
+
+def maxima(kept: np.ndarray) -> np.ndarray:
+    """Which pixels are above 0 and strictly greater than all their neighbours inside the frame."""
+    height, width = kept.shape
+    padded = np.pad(kept, 1, constant_values=-1)
+    greater = kept > 0
+    for down in range(3):
+        for right in range(3):
+            if (down, right) != (1, 1):
+                greater &= kept > padded[down:down + height, right:right + width]
+    return greater
+
+
+def count(frame: np.ndarray, setup: Setup, present: int = 15) -> Counted:
+    """The events of one frame."""
+    if present == 0:
+        return Counted(np.empty(0, np.uint32), np.empty(0, np.uint32), 0, 0)
+    charge, has_charge = charges(frame, setup, present)
+    hits = has_charge & (charge > background(setup))
+    xray_pixels = hits & (charge >= setup.xray16)
+    if setup.method == "cluster":
+        events, xrays = clusters(charge, hits, setup)
+    else:
+        chosen = hits if setup.method == "pixels" else maxima(np.where(hits & ~xray_pixels, charge, 0))
+        value = np.ones_like(charge) if setup.values == "size" else charge
+        events = list(zip(np.flatnonzero(chosen).tolist(), value[chosen].tolist()))
+        xrays = int(np.count_nonzero(xray_pixels))
+    events.sort()
+    indices = np.array([index for index, _ in events], np.uint32)
+    values = np.array([] if setup.values == "none" else [value for _, value in events], np.uint32)
+    return Counted(indices, values, xrays, present | (0x20 if xrays else 0))
