@@ -54,10 +54,12 @@ void draw_mask(const virtual_detector& detector, frame_shape shape, detector_poi
                std::uint8_t bit) {
   if (!detector.mask.empty()) {
     if (detector.mask.size() != shape.pixels()) {
-      throw invalid_argument("the mask of virtual detector '" + detector.name + "' has " + std::to_string(detector.mask.size()) +
-                             " pixels, the frames have " + std::to_string(shape.pixels()));
+      throw invalid_argument("the mask of virtual detector '" + detector.name + "' has " +
+                             std::to_string(detector.mask.size()) + " pixels, the frames have " +
+                             std::to_string(shape.pixels()));
     }
-    for (std::size_t p = 0; p < group.size(); ++p) group[p] = static_cast<std::uint8_t>(group[p] | (detector.mask[p] != 0 ? bit : 0));
+    for (std::size_t p = 0; p < group.size(); ++p)
+      group[p] = static_cast<std::uint8_t>(group[p] | (detector.mask[p] != 0 ? bit : 0));
     return;
   }
   check(detector);
@@ -89,7 +91,8 @@ std::vector<double> parse_numbers(std::string_view list, std::string_view whole)
 
 void check_size(std::uint64_t given, std::uint64_t expected) {
   if (given != expected) {
-    throw invalid_argument("a reduction's output has " + std::to_string(given) + " elements, expected " + std::to_string(expected));
+    throw invalid_argument("a reduction's output has " + std::to_string(given) + " elements, expected " +
+                           std::to_string(expected));
   }
 }
 
@@ -103,7 +106,8 @@ void validate(const event_view& events) {
   if (events.shape.pixels() > max_pixels) throw invalid_argument("an event grid holds at most 2^32 - 1 pixels");
   if (events.indptr.empty()) throw invalid_argument("events need an indptr of frames + 1 elements, this one is empty");
   if (!std::is_sorted(events.indptr.begin(), events.indptr.end()) || events.indptr.back() > events.indices.size()) {
-    throw invalid_argument("the indptr of events must ascend and stay within their number, " + std::to_string(events.indices.size()));
+    throw invalid_argument("the indptr of events must ascend and stay within their number, " +
+                           std::to_string(events.indices.size()));
   }
   for (std::size_t f = 0; f < events.frames(); ++f) {
     const auto frame = events.events(f);
@@ -112,8 +116,9 @@ void validate(const event_view& events) {
     for (std::size_t i = 1; i < frame.size(); ++i) ascending &= frame[i - 1] <= frame[i];
     if (!ascending) throw invalid_argument("the events of frame " + std::to_string(f) + " of a batch are not sorted");
     if (frame.back() >= events.shape.pixels()) {
-      throw invalid_argument("frame " + std::to_string(f) + " of a batch has an event at index " + std::to_string(frame.back()) +
-                             ", outside its " + std::to_string(events.shape.pixels()) + " pixels");
+      throw invalid_argument("frame " + std::to_string(f) + " of a batch has an event at index " +
+                             std::to_string(frame.back()) + ", outside its " + std::to_string(events.shape.pixels()) +
+                             " pixels");
     }
   }
 }
@@ -216,7 +221,8 @@ detector_masks make_masks(std::span<const virtual_detector> detectors, frame_sha
   masks.detectors = detectors.size();
   for (std::size_t d = 0; d < detectors.size(); ++d) {
     if (d % detector_masks::per_group == 0) masks.groups.emplace_back(shape.pixels(), std::uint8_t{0});
-    draw_mask(detectors[d], shape, centre, masks.groups.back(), static_cast<std::uint8_t>(1U << (d % detector_masks::per_group)));
+    draw_mask(detectors[d], shape, centre, masks.groups.back(),
+              static_cast<std::uint8_t>(1U << (d % detector_masks::per_group)));
   }
   return masks;
 }
@@ -236,13 +242,15 @@ weight_image make_weights(std::span<const float> weights, frame_shape shape) {
   // largest / unit lies in [2^29, 2^30]: far from the int32 limit, and 2^33 events sum without leaving int64.
   if (largest > 0) image.unit = std::ldexp(1.0, std::ilogb(largest) - 29);
   image.weights.reserve(weights.size());
-  for (const float w : weights) image.weights.push_back(static_cast<std::int32_t>(std::lrint(static_cast<double>(w) / image.unit)));
+  for (const float w : weights)
+    image.weights.push_back(static_cast<std::int32_t>(std::lrint(static_cast<double>(w) / image.unit)));
   return image;
 }
 
 ring_map make_rings(frame_shape shape, detector_point centre, double step, std::uint32_t rings) {
   if (!(step > 0) || !std::isfinite(step)) throw invalid_argument("rings need a step above 0 pixels");
-  if (!std::isfinite(centre.row) || !std::isfinite(centre.column)) throw invalid_argument("rings need a centre that is a number");
+  if (!std::isfinite(centre.row) || !std::isfinite(centre.column))
+    throw invalid_argument("rings need a centre that is a number");
   ring_map map;
   map.shape = shape;
   map.centre = centre;

@@ -29,8 +29,7 @@ scene random_scene() {
   made.setup.calibrated.shape = made.setup.shape;
   made.setup.calibrated.background16 = background_from_adu(10);
   if (*rc::gen::arbitrary<bool>()) made.setup.calibrated.xray16 = xray_from_adu(60);
-  made.setup.options.method =
-      *rc::gen::element(counting_method::cluster, counting_method::maximum, counting_method::pixels);
+  made.setup.options.method = *rc::gen::element(counting_method::cluster, counting_method::maximum, counting_method::pixels);
   const int percent = *rc::gen::element(0, 2, 10, 40, 90);
   made.pixels = *rc::gen::container<std::vector<std::uint16_t>>(
       height * width, rc::gen::map(rc::gen::inRange(0, 100 * 64), [percent](int number) {

@@ -20,7 +20,7 @@ namespace countem {
 /// The events of consecutive frames, not owned. The events of frame f are indices[indptr[f]] up to indices[indptr[f + 1]],
 /// ascending, so that a slice of the scan is a slice of `indptr` beside the same `indices`.
 struct event_view {
-  frame_shape shape{};  ///< of the event grid
+  frame_shape shape{};                    ///< of the event grid
   std::span<const std::uint64_t> indptr;  ///< frames + 1
   std::span<const std::uint32_t> indices;
 
@@ -54,16 +54,17 @@ struct detector_point {
   return {(static_cast<double>(shape.height) - 1) / 2, (static_cast<double>(shape.width) - 1) / 2};
 }
 
-/// A detector drawn on the summed pattern. A pixel belongs to it when inner^2 <= d^2 < outer^2, d the distance of its centre from
-/// `centre`, and its direction lies in [from, to) degrees: 0 points to higher columns, 90 to lower rows (up on the screen).
+/// A detector drawn on the summed pattern. A pixel belongs to it when inner^2 <= d^2 < outer^2, d the distance of its centre
+/// from `centre`, and its direction lies in [from, to) degrees: 0 points to higher columns, 90 to lower rows (up on the
+/// screen).
 struct virtual_detector {
   std::string name;
   std::optional<detector_point> centre;  ///< unset: the scan's common centre
   double inner = 0;
   double outer = std::numeric_limits<double>::infinity();
   double from_degrees = 0;
-  double to_degrees = 360;          ///< a wedge when to - from is below 360
-  std::vector<std::uint8_t> mask;   ///< instead of all that: one byte per pixel, not 0 where it belongs
+  double to_degrees = 360;         ///< a wedge when to - from is below 360
+  std::vector<std::uint8_t> mask;  ///< instead of all that: one byte per pixel, not 0 where it belongs
 };
 
 /// "annulus:R1,R2", "disk:R", "wedge:R1,R2,FROM,TO", each with an optional "@ROW,COLUMN"; the text is the detector's name.
@@ -103,8 +104,8 @@ struct ring_map {
   detector_point centre{};
   double step = 1;
   std::uint32_t rings = 0;
-  std::vector<std::uint16_t> ring;     ///< per pixel
-  std::vector<std::uint64_t> pixels;   ///< per ring: detector pixels that lie in it
+  std::vector<std::uint16_t> ring;    ///< per pixel
+  std::vector<std::uint64_t> pixels;  ///< per ring: detector pixels that lie in it
 };
 /// `rings` 0: as many as the frame's farthest corner needs.
 /// @throws invalid_argument when the step is not above 0 or more than 65535 rings are needed.
@@ -158,7 +159,8 @@ class event_reducer {
   /// Events on a grid of ceil(height / factor) x ceil(width / factor): pixel (r, c) becomes (r / factor, c / factor).
   /// Replaces indptr and indices of `out`, whose other fields are left alone.
   void bin(std::uint32_t factor, event_batch& out);
-  /// Events inside the window, indexed from its corner. Replaces indptr and indices of `out`, whose other fields are left alone.
+  /// Events inside the window, indexed from its corner. Replaces indptr and indices of `out`, whose other fields are left
+  /// alone.
   void crop(const detector_window& window, event_batch& out);
 
  protected:
@@ -214,16 +216,16 @@ struct reduction_plan {
   std::vector<virtual_detector> detectors;
   std::vector<std::vector<float>> weights;  ///< weight images, each of the frame's size
   std::optional<detector_point> centre;     ///< common centre of detectors and rings; unset: the frame's middle
-  bool skip_incomplete = false;  ///< frames that lack a sector or were cut short count as frames without events
+  bool skip_incomplete = false;             ///< frames that lack a sector or were cut short count as frames without events
 };
 
 /// What was computed; what the plan did not ask for is empty. Maps are per scan position, row-major, the repeats at a position
 /// added up.
 struct reduction_result {
-  std::vector<std::uint64_t> sum;      ///< [pixel]
-  std::vector<std::uint32_t> maximum;  ///< [pixel]
-  std::vector<std::uint64_t> counts;   ///< [position]; always there
-  std::vector<event_moments> moments;  ///< [position]
+  std::vector<std::uint64_t> sum;                          ///< [pixel]
+  std::vector<std::uint32_t> maximum;                      ///< [pixel]
+  std::vector<std::uint64_t> counts;                       ///< [position]; always there
+  std::vector<event_moments> moments;                      ///< [position]
   std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][position]
   std::vector<std::vector<double>> weighted_images;        ///< [weight image][position]
   std::vector<std::uint64_t> radial;                       ///< [position * rings + ring]
