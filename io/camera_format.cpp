@@ -11,8 +11,12 @@ namespace countem::io {
 static_assert(std::endian::native == std::endian::little, "records are copied as they lie in the file");
 static_assert(sizeof(camera_header) == camera_header_bytes);
 
-camera_header decode(const camera_header_image& bytes) { return std::bit_cast<camera_header>(bytes); }
-camera_header_image encode(const camera_header& header) { return std::bit_cast<camera_header_image>(header); }
+camera_header decode(const camera_header_image& bytes) {
+  return std::bit_cast<camera_header>(bytes);
+}
+camera_header_image encode(const camera_header& header) {
+  return std::bit_cast<camera_header_image>(header);
+}
 
 camera_layout layout_of(input_format format) {
   constexpr std::uint32_t quarter = camera_frame.height / sectors_per_frame;
@@ -20,7 +24,8 @@ camera_layout layout_of(input_format format) {
     case input_format::v3: return {format, sector_split::none, 1, camera_frame};
     case input_format::v4: return {format, sector_split::columns, sectors_per_frame, {camera_frame.height, quarter}};
     case input_format::v5: return {format, sector_split::rows, sectors_per_frame, {quarter, camera_frame.width}};
-    default: throw invalid_argument("format " + std::string(to_string(format)) + " has no records of the 4D Camera's versions 3 to 5");
+    default:
+      throw invalid_argument("format " + std::string(to_string(format)) + " has no records of the 4D Camera's versions 3 to 5");
   }
 }
 

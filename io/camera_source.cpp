@@ -26,7 +26,7 @@ struct record_file {
   file_handle file;
   std::uint64_t bytes = 0;
   std::uint32_t module = 0;
-  std::uint64_t complete = 0;  ///< records that lie wholly in the file
+  std::uint64_t complete = 0;    ///< records that lie wholly in the file
   std::uint64_t tail_bytes = 0;  ///< behind the last complete record
   std::vector<camera_header> headers;
 
@@ -42,10 +42,14 @@ struct scan_identity {
   friend bool operator==(const scan_identity&, const scan_identity&) = default;
 };
 
-scan_identity identity_of(const camera_header& header) { return {header.scan_number, header.scan_width, header.scan_height}; }
+scan_identity identity_of(const camera_header& header) {
+  return {header.scan_number, header.scan_width, header.scan_height};
+}
 
 /// A record that was never written: the camera's files may be laid out in advance.
-bool is_blank(const camera_header& header) { return header == camera_header{}; }
+bool is_blank(const camera_header& header) {
+  return header == camera_header{};
+}
 
 std::string where(std::uint64_t record, const camera_layout& layout) {
   return fmt::format("record {} (byte {})", record, record * layout.record_bytes());
@@ -97,19 +101,23 @@ std::vector<scan_identity> identities(const record_file& file) {
   return found;
 }
 
-/// Whether at least half of the records name the same scan: with a wrong record length, headers are pixels and do not.
-bool headers_agree(const record_file& file) {
+/// The scan that the records of a file name: more than half of them, or half of them where the file is a whole number of
+/// records. With a wrong record length, headers are pixels and name none.
+std::optional<scan_identity> agreed_scan(const record_file& file) {
   const std::vector<scan_identity> found = identities(file);
   const scan_identity leader = majority(found);
   const auto agreeing = static_cast<std::size_t>(std::count(found.begin(), found.end(), leader));
-  return agreeing > 0 && 2 * agreeing >= found.size() && leader.width > 0 && leader.height > 0;
+  if (agreeing == 0 || 2 * agreeing < found.size() || (2 * agreeing == found.size() && file.tail_bytes != 0))
+    return std::nullopt;
+  return leader;
 }
 
 bool fits(const fs::path& path, input_format format) {
   const camera_layout layout = layout_of(format);
   const file_handle file = file_handle::open_read(path);
   if (file.size() < layout.record_bytes()) return false;
-  return headers_agree(read_headers(path, layout));
+  const std::optional<scan_identity> agreed = agreed_scan(read_headers(path, layout));
+  return agreed && agreed->width > 0 && agreed->height > 0;
 }
 
 /// The sentence for a file whose headers make no sense at this record length.
@@ -117,11 +125,12 @@ bool fits(const fs::path& path, input_format format) {
   std::string advice = "it fits no version from v3 to v5: check that it is a 4D Camera dump";
   for (const input_format other : {input_format::v5, input_format::v3}) {
     if (layout_of(other).record_bytes() == layout_of(named).record_bytes() || !fits(path, other)) continue;
-    advice = other == input_format::v3 ? "it reads well as v3: give --input-format v3" : "it reads well as v5 or v4: give --input-format v5";
+    advice = other == input_format::v3 ? "it reads well as v3: give --input-format v3"
+                                       : "it reads well as v5 or v4: give --input-format v5";
     break;
   }
-  throw format_error(fmt::format("{}: the headers found every {} bytes, as {} records have them, do not agree on a scan; {}", path.string(),
-                                 layout_of(named).record_bytes(), to_string(named), advice));
+  throw format_error(fmt::format("{}: the headers found every {} bytes, as {} records have them, do not agree on a scan; {}",
+                                 path.string(), layout_of(named).record_bytes(), to_string(named), advice));
 }
 
 std::uint32_t module_of(const fs::path& path, const camera_layout& layout) {
@@ -157,21 +166,21 @@ scan_identity identity_of(const std::vector<record_file>& files, const camera_la
   for (const record_file& file : files) {
     const std::vector<scan_identity> found = identities(file);
     if (found.empty()) continue;
-    const scan_identity leader = majority(found);
-    const auto agreeing = static_cast<std::size_t>(std::count(found.begin(), found.end(), leader));
-    if (2 * agreeing < found.size()) throw_wrong_version(file.path(), layout.format);
+    const std::optional<scan_identity> agreed = agreed_scan(file);
+    if (!agreed) throw_wrong_version(file.path(), layout.format);
     if (first == nullptr) {
       first = &file;
-      first_number = leader.scan_number;
-    } else if (leader.scan_number != first_number) {
-      throw format_error(fmt::format("{} holds scan {} but {} holds scan {}: give the files of one scan", first->path().string(), first_number,
-                                     file.path().string(), leader.scan_number));
+      first_number = agreed->scan_number;
+    } else if (agreed->scan_number != first_number) {
+      throw format_error(fmt::format("{} holds scan {} but {} holds scan {}: give the files of one scan",
+                                     first->path().string(), first_number, file.path().string(), agreed->scan_number));
     }
     all.insert(all.end(), found.begin(), found.end());
   }
   if (all.empty()) {
-    throw format_error(fmt::format("{}: holds no {} record header (a record is {} bytes, the file has {})", files.front().path().string(),
-                                   to_string(layout.format), layout.record_bytes(), files.front().bytes));
+    throw format_error(fmt::format("{}: holds no {} record header (a record is {} bytes, the file has {})",
+                                   files.front().path().string(), to_string(layout.format), layout.record_bytes(),
+                                   files.front().bytes));
   }
   return majority(all);
 }
@@ -186,20 +195,23 @@ struct entry {
   std::uint64_t record = 0;
 
   [[nodiscard]] auto order() const { return std::tie(position, frame_number, sector, cut_short, file, record); }
-  [[nodiscard]] bool same_frame(const entry& other) const { return position == other.position && frame_number == other.frame_number; }
+  [[nodiscard]] bool same_frame(const entry& other) const {
+    return position == other.position && frame_number == other.frame_number;
+  }
   friend bool operator<(const entry& a, const entry& b) { return a.order() < b.order(); }
 };
 
 class record_indexer {
  public:
-  record_indexer(const std::vector<record_file>& files, const camera_layout& layout, scan_identity identity, const source_options& options,
-                 issue_list& issues)
+  record_indexer(const std::vector<record_file>& files, const camera_layout& layout, scan_identity identity,
+                 const source_options& options, issue_list& issues)
       : files_(files), layout_(layout), identity_(identity), issues_(issues) {
     scan_ = options.scan ? *options.scan : scan_shape{identity.height, identity.width, 1};
     scan_given_ = options.scan.has_value();
     if (scan_.positions() == 0) {
-      throw format_error(fmt::format("{}: its headers claim a scan of {} x {} positions (width x height): give the true one with --scan WxH",
-                                     files.front().path().string(), identity.width, identity.height));
+      throw format_error(
+          fmt::format("{}: its headers claim a scan of {} x {} positions (width x height): give the true one with --scan WxH",
+                      files.front().path().string(), identity.width, identity.height));
     }
     for (std::size_t file = 0; file < files.size(); ++file) collect(file);
     tbb::parallel_sort(entries_.begin(), entries_.end());
@@ -229,21 +241,24 @@ class record_indexer {
     for (std::uint64_t record = 0; record < file.headers.size(); ++record) {
       const camera_header& header = file.headers[record];
       if (is_blank(header)) {
-        issues_.add("empty_record", file.path(), [&] { return where(record, layout_) + " was never written: its header is all zeros; left out"; });
+        issues_.add("empty_record", file.path(),
+                    [&] { return where(record, layout_) + " was never written: its header is all zeros; left out"; });
       } else if (header.scan_number != identity_.scan_number) {
         issues_.add("other_scan", file.path(), [&] {
-          return fmt::format("{} is of scan {}, the others of scan {}; left out", where(record, layout_), header.scan_number, identity_.scan_number);
+          return fmt::format("{} is of scan {}, the others of scan {}; left out", where(record, layout_), header.scan_number,
+                             identity_.scan_number);
         });
       } else if (header.x >= scan_.width || header.y >= scan_.height) {
         issues_.add("position_outside_scan", file.path(), [&] {
-          return fmt::format("{} (frame number {}) is at column {}, row {}, outside the scan of {} x {} positions (width x height); left out",
-                             where(record, layout_), header.frame_number, header.x, header.y, scan_.width, scan_.height);
+          return fmt::format(
+              "{} (frame number {}) is at column {}, row {}, outside the scan of {} x {} positions (width x height); left out",
+              where(record, layout_), header.frame_number, header.x, header.y, scan_.width, scan_.height);
         });
       } else {
         if (identity_of(header) != identity_) report_disagreement(file, record);
         const auto position = static_cast<std::uint32_t>(std::uint64_t{header.y} * scan_.width + header.x);
-        entries_.push_back({position, header.frame_number, static_cast<std::uint16_t>(number), static_cast<std::uint8_t>(file.module),
-                            record >= file.complete, record});
+        entries_.push_back({position, header.frame_number, static_cast<std::uint16_t>(number),
+                            static_cast<std::uint8_t>(file.module), record >= file.complete, record});
       }
     }
   }
@@ -252,16 +267,19 @@ class record_indexer {
     if (file.tail_bytes == 0) return;
     const bool header = file.tail_bytes >= camera_header_bytes;
     issues_.add(header ? "truncated_record" : "truncated_header", file.path(), [&] {
-      return fmt::format("{} is cut short{}: {} of {} bytes; the {} complete records before it are kept", where(file.complete, layout_),
-                         header ? "" : " within its header", file.tail_bytes, layout_.record_bytes(), file.complete);
+      return fmt::format("{} is cut short{}: {} of {} bytes; the {} complete records before it are kept",
+                         where(file.complete, layout_), header ? "" : " within its header", file.tail_bytes,
+                         layout_.record_bytes(), file.complete);
     });
   }
 
   void report_disagreement(const record_file& file, std::uint64_t record) {
     issues_.add("header_disagrees", file.path(), [&] {
       const camera_header& header = file.headers[record];
-      return fmt::format("{} claims a scan of {} x {} positions, the others {} x {} (width x height); used at its position (column {}, row {})",
-                         where(record, layout_), header.scan_width, header.scan_height, identity_.width, identity_.height, header.x, header.y);
+      return fmt::format(
+          "{} claims a scan of {} x {} positions, the others {} x {} (width x height); used at its position (column {}, row "
+          "{})",
+          where(record, layout_), header.scan_width, header.scan_height, identity_.width, identity_.height, header.x, header.y);
     });
   }
 
@@ -275,27 +293,26 @@ class record_indexer {
       if (same_position) {
         const entry& second = entries_[at];
         issues_.add("several_frames_per_position", files_[second.file].path(), [&] {
-          return fmt::format("{} is a further frame (number {}) at column {}, row {}; frames of one position are kept apart, in the order of their numbers",
-                             where(second.record, layout_), second.frame_number, second.position % scan_.width, second.position / scan_.width);
+          return fmt::format(
+              "{} is a further frame (number {}) at column {}, row {}; frames of one position are kept apart, in the order of "
+              "their numbers",
+              where(second.record, layout_), second.frame_number, second.position % scan_.width, second.position / scan_.width);
         });
       }
       scan_.frames_per_position = std::max(scan_.frames_per_position, frames_here);
     }
   }
 
-  /// A scan size is only a claim of 4 bytes; what is kept per frame must stay in proportion to what the files hold.
   void check_scan() const {
-    constexpr std::uint64_t always_believed = std::uint64_t{1} << 24;
-    const std::uint64_t records_wanted = scan_.frames() * layout_.sectors;
-    const bool unbelievable = !scan_given_ && scan_.frames() > always_believed && records_wanted / 64 > entries_.size();
-    if (scan_.frames() > max_scan_frames || unbelievable) {
-      throw format_error(fmt::format("{}: its headers claim a scan of {} x {} positions (width x height) with {} frames each, the files hold {} records "
-                                     "of them: give the true scan with --scan WxH",
-                                     files_.front().path().string(), scan_.width, scan_.height, scan_.frames_per_position, entries_.size()));
-    }
     if (entries_.empty()) {
-      throw format_error(fmt::format("{}: no record has a position inside the scan of {} x {} positions (width x height): check --scan and --input-format",
-                                     files_.front().path().string(), scan_.width, scan_.height));
+      throw format_error(fmt::format(
+          "{}: no record has a position inside the scan of {} x {} positions (width x height): check --scan and --input-format",
+          files_.front().path().string(), scan_.width, scan_.height));
+    }
+    if (scan_given_) {
+      check_given_scan(scan_);
+    } else {
+      check_claimed_scan(scan_, entries_.size() / layout_.sectors, files_.front().path());
     }
   }
 
@@ -310,7 +327,8 @@ class record_indexer {
       if (part != frame_index::missing) {
         if (!first->cut_short) report_repeat(*first);
       } else if (first->cut_short) {
-        if (index.truncated.empty() || index.truncated.back() != index.frames.back()) index.truncated.push_back(index.frames.back());
+        if (index.truncated.empty() || index.truncated.back() != index.frames.back())
+          index.truncated.push_back(index.frames.back());
       } else {
         part = frame_index::place(first->file, first->record * layout_.record_bytes() + camera_header_bytes);
       }
@@ -322,16 +340,18 @@ class record_indexer {
 
   void report_repeat(const entry& again) {
     issues_.add("repeated_record", files_[again.file].path(), [&] {
-      return fmt::format("{} repeats frame number {} at column {}, row {}; the first is kept", where(again.record, layout_), again.frame_number,
-                         again.position % scan_.width, again.position / scan_.width);
+      return fmt::format("{} repeats frame number {} at column {}, row {}; the first is kept", where(again.record, layout_),
+                         again.frame_number, again.position % scan_.width, again.position / scan_.width);
     });
   }
 
   void report_missing(std::uint32_t sector, const entry& frame) {
     if (layout_.sectors == 1) return;  // a frame that was cut short is reported as such
-    const auto holder = std::find_if(files_.begin(), files_.end(), [&](const record_file& file) { return file.module == sector; });
+    const auto holder =
+        std::find_if(files_.begin(), files_.end(), [&](const record_file& file) { return file.module == sector; });
     const bool no_file = holder == files_.end();
-    const fs::path file = no_file ? files_[frame.file].path().parent_path() / fmt::format("(module {})", sector) : holder->path();
+    const fs::path file =
+        no_file ? files_[frame.file].path().parent_path() / fmt::format("(module {})", sector) : holder->path();
     issues_.add("missing_sector", file, [&] {
       return fmt::format("{}, so frame number {} at column {}, row {} lacks sector {}; its pixels are never hits",
                          no_file ? "no file of this module was given" : "the record is not there", frame.frame_number,
@@ -353,7 +373,9 @@ std::uint64_t count_missing(const frame_index& index, std::size_t parts, std::ui
   std::uint64_t arrived = 0;
   for (std::size_t at = 0; at < index.parts.size(); at += parts) {
     const auto frame = index.parts.begin() + static_cast<std::ptrdiff_t>(at);
-    if (std::any_of(frame, frame + static_cast<std::ptrdiff_t>(parts), [](std::uint64_t part) { return part != frame_index::missing; })) ++arrived;
+    if (std::any_of(frame, frame + static_cast<std::ptrdiff_t>(parts),
+                    [](std::uint64_t part) { return part != frame_index::missing; }))
+      ++arrived;
   }
   return frames - arrived;
 }
@@ -367,10 +389,11 @@ std::optional<input_format> guess_camera_version(const std::vector<fs::path>& fi
   return std::nullopt;
 }
 
-std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& paths, input_format format, const source_options& options,
-                                                  issue_list issues) {
+std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& paths, input_format format,
+                                                  const source_options& options, issue_list issues) {
   const camera_layout layout = layout_of(format);
-  if (paths.size() > frame_index::max_files) throw invalid_argument(fmt::format("{} files are more than one scan may have (65535)", paths.size()));
+  if (paths.size() > frame_index::max_files)
+    throw invalid_argument(fmt::format("{} files are more than one scan may have (65535)", paths.size()));
   std::vector<record_file> files = open_files(paths, layout);
 
   source_info info;
@@ -381,10 +404,18 @@ std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& p
   info.scan = indexer.scan();
   frame_index index = indexer.build();
   info.missing_frames = count_missing(index, layout.sectors, info.scan.frames());
+  if (info.missing_frames == info.scan.frames()) {
+    throw format_error(fmt::format("{}: holds not one whole {} record: a record is {} bytes, the file has {}",
+                                   files.front().path().string(), to_string(format), layout.record_bytes(),
+                                   files.front().bytes));
+  }
   if (info.missing_frames > 0) {
-    issues.add("missing_frame", files.front().path().parent_path(), [&] {
-      return fmt::format("of the scan's {} frames, {} are in none of the files", info.scan.frames(), info.missing_frames);
-    }, info.missing_frames);
+    issues.add(
+        "missing_frame", files.front().path().parent_path(),
+        [&] {
+          return fmt::format("of the scan's {} frames, {} are in none of the files", info.scan.frames(), info.missing_frames);
+        },
+        info.missing_frames);
   }
 
   std::vector<file_handle> handles;

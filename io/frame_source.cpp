@@ -9,6 +9,7 @@
 #include <countem/error.hpp>
 
 #include "io/file.hpp"
+#include "io/flat_source.hpp"
 #include "io/sources.hpp"
 
 namespace countem {
@@ -45,7 +46,9 @@ bool has_suffix_of(const fs::path& path, input_format format) {
   return std::find(suffixes.begin(), suffixes.end(), path.extension().string()) != suffixes.end();
 }
 
-bool is_camera(input_format format) { return format <= input_format::v5; }
+bool is_camera(input_format format) {
+  return format <= input_format::v5;
+}
 
 /// The files in a directory that look like the format; without one, the camera's files if there are any, else the others'.
 std::vector<fs::path> files_of_format(const fs::path& directory, const std::optional<input_format>& format) {
@@ -57,8 +60,9 @@ std::vector<fs::path> files_of_format(const fs::path& directory, const std::opti
     if (!fs::is_regular_file(path)) continue;
     if (format ? has_suffix_of(path, *format) : has_suffix_of(path, input_format::v5)) {
       camera.push_back(path);
-    } else if (!format && std::any_of(formats().begin(), formats().end(),
-                                      [&](const format_name& entry_format) { return has_suffix_of(path, entry_format.format); })) {
+    } else if (!format && std::any_of(formats().begin(), formats().end(), [&](const format_name& entry_format) {
+                 return has_suffix_of(path, entry_format.format);
+               })) {
       others.push_back(path);
     }
   }
@@ -73,7 +77,8 @@ std::vector<fs::path> files_of_format(const fs::path& directory, const std::opti
 }
 
 /// Inputs as existing, regular, non-empty files, none of them twice.
-std::vector<fs::path> expand(const std::vector<fs::path>& inputs, const std::optional<input_format>& format, io::issue_list& issues) {
+std::vector<fs::path> expand(const std::vector<fs::path>& inputs, const std::optional<input_format>& format,
+                             io::issue_list& issues) {
   if (inputs.empty()) throw invalid_argument("no input file was given");
   std::vector<fs::path> files;
   std::set<fs::path> seen;
@@ -89,13 +94,16 @@ std::vector<fs::path> expand(const std::vector<fs::path>& inputs, const std::opt
   for (const fs::path& input : inputs) {
     std::error_code failure;
     const fs::file_status status = fs::status(input, failure);
-    if (!fs::exists(status)) throw io_error(input.string() + ": cannot be opened: " + (failure ? failure.message() : "no such file"));
+    if (!fs::exists(status))
+      throw io_error(input.string() + ": cannot be opened: " + (failure ? failure.message() : "no such file"));
     if (fs::is_directory(status)) {
       for (const fs::path& path : files_of_format(input, format)) take(path);
     } else if (fs::is_regular_file(status)) {
       take(input);
     } else {
-      throw format_error(input.string() + ": is neither a file nor a directory: frames are read at random places, which a pipe or a device does not allow");
+      throw format_error(
+          input.string() +
+          ": is neither a file nor a directory: frames are read at random places, which a pipe or a device does not allow");
     }
   }
   return files;
@@ -120,12 +128,32 @@ input_format find_format(const std::vector<fs::path>& files, const source_option
   for (const format_name& entry : formats()) {
     if (entry.format != input_format::raw && has_suffix_of(first, entry.format)) return entry.format;
   }
-  throw format_error(first.string() + ": its format cannot be told from its name or its first bytes: name it with --input-format");
+  throw format_error(first.string() +
+                     ": its format cannot be told from its name or its first bytes: name it with --input-format");
+}
+
+std::unique_ptr<frame_source> open_flat_file(const fs::path& path, input_format format, const source_options& options,
+                                             io::issue_list issues) {
+  io::file_handle file = io::file_handle::open_read(path);
+  io::flat_layout layout;
+  if (format == input_format::raw) {
+    if (!options.raw) throw invalid_argument(path.string() + ": flat binary needs a description: give --shape HxW and --dtype");
+    layout.shape = options.raw->shape;
+    layout.type = io::stored_as(options.raw->type);
+    layout.big_endian = options.raw->big_endian;
+    layout.offset_bytes = options.raw->offset_bytes;
+    layout.gap_bytes = options.raw->gap_bytes;
+  } else {
+    layout = format == input_format::npy ? io::npy_layout(file) : io::mrc_layout(file);
+  }
+  return io::open_flat(std::move(file), format, layout, options, std::move(issues));
 }
 
 }  // namespace
 
-std::string_view to_string(input_format format) { return facts_of(format).name; }
+std::string_view to_string(input_format format) {
+  return facts_of(format).name;
+}
 
 input_format input_format_from(std::string_view name) {
   std::string known;
@@ -142,14 +170,21 @@ std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, c
   const std::vector<fs::path> files = expand(inputs, options.format, issues);
   const input_format format = options.format ? *options.format : find_format(files, options);
   if (!is_camera(format) && files.size() != 1) {
-    throw invalid_argument(fmt::format("{} {} files were given, a scan of this format is one file", files.size(), to_string(format)));
+    throw invalid_argument(
+        fmt::format("{} {} files were given, a scan of this format is one file", files.size(), to_string(format)));
   }
   switch (format) {
     case input_format::v3:
     case input_format::v4:
     case input_format::v5: return io::open_camera_records(files, format, options, std::move(issues));
-    default: throw not_compiled(fmt::format("{}: reading {} is not there yet", files.front().string(), to_string(format)));
+    case input_format::v1:
+    case input_format::v2: return io::open_camera_blocks(files, format, options, std::move(issues));
+    case input_format::raw:
+    case input_format::npy:
+    case input_format::mrc: return open_flat_file(files.front(), format, options, std::move(issues));
+    case input_format::hdf5: break;
   }
+  throw not_compiled(fmt::format("{}: reading {} is not there yet", files.front().string(), to_string(format)));
 }
 
 }  // namespace countem

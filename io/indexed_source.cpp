@@ -68,8 +68,8 @@ class indexed_source final : public frame_source {
     const std::uint64_t offset = frame_index::offset_of(place);
     const std::size_t got = file.read_at(offset, to, part_bytes());
     if (got != part_bytes()) {
-      throw io_error(fmt::format("{}: ends {} bytes into the pixels at byte {}: the file became shorter while it was read", file.path().string(),
-                                 got, offset));
+      throw io_error(fmt::format("{}: ends {} bytes into the pixels at byte {}: the file became shorter while it was read",
+                                 file.path().string(), got, offset));
     }
   }
 

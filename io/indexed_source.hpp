@@ -11,7 +11,8 @@
 namespace countem::io {
 
 /// Where in the files the parts of each frame lie: memory grows with what arrived, not with what a header claims.
-/// A part is a whole frame, or one sector of it; its place is 8 bytes: file number (16 bits) and offset of its pixels (48 bits).
+/// A part is a whole frame, or one sector of it; its place is 8 bytes: file number (16 bits) and offset of its pixels (48
+/// bits).
 struct frame_index {
   static constexpr std::uint64_t missing = ~std::uint64_t{0};
   static constexpr std::uint64_t max_files = 0xffff;
@@ -27,7 +28,8 @@ struct frame_index {
 };
 
 /// Source over whole frames or sectors at known places of several files; every pixel type is u16 as the camera writes it.
-[[nodiscard]] std::unique_ptr<frame_source> make_indexed_source(source_info info, std::vector<file_handle> files, frame_index index);
+[[nodiscard]] std::unique_ptr<frame_source> make_indexed_source(source_info info, std::vector<file_handle> files,
+                                                                frame_index index);
 
 /// @throws invalid_argument when [first, first + count) is not within the scan.
 void check_range(const source_info& info, std::uint64_t first, std::size_t count);

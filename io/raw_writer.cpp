@@ -31,7 +31,8 @@ void for_each_frame(const raw_scan& what, const frame_maker& make_frame, const P
   // More threads than cores would not be faster, and the library would say so on stderr.
   const auto cores = static_cast<unsigned>(tbb::info::default_concurrency());
   tbb::task_arena arena(static_cast<int>(what.threads == 0 ? cores : std::min(what.threads, cores)));
-  tbb::enumerable_thread_specific<std::vector<std::uint16_t>> room([&] { return std::vector<std::uint16_t>(what.frame.pixels()); });
+  tbb::enumerable_thread_specific<std::vector<std::uint16_t>> room(
+      [&] { return std::vector<std::uint16_t>(what.frame.pixels()); });
   arena.execute([&] {
     tbb::parallel_for(std::uint64_t{0}, what.scan.frames(), [&](std::uint64_t frame) {
       std::vector<std::uint16_t>& pixels = room.local();
@@ -72,18 +73,20 @@ std::vector<std::byte> make_record(const camera_header& header, const camera_lay
 std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
   const camera_layout layout = layout_of(what.format);
   if (what.frame != camera_frame) {
-    throw invalid_argument(fmt::format("frames of {} x {} pixels cannot be written as {}: the 4D Camera has 576 x 576", what.frame.height,
-                                       what.frame.width, to_string(what.format)));
+    throw invalid_argument(fmt::format("frames of {} x {} pixels cannot be written as {}: the 4D Camera has 576 x 576",
+                                       what.frame.height, what.frame.width, to_string(what.format)));
   }
   if (what.scan.width > 0xffff || what.scan.height > 0xffff || what.scan.frames() > 0xffff'ffff) {
-    throw invalid_argument(fmt::format("a scan of {} x {} positions does not fit into the 4D Camera's headers (65535 x 65535, 2^32 - 1 frames)",
-                                       what.scan.width, what.scan.height));
+    throw invalid_argument(
+        fmt::format("a scan of {} x {} positions does not fit into the 4D Camera's headers (65535 x 65535, 2^32 - 1 frames)",
+                    what.scan.width, what.scan.height));
   }
   std::vector<file_handle> files;
   std::vector<fs::path> paths;
   for (std::uint32_t sector = 0; sector < layout.sectors; ++sector) {
     for (std::uint32_t id = 0; id < what.files_per_module; ++id) {
-      paths.push_back(directory / fmt::format("{}_scan{:010}_id{:04}_module{}_raw.data", what.stem, what.scan_number, id, sector));
+      paths.push_back(directory /
+                      fmt::format("{}_scan{:010}_id{:04}_module{}_raw.data", what.stem, what.scan_number, id, sector));
       files.push_back(file_handle::create(paths.back()));
     }
   }
@@ -101,8 +104,8 @@ std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& wh
 std::string npy_header(const raw_scan& what) {
   const auto& [height, width, repeats] = what.scan;
   const std::string more = repeats > 1 ? fmt::format("{}, ", repeats) : "";
-  std::string text = fmt::format("{{'descr': '<u2', 'fortran_order': False, 'shape': ({}, {}, {}{}, {}), }}", height, width, more, what.frame.height,
-                                 what.frame.width);
+  std::string text = fmt::format("{{'descr': '<u2', 'fortran_order': False, 'shape': ({}, {}, {}{}, {}), }}", height, width,
+                                 more, what.frame.height, what.frame.width);
   constexpr std::size_t before_text = 10;
   text.resize((before_text + text.size() + 1 + 63) / 64 * 64 - before_text - 1, ' ');
   text += '\n';
@@ -194,7 +197,9 @@ std::vector<fs::path> write_raw(const fs::path& directory, const raw_scan& what,
       const std::uint64_t first_pixel = lay_out_emd(path, what);
       return write_flat(path, file_handle::open_write(path), first_pixel, what, make_frame);
     }
-    default: throw invalid_argument(fmt::format("frames cannot be written as {}: choose v5, v4, v3, raw, npy or hdf5", to_string(what.format)));
+    default:
+      throw invalid_argument(
+          fmt::format("frames cannot be written as {}: choose v5, v4, v3, raw, npy or hdf5", to_string(what.format)));
   }
 }
 

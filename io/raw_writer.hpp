@@ -16,10 +16,10 @@ struct raw_scan {
   input_format format = input_format::v5;  ///< v5, v4, v3, raw, npy or hdf5 (EMD 0.1)
   frame_shape frame{576, 576};             ///< v3 to v5: 576 x 576
   scan_shape scan{};
-  std::string stem = "data";               ///< what the files' names start with
+  std::string stem = "data";  ///< what the files' names start with
   std::uint32_t scan_number = 1;
-  std::uint32_t files_per_module = 1;      ///< v3 to v5: frame n goes to file n modulo this
-  unsigned threads = 0;                    ///< 0: all cores
+  std::uint32_t files_per_module = 1;  ///< v3 to v5: frame n goes to file n modulo this
+  unsigned threads = 0;                ///< 0: all cores
 };
 
 /// Writes every frame of the scan into `directory` (made if absent) and returns the files' paths. `make_frame` fills

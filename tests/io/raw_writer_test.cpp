@@ -7,7 +7,8 @@ struct raw_writer : ::testing::TestWithParam<input_format> {
   temporary_directory scratch;
 };
 INSTANTIATE_TEST_SUITE_P(formats, raw_writer,
-                         ::testing::Values(input_format::v3, input_format::v4, input_format::v5, input_format::raw, input_format::npy, input_format::hdf5),
+                         ::testing::Values(input_format::v3, input_format::v4, input_format::v5, input_format::raw,
+                                           input_format::npy, input_format::hdf5),
                          [](const auto& format) { return std::string(to_string(format.param)); });
 
 TEST_P(raw_writer, same_bytes_for_any_number_of_threads) {

@@ -65,7 +65,8 @@ inline void expect_pattern(const frame_source& source, std::size_t batch_frames 
     for (std::size_t at = 0; at < count; ++at) {
       ASSERT_EQ(batch.frames[at].present, all_sectors) << "frame " << first + at;
       ASSERT_FALSE(batch.frames[at].truncated);
-      ASSERT_TRUE(pixels_of<std::uint16_t>(batch.frames[at]) == pattern_frame(first + at, source.info().shape)) << "frame " << first + at;
+      ASSERT_TRUE(pixels_of<std::uint16_t>(batch.frames[at]) == pattern_frame(first + at, source.info().shape))
+          << "frame " << first + at;
     }
   }
 }
@@ -84,7 +85,8 @@ inline const source_issue* find_issue(const source_info& info, const std::string
 }
 
 /// Expects exactly one issue of a kind, with these words in its sentence.
-inline void expect_issue(const source_info& info, const std::string& kind, std::uint64_t occurrences, const std::vector<std::string>& words) {
+inline void expect_issue(const source_info& info, const std::string& kind, std::uint64_t occurrences,
+                         const std::vector<std::string>& words) {
   std::string all;
   for (const source_issue& issue : info.issues) all += "\n  " + issue.kind + ": " + issue.text;
   const source_issue* const found = find_issue(info, kind);

@@ -1,0 +1,355 @@
+#include <bit>
+#include <limits>
+#include <numeric>
+
+#include "io/pixel_conversion.hpp"
+#include "tests/io/source_fixture.hpp"
+
+namespace countem::testing_io {
+namespace {
+
+template <class Pixel>
+void append(std::vector<char>& to, const std::vector<Pixel>& pixels, bool big_endian = false) {
+  for (Pixel pixel : pixels) {
+    auto* const bytes = reinterpret_cast<std::byte*>(&pixel);
+    if (big_endian) io::swap_bytes(bytes, 1, sizeof(Pixel));
+    const auto* const raw = reinterpret_cast<const char*>(&pixel);
+    to.insert(to.end(), raw, raw + sizeof(Pixel));
+  }
+}
+
+std::vector<char> text(const std::string& words) {
+  return {words.begin(), words.end()};
+}
+
+/// A .npy header with any dictionary.
+std::vector<char> npy(const std::string& dictionary, char version = 1) {
+  std::vector<char> bytes = text("\x93NUMPY");
+  bytes.push_back(version);
+  bytes.push_back(0);
+  bytes.push_back(static_cast<char>(dictionary.size() & 0xff));
+  bytes.push_back(static_cast<char>(dictionary.size() >> 8));
+  if (version > 1) bytes.insert(bytes.end(), 2, '\0');
+  bytes.insert(bytes.end(), dictionary.begin(), dictionary.end());
+  return bytes;
+}
+
+std::string dictionary(const std::string& descr, const std::string& shape, const std::string& fortran = "False") {
+  return "{'descr': '" + descr + "', 'fortran_order': " + fortran + ", 'shape': " + shape + ", }\n";
+}
+
+/// All pixels of a source as the frames' own type.
+template <class Pixel>
+std::vector<Pixel> read_all(const frame_source& source) {
+  frame_batch batch;
+  source.read(0, static_cast<std::size_t>(source.info().scan.frames()), batch);
+  std::vector<Pixel> all;
+  for (const frame_view& frame : batch.frames) {
+    const auto pixels = pixels_of<Pixel>(frame);
+    all.insert(all.end(), pixels.begin(), pixels.end());
+  }
+  return all;
+}
+
+struct flat : ::testing::Test {
+  temporary_directory scratch;
+  fs::path path = scratch / "frames.bin";
+
+  static source_options described(frame_shape shape, pixel_type type) {
+    source_options options = as(input_format::raw);
+    options.raw = raw_layout{shape, type};
+    return options;
+  }
+};
+
+TEST_F(flat, written_and_read_back) {
+  const auto files = write_pattern(scratch.path(), {.format = input_format::raw, .frame = {9, 7}, .scan = {2, 3, 1}});
+  source_options options = described({9, 7}, pixel_type::u16);
+  const auto line = open_source(files, options);
+  EXPECT_EQ(line->info().scan, (scan_shape{1, 6, 1}));
+  expect_pattern(*line);
+  options.scan = scan_shape{2, 3, 1};
+  EXPECT_EQ(open_source(files, options)->info().scan, (scan_shape{2, 3, 1}));
+}
+
+TEST_F(flat, offset_gap_and_byte_order) {
+  std::vector<char> bytes(5, 'h');
+  append<std::uint32_t>(bytes, {1, 2, 0x01020304}, true);
+  bytes.insert(bytes.end(), 3, 'g');
+  append<std::uint32_t>(bytes, {4, 5, 6}, true);
+  save(path, bytes);
+  source_options options = described({1, 3}, pixel_type::u32);
+  options.raw->big_endian = true;
+  options.raw->offset_bytes = 5;
+  options.raw->gap_bytes = 3;
+  const auto source = open_source({path}, options);
+  EXPECT_TRUE(source->info().issues.empty());
+  EXPECT_EQ(read_all<std::uint32_t>(*source), (std::vector<std::uint32_t>{1, 2, 0x01020304, 4, 5, 6}));
+}
+
+TEST_F(flat, floats_with_rows_that_are_no_image) {
+  // As one detector writes them: 130 rows of which 128 are image.
+  std::vector<float> rows(3 * 130 * 128);
+  std::iota(rows.begin(), rows.end(), 0.5F);
+  std::vector<char> bytes;
+  append(bytes, rows);
+  save(path, bytes);
+  source_options options = described({128, 128}, pixel_type::f32);
+  options.raw->gap_bytes = std::uint64_t{2} * 128 * 4;
+  const auto pixels = read_all<float>(*open_source({path}, options));
+  ASSERT_EQ(pixels.size(), 3U * 128U * 128U);
+  EXPECT_EQ(pixels[128 * 128], 130 * 128 + 0.5F);
+}
+
+TEST_F(flat, cut_short_or_too_long) {
+  save(path, std::vector<char>(25, 'x'));
+  source_options options = described({2, 5}, pixel_type::u8);
+  const auto source = open_source({path}, options);
+  EXPECT_EQ(source->info().scan.frames(), 2U);
+  expect_issue(source->info(), "truncated_record", 1, {"frames.bin", "frame 2 (byte 20)", "5 of 10 bytes"});
+
+  options.scan = scan_shape{2, 2, 1};
+  const auto missing = open_source({path}, options);
+  EXPECT_EQ(missing->info().missing_frames, 2U);
+  expect_issue(missing->info(), "missing_frame", 2, {"2 whole frames", "takes 4"});
+  frame_batch batch;
+  missing->read(0, 4, batch);
+  EXPECT_EQ(batch.frames[1].present, all_sectors);
+  EXPECT_EQ(batch.frames[2].present, 0);
+  EXPECT_TRUE(batch.frames[2].truncated);
+  EXPECT_EQ(batch.frames[3].present, 0);
+  EXPECT_FALSE(batch.frames[3].truncated);
+
+  options.scan = scan_shape{1, 1, 1};
+  expect_issue(open_source({path}, options)->info(), "more_frames_than_scan", 1, {"2 frames", "takes 1"});
+}
+
+TEST_F(flat, descriptions_that_make_no_sense) {
+  save(path, std::vector<char>(25, 'x'));
+  expect_error<invalid_argument>({path}, as(input_format::raw), {"frames.bin", "--shape"});
+  expect_error<format_error>({path}, described({0, 5}, pixel_type::u8), {"frames.bin", "0 x 5"});
+  expect_error<format_error>({path}, described({0xffff'ffff, 0xffff'ffff}, pixel_type::u8), {"frames.bin", "make no sense"});
+  expect_error<format_error>({path}, described({5, 6}, pixel_type::u8), {"frames.bin", "not one whole frame"});
+  source_options options = described({1, 1}, pixel_type::u8);
+  options.raw->offset_bytes = ~std::uint64_t{0};
+  expect_error<format_error>({path}, options, {"frames.bin", "makes no sense"});
+  options.raw->offset_bytes = 25;
+  expect_error<format_error>({path}, options, {"frames.bin", "not one whole frame"});
+}
+
+struct npy_files : flat {
+  npy_files() { path = scratch / "frames.npy"; }
+
+  template <class Pixel>
+  void store(const std::string& descr, const std::string& shape, const std::vector<Pixel>& pixels, char version = 1) {
+    std::vector<char> bytes = npy(dictionary(descr, shape), version);
+    append(bytes, pixels, descr[0] == '>');
+    save(path, bytes);
+  }
+};
+
+TEST_F(npy_files, written_and_read_back) {
+  const auto files = write_pattern(scratch.path(), {.format = input_format::npy, .frame = {9, 7}, .scan = {2, 3, 1}});
+  const auto source = open_source(files, {});
+  EXPECT_EQ(source->info().scan, (scan_shape{2, 3, 1}));
+  EXPECT_EQ(source->info().type, pixel_type::u16);
+  EXPECT_TRUE(source->info().issues.empty());
+  expect_pattern(*source);
+  const auto repeats = write_pattern(scratch.path(), {.format = input_format::npy, .frame = {9, 7}, .scan = {2, 3, 4}});
+  EXPECT_EQ(open_source(repeats, {})->info().scan, (scan_shape{2, 3, 4}));
+}
+
+TEST_F(npy_files, numbers_of_axes) {
+  const std::vector<std::uint8_t> pixels{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  for (const auto& [shape, scan] : std::vector<std::pair<std::string, scan_shape>>{{"(4, 3)", {1, 1, 1}},
+                                                                                   {"(2, 2, 3)", {1, 2, 1}},
+                                                                                   {"(2, 1, 2, 3)", {2, 1, 1}},
+                                                                                   {"(1, 1, 2, 2, 3)", {1, 1, 2}},
+                                                                                   {"(2,2,3,)", {1, 2, 1}}}) {
+    store("|u1", shape, pixels);
+    const auto source = open_source({path}, {});
+    EXPECT_EQ(source->info().scan, scan) << shape;
+    EXPECT_EQ(read_all<std::uint8_t>(*source), pixels) << shape;
+  }
+  for (const char* shape :
+       {"()", "(12,)", "(1, 1, 1, 1, 4, 3)", "(0, 4, 3)", "(99999999999, 4, 3)", "(99999999999999999999999, 4, 3)"}) {
+    store("|u1", shape, pixels);
+    expect_error<format_error>({path}, {}, {"frames.npy", "shape"});
+  }
+  store("|u1", "(4000000000, 4000000000, 4, 3)", pixels);
+  expect_error<format_error>({path}, {}, {"frames.npy", "claims a scan"});
+}
+
+TEST_F(npy_files, types_keep_their_values) {
+  const std::string shape = "(1, 1, 4)";
+  store<std::int8_t>("|i1", shape, {-128, 0, 1, 127});
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-128, 0, 1, 127}));
+  store<std::int16_t>("<i2", shape, {-32768, 0, 1, 32767});
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-32768, 0, 1, 32767}));
+  store<std::int16_t>(">i2", shape, {-32768, 0, 1, 32767}, 2);
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-32768, 0, 1, 32767}));
+  store<std::uint32_t>("<u4", shape, {0, 1, 70000, 0xffff'ffff}, 3);
+  EXPECT_EQ(read_all<std::uint32_t>(*open_source({path}, {})), (std::vector<std::uint32_t>{0, 1, 70000, 0xffff'ffff}));
+  store<std::int32_t>("<i4", shape, {-16777216, 0, 1, 16777216});
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-16777216, 0, 1, 16777216}));
+  store<std::int64_t>("<i8", shape, {-5, 0, 1, 16777216});
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-5, 0, 1, 16777216}));
+  store<std::uint64_t>("<u8", shape, {5, 0, 1, 0xffff'ffff});
+  EXPECT_EQ(read_all<std::uint32_t>(*open_source({path}, {})), (std::vector<std::uint32_t>{5, 0, 1, 0xffff'ffff}));
+  store<float>(">f4", shape, {-0.5F, 0, 1.25F, 1e30F});
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-0.5F, 0, 1.25F, 1e30F}));
+}
+
+TEST_F(npy_files, doubles_give_the_charges_they_would) {
+  // rint(16 v) is the charge: 1/32 + a hair above must stay above the tie.
+  store<double>("<f8", "(1, 1, 5)", {1.0 / 32 + 1e-12, 1.0 / 32, -3.0 / 32, 1048575.9999, 16777216});
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{1.0F / 16, 0, -2.0F / 16, 1048576, 16777216}));
+  store<double>("<f8", "(1, 1, 2)", {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()});
+  const auto odd = read_all<float>(*open_source({path}, {}));
+  EXPECT_EQ(odd[0], std::numeric_limits<float>::infinity());
+  EXPECT_NE(odd[1], odd[1]);
+}
+
+TEST_F(npy_files, values_that_no_pixel_holds) {
+  const auto expect_refusal = [&](const std::string& value) {
+    const auto source = open_source({path}, {});
+    frame_batch batch;
+    source->read(0, 1, batch);
+    try {
+      source->read(1, 1, batch);
+      FAIL() << "read " << value;
+    } catch (const format_error& problem) {
+      for (const std::string& word : {std::string("frames.npy"), std::string("frame 1, row 1, column 0"), value})
+        EXPECT_THAT(problem.what(), ::testing::HasSubstr(word));
+    }
+  };
+  store<std::int32_t>("<i4", "(2, 2, 1)", {1, 1, 1, 16777217});
+  expect_refusal("16777217");
+  store<std::uint64_t>("<u8", "(2, 2, 1)", {1, 1, 1, 0x1'0000'0000});
+  expect_refusal("4294967296");
+  store<double>("<f8", "(2, 2, 1)", {1, 1, 1, 1048576.5});
+  expect_refusal("1048576.5");
+}
+
+TEST_F(npy_files, cut_short_and_too_long) {
+  store<std::uint16_t>("<u2", "(2, 2, 1, 2)", {1, 2, 3, 4, 5});
+  const auto source = open_source({path}, {});
+  EXPECT_EQ(source->info().scan, (scan_shape{2, 2, 1}));
+  EXPECT_EQ(source->info().missing_frames, 2U);
+  expect_issue(source->info(), "truncated_record", 1, {"frames.npy", "frame 2", "2 of 4 bytes"});
+  store<std::uint16_t>("<u2", "(1, 1, 2)", {1, 2, 3});
+  expect_issue(open_source({path}, {})->info(), "trailing_bytes", 1, {"frames.npy", "2 bytes"});
+  store<std::uint16_t>("<u2", "(5000, 5000, 1, 2)", {1, 2, 3});
+  expect_error<format_error>({path}, {}, {"frames.npy", "5000 x 5000", "1 frames"});
+}
+
+TEST_F(npy_files, damaged_headers) {
+  const auto refused = [&](const std::vector<char>& bytes, const std::vector<std::string>& words) {
+    save(path, bytes);
+    expect_error<format_error>({path}, as(input_format::npy), words);
+  };
+  refused(text("no numpy file"), {"frames.npy", "not a .npy file"});
+  refused(text("\x93NUMPY"), {"frames.npy", "not a .npy file"});
+  refused(npy(dictionary("<u2", "(1, 1, 1)"), 4), {"version 4.0"});
+  refused(npy(dictionary("<u2", "(1, 1, 1)", "True")), {"Fortran order", "ascontiguousarray"});
+  refused(npy(dictionary("<u2", "(1, 1, 1)", "Maybe")), {"neither True nor False"});
+  refused(npy(dictionary("<c8", "(1, 1, 1)")), {"'<c8'"});
+  refused(npy(dictionary("", "(1, 1, 1)")), {"''"});
+  refused(npy("{'descr': [('a', '<u2')], 'fortran_order': False, 'shape': (1,), }"), {"several fields"});
+  refused(npy("{'descr': '<u2', 'shape': (1, 1, 1)}"), {"does not have the keys"});
+  refused(npy("{'descr': '<u2', 'fortran_order': False, 'shape': (1, 1"), {"damaged"});
+  refused(npy("{'descr': '<u2"), {"damaged"});
+  refused(npy("{'descr"), {"damaged"});
+  refused(npy("{"), {"damaged"});
+  refused(npy(""), {"damaged"});
+  refused(npy("{'descr': '<u2', 'other': 1}"), {"unknown key other"});
+  auto lying = npy("{}");
+  lying[8] = lying[9] = static_cast<char>(0xff);
+  refused(lying, {"ends within its .npy header"});
+  auto huge = npy("{}", 2);
+  huge[8] = huge[9] = huge[10] = huge[11] = static_cast<char>(0xff);
+  refused(huge, {"4294967295 bytes"});
+}
+
+struct mrc_files : flat {
+  mrc_files() { path = scratch / "frames.mrc"; }
+
+  /// Header words by number from 1, the stamp, extended header bytes, pixels.
+  template <class Pixel>
+  void store(std::int32_t mode, const std::vector<Pixel>& pixels, std::int32_t columns, std::int32_t rows,
+             std::int32_t sections, bool big_endian = false, std::int32_t extended = 0,
+             const std::vector<std::pair<std::size_t, std::int32_t>>& more = {}) {
+    std::vector<std::int32_t> words(256);
+    words[0] = columns;
+    words[1] = rows;
+    words[2] = sections;
+    words[3] = mode;
+    words[23] = extended;
+    for (const auto& [number, value] : more) words[number - 1] = value;
+    std::vector<char> bytes;
+    append(bytes, words, big_endian);
+    std::memcpy(&bytes[208], "MAP ", 4);
+    std::memcpy(&bytes[212], big_endian ? "\x11\x11\0\0" : "\x44\x44\0\0", 4);
+    bytes.insert(bytes.end(), static_cast<std::size_t>(std::max(0, extended)), 'e');
+    append(bytes, pixels, big_endian);
+    save(path, bytes);
+  }
+};
+
+TEST_F(mrc_files, modes) {
+  store<std::int8_t>(0, {-1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 3, 2, 2);
+  const auto source = open_source({path}, {});
+  EXPECT_EQ(source->info().format, input_format::mrc);
+  EXPECT_EQ(source->info().shape, (frame_shape{2, 3}));
+  EXPECT_EQ(source->info().scan, (scan_shape{1, 2, 1}));
+  EXPECT_EQ(read_all<float>(*source), (std::vector<float>{-1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+  store<std::int16_t>(1, {-300, 5}, 2, 1, 1);
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-300, 5}));
+  store<float>(2, {-0.5F, 5}, 2, 1, 1);
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-0.5F, 5}));
+  store<std::uint16_t>(6, {65535, 5}, 2, 1, 1);
+  EXPECT_EQ(read_all<std::uint16_t>(*open_source({path}, {})), (std::vector<std::uint16_t>{65535, 5}));
+  store<std::uint8_t>(0, {255, 5}, 2, 1, 1, false, 0, {{39, 1146047817}});
+  EXPECT_EQ(read_all<std::uint8_t>(*open_source({path}, {})), (std::vector<std::uint8_t>{255, 5}));
+  store<std::uint16_t>(12, {1, 2}, 2, 1, 1);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "mode 12"});
+}
+
+TEST_F(mrc_files, big_endian_and_extended_header) {
+  store<std::uint16_t>(6, {1, 2, 3, 0x0405}, 2, 1, 2, true, 100);
+  EXPECT_EQ(read_all<std::uint16_t>(*open_source({path}, {})), (std::vector<std::uint16_t>{1, 2, 3, 0x0405}));
+}
+
+TEST_F(mrc_files, headers_that_lie) {
+  store<std::uint16_t>(6, {1, 2, 3}, 2, 1, 2);
+  const auto source = open_source({path}, {});
+  EXPECT_EQ(source->info().missing_frames, 1U);
+  expect_issue(source->info(), "truncated_record", 1, {"frames.mrc", "frame 1"});
+  store<std::uint16_t>(6, {1, 2}, -2, 1, 1);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "-2 columns"});
+  store<std::uint16_t>(6, {1, 2}, 2, 1, 1, false, -1);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "-1 bytes of extended header"});
+  store<std::uint16_t>(6, {1, 2}, 2, 1, 2000000000);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "claims a scan"});
+  store<std::uint16_t>(6, {1, 2}, 2000000000, 2, 1);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "not one whole frame"});
+  save(path, std::vector<char>(1000));
+  expect_error<format_error>({path}, {}, {"frames.mrc", "1024 bytes"});
+}
+
+TEST_F(mrc_files, a_camera_movie) {
+  const fs::path movie = fs::path(COUNTEM_REAL_DATA) / "ROI_Random_Scan_movie.mrc";
+  if (!fs::exists(movie)) GTEST_SKIP() << "the real movie " << movie << " is not on this machine";
+  const auto source = open_source({movie}, {});
+  EXPECT_EQ(source->info().shape, (frame_shape{16, 16}));
+  EXPECT_EQ(source->info().type, pixel_type::u16);
+  EXPECT_EQ(source->info().scan, (scan_shape{1, 348, 1}));
+  EXPECT_TRUE(source->info().issues.empty());
+  const auto pixels = read_all<std::uint16_t>(*source);
+  EXPECT_EQ(std::accumulate(pixels.begin(), pixels.end(), std::uint64_t{0}), 104477835U);
+  EXPECT_EQ(*std::min_element(pixels.begin(), pixels.end()), 681);
+  EXPECT_EQ(*std::max_element(pixels.begin(), pixels.end()), 1596);
+}
+
+}  // namespace
+}  // namespace countem::testing_io
