@@ -20,7 +20,7 @@ scripts/check_layers.sh
 scripts/format.sh --check
 
 step "release build"
-cmake --preset release
+cmake --preset release -DCOUNTEM_TESTS=ON -DCOUNTEM_BENCH=ON
 cmake --build --preset release -j "$jobs"
 
 if [ "$depth" = --quick ]; then

@@ -10,6 +10,7 @@
 #include <countem/pipeline.hpp>
 
 #include <oneapi/tbb/enumerable_thread_specific.h>
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_pipeline.h>
 #include <oneapi/tbb/task_arena.h>
@@ -83,6 +84,8 @@ class pipeline {
     const unsigned threads =
         options_.threads != 0 ? options_.threads : static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
     const std::size_t tokens = 2 * threads + 2;
+    // More threads than cores is the caller's choice: slow storage may want it.
+    const oneapi::tbb::global_control allow(oneapi::tbb::global_control::max_allowed_parallelism, threads);
     oneapi::tbb::task_arena arena(static_cast<int>(threads));
     arena.execute([&] {
       oneapi::tbb::parallel_pipeline(

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# From nothing to pictures: installs what is missing, builds countem, simulates a small 4D Camera scan, calibrates, counts, checks it
+# against the truth and draws it. Everything it makes lies in demo_out/.
+#   scripts/demo.sh [SCAN] [OCCUPANCY]       default 48x48 positions, 0.004 electrons a pixel and frame
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scan=${1:-48x48}
+occupancy=${2:-0.004}
+out=demo_out
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+run() { printf '$ %s\n' "$*"; "$@"; }
+
+say "1. Build"
+scripts/install_dependencies.sh build
+cmake --preset release -DCOUNTEM_TESTS=OFF -DCOUNTEM_BENCH=OFF >/dev/null
+cmake --build --preset release -j "$(nproc)" --target countem_cli
+countem=build/release/countem
+
+rm -rf "$out"
+mkdir "$out"
+say "2. Simulate: raw sector files as the camera writes them, dark frames, and the truth"
+run $countem simulate "$out/raw" --scan "$scan" --occupancy "$occupancy" --kv 300 --seed 1 --dark-frames 64
+
+say "3. Calibrate: dark reference, noise, thresholds"
+run $countem calibrate "$out"/raw/data_*.data --dark "$out"/raw/dark_*.data -o "$out/calibration.h5"
+
+say "4. Count"
+run $countem count "$out"/raw/data_*.data --calibration "$out/calibration.h5" -o "$out/counted.h5"
+
+say "5. Verify the file, and compare its events with the electrons that truly hit"
+run $countem verify "$out/counted.h5"
+run $countem compare "$out/counted.h5" "$out/raw/truth.h5"
+
+say "6. Look: $out/counted_sum.png, $out/counted_bright_field.png, $out/counted_dark_field.png"
+ls -l "$out"/*.h5 "$out"/*.png

@@ -1,0 +1,262 @@
+// The pipeline between a source and a sink that live in memory: order, bounds, failures, interruption.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <countem/error.hpp>
+#include <countem/pipeline.hpp>
+#include <countem/simulate.hpp>
+
+namespace {
+
+using namespace countem;
+using testing::HasSubstr;
+
+simulation_options small_scan() {
+  simulation_options options;
+  options.scan = {9, 7, 1};
+  options.frame = {64, 48};
+  options.occupancy = 0.01;
+  return options;
+}
+
+counting_setup setup_for(const frame_source& source) {
+  counting_setup setup;
+  setup.shape = source.info().shape;
+  setup.type = source.info().type;
+  setup.calibrated.background16 = background_from_adu(32);
+  return setup;
+}
+
+/// Checks the promises of event_sink and keeps what it is given.
+class memory_sink final : public event_sink {
+ public:
+  class kept : public encoded {
+   public:
+    event_batch events;
+  };
+
+  void observe(const event_batch& events) override {
+    EXPECT_EQ(events.first_frame, observed_) << "observed out of order";
+    observed_ += events.frames();
+  }
+  std::unique_ptr<encoded> encode(const event_batch& events) const override {
+    EXPECT_LE(events.first_frame + events.frames(), observed_) << "encoded before it was observed";
+    auto copy = std::make_unique<kept>();
+    copy->events = events;
+    return copy;
+  }
+  void write(const encoded& frames) override {
+    if (slow.count() != 0) std::this_thread::sleep_for(slow);
+    const event_batch& events = static_cast<const kept&>(frames).events;
+    EXPECT_EQ(events.first_frame, written) << "written out of order";
+    if (written + events.frames() > full_at) throw io_error("sink: no space left");
+    written += events.frames();
+    for (std::size_t frame = 0; frame < events.frames(); ++frame) {
+      const auto of_frame = events.events(frame);
+      frames_.emplace_back(of_frame.begin(), of_frame.end());
+    }
+  }
+
+  std::vector<std::vector<std::uint32_t>> frames_;
+  std::uint64_t written = 0;
+  std::uint64_t full_at = ~std::uint64_t{0};
+  std::chrono::milliseconds slow{0};
+
+ private:
+  std::uint64_t observed_ = 0;
+};
+
+/// A source that fails at one frame, misses others, and tells how far ahead of the sink it was read.
+class difficult_source final : public frame_source {
+ public:
+  explicit difficult_source(const simulation_options& options) : frames_(simulated_source(options)) {}
+
+  const source_info& info() const override { return frames_->info(); }
+  void read(std::uint64_t first, std::size_t count, frame_batch& batch) const override {
+    if (first <= broken && broken < first + count) throw io_error("disk: frame " + std::to_string(broken) + " cannot be read");
+    frames_->read(first, count, batch);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (first + i == missing) batch.frames[i].present = 0;
+    }
+    const std::scoped_lock lock(mutex_);
+    farthest = std::max(farthest, first + count);
+    if (sink != nullptr) furthest_ahead = std::max(furthest_ahead, farthest - std::min(farthest, sink->written));
+  }
+
+  std::uint64_t broken = ~std::uint64_t{0};
+  std::uint64_t missing = ~std::uint64_t{0};
+  const memory_sink* sink = nullptr;
+  mutable std::uint64_t farthest = 0;
+  mutable std::uint64_t furthest_ahead = 0;
+
+ private:
+  std::unique_ptr<frame_source> frames_;
+  mutable std::mutex mutex_;
+};
+
+std::vector<std::vector<std::uint32_t>> one_by_one(const frame_source& source) {
+  const counting_setup setup = setup_for(source);
+  const auto counter = reference::make_counter(setup);
+  std::vector<std::vector<std::uint32_t>> frames;
+  frame_batch raw;
+  event_batch out;
+  for (std::uint64_t frame = 0; frame < source.info().scan.frames(); ++frame) {
+    source.read(frame, 1, raw);
+    counter->count(raw.frames, out);
+    frames.push_back(out.indices);
+  }
+  return frames;
+}
+
+TEST(pipeline, gives_what_counting_one_by_one_gives) {
+  const auto source = simulated_source(small_scan());
+  const auto expected = one_by_one(*source);
+  ASSERT_GT(expected.size(), 0U);
+  for (const backend where : {backend::reference, backend::cpu}) {
+    for (const unsigned threads : {1U, 2U, 5U}) {
+      for (const std::size_t batch : {std::size_t{1}, std::size_t{4}, std::size_t{1000}}) {
+        memory_sink sink;
+        pipeline_options options;
+        options.where = where;
+        options.threads = threads;
+        options.batch_frames = batch;
+        const count_result result = count_frames(*source, setup_for(*source), sink, options);
+        EXPECT_EQ(sink.frames_, expected) << threads << " threads, batches of " << batch;
+        EXPECT_EQ(result.frames, 63U);
+        EXPECT_EQ(result.used, where);
+        EXPECT_FALSE(result.stopped);
+      }
+    }
+  }
+}
+
+TEST(pipeline, missing_frames_are_counted_as_missing) {
+  difficult_source source(small_scan());
+  source.missing = 5;
+  memory_sink sink;
+  const count_result result = count_frames(source, setup_for(source), sink, {});
+  EXPECT_EQ(result.frames, 62U);
+  EXPECT_EQ(result.missing_frames, 1U);
+  EXPECT_TRUE(sink.frames_[5].empty());
+}
+
+TEST(pipeline, everything_before_an_unreadable_frame_is_written) {
+  difficult_source source(small_scan());
+  source.broken = 40;
+  memory_sink sink;
+  pipeline_options options;
+  options.batch_frames = 3;
+  options.threads = 4;
+  try {
+    count_frames(source, setup_for(source), sink, options);
+    FAIL() << "the failure was swallowed";
+  } catch (const io_error& failure) {
+    EXPECT_THAT(failure.what(), HasSubstr("frame 40"));
+  }
+  EXPECT_EQ(sink.written, 39U) << "the batches before the one with frame 40";
+}
+
+TEST(pipeline, a_full_sink_ends_it) {
+  const auto source = simulated_source(small_scan());
+  memory_sink sink;
+  sink.full_at = 20;
+  pipeline_options options;
+  options.batch_frames = 4;
+  EXPECT_THROW(count_frames(*source, setup_for(*source), sink, options), io_error);
+  EXPECT_EQ(sink.written, 20U);
+}
+
+TEST(pipeline, a_slow_sink_slows_the_source) {
+  difficult_source source(small_scan());
+  memory_sink sink;
+  sink.slow = std::chrono::milliseconds(2);
+  source.sink = &sink;
+  pipeline_options options;
+  options.batch_frames = 1;
+  options.threads = 2;
+  count_frames(source, setup_for(source), sink, options);
+  EXPECT_LE(source.furthest_ahead, 2 * 2 + 2 + 1U) << "more batches in flight than tokens";
+}
+
+TEST(pipeline, stops_when_told_and_keeps_what_is_done) {
+  const auto source = simulated_source(small_scan());
+  memory_sink sink;
+  std::atomic<bool> stop{false};
+  pipeline_options options;
+  options.batch_frames = 2;
+  options.threads = 2;
+  options.stop = &stop;
+  options.progress = [&](const count_progress& now) {
+    if (now.frames_done >= 10) stop = true;
+  };
+  const count_result result = count_frames(*source, setup_for(*source), sink, options);
+  EXPECT_TRUE(result.stopped);
+  EXPECT_GE(sink.written, 10U);
+  EXPECT_LT(sink.written, 63U);
+  EXPECT_EQ(result.frames, sink.written);
+}
+
+TEST(pipeline, begins_where_it_is_told) {
+  const auto source = simulated_source(small_scan());
+  class late_sink final : public event_sink {
+   public:
+    void observe(const event_batch&) override {}
+    std::unique_ptr<encoded> encode(const event_batch& events) const override {
+      auto copy = std::make_unique<memory_sink::kept>();
+      copy->events = events;
+      return copy;
+    }
+    void write(const encoded& frames) override {
+      const event_batch& events = static_cast<const memory_sink::kept&>(frames).events;
+      if (first == ~std::uint64_t{0}) first = events.first_frame;
+      count += events.frames();
+    }
+    std::uint64_t first = ~std::uint64_t{0};
+    std::uint64_t count = 0;
+  } sink;
+  pipeline_options options;
+  options.first_frame = 50;
+  count_frames(*source, setup_for(*source), sink, options);
+  EXPECT_EQ(sink.first, 50U);
+  EXPECT_EQ(sink.count, 13U);
+}
+
+TEST(pipeline, progress_ends_at_the_end) {
+  const auto source = simulated_source(small_scan());
+  memory_sink sink;
+  count_progress last;
+  pipeline_options options;
+  options.batch_frames = 10;
+  options.progress = [&](const count_progress& now) {
+    EXPECT_GT(now.frames_done, last.frames_done);
+    last = now;
+  };
+  const count_result result = count_frames(*source, setup_for(*source), sink, options);
+  EXPECT_EQ(last.frames_done, 63U);
+  EXPECT_EQ(last.frames_total, 63U);
+  EXPECT_EQ(last.events, result.events);
+}
+
+TEST(pipeline, a_setup_for_other_frames_is_refused) {
+  const auto source = simulated_source(small_scan());
+  memory_sink sink;
+  counting_setup setup = setup_for(*source);
+  setup.shape = {48, 64};
+  EXPECT_THROW(count_frames(*source, setup, sink, {}), invalid_argument);
+}
+
+TEST(backends, automatic_is_never_the_answer) {
+  const backend_choice chosen = choose_backend(backend::automatic);
+  EXPECT_NE(chosen.used, backend::automatic);
+  EXPECT_FALSE(chosen.reason.empty());
+  EXPECT_THROW((void)make_counter(backend::automatic, {}), invalid_argument);
+}
+
+}  // namespace
