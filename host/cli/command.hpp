@@ -24,5 +24,6 @@ void add_count(CLI::App& app, context& ctx);
 void add_info(CLI::App& app, context& ctx);
 void add_verify(CLI::App& app, context& ctx);
 void add_compare(CLI::App& app, context& ctx);
+void add_bench(CLI::App& app, context& ctx);
 
 }  // namespace countem::cli

@@ -49,6 +49,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   context ctx{stop_requested, joined(argc, argv)};
 
+  add_bench(app, ctx);
+
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   std::signal(SIGPIPE, SIG_IGN);
