@@ -1,4 +1,5 @@
 find_package(GTest REQUIRED)
+find_package(rapidcheck REQUIRED)
 include(GoogleTest)
 
 # countem_add_test(name SOURCES ... [LIBRARIES ...] [LABELS ...]) makes the program test_<name> and one ctest entry per test case.
