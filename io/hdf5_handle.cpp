@@ -87,12 +87,13 @@ void hdf5_check(herr_t status, const std::string& what) {
 
 void write_attribute(hid_t object, const std::string& name, std::string_view text) {
   const auto lock = hdf5_lock();
+  // Variable length: h5py and what stands on it hand such text out as str, fixed length as bytes.
   const hdf5_handle type(H5Tcopy(H5T_C_S1), "string type");
-  hdf5_check(H5Tset_size(type, std::max<std::size_t>(text.size(), 1)), "string type");
-  hdf5_check(H5Tset_strpad(type, H5T_STR_NULLPAD), "string type");
+  hdf5_check(H5Tset_size(type, H5T_VARIABLE), "string type");
   hdf5_check(H5Tset_cset(type, H5T_CSET_UTF8), "string type");
-  const std::string padded = text.empty() ? std::string(1, '\0') : std::string(text);
-  write_scalar(object, name, type, type, padded.data());
+  const std::string terminated(text);
+  const char* pointer = terminated.c_str();
+  write_scalar(object, name, type, type, static_cast<const void*>(&pointer));
 }
 
 void write_attribute(hid_t object, const std::string& name, double value) {
@@ -160,6 +161,7 @@ void write_dataset(hid_t location, const std::string& path, const std::vector<hs
   const hdf5_handle links(H5Pcreate(H5P_LINK_CREATE), path);
   hdf5_check(H5Pset_create_intermediate_group(links, 1), path);
   const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), path);
+  hdf5_check(H5Pset_obj_track_times(creation, false), path);  // the same contents, the same bytes
   const bool empty = std::find(extent.begin(), extent.end(), hsize_t{0}) != extent.end();
   if (deflate > 0 && rank > 0 && !empty) {
     std::vector<hsize_t> chunk = extent;

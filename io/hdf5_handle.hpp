@@ -36,6 +36,8 @@ class hdf5_handle {
   operator hid_t() const { return id_; }  // as the C API takes it
   explicit operator bool() const { return id_ >= 0; }
   void close();
+  /// Gives up ownership, for calls whose failure to close matters.
+  [[nodiscard]] hid_t release() { return std::exchange(id_, H5I_INVALID_HID); }
 
  private:
   hid_t id_ = H5I_INVALID_HID;

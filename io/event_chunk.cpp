@@ -1,0 +1,256 @@
+#include "io/event_chunk.hpp"
+
+#include <libdeflate.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include <countem/error.hpp>
+
+#include "io/crc32c.hpp"
+
+namespace countem::io {
+
+namespace {
+
+constexpr unsigned segment_shift = 16;  // the compact indices: low halves, and how many share each high half
+constexpr int values_level = 1;         // a quarter faster than 2, 1 % larger
+constexpr std::uint8_t known_flags = chunk_footer::has_indices | chunk_footer::has_values | chunk_footer::is_cut;
+
+/// Byte offsets in the footer.
+enum footer_field : std::size_t {
+  at_magic = 0,
+  at_version = 8,
+  at_flags = 10,
+  at_status = 11,
+  at_xrays = 12,
+  at_frame = 16,
+  at_events = 24,
+  at_stream_bytes = 28,
+  at_indices_bytes = 32,
+  at_values_bytes = 36,
+  at_reserved = 40,
+  at_crc = 44,
+};
+
+template <class T>
+void store(std::uint8_t* footer, footer_field field, T value) {
+  std::memcpy(footer + field, &value, sizeof value);
+}
+
+template <class T>
+T load(const std::uint8_t* footer, footer_field field) {
+  T value;
+  std::memcpy(&value, footer + field, sizeof value);
+  return value;
+}
+
+std::size_t segments(const dense_layout& frame) {
+  return static_cast<std::size_t>((frame.pixels + (std::uint64_t{1} << segment_shift) - 1) >> segment_shift);
+}
+
+std::size_t append_indices(std::span<const std::uint32_t> events, const dense_layout& frame, std::vector<std::uint8_t>& out) {
+  const std::size_t start = out.size();
+  const std::size_t lows = segments(frame) * sizeof(std::uint32_t);
+  out.resize(start + lows + events.size() * sizeof(std::uint16_t));
+  std::vector<std::uint32_t> counts(segments(frame));
+  for (const std::uint32_t event : events) ++counts[event >> segment_shift];
+  std::memcpy(out.data() + start, counts.data(), lows);
+  std::uint8_t* low = out.data() + start + lows;
+  for (const std::uint32_t event : events) {
+    const auto half = static_cast<std::uint16_t>(event);
+    std::memcpy(low, &half, sizeof half);
+    low += sizeof half;
+  }
+  return out.size() - start;
+}
+
+std::size_t append_values(std::span<const std::uint32_t> values, std::vector<std::uint8_t>& out) {
+  // Charges differ in their low byte and agree in the high ones: byte planes compress about twice as well.
+  const std::size_t count = values.size();
+  std::vector<std::uint8_t> planes(4 * count);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t plane = 0; plane < 4; ++plane) planes[plane * count + i] = static_cast<std::uint8_t>(values[i] >> (8 * plane));
+  }
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(libdeflate_alloc_compressor(values_level),
+                                                                                                 libdeflate_free_compressor);
+  if (!compressor) throw std::bad_alloc();
+  const std::size_t start = out.size();
+  out.resize(start + libdeflate_zlib_compress_bound(compressor.get(), planes.size()));
+  const std::size_t length = libdeflate_zlib_compress(compressor.get(), planes.data(), planes.size(), out.data() + start, out.size() - start);
+  out.resize(start + length);
+  return length;
+}
+
+}  // namespace
+
+std::optional<chunk_footer> find_footer(std::span<const std::uint8_t> chunk) {
+  if (chunk.size() < chunk_footer_bytes) return std::nullopt;
+  const std::uint8_t* at = chunk.data() + chunk.size() - chunk_footer_bytes;
+  if (std::memcmp(at + at_magic, chunk_magic.data(), chunk_magic.size()) != 0) return std::nullopt;
+  chunk_footer footer;
+  footer.flags = load<std::uint8_t>(at, at_flags);
+  footer.facts.status = load<std::uint8_t>(at, at_status);
+  footer.facts.xrays = load<std::uint32_t>(at, at_xrays);
+  footer.facts.frame = load<std::uint64_t>(at, at_frame);
+  footer.events = load<std::uint32_t>(at, at_events);
+  footer.stream_bytes = load<std::uint32_t>(at, at_stream_bytes);
+  footer.indices_bytes = load<std::uint32_t>(at, at_indices_bytes);
+  footer.values_bytes = load<std::uint32_t>(at, at_values_bytes);
+  footer.crc = load<std::uint32_t>(at, at_crc);
+  const bool understood = load<std::uint16_t>(at, at_version) == chunk_version && (footer.flags & ~known_flags) == 0 &&
+                          load<std::uint32_t>(at, at_reserved) == 0;
+  if (!understood || footer.chunk_bytes() > chunk.size()) return std::nullopt;
+  return footer;
+}
+
+bool is_intact(std::span<const std::uint8_t> chunk, const chunk_footer& footer) {
+  return footer.chunk_bytes() == chunk.size() && crc32c(chunk.data(), chunk.size() - chunk_footer_bytes + at_crc) == footer.crc;
+}
+
+void append_chunk(const frame_encoder& encoder, const dense_layout& frame, const frame_facts& facts, std::span<const std::uint32_t> events,
+                  std::span<const std::uint32_t> values, bool keep_values, bool keep_indices, std::vector<std::uint8_t>& out) {
+  const std::size_t start = out.size();
+  const bool cut = encoder.encode(events, out);
+  const std::size_t stream_bytes = out.size() - start;
+  const std::size_t indices_bytes = keep_indices || cut ? append_indices(events, frame, out) : 0;
+  const std::size_t values_bytes = keep_values ? append_values(values, out) : 0;
+  if (out.size() - start + chunk_footer_bytes > max_chunk_bytes) {
+    throw invalid_argument("frame " + std::to_string(facts.frame) + " has " + std::to_string(events.size()) +
+                           " events, more than fit into one HDF5 chunk of 4 GiB; raise the threshold");
+  }
+  out.resize(out.size() + chunk_footer_bytes, 0);
+  std::uint8_t* at = out.data() + out.size() - chunk_footer_bytes;
+  std::memcpy(at + at_magic, chunk_magic.data(), chunk_magic.size());
+  store(at, at_version, chunk_version);
+  unsigned flags = 0;
+  if (indices_bytes != 0) flags |= chunk_footer::has_indices;
+  if (keep_values) flags |= chunk_footer::has_values;
+  if (cut) flags |= chunk_footer::is_cut;
+  store(at, at_flags, static_cast<std::uint8_t>(flags));
+  store(at, at_status, facts.status);
+  store(at, at_xrays, facts.xrays);
+  store(at, at_frame, facts.frame);
+  store(at, at_events, static_cast<std::uint32_t>(events.size()));
+  store(at, at_stream_bytes, static_cast<std::uint32_t>(stream_bytes));
+  store(at, at_indices_bytes, static_cast<std::uint32_t>(indices_bytes));
+  store(at, at_values_bytes, static_cast<std::uint32_t>(values_bytes));
+  store(at, at_crc, crc32c(out.data() + start, out.size() - start - chunk_footer_bytes + at_crc));
+}
+
+struct chunk_decoder::inflater {
+  inflater() : state(libdeflate_alloc_decompressor(), libdeflate_free_decompressor) {
+    if (!state) throw std::bad_alloc();
+  }
+  std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> state;
+};
+
+chunk_decoder::chunk_decoder(const dense_layout& frame) : frame_(frame), inflater_(std::make_unique<inflater>()) {}
+chunk_decoder::~chunk_decoder() = default;
+
+void chunk_decoder::decode(std::span<const std::uint8_t> chunk, const chunk_footer& footer, std::span<std::uint32_t> events,
+                           std::span<std::uint32_t> values) {
+  if (events.size() != footer.events) {
+    throw format_error("the chunk holds " + std::to_string(footer.events) + " events where " + std::to_string(events.size()) + " are expected");
+  }
+  const auto stream = chunk.first(footer.stream_bytes);
+  const auto indices = chunk.subspan(footer.stream_bytes, footer.indices_bytes);
+  const auto stored_values = chunk.subspan(std::size_t{footer.stream_bytes} + footer.indices_bytes, footer.values_bytes);
+  if ((footer.flags & chunk_footer::has_indices) != 0) {
+    decode_indices(indices, events);
+  } else {
+    std::size_t used = 0;
+    if (decoder_.decode(stream, frame_, events, used) != frame_decoder::outcome::decoded) decode_foreign(stream, events);
+  }
+  if (values.empty()) return;
+  if ((footer.flags & chunk_footer::has_values) == 0) throw format_error("the chunk holds no values");
+  decode_values(stored_values, values);
+}
+
+void chunk_decoder::decode_indices(std::span<const std::uint8_t> section, std::span<std::uint32_t> events) const {
+  const std::size_t lows = segments(frame_) * sizeof(std::uint32_t);
+  if (section.size() != lows + events.size() * sizeof(std::uint16_t)) throw format_error("the compact indices have the wrong length");
+  const std::uint8_t* low = section.data() + lows;
+  std::size_t done = 0;
+  for (std::size_t segment = 0; segment < segments(frame_); ++segment) {
+    std::uint32_t count = 0;
+    std::memcpy(&count, section.data() + segment * sizeof count, sizeof count);
+    if (count > events.size() - done) throw format_error("the compact indices count more events than the chunk holds");
+    const auto high = static_cast<std::uint32_t>(segment << segment_shift);
+    std::uint32_t* to = events.data() + done;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint16_t half = 0;
+      std::memcpy(&half, low + i * sizeof half, sizeof half);
+      to[i] = high | half;
+    }
+    low += count * sizeof(std::uint16_t);
+    done += count;
+  }
+  if (done != events.size()) throw format_error("the compact indices count fewer events than the chunk holds");
+  if (!std::is_sorted(events.begin(), events.end())) throw format_error("the compact indices are not sorted");
+  if (!events.empty() && events.back() >= frame_.pixels) throw format_error("a compact index lies outside the frame");
+}
+
+void chunk_decoder::decode_values(std::span<const std::uint8_t> section, std::span<std::uint32_t> values) {
+  const std::size_t count = values.size();
+  planes_.resize(4 * count);
+  inflate_exactly(section, planes_);
+  for (std::size_t i = 0; i < count; ++i) {
+    values[i] = static_cast<std::uint32_t>(planes_[i]) | static_cast<std::uint32_t>(planes_[count + i]) << 8U |
+                static_cast<std::uint32_t>(planes_[2 * count + i]) << 16U | static_cast<std::uint32_t>(planes_[3 * count + i]) << 24U;
+  }
+}
+
+void chunk_decoder::inflate_exactly(std::span<const std::uint8_t> stream, std::span<std::uint8_t> to) {
+  std::size_t used = 0;
+  const libdeflate_result result =
+      libdeflate_zlib_decompress_ex(inflater_->state.get(), stream.data(), stream.size(), to.data(), to.size(), &used, nullptr);
+  if (result != LIBDEFLATE_SUCCESS) throw format_error("a compressed stream is damaged or has the wrong length");
+}
+
+std::span<const std::uint8_t> chunk_decoder::inflate(std::span<const std::uint8_t> stream) {
+  // Deflate gains at most a factor of 1032, so that a small file cannot make us allocate a large frame.
+  constexpr std::uint64_t largest_gain = 1032;
+  if (frame_.bytes() > (stream.size() + 1) * largest_gain) throw format_error("a compressed stream is too short for its frame");
+  dense_.resize(static_cast<std::size_t>(frame_.bytes()));
+  inflate_exactly(stream, dense_);
+  return dense_;
+}
+
+void chunk_decoder::decode_foreign(std::span<const std::uint8_t> stream, std::span<std::uint32_t> events) {
+  scan_dense(inflate(stream), frame_, events);
+}
+
+void scan_dense(std::span<const std::uint8_t> dense, const dense_layout& frame, std::span<std::uint32_t> events) {
+  std::size_t found = 0;
+  std::size_t at = 0;
+  while (at < dense.size()) {
+    // Sparse frames are mostly zeros: eight bytes a look.
+    std::uint64_t word = 0;
+    if (at % 8 == 0 && at + sizeof word <= dense.size()) {
+      std::memcpy(&word, dense.data() + at, sizeof word);
+      if (word == 0) {
+        at += sizeof word;
+        continue;
+      }
+    }
+    std::size_t multiplicity = dense[at];
+    if (frame.element_bytes == 2) multiplicity |= static_cast<std::size_t>(dense[at + 1]) << 8U;
+    if (multiplicity > events.size() - found) break;
+    std::fill_n(events.begin() + static_cast<std::ptrdiff_t>(found), multiplicity, static_cast<std::uint32_t>(at / frame.element_bytes));
+    found += multiplicity;
+    at += frame.element_bytes;
+  }
+  if (at < dense.size() || found != events.size()) {
+    throw format_error("the dense frame does not hold the " + std::to_string(events.size()) + " events that its count says");
+  }
+}
+
+std::uint64_t most_events(std::uint64_t chunk_bytes, const dense_layout& frame) {
+  // A literal takes at least one bit; its multiplicity is at most what the element holds. Compact indices take two bytes each.
+  constexpr std::uint64_t bits_per_byte = 8;
+  return chunk_bytes * bits_per_byte * frame.largest();
+}
+
+}  // namespace countem::io
