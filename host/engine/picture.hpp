@@ -24,7 +24,8 @@ using rgb = std::array<std::uint8_t, 3>;
 /// The map at `position` in [0, 1]; outside it the nearest end.
 [[nodiscard]] rgb colour_of(colour_map map, double position);
 
-/// A direction as a colour: hue = angle in radians, lightness = strength in [0, 1]. All hues of one strength look equally bright.
+/// A direction as a colour: hue = angle in radians, lightness = strength in [0, 1]. All hues of one strength look equally
+/// bright.
 [[nodiscard]] rgb direction_colour(double angle, double strength);
 
 /// How numbers become colours.

@@ -27,20 +27,32 @@ struct calibration_options {
 struct dark_reference {
   frame_shape shape{};
   std::vector<std::int32_t> mean16;  ///< rint(16 * mean), half to even, the mean in double
-  std::vector<float> sigma_adu;      ///< temporal standard deviation (n - 1)
+  std::vector<float> sigma_adu;      ///< temporal standard deviation (n - 1); NaN where fewer than two values; empty: one frame
   std::vector<std::uint8_t> mask;    ///< mask_reason bits: hot, dead, blinking
   std::uint64_t frames = 0;
 };
 
-/// Averages all frames of a source taken without beam.
+/// Averages all frames of a source taken without beam: each pixel over the frames in which it arrived as a finite number.
+/// One that never did is masked. docs/calibration.md says which pixels are masked. The same result for any number of threads.
+/// @throws format_error when no frame arrived.
 [[nodiscard]] dark_reference average_darks(const frame_source& darks, unsigned threads = 0);
 
 /// Thresholds for `frames`, with darks, gain and mask already in `start` (which may be empty).
-/// Whatever `options` gives directly is taken; the rest is fitted from a seeded sample. The same seed gives the same bytes.
+/// Whatever `options` gives directly is taken; the rest is fitted from a seeded sample (all frames where fewer arrived than
+/// are asked for). The same seed gives the same bytes, for any number of threads. docs/calibration.md says how.
+/// @throws invalid_argument when options or references contradict each other or the frames, format_error when no frame arrived or
+/// there is no noise peak to fit.
 [[nodiscard]] calibration calibrate(const frame_source& frames, calibration start, const calibration_options& options);
 
-/// Puts a dark reference into a calibration.
+/// Puts a dark reference into a calibration; its bad pixels are added to the mask.
+/// @throws invalid_argument when the calibration is for frames of another shape (so do the next two).
 void apply_dark(calibration& into, const dark_reference& dark);
+/// Puts the only frame of a source into a calibration as its gain reference; pixels that are not finite or below 0 are masked.
+/// @throws format_error when there is not exactly one whole frame.
+void apply_gain(calibration& into, const frame_source& gain);
+/// Adds the pixels that are not 0 in the only frame of a source to the mask, as mask_given.
+/// @throws format_error when there is not exactly one whole frame.
+void apply_mask(calibration& into, const frame_source& mask);
 
 /// A calibration as an HDF5 file.
 void save_calibration(const calibration& saved, const std::filesystem::path& path);

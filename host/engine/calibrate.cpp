@@ -1,0 +1,199 @@
+// Thresholds from a sample of the frames themselves (docs/calibration.md).
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <countem/calibrate.hpp>
+#include <countem/error.hpp>
+
+#include "host/engine/noise_peak.hpp"
+#include "host/engine/robust.hpp"
+#include "host/engine/sample.hpp"
+
+namespace countem {
+
+namespace {
+
+/// Bins of the histogram: this many in all, of them so many left of the noise peak.
+constexpr std::size_t histogram_bins = 4096;
+constexpr std::int64_t histogram_bins_left = 64;
+
+const char* const give_threshold = "give the thresholds (--threshold, --xray-threshold)";
+
+double in_adu(double charge) {
+  return charge / charge_units_per_adu;
+}
+
+std::string text(double adu) {
+  std::string digits = std::to_string(adu);
+  digits.erase(digits.find('.') + 3);
+  return digits + " ADU";
+}
+
+void check(const calibration_options& options) {
+  if (options.samples == 0) throw invalid_argument("calibration needs at least one sample frame");
+  const auto usable = [](double sigmas) { return std::isfinite(sigmas) && sigmas > 0; };
+  if (!usable(options.background_sigmas) || !usable(options.xray_sigmas)) {
+    throw invalid_argument("the thresholds' distances in sigmas must be finite and above 0");
+  }
+}
+
+/// Charges of whole ADU lie this far apart.
+std::int32_t grain_of(const calibration& calibrated, pixel_type type) {
+  if (type == pixel_type::f32) return 1;
+  if (calibrated.gain.empty()) return charge_units_per_adu;
+  std::vector<float> gains;
+  std::copy_if(calibrated.gain.begin(), calibrated.gain.end(), std::back_inserter(gains),
+               [](float gain) { return std::isfinite(gain) && gain > 0; });
+  return static_cast<std::int32_t>(std::clamp(std::round(charge_units_per_adu * engine::median(gains)), 1.0F, 0x1p20F));
+}
+
+/// Whether the charges are spread over all values between two whole ADU, as a dark reference of many frames spreads them.
+bool fills_grain(const std::vector<std::int32_t>& charges, std::int32_t grain) {
+  std::vector<std::size_t> rest(static_cast<std::size_t>(grain));
+  for (const std::int32_t charge : charges) ++rest[static_cast<std::size_t>(((charge % grain) + grain) % grain)];
+  const std::size_t even_share = charges.size() / rest.size();
+  return *std::max_element(rest.begin(), rest.end()) < 2 * even_share;
+}
+
+/// A histogram around the densest charges: about two bins a sigma or more, whole grains a bin unless the charges fill the
+/// grain.
+engine::charge_histogram empty_histogram(const std::vector<std::int32_t>& charges, std::int32_t grain,
+                                         const engine::gaussian& dense) {
+  std::int64_t step = fills_grain(charges, grain) ? 1 : grain;
+  while (2.0 * static_cast<double>(2 * step) <= dense.sigma) step *= 2;
+  const auto middle = static_cast<std::int64_t>(std::floor(dense.mean / static_cast<double>(step)));
+  const std::int64_t first = (middle - histogram_bins_left) * step;
+  return {static_cast<std::int32_t>(std::max<std::int64_t>(first, std::numeric_limits<std::int32_t>::min())),
+          static_cast<std::int32_t>(step), histogram_bins};
+}
+
+/// The peak of the noise, or a sentence about why there is none.
+engine::gaussian noise_peak(const engine::charge_histogram& histogram, engine::gaussian start,
+                            std::optional<std::int32_t> clipped) {
+  if (clipped && start.mean <= *clipped) {
+    throw format_error(
+        std::string(
+            "the noise peak cannot be fitted: most of the sampled pixels hold 0, the detector or its electronics cut the "
+            "noise off; ") +
+        give_threshold);
+  }
+  start.sigma = std::max(start.sigma, static_cast<double>(histogram.step()));
+  const std::optional<engine::gaussian> peak = engine::fit_noise_peak(histogram, start, clipped);
+  // A peak elsewhere than where most charges are is an artefact of the fit.
+  if (!peak || std::abs(peak->mean - start.mean) > 3 * start.sigma || peak->sigma > 5 * start.sigma) {
+    throw format_error("the fit of the noise peak does not converge: the densest charges lie near " + text(in_adu(start.mean)) +
+                       " and do not look like Gaussian noise; give a dark reference (--dark) or " + give_threshold);
+  }
+  return *peak;
+}
+
+void fit_noise(noise_fit& fit, const engine::charge_sample& sample, engine::charge_statistics& statistics,
+               const calibration& calibrated, pixel_type type, bool wanted) {
+  const engine::gaussian dense = engine::densest_quarter(statistics.some);
+  const engine::charge_histogram histogram = sample.fill(empty_histogram(statistics.some, grain_of(calibrated, type), dense));
+  fit.histogram_first_adu = in_adu(histogram.first());
+  fit.histogram_step_adu = in_adu(histogram.step());
+  fit.histogram = histogram.counts();
+  if (!wanted) return;
+  // Without a dark reference a charge of 0 is a raw 0, where noise that went lower was cut off.
+  const bool may_clip = type != pixel_type::f32 && calibrated.dark16.empty();
+  const engine::gaussian peak = noise_peak(histogram, dense, may_clip ? std::optional<std::int32_t>(0) : std::nullopt);
+  fit.mean_adu = in_adu(peak.mean);
+  fit.sigma_adu = in_adu(peak.sigma);
+}
+
+noise_fit fit_sample(const frame_source& frames, const calibration& calibrated, const calibration_options& options) {
+  const source_info& info = frames.info();
+  const engine::charge_sample sample(frames, calibrated, engine::draw_frames(frames, options.samples, options.seed),
+                                     options.threads);
+  if (sample.frames().empty()) {
+    throw format_error("none of the " + std::to_string(info.scan.frames()) +
+                       " frames of the scan arrived: there is nothing to find thresholds from");
+  }
+  engine::charge_statistics statistics = sample.statistics();
+  if (statistics.some.empty()) {
+    throw invalid_argument(
+        "no pixel of the " + std::to_string(sample.frames().size()) +
+        " sampled frames can be used: all are masked, missing or not a number; check mask and gain reference");
+  }
+  if (statistics.lowest == statistics.highest) {
+    throw format_error("all pixels of the " + std::to_string(sample.frames().size()) + " sampled frames have the charge " +
+                       text(in_adu(statistics.lowest)) + ": there is no noise to find thresholds from; " + give_threshold);
+  }
+  noise_fit fit;
+  fit.mean_adu = std::numeric_limits<double>::quiet_NaN();
+  fit.sigma_adu = fit.mean_adu;
+  fit.sample_mean_adu = in_adu(statistics.mean());
+  fit.sample_sigma_adu = in_adu(statistics.sigma());
+  fit.sample_min_adu = in_adu(statistics.lowest);
+  fit.sample_max_adu = in_adu(statistics.highest);
+  fit.background_sigmas = options.background_sigmas;
+  fit.xray_sigmas = options.xray_sigmas;
+  fit.seed = options.seed;
+  fit.frames = sample.frames();
+  fit_noise(fit, sample, statistics, calibrated, info.type, !options.background_adu);
+  return fit;
+}
+
+double background_adu(const calibration& calibrated, const calibration_options& options) {
+  if (options.background_adu) return *options.background_adu;
+  const noise_fit& fit = *calibrated.fit;
+  const double threshold = fit.mean_adu + options.background_sigmas * fit.sigma_adu;
+  if (threshold < 0) {
+    throw invalid_argument(
+        "the dark reference lies " + text(-fit.mean_adu) +
+        " above the noise of the frames, so that the background threshold would be below 0: give a dark reference taken "
+        "with the same settings");
+  }
+  return threshold;
+}
+
+/// The noise peak's mean + n of the pixel's own dark sigmas, never below the threshold for all pixels: few dark frames make
+/// some sigmas too small by chance.
+std::vector<std::int32_t> pixel_backgrounds(const calibration& calibrated, const calibration_options& options) {
+  if (calibrated.dark_sigma_adu.empty()) {
+    throw invalid_argument(
+        "thresholds per pixel need the noise of each pixel: give a dark reference of at least two frames (--dark)");
+  }
+  const double mean_adu = calibrated.fit && std::isfinite(calibrated.fit->mean_adu) ? calibrated.fit->mean_adu : 0;
+  std::vector<std::int32_t> thresholds(calibrated.dark_sigma_adu.size(), calibrated.background16);
+  for (std::size_t p = 0; p < thresholds.size(); ++p) {
+    const double gain = calibrated.gain.empty() ? 1 : calibrated.gain[p];
+    const double own_adu = mean_adu + options.background_sigmas * gain * calibrated.dark_sigma_adu[p];
+    const double highest_adu = charge_limit / charge_units_per_adu - 1;
+    // Masked pixels may have any gain or sigma, NaN too; their threshold is never used.
+    if (own_adu > 0) thresholds[p] = std::max(thresholds[p], background_from_adu(std::min(own_adu, highest_adu)));
+  }
+  return thresholds;
+}
+
+double xray_adu(const calibration& calibrated, const calibration_options& options) {
+  if (options.xray_adu) return *options.xray_adu;
+  return calibrated.fit->sample_mean_adu + options.xray_sigmas * calibrated.fit->sample_sigma_adu;
+}
+
+}  // namespace
+
+calibration calibrate(const frame_source& frames, calibration start, const calibration_options& options) {
+  check(options);
+  calibration result = std::move(start);
+  result.background16 = 0;
+  result.pixel_background16.clear();
+  result.xray16 = no_xray_threshold;
+  result.fit.reset();
+  validate(result, frames.info().shape);
+
+  if (!options.background_adu || !options.xray_adu) result.fit = fit_sample(frames, result, options);
+  result.background16 = background_from_adu(background_adu(result, options));
+  if (options.per_pixel_thresholds) result.pixel_background16 = pixel_backgrounds(result, options);
+  result.xray16 = xray_from_adu(xray_adu(result, options));
+  validate(result, frames.info().shape);
+  return result;
+}
+
+}  // namespace countem

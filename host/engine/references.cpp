@@ -1,0 +1,90 @@
+// Putting dark, gain and mask references into a calibration.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <countem/calibrate.hpp>
+#include <countem/error.hpp>
+
+#include "host/engine/pixel_values.hpp"
+
+namespace countem {
+
+namespace {
+
+std::string text(frame_shape shape) {
+  return std::to_string(shape.height) + " x " + std::to_string(shape.width);
+}
+
+void take_shape(calibration& into, frame_shape shape, const char* what) {
+  if (into.shape != frame_shape{} && into.shape != shape) {
+    throw invalid_argument(std::string("the ") + what + " is " + text(shape) + " pixels, the rest of the calibration " +
+                           text(into.shape) + "; use references of the same detector");
+  }
+  into.shape = shape;
+}
+
+void add_reasons(calibration& into, const std::vector<std::uint8_t>& reasons) {
+  if (std::all_of(reasons.begin(), reasons.end(), [](std::uint8_t reason) { return reason == 0; })) return;
+  into.mask.resize(into.shape.pixels());
+  std::transform(reasons.begin(), reasons.end(), into.mask.begin(), into.mask.begin(), std::bit_or<std::uint8_t>());
+}
+
+/// The one frame of an image file, whole.
+frame_batch only_frame(const frame_source& image, const char* what) {
+  const std::uint64_t frames = image.info().scan.frames();
+  const std::string name = image.info().files.empty() ? what : image.info().files.front().path.string();
+  if (frames != 1) {
+    throw format_error(name + ": holds " + std::to_string(frames) + " frames where a " + what + " is a single one");
+  }
+  frame_batch batch;
+  image.read(0, 1, batch);
+  const frame_view& frame = batch.frames.front();
+  const std::uint8_t whole = frame.split == sector_split::none ? 1 : all_sectors;
+  if ((frame.present & whole) != whole) throw format_error(name + ": the " + what + " is not complete");
+  return batch;
+}
+
+std::vector<float> values_of(const frame_view& image) {
+  std::vector<float> values(image.shape.pixels());
+  for (std::uint32_t row = 0; row < image.shape.height; ++row) {
+    float* const to = values.data() + std::size_t{row} * image.shape.width;
+    engine::visit_row(image, row, [to](std::uint32_t column, double value) { to[column] = static_cast<float>(value); });
+  }
+  return values;
+}
+
+}  // namespace
+
+void apply_dark(calibration& into, const dark_reference& dark) {
+  take_shape(into, dark.shape, "dark reference");
+  into.dark16 = dark.mean16;
+  into.dark_sigma_adu = dark.sigma_adu;
+  into.dark_frames = dark.frames;
+  add_reasons(into, dark.mask);
+}
+
+void apply_gain(calibration& into, const frame_source& gain) {
+  const frame_batch image = only_frame(gain, "gain reference");
+  take_shape(into, gain.info().shape, "gain reference");
+  into.gain = values_of(image.frames.front());
+  std::vector<std::uint8_t> reasons(into.gain.size());
+  std::transform(into.gain.begin(), into.gain.end(), reasons.begin(),
+                 [](float factor) { return std::isfinite(factor) && factor >= 0 ? std::uint8_t{0} : std::uint8_t{mask_dead}; });
+  add_reasons(into, reasons);
+}
+
+void apply_mask(calibration& into, const frame_source& mask) {
+  const frame_batch image = only_frame(mask, "mask");
+  take_shape(into, mask.info().shape, "mask");
+  const std::vector<float> values = values_of(image.frames.front());
+  std::vector<std::uint8_t> reasons(values.size());
+  std::transform(values.begin(), values.end(), reasons.begin(),
+                 [](float value) { return value == 0 ? std::uint8_t{0} : std::uint8_t{mask_given}; });
+  add_reasons(into, reasons);
+}
+
+}  // namespace countem

@@ -1,0 +1,122 @@
+#include "host/engine/sample.hpp"
+
+#include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/parallel_reduce.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <utility>
+
+#include "host/engine/threads.hpp"
+#include "kernels/reference/charge.hpp"
+
+namespace countem::engine {
+
+namespace {
+
+constexpr std::uint64_t charges_kept = std::uint64_t{1} << 20;
+
+/// Reduces over frames. The tree of the reduction depends on their number alone, so that rounding is the same for any number of
+/// threads.
+template <class Result, class AddFrame, class Join>
+Result reduce_frames(unsigned threads, const std::vector<std::uint64_t>& frames, const Result& empty, const AddFrame& add,
+                     const Join& join) {
+  using range = oneapi::tbb::blocked_range<std::size_t>;
+  const auto add_range = [&](const range& part, Result result) {
+    for (std::size_t i = part.begin(); i < part.end(); ++i) add(frames[i], result);
+    return result;
+  };
+  return run_with(threads,
+                  [&] { return oneapi::tbb::parallel_deterministic_reduce(range(0, frames.size()), empty, add_range, join); });
+}
+
+charge_statistics join_statistics(charge_statistics into, const charge_statistics& other) {
+  into.count += other.count;
+  into.sum += other.sum;
+  into.squares += other.squares;
+  into.lowest = std::min(into.lowest, other.lowest);
+  into.highest = std::max(into.highest, other.highest);
+  into.some.insert(into.some.end(), other.some.begin(), other.some.end());
+  return into;
+}
+
+}  // namespace
+
+std::vector<std::uint64_t> draw_frames(const frame_source& frames, std::uint32_t wanted, std::uint64_t seed) {
+  const std::uint64_t total = frames.info().scan.frames();
+  std::vector<std::uint64_t> drawn;
+  if (total == 0) return drawn;
+  // Steps of the golden ratio: any number of them spreads evenly over the scan, and a step without a common divisor with the
+  // number of frames comes by every frame once. Missing frames are passed by.
+  auto step = static_cast<std::uint64_t>(static_cast<double>(total) * 0.6180339887498949);
+  while (std::gcd(step, total) != 1) ++step;
+  std::mt19937_64 random(seed);
+  std::uint64_t frame = random() % total;
+  frame_batch batch;
+  for (std::uint64_t i = 0; i < total && drawn.size() < wanted; ++i) {
+    frames.read(frame, 1, batch);
+    if (batch.frames.front().present != 0) drawn.push_back(frame);
+    frame = frame >= total - step ? frame - (total - step) : frame + step;
+  }
+  std::sort(drawn.begin(), drawn.end());
+  return drawn;
+}
+
+double charge_statistics::mean() const {
+  return sum / static_cast<double>(count);
+}
+
+double charge_statistics::sigma() const {
+  if (count < 2) return 0;
+  const double centred = squares - sum * mean();
+  return std::sqrt(std::max(0.0, centred) / static_cast<double>(count - 1));
+}
+
+charge_sample::charge_sample(const frame_source& source, const calibration& calibrated, std::vector<std::uint64_t> frames,
+                             unsigned threads)
+    : source_(source), calibrated_(calibrated), frames_(std::move(frames)), threads_(threads) {}
+
+std::vector<std::int32_t> charge_sample::charges_of(std::uint64_t frame) const {
+  frame_batch batch;
+  source_.read(frame, 1, batch);
+  return reference::charges(batch.frames.front(), calibrated_, row_noise_method::none);
+}
+
+charge_statistics charge_sample::statistics() const {
+  const std::uint64_t pixels = source_.info().shape.pixels();
+  // Odd, so that it does not fall on the same columns of every row.
+  const std::uint64_t stride = pixels * frames_.size() / charges_kept | 1U;
+  const auto add = [&](std::uint64_t frame, charge_statistics& result) {
+    const std::vector<std::int32_t> charges = charges_of(frame);
+    for (const std::int32_t charge : charges) {
+      if (charge == no_charge) continue;
+      const double value = charge;
+      ++result.count;
+      result.sum += value;
+      result.squares += value * value;
+      result.lowest = std::min(result.lowest, charge);
+      result.highest = std::max(result.highest, charge);
+    }
+    for (std::uint64_t pixel = frame % stride; pixel < charges.size(); pixel += stride) {
+      if (charges[pixel] != no_charge) result.some.push_back(charges[pixel]);
+    }
+  };
+  return reduce_frames(threads_, frames_, charge_statistics{}, add, join_statistics);
+}
+
+charge_histogram charge_sample::fill(const charge_histogram& empty) const {
+  const auto add = [&](std::uint64_t frame, charge_histogram& result) {
+    for (const std::int32_t charge : charges_of(frame)) {
+      if (charge != no_charge) result.add(charge);
+    }
+  };
+  const auto join = [](charge_histogram into, const charge_histogram& other) {
+    into.merge(other);
+    return into;
+  };
+  return reduce_frames(threads_, frames_, empty, add, join);
+}
+
+}  // namespace countem::engine

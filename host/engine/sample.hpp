@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include <countem/calibration.hpp>
+#include <countem/frame_source.hpp>
+
+#include "host/engine/noise_peak.hpp"
+
+// Frames drawn from a scan, and what is known of their charges. Two passes over the frames, one frame a thread in memory.
+namespace countem::engine {
+
+/// Up to `wanted` different frames that arrived, spread evenly over the scan, in ascending order. The seed says where to start;
+/// fewer only when fewer arrived.
+[[nodiscard]] std::vector<std::uint64_t> draw_frames(const frame_source& frames, std::uint32_t wanted, std::uint64_t seed);
+
+/// Plain statistics of the charges of some frames, in 1/16 ADU; pixels without charge take no part.
+struct charge_statistics {
+  std::uint64_t count = 0;
+  double sum = 0;
+  double squares = 0;
+  std::int32_t lowest = std::numeric_limits<std::int32_t>::max();
+  std::int32_t highest = std::numeric_limits<std::int32_t>::min();
+  std::vector<std::int32_t> some;  ///< about a million charges, evenly from all frames and the whole detector
+
+  [[nodiscard]] double mean() const;
+  [[nodiscard]] double sigma() const;  ///< n - 1
+};
+
+/// Frames of one source seen through one calibration. `threads` 0: all cores. Results are the same for any number of threads.
+class charge_sample {
+ public:
+  charge_sample(const frame_source& source, const calibration& calibrated, std::vector<std::uint64_t> frames, unsigned threads);
+
+  [[nodiscard]] const std::vector<std::uint64_t>& frames() const { return frames_; }
+  [[nodiscard]] charge_statistics statistics() const;
+  [[nodiscard]] charge_histogram fill(const charge_histogram& empty) const;
+
+ private:
+  [[nodiscard]] std::vector<std::int32_t> charges_of(std::uint64_t frame) const;
+
+  const frame_source& source_;
+  const calibration& calibrated_;
+  std::vector<std::uint64_t> frames_;
+  unsigned threads_;
+};
+
+}  // namespace countem::engine
