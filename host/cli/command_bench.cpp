@@ -12,6 +12,7 @@
 #include <countem/version.hpp>
 
 #include "host/cli/bench_frames.hpp"
+#include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
 
 namespace countem::cli {
@@ -132,34 +133,14 @@ void print(const json& told) {
   }
 }
 
-template <class Choice>
-void add_choice(CLI::App& command, const std::string& name, Choice& chosen, const std::map<std::string, Choice>& names,
-                const std::string& help) {
-  command
-      .add_option_function<std::string>(
-          name, [&chosen, names](const std::string& word) { chosen = names.at(word); }, help)
-      ->check(CLI::IsMember(names));
-}
-
 void add_bench_count(CLI::App& bench, context& ctx) {
   auto chosen = std::make_shared<bench_count_options>();
   CLI::App* command =
       bench.add_subcommand("count", "Counting from memory, beside the rate at which the same buffer can be read");
-  add_choice<backend>(
-      *command, "--backend", chosen->where,
-      {{"automatic", backend::automatic}, {"reference", backend::reference}, {"cpu", backend::cpu}, {"cuda", backend::cuda}},
-      "Where to count");
-  add_choice<counting_method>(
-      *command, "--method", chosen->counting.method,
-      {{"cluster", counting_method::cluster}, {"maximum", counting_method::maximum}, {"pixels", counting_method::pixels}},
-      "How hits become events");
-  add_choice<row_noise_method>(
-      *command, "--row-noise", chosen->counting.row_noise,
-      {{"none", row_noise_method::none}, {"mean", row_noise_method::mean}, {"median", row_noise_method::median}},
-      "What is taken off each half-row");
-  add_choice<event_value>(*command, "--values", chosen->counting.values,
-                          {{"none", event_value::none}, {"charge", event_value::charge}, {"size", event_value::size}},
-                          "Value kept with each event");
+  add_choice(*command, "--backend", chosen->where, backend_names, "Where to count");
+  add_choice(*command, "--method", chosen->counting.method, method_names, "How hits become events");
+  add_choice(*command, "--row-noise", chosen->counting.row_noise, row_noise_names, "What is taken off each half-row");
+  add_choice(*command, "--values", chosen->counting.values, value_names, "Value kept with each event");
   add_choice<bench_calibration>(*command, "--calibration", chosen->calibrated,
                                 {{"threshold", bench_calibration::threshold},
                                  {"dark", bench_calibration::dark},

@@ -1,0 +1,192 @@
+// countem count: raw frames in, event store out.
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <memory>
+
+#include <countem/error.hpp>
+#include <countem/event_store.hpp>
+#include <countem/frame_source.hpp>
+#include <countem/pipeline.hpp>
+#include <countem/version.hpp>
+
+#include "host/cli/calibration_arguments.hpp"
+#include "host/cli/choices.hpp"
+#include "host/cli/command.hpp"
+#include "host/cli/pictures.hpp"
+#include "host/cli/progress.hpp"
+#include "host/cli/source_arguments.hpp"
+
+namespace countem::cli {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+struct count_arguments {
+  source_arguments inputs;
+  calibration_arguments thresholds;
+  counting_options counting;
+  store_options store;
+  std::filesystem::path output;
+  std::filesystem::path pictures;
+  backend where = backend::automatic;
+  unsigned threads = 0;
+  bool no_pictures = false;
+  bool as_json = false;
+  bool quiet = false;
+};
+
+json issues_json(const source_info& info) {
+  json listed = json::array();
+  for (const source_issue& issue : info.issues) {
+    listed.push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});
+  }
+  return listed;
+}
+
+json thresholds_json(const calibration& used) {
+  return {{"background_adu", used.pixel_background16.empty() ? json(used.background16 / 16.0) : json("per pixel")},
+          {"xray_adu", used.xray16 == no_xray_threshold ? json(nullptr) : json(used.xray16 / 16.0)}};
+}
+
+store_description describe(const count_arguments& wanted, const source_info& info, const counting_setup& setup, backend used,
+                           const std::string& command_line) {
+  store_description description;
+  description.shape = event_grid(setup);
+  description.scan = info.scan;
+  description.upsample = setup.options.upsample;
+  description.options = setup.options;
+  description.calibrated = setup.calibrated;
+  json inputs = json::array();
+  for (const input_file& file : info.files) inputs.push_back({{"name", file.path.string()}, {"bytes", file.bytes}});
+  description.provenance = {{"program", std::string("countem ") + version},
+                            {"command_line", command_line},
+                            {"backend", std::string(to_string(used))},
+                            {"input_format", std::string(to_string(info.format))},
+                            {"inputs", inputs.dump()},
+                            {"issues", issues_json(info).dump()},
+                            {"thresholds", thresholds_json(setup.calibrated).dump()},
+                            {"seed", std::to_string(wanted.thresholds.seed())}};
+  return description;
+}
+
+void tell_issues(const source_info& info) {
+  for (const source_issue& issue : info.issues) fmt::print(stderr, "countem: warning: {}\n", issue.text);
+}
+
+void run(const count_arguments& wanted, context& ctx) {
+  const std::unique_ptr<frame_source> source = open_source(wanted.inputs.inputs(), wanted.inputs.options());
+  const source_info& info = source->info();
+  const backend_choice chosen = choose_backend(wanted.where);
+  if (!wanted.quiet) {
+    tell_issues(info);
+    fmt::print(stderr, "{} frames of {} x {} {} from {} file{}, {} backend ({})\n", with_separators(info.scan.frames()),
+               info.shape.height, info.shape.width, to_string(info.type), info.files.size(), info.files.size() == 1 ? "" : "s",
+               to_string(chosen.used), chosen.reason);
+  }
+
+  counting_setup setup;
+  setup.shape = info.shape;
+  setup.type = info.type;
+  setup.calibrated = wanted.thresholds.resolve(*source, wanted.inputs, wanted.threads);
+  setup.options = wanted.counting;
+  validate(setup);
+  if (!wanted.quiet) fmt::print(stderr, "{}\n", summary(setup.calibrated));
+
+  const auto sink =
+      create_event_store(wanted.output, describe(wanted, info, setup, chosen.used, ctx.command_line), wanted.store);
+  progress_display progress(info.shape.pixels() * size_of(info.type), wanted.quiet);
+  scan_pictures pictures(event_grid(setup), info.scan, wanted.threads);
+  pipeline_options running;
+  running.where = chosen.used;
+  running.threads = wanted.threads;
+  running.stop = &ctx.stop;
+  running.progress = [&](const count_progress& now) { progress.update(now); };
+  if (!wanted.no_pictures) running.inspect = [&](const event_batch& events) { pictures.add(events); };
+
+  count_result result;
+  try {
+    result = count_frames(*source, setup, *sink, running);
+  } catch (const io_error& failure) {
+    progress.close();
+    throw io_error(std::string(failure.what()) + "; what was counted before is kept in " + sink->abandon().string());
+  } catch (const format_error& failure) {
+    progress.close();
+    throw format_error(std::string(failure.what()) + "; what was counted before is kept in " + sink->abandon().string());
+  }
+  progress.close();
+  if (result.stopped) {
+    throw interrupted(fmt::format("interrupted after {} of {} frames; they are kept in {}",
+                                  with_separators(result.frames + result.missing_frames), with_separators(info.scan.frames()),
+                                  sink->abandon().string()));
+  }
+  sink->finish();
+
+  std::vector<std::filesystem::path> drawn;
+  if (!wanted.no_pictures) drawn = pictures.write(wanted.output, wanted.pictures);
+
+  const double frames_per_s = result.seconds > 0 ? static_cast<double>(result.frames) / result.seconds : 0;
+  const double bytes_per_frame = static_cast<double>(info.shape.pixels() * size_of(info.type));
+  if (!wanted.quiet) {
+    fmt::print(stderr, "{} events in {} frames ({:.1f} a frame), {} X-rays, {:.2f} s, {} frames/s, {:.2f} GB/s\n",
+               with_separators(result.events), with_separators(result.frames),
+               result.frames == 0 ? 0.0 : static_cast<double>(result.events) / static_cast<double>(result.frames),
+               with_separators(result.xrays), result.seconds, with_separators(static_cast<std::uint64_t>(frames_per_s)),
+               frames_per_s * bytes_per_frame / 1e9);
+    fmt::print(stderr, "wrote {} ({})\n", wanted.output.string(), human_bytes(std::filesystem::file_size(wanted.output)));
+    for (const auto& path : drawn) fmt::print(stderr, "wrote {}\n", path.string());
+  }
+  if (wanted.as_json) {
+    json told{{"output", wanted.output.string()},
+              {"bytes", std::filesystem::file_size(wanted.output)},
+              {"backend", to_string(result.used)},
+              {"backend_reason", chosen.reason},
+              {"scan",
+               {{"width", info.scan.width},
+                {"height", info.scan.height},
+                {"frames_per_position", info.scan.frames_per_position}}},
+              {"frame", {{"height", info.shape.height}, {"width", info.shape.width}}},
+              {"frames", result.frames},
+              {"missing_frames", result.missing_frames},
+              {"incomplete_frames", result.incomplete_frames},
+              {"events", result.events},
+              {"xrays", result.xrays},
+              {"thresholds", thresholds_json(setup.calibrated)},
+              {"seconds", result.seconds},
+              {"frames_per_s", frames_per_s},
+              {"gigabytes_per_s", frames_per_s * bytes_per_frame / 1e9},
+              {"issues", issues_json(info)}};
+    told["pictures"] = json::array();
+    for (const auto& path : drawn) told["pictures"].push_back(path.string());
+    ctx.print_json(told);
+  }
+}
+
+}  // namespace
+
+void add_count(CLI::App& app, context& ctx) {
+  auto wanted = std::make_shared<count_arguments>();
+  CLI::App* command = app.add_subcommand("count", "Count electrons: raw frames in, event store out");
+  wanted->inputs.add_to(*command);
+  wanted->thresholds.add_to(*command);
+  command->add_option("-o,--output", wanted->output, "Event store to write (HDF5)")->required();
+  add_choice(*command, "--method", wanted->counting.method, method_names,
+             "cluster: centroid of each component; maximum: local maxima; pixels: every hit");
+  add_choice(*command, "--row-noise", wanted->counting.row_noise, row_noise_names, "Statistic of each half-row's quiet pixels to subtract");
+  command->add_option("--min-cluster-size", wanted->counting.min_cluster_size, "Drop components of fewer pixels")->capture_default_str();
+  command->add_option("--max-cluster-size", wanted->counting.max_cluster_size, "Drop components of more pixels");
+  add_choice(*command, "--values", wanted->counting.values, value_names, "Number to keep beside each event");
+  command->add_option("--upsample", wanted->counting.upsample, "Place events on a grid this many times finer")->capture_default_str();
+  add_choice(*command, "--backend", wanted->where, backend_names, "Where to count");
+  command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
+  command->add_flag("--fast-sparse", wanted->store.fast_sparse, "Append a compact copy of the indices to every frame: larger file, faster sparse reads");
+  command->add_flag("--wide-counts", wanted->store.wide_counts, "Dense view of 16 instead of 8 bits a pixel");
+  command->add_option("--png", wanted->pictures, "Directory for the pictures; default: beside the output");
+  command->add_flag("--no-png", wanted->no_pictures, "Draw no pictures");
+  command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
+  command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");
+  command->callback([wanted, &ctx] { run(*wanted, ctx); });
+}
+
+}  // namespace countem::cli

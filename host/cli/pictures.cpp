@@ -1,0 +1,79 @@
+#include "host/cli/pictures.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <string>
+
+#include <countem/bright_disk.hpp>
+
+#include "host/engine/picture.hpp"
+
+namespace countem::cli {
+
+namespace {
+
+/// Small scans are drawn with square blocks of pixels, so that they can be seen.
+constexpr std::uint32_t smallest_side = 320;
+/// Frames read back at a time: a few megabytes of events.
+constexpr std::size_t frames_at_a_time = 1024;
+/// The dark field begins where the beam's edge has faded.
+constexpr double dark_field_from = 1.25;
+
+std::vector<double> enlarged(std::span<const std::uint64_t> image, std::uint32_t height, std::uint32_t width, std::uint32_t factor) {
+  std::vector<double> large;
+  large.reserve(image.size() * factor * factor);
+  for (std::uint32_t row = 0; row < height * factor; ++row) {
+    for (std::uint32_t column = 0; column < width * factor; ++column) {
+      large.push_back(static_cast<double>(image[std::size_t{row / factor} * width + column / factor]));
+    }
+  }
+  return large;
+}
+
+void draw_image(const std::filesystem::path& path, std::span<const std::uint64_t> image, std::uint32_t height, std::uint32_t width,
+                const picture_options& options) {
+  const std::uint32_t factor = std::max(1U, smallest_side / std::max(height, width));
+  write_png(path, draw(enlarged(image, height, width, factor), height * factor, width * factor, options));
+}
+
+}  // namespace
+
+scan_pictures::scan_pictures(frame_shape grid, scan_shape scan, unsigned threads)
+    : grid_(grid), scan_(scan), threads_(threads), sum_(reduction_plan{}, grid, scan, backend::cpu, threads) {}
+
+void scan_pictures::add(const event_batch& events) { sum_.add(events); }
+
+std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::path& store, std::filesystem::path directory) const {
+  if (directory.empty()) directory = store.parent_path();
+  if (!directory.empty()) std::filesystem::create_directories(directory);
+  const auto named = [&](const char* what) { return directory / fmt::format("{}_{}.png", store.stem().string(), what); };
+
+  const std::vector<std::uint64_t>& sum = sum_.result().sum;
+  std::vector<std::filesystem::path> drawn{named("sum")};
+  picture_options logarithmic;
+  logarithmic.logarithmic = true;
+  draw_image(drawn.front(), sum, grid_.height, grid_.width, logarithmic);
+
+  const bright_disk beam = find_bright_disk(sum, grid_);
+  reduction_plan plan;
+  plan.sum = false;
+  plan.centre = beam.centre;
+  plan.detectors = {parse_detector(fmt::format("disk:{}", beam.radius)),
+                    parse_detector(fmt::format("annulus:{},{}", dark_field_from * beam.radius, grid_.height + grid_.width))};
+  scan_reducer images(plan, grid_, scan_, backend::cpu, threads_);
+  const auto counted = open_event_store(store);
+  event_batch events;
+  for (std::uint64_t first = 0; first < scan_.frames(); first += frames_at_a_time) {
+    counted->read(first, static_cast<std::size_t>(std::min<std::uint64_t>(frames_at_a_time, scan_.frames() - first)), events, threads_);
+    images.add(events);
+  }
+  const char* const names[] = {"bright_field", "dark_field"};
+  for (std::size_t i = 0; i < plan.detectors.size(); ++i) {
+    drawn.push_back(named(names[i]));
+    draw_image(drawn.back(), images.result().virtual_images[i], scan_.height, scan_.width, {});
+  }
+  return drawn;
+}
+
+}  // namespace countem::cli

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include <countem/event_store.hpp>
+#include <countem/reductions.hpp>
+
+namespace countem::cli {
+
+/// The pictures that a count leaves: the summed pattern, added up while frames are counted, and a bright-field and a dark-field
+/// image, read back from the finished store once the beam has been found on the sum.
+class scan_pictures {
+ public:
+  scan_pictures(frame_shape grid, scan_shape scan, unsigned threads);
+
+  void add(const event_batch& events);
+  /// Writes STEM_sum.png, STEM_bright_field.png and STEM_dark_field.png, STEM the store's name without its suffix, into
+  /// `directory` (empty: beside the store). Returns the files.
+  std::vector<std::filesystem::path> write(const std::filesystem::path& store, std::filesystem::path directory) const;
+
+ private:
+  frame_shape grid_;
+  scan_shape scan_;
+  unsigned threads_;
+  scan_reducer sum_;
+};
+
+}  // namespace countem::cli
