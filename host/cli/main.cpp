@@ -50,10 +50,12 @@ int run(int argc, char** argv) {
   context ctx{stop_requested, joined(argc, argv)};
 
   add_bench(app, ctx);
+  add_info(app, ctx);
 
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
-  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe or a full quota is a failed write with a sentence of its own
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     app.parse(argc, argv);
     return ctx.exit_code;
