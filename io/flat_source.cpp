@@ -63,10 +63,7 @@ class flat_source final : public frame_source {
 
   void convert_frame(std::uint64_t number, const std::byte* stored, std::byte* pixels) const {
     if (const auto unfit = convert_pixels(layout_.type, stored, info_.shape.pixels(), pixels)) {
-      throw format_error(
-          fmt::format("{}: frame {}, row {}, column {} is {} ({}), which {} cannot hold: scale the data or store them as u32",
-                      file_.path().string(), number, unfit->index / info_.shape.width, unfit->index % info_.shape.width,
-                      unfit->value, to_string(layout_.type), to_string(info_.type)));
+      throw_unfit(file_.path().string(), number, info_.shape, layout_.type, *unfit);
     }
   }
 
@@ -79,10 +76,7 @@ class flat_source final : public frame_source {
 
 void check_layout(const flat_layout& layout, const std::string& name) {
   constexpr std::uint64_t longest = std::uint64_t{1} << 48;
-  if (layout.shape.pixels() == 0 || layout.shape.pixels() > max_pixels) {
-    throw format_error(fmt::format("{}: frames of {} x {} pixels (height x width) make no sense: they must have 1 to 2^32 - 1",
-                                   name, layout.shape.height, layout.shape.width));
-  }
+  check_frame_shape(layout.shape, name);
   if (layout.offset_bytes > longest || layout.gap_bytes > longest) {
     throw format_error(fmt::format("{}: an offset of {} bytes with gaps of {} bytes makes no sense", name, layout.offset_bytes,
                                    layout.gap_bytes));
@@ -118,7 +112,7 @@ std::unique_ptr<frame_source> open_flat(file_handle file, input_format format, c
                          layout.offset_bytes + complete * (frame_bytes + layout.gap_bytes), left - layout.gap_bytes,
                          frame_bytes, complete);
     });
-  } else if (left > layout.gap_bytes) {
+  } else if (left > layout.gap_bytes && format != input_format::hdf5) {  // HDF5 keeps other things behind the frames
     issues.add("trailing_bytes", file.path(),
                [&] { return fmt::format("{} bytes follow the {} frames that the header claims; left out", left, claimed); });
   }

@@ -182,9 +182,9 @@ std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, c
     case input_format::raw:
     case input_format::npy:
     case input_format::mrc: return open_flat_file(files.front(), format, options, std::move(issues));
-    case input_format::hdf5: break;
+    case input_format::hdf5: return io::open_hdf5(files.front(), options, std::move(issues));
   }
-  throw not_compiled(fmt::format("{}: reading {} is not there yet", files.front().string(), to_string(format)));
+  throw invalid_argument("this input format is not known");
 }
 
 }  // namespace countem

@@ -121,7 +121,10 @@ std::string read_text_attribute(hid_t object, const std::string& name) {
   const auto lock = hdf5_lock();
   const hdf5_handle attribute = open_attribute(object, name);
   const hdf5_handle type(H5Aget_type(attribute), "attribute " + name);
-  if (H5Tget_class(type) != H5T_STRING) throw format_error("attribute " + name + " is not text");
+  const hdf5_handle space(H5Aget_space(attribute), "attribute " + name);
+  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) {
+    throw format_error("attribute " + name + " is not one text");
+  }
   if (H5Tis_variable_str(type) > 0) {
     char* text = nullptr;
     hdf5_check(H5Aread(attribute, type, static_cast<void*>(&text)), "attribute " + name);

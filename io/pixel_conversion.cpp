@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include <countem/error.hpp>
+
 namespace countem::io {
 
 namespace {
@@ -117,6 +119,13 @@ std::optional<unfit_pixel> convert_pixels(stored_type type, const std::byte* fro
     case stored_type::f64: return convert_all<double, double, float>(from, count, to);
     default: std::memcpy(to, from, count * size_of(type)); return std::nullopt;
   }
+}
+
+void throw_unfit(const std::string& file, std::uint64_t frame, frame_shape shape, stored_type type, const unfit_pixel& pixel) {
+  throw format_error(
+      fmt::format("{}: frame {}, row {}, column {} is {} ({}), which {} cannot hold: scale the data or store them as u32", file,
+                  frame, pixel.index / shape.width, pixel.index % shape.width, pixel.value, to_string(type),
+                  countem::to_string(frame_type(type))));
 }
 
 }  // namespace countem::io

@@ -40,4 +40,8 @@ struct unfit_pixel {
 [[nodiscard]] std::optional<unfit_pixel> convert_pixels(stored_type type, const std::byte* from, std::size_t count,
                                                         std::byte* to);
 
+/// "FILE: frame N, row R, column C is V (TYPE), which ... cannot hold" as a format_error.
+[[noreturn]] void throw_unfit(const std::string& file, std::uint64_t frame, frame_shape shape, stored_type type,
+                              const unfit_pixel& pixel);
+
 }  // namespace countem::io

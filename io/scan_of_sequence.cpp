@@ -72,6 +72,12 @@ scan_shape scan_of_sequence(std::uint64_t complete, const std::optional<scan_sha
   return scan;
 }
 
+void check_frame_shape(frame_shape shape, const std::string& name) {
+  if (shape.pixels() > 0 && shape.pixels() <= max_pixels) return;
+  throw format_error(fmt::format("{}: frames of {} x {} pixels (height x width) make no sense: they must have 1 to 2^32 - 1",
+                                 name, shape.height, shape.width));
+}
+
 array_extent extent_of_array(const std::vector<std::uint64_t>& axes, const std::string& name) {
   const std::size_t rank = axes.size();
   const bool fits = rank >= 2 && rank <= 5 &&
@@ -84,6 +90,7 @@ array_extent extent_of_array(const std::vector<std::uint64_t>& axes, const std::
   }
   const auto axis = [&](std::size_t number) { return static_cast<std::uint32_t>(axes[number]); };
   array_extent extent{{axis(rank - 2), axis(rank - 1)}, {1, 1, 1}};
+  check_frame_shape(extent.shape, name);
   if (rank == 3) extent.scan.width = axis(0);
   if (rank >= 4) extent.scan = {axis(0), axis(1), rank == 5 ? axis(2) : 1};
   return extent;

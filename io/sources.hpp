@@ -30,6 +30,9 @@ void check_claimed_scan(const scan_shape& claimed, std::uint64_t frames_found, c
                                           const std::optional<scan_shape>& given, const std::filesystem::path& file,
                                           issue_list& issues);
 
+/// @throws format_error unless a frame has 1 to 2^32 - 1 pixels.
+void check_frame_shape(frame_shape shape, const std::string& name);
+
 /// Frames and scan that an array's axes stand for: (row, column), (frame, row, column), (scan row, scan column, row, column)
 /// or (scan row, scan column, repeat, row, column). @throws format_error
 struct array_extent {
@@ -51,5 +54,9 @@ struct array_extent {
 [[nodiscard]] std::unique_ptr<frame_source> open_camera_blocks(const std::vector<std::filesystem::path>& files,
                                                                input_format format, const source_options& options,
                                                                issue_list issues);
+
+/// Dense HDF5 (io/hdf5_find.hpp says which dataset is taken).
+[[nodiscard]] std::unique_ptr<frame_source> open_hdf5(const std::filesystem::path& file, const source_options& options,
+                                                      issue_list issues);
 
 }  // namespace countem::io
