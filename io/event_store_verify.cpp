@@ -168,7 +168,7 @@ std::vector<std::string> verify_event_store(const std::filesystem::path& path, u
     const io::event_store_file file(path);
     io::check_structure(file, sentences);
     if (file.has_plain_chunks()) io::check_frames(file, threads, sentences);
-  } catch (const error& reason) {
+  } catch (const format_error& reason) {
     sentences.emplace_back(reason.what());
   }
   return sentences;

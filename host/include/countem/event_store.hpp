@@ -94,6 +94,7 @@ class event_store {
 [[nodiscard]] std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path);
 
 /// Checks structure, every CRC, counts against data, order of indices and provenance; returns one sentence per fault found.
+/// @throws io_error when the file cannot be opened at all.
 [[nodiscard]] std::vector<std::string> verify_event_store(const std::filesystem::path& path, unsigned threads = 0);
 
 }  // namespace countem
