@@ -14,8 +14,8 @@ constexpr float ev_per_pair = 3.65F;  // mean energy per electron-hole pair in s
 
 constexpr double fitted_low_kv = 100;
 constexpr double fitted_high_kv = 300;
-constexpr cloud_parameters fitted_low{10, 14, 9, 20000, 0.12, 5.0, 2.0};
-constexpr cloud_parameters fitted_high{5, 7, 9, 5000, 0.05, 5.0, 2.0};
+constexpr cloud_parameters fitted_low{12.1, 112, 3.36, 8.83, 36300, 0.1125, 5.25, 2.49};
+constexpr cloud_parameters fitted_high{4.36, 91, 2.96, 10.56, 9880, 0.0296, 7.3, 1.57};
 
 constexpr float xray_fewest_pairs = 15'000;
 constexpr float xray_most_pairs = 60'000;
@@ -27,9 +27,10 @@ struct direction {
   float depth = 1;
 };
 
-/// A direction a little off: an isotropic kick, back to unit length.
-direction scattered(direction from, float angle, random_stream& random) {
+/// A direction a little off: an isotropic kick with a Rutherford tail, back to unit length.
+direction scattered(direction from, float smallest_angle, random_stream& random) {
   const normal_table& normal = normal_table::get();
+  const float angle = smallest_angle / std::sqrt(random.positive_uniform());
   const std::uint32_t bits = random.next();
   from.row += angle * normal[static_cast<std::uint16_t>(bits)];
   from.column += angle * normal[static_cast<std::uint16_t>(bits >> 16)];
@@ -58,7 +59,8 @@ cloud_parameters cloud_parameters_at(double kilovolts) {
   const auto power_law = [&](double cloud_parameters::*which) {
     return fitted_low.*which * std::pow(fitted_high.*which / fitted_low.*which, exponent);
   };
-  return {power_law(&cloud_parameters::depth_um),          power_law(&cloud_parameters::collisions_per_um),
+  return {power_law(&cloud_parameters::depth_um),          power_law(&cloud_parameters::steady_loss_ev_per_um),
+          power_law(&cloud_parameters::collisions_per_um),
           power_law(&cloud_parameters::smallest_loss_ev),  power_law(&cloud_parameters::largest_loss_ev),
           power_law(&cloud_parameters::scattering_rad),    power_law(&cloud_parameters::diffusion_entry_um),
           power_law(&cloud_parameters::diffusion_exit_um)};
@@ -67,6 +69,7 @@ cloud_parameters cloud_parameters_at(double kilovolts) {
 charge_cloud::charge_cloud(const cloud_parameters& parameters, double kilovolts)
     : collisions_(parameters.collisions_per_um * step_um),
       depth_px_(static_cast<float>(parameters.depth_um / pixel_um)),
+      steady_loss_ev_(static_cast<float>(parameters.steady_loss_ev_per_um * step_um)),
       smallest_loss_ev_(static_cast<float>(parameters.smallest_loss_ev)),
       smallest_fraction_(static_cast<float>(parameters.smallest_loss_ev / parameters.largest_loss_ev)),
       scattering_rad_(static_cast<float>(parameters.scattering_rad)),
@@ -90,16 +93,17 @@ std::uint32_t charge_cloud::deposit(double row, double column, random_stream& ra
     at_row += step_px * heading.row;
     at_column += step_px * heading.column;
     depth += step_px * heading.depth;
-    float lost_ev = 0;
+    const float slowing = beam_ev_ / left_ev;  // losses and angles grow as the electron slows down
+    float lost_ev = steady_loss_ev_;
     for (std::uint32_t collision = collisions_.draw(random); collision > 0; --collision) lost_ev += loss_ev(random);
-    lost_ev = std::min(lost_ev, left_ev);
+    lost_ev = std::min(slowing * lost_ev, left_ev);
     left_ev -= lost_ev;
     unused_ev += lost_ev;
     const auto pairs = static_cast<std::uint32_t>(unused_ev / ev_per_pair);
     unused_ev -= static_cast<float>(pairs) * ev_per_pair;
     const float spread = diffusion_entry_px_ + diffusion_slope_ * std::clamp(depth, 0.0F, depth_px_);
     collected += diffuse(pairs, at_row, at_column, spread, random, into);
-    heading = scattered(heading, scattering_rad_, random);
+    heading = scattered(heading, slowing * scattering_rad_, random);
   }
   return collected;
 }

@@ -14,10 +14,11 @@ inline constexpr float pairs_per_adu = 12.5F;
 /// What an electron's track and the charge it frees look like at one beam energy. docs/simulation.md says where the numbers are from.
 struct cloud_parameters {
   double depth_um = 0;             ///< the track is followed through this much silicon
-  double collisions_per_um = 0;    ///< mean number of energy losses on the way
-  double smallest_loss_ev = 0;     ///< losses are distributed as 1 / loss^2 between the smallest ...
+  double steady_loss_ev_per_um = 0;  ///< the many small energy losses on the way
+  double collisions_per_um = 0;    ///< mean number of larger ones
+  double smallest_loss_ev = 0;     ///< those are distributed as 1 / loss^2 between the smallest ...
   double largest_loss_ev = 0;      ///< ... and the largest
-  double scattering_rad = 0;       ///< rms change of direction along each axis in one step
+  double scattering_rad = 0;       ///< smallest change of direction in a step; larger ones are as rare as 1 / angle^2
   double diffusion_entry_um = 0;   ///< rms spread along each axis of charge freed at the entry side ...
   double diffusion_exit_um = 0;    ///< ... and at the side where it is collected
 };
@@ -50,8 +51,9 @@ class charge_frame {
   std::uint16_t* pairs_;
 };
 
-/// Tracks of single electrons through the detector: straight steps with a Poisson number of 1/E^2 energy losses each (which is what
-/// gives Landau's long tail), a small random change of direction after each, and every freed pair diffusing on its own.
+/// Tracks of single electrons through the detector: straight steps with a steady loss and a Poisson number of 1/E^2 energy losses
+/// each (which is what gives Landau's long tail), a change of direction with Rutherford's 1/angle^2 tail after each, both growing as
+/// the electron slows down, and every freed pair diffusing on its own.
 class charge_cloud {
  public:
   charge_cloud(const cloud_parameters& parameters, double kilovolts);
@@ -64,6 +66,7 @@ class charge_cloud {
 
   poisson_table collisions_;
   float depth_px_;
+  float steady_loss_ev_;    ///< a step
   float smallest_loss_ev_;
   float smallest_fraction_;  ///< smallest loss / largest loss
   float scattering_rad_;

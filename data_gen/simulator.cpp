@@ -64,6 +64,11 @@ const simulation_options& simulator::options() const { return state_->options; }
 const std::vector<float>& simulator::baseline_adu() const { return state_->sensor.baseline_adu(); }
 const std::vector<std::uint32_t>& simulator::hot_pixels() const { return state_->sensor.hot_pixels(); }
 
+std::uint32_t simulator::electrons(std::uint64_t number) const {
+  data_gen::random_stream random(state_->options.seed, number, data_gen::purpose::electrons);
+  return state_->electrons.draw(random);  // the first number that frame() draws, too
+}
+
 void simulator::frame(std::uint64_t number, std::uint16_t* pixels, simulated_truth& truth) const {
   using namespace data_gen;
   const simulation_options& set = state_->options;

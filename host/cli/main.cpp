@@ -49,6 +49,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   context ctx{stop_requested, joined(argc, argv)};
 
+  add_simulate(app, ctx);
   add_verify(app, ctx);
   add_bench(app, ctx);
   add_info(app, ctx);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,8 @@ class simulator {
   [[nodiscard]] const simulation_options& options() const;
   /// Frame `number` of the scan into `pixels` (height * width), its electrons appended to `truth` as one more CSR row.
   void frame(std::uint64_t number, std::uint16_t* pixels, simulated_truth& truth) const;
+  /// How many electrons frame `number` has, without making it.
+  [[nodiscard]] std::uint32_t electrons(std::uint64_t number) const;
   /// A frame without beam; dark frames have their own random numbers.
   void dark(std::uint64_t number, std::uint16_t* pixels) const;
   /// The true dark level per pixel in ADU, and the true hot pixels.
@@ -63,6 +66,8 @@ struct simulation_output {
   input_format format = input_format::v5;
   std::uint64_t dark_frames = 0;  ///< written as a second scan beside the first
   unsigned threads = 0;
+  /// Called after each frame, dark frames too, with its electrons, from several threads at once. May throw to stop.
+  std::function<void(std::uint64_t electrons)> frame_done;
 };
 
 struct simulation_files {
@@ -71,11 +76,31 @@ struct simulation_files {
   std::filesystem::path truth;
 };
 
-/// Writes the scan as the camera would, its darks and its truth (HDF5) into `directory`. Same bytes for any thread count.
+/// Writes the scan as the camera would (data...), its darks (dark...) and its truth (truth.h5) into `directory`, made if absent.
+/// Same bytes for any thread count; memory does not grow with the frames.
+/// @throws invalid_argument, io_error.
 simulation_files write_simulation(const std::filesystem::path& directory, const simulation_options& options,
                                   const simulation_output& output);
 
+/// A truth file that stays open, for scans whose electrons would not fit into memory. Safe to read from several threads at once.
+class truth_reader {
+ public:
+  truth_reader() = default;
+  truth_reader(const truth_reader&) = delete;
+  truth_reader& operator=(const truth_reader&) = delete;
+  virtual ~truth_reader() = default;
+
+  /// What was simulated.
+  [[nodiscard]] virtual const simulation_options& options() const = 0;
+  [[nodiscard]] virtual std::uint64_t electrons() const = 0;
+  /// Electrons of frames [first, first + count); indptr starts at 0. @throws io_error, invalid_argument.
+  [[nodiscard]] virtual simulated_truth read(std::uint64_t first, std::size_t count) const = 0;
+};
+
 /// @throws io_error, format_error.
+[[nodiscard]] std::unique_ptr<truth_reader> open_truth(const std::filesystem::path& path);
+
+/// All electrons of a truth file. @throws io_error, format_error.
 [[nodiscard]] simulated_truth load_truth(const std::filesystem::path& path);
 
 }  // namespace countem

@@ -1,0 +1,156 @@
+// countem simulate: a 4D Camera scan with its dark frames and its truth, as files.
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+
+#include <countem/error.hpp>
+#include <countem/simulate.hpp>
+
+#include "host/cli/command.hpp"
+#include "host/cli/progress.hpp"
+#include "host/cli/source_arguments.hpp"
+
+namespace countem::cli {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+struct simulate_arguments {
+  fs::path directory;
+  std::string scan = "64x64";
+  std::string frame = "576x576";
+  std::string format = "v5";
+  simulation_options options;
+  simulation_output output;
+  bool as_json = false;
+  bool quiet = false;
+};
+
+/// Progress on stderr, from the many threads that make frames.
+class frame_meter {
+ public:
+  frame_meter(const simulate_arguments& chosen, const std::atomic<bool>& stop)
+      : display_(chosen.options.frame.pixels() * sizeof(std::uint16_t), chosen.quiet), stop_(stop) {
+    now_.frames_total = chosen.options.scan.frames() + chosen.output.dark_frames;
+  }
+
+  void frame_done(std::uint64_t electrons) {
+    if (stop_) throw interrupted("simulation stopped: the files written so far are incomplete; run it again with the same options");
+    const std::lock_guard lock(mutex_);
+    now_.frames_done += 1;
+    now_.events += electrons;
+    now_.seconds = seconds();
+    display_.update(now_);
+  }
+
+  [[nodiscard]] double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  [[nodiscard]] std::uint64_t electrons() const { return now_.events; }
+  void close() { display_.close(); }
+
+ private:
+  progress_display display_;
+  const std::atomic<bool>& stop_;
+  std::mutex mutex_;
+  count_progress now_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// What a shell needs to name all of these files: one pattern where they share a start and an end, else the one path.
+std::string file_pattern(const std::vector<fs::path>& files, const std::string& stem) {
+  if (files.size() == 1) return files.front().string();
+  return (files.front().parent_path() / (stem + "_*" + files.front().extension().string())).string();
+}
+
+/// The command that counts what was written.
+std::string next_command(const simulate_arguments& chosen, const simulation_files& files) {
+  std::string command = "countem count " + file_pattern(files.frames, "data");
+  if (!files.darks.empty()) command += " --dark " + file_pattern(files.darks, "dark");
+  const scan_shape& scan = chosen.options.scan;
+  const bool camera = chosen.format.starts_with('v');
+  if (camera && chosen.format != "v5") command += " --input-format " + chosen.format;
+  if (chosen.output.format == input_format::raw) {
+    command += fmt::format(" --input-format raw --shape {}x{} --dtype u16", chosen.options.frame.height, chosen.options.frame.width);
+    command += fmt::format(" --scan {}x{}", scan.width, scan.height);
+    if (scan.frames_per_position > 1) command += fmt::format("x{}", scan.frames_per_position);
+  }
+  return command + " -o " + (chosen.directory / "counted.h5").string();
+}
+
+std::vector<std::string> names(const std::vector<fs::path>& paths) { return {paths.begin(), paths.end()}; }
+
+std::uint64_t bytes_of(const std::vector<fs::path>& paths) {
+  std::uint64_t bytes = 0;
+  for (const fs::path& path : paths) bytes += fs::file_size(path);
+  return bytes;
+}
+
+void simulate(simulate_arguments& chosen, const context& ctx) {
+  chosen.options.scan = scan_from(chosen.scan);
+  chosen.options.frame = shape_from(chosen.frame);
+  chosen.output.format = input_format_from(chosen.format);
+  frame_meter meter(chosen, ctx.stop);
+  chosen.output.frame_done = [&meter](std::uint64_t electrons) { meter.frame_done(electrons); };
+  const simulation_files files = write_simulation(chosen.directory, chosen.options, chosen.output);
+  const double seconds = meter.seconds();
+  meter.close();
+
+  const std::uint64_t frames = chosen.options.scan.frames();
+  const double rate = static_cast<double>(frames + chosen.output.dark_frames) / seconds;
+  const std::string next = next_command(chosen, files);
+  if (chosen.as_json) {
+    ctx.print_json(json{{"frame_files", names(files.frames)},
+                        {"dark_files", names(files.darks)},
+                        {"truth_file", files.truth.string()},
+                        {"format", chosen.format},
+                        {"frames", frames},
+                        {"dark_frames", chosen.output.dark_frames},
+                        {"electrons", meter.electrons()},
+                        {"occupancy", chosen.options.occupancy},
+                        {"kilovolts", chosen.options.kilovolts},
+                        {"seed", chosen.options.seed},
+                        {"bytes", bytes_of(files.frames) + bytes_of(files.darks)},
+                        {"seconds", seconds},
+                        {"frames_per_second", rate},
+                        {"next_command", next}});
+  } else if (!chosen.quiet) {
+    fmt::print(stderr, "{} frames, {}, in {}\n", with_separators(frames), human_bytes(bytes_of(files.frames)),
+               file_pattern(files.frames, "data"));
+    if (!files.darks.empty()) {
+      fmt::print(stderr, "{} dark frames in {}\n", with_separators(chosen.output.dark_frames), file_pattern(files.darks, "dark"));
+    }
+    fmt::print(stderr, "{} electrons in {}\n", with_separators(meter.electrons()), files.truth.string());
+    fmt::print(stderr, "{:.0f} frames/s. Next:\n  {}\n", rate, next);
+  }
+}
+
+}  // namespace
+
+void add_simulate(CLI::App& app, context& ctx) {
+  auto chosen = std::make_shared<simulate_arguments>();
+  CLI::App* command = app.add_subcommand("simulate", "Write a simulated 4D Camera scan with its dark frames and its truth");
+  simulation_options& options = chosen->options;
+  command->add_option("directory", chosen->directory, "Where the files go; made if absent")->required()->type_name("OUT_DIR");
+  command->add_option("--scan", chosen->scan, "Scan positions, and frames at each")->type_name("WxH[xN]")->capture_default_str();
+  command->add_option("--frame", chosen->frame, "Pixels of a frame; v3, v4 and v5 have 576x576")->type_name("HxW")->capture_default_str();
+  command->add_option("--occupancy", options.occupancy, "Mean electrons a pixel and frame, 0 to 0.5")->capture_default_str();
+  command->add_option("--kv", options.kilovolts, "Beam voltage in kV, 60 to 300")->capture_default_str();
+  command->add_option("--seed", options.seed, "The same seed gives the same files")->capture_default_str();
+  command->add_option("--format", chosen->format, "v5, v4, v3, raw, npy or hdf5")->capture_default_str();
+  command->add_option("--dark-frames", chosen->output.dark_frames, "Frames without beam, in files of their own")->capture_default_str();
+  command->add_option("--baseline", options.baseline_adu, "Mean dark level in ADU")->capture_default_str();
+  command->add_option("--noise", options.noise_adu, "Readout noise, rms ADU")->capture_default_str();
+  command->add_option("--xrays", options.xrays_per_frame, "Mean X-ray hits a frame")->capture_default_str();
+  command->add_option("--hot-pixels", options.hot_pixels, "Hot pixels of the detector")->capture_default_str();
+  command->add_option("--threads", chosen->output.threads, "0: all cores")->capture_default_str();
+  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  command->add_flag("--quiet", chosen->quiet, "No progress, no summary");
+  command->callback([chosen, &ctx] { simulate(*chosen, ctx); });
+}
+
+}  // namespace countem::cli
