@@ -90,7 +90,7 @@ raw_layout source_arguments::layout() const {
   return {shape_from(shape_), pixel.type, pixel.big_endian, offset_bytes_, gap_bytes_};
 }
 
-source_options source_arguments::options_for_other_scan() const {
+source_options source_arguments::format_options() const {
   source_options options;
   if (!format_.empty()) options.format = input_format_from(format_);
   if (shape_.empty()) return options;
@@ -103,8 +103,13 @@ source_options source_arguments::options_for_other_scan() const {
   return options;
 }
 
+source_options source_arguments::options_for(const std::vector<std::filesystem::path>& others) const {
+  const bool alike = !others.empty() && !inputs_.empty() && others.front().extension() == inputs_.front().extension();
+  return alike ? format_options() : source_options{};
+}
+
 source_options source_arguments::options() const {
-  source_options options = options_for_other_scan();
+  source_options options = format_options();
   if (!scan_.empty()) options.scan = scan_from(scan_);
   if (!dataset_.empty() && options.format && *options.format != input_format::hdf5) {
     throw invalid_argument("--dataset is for --input-format hdf5; " + std::string(to_string(*options.format)) +

@@ -35,10 +35,12 @@ class source_arguments {
   [[nodiscard]] const std::vector<std::filesystem::path>& inputs() const { return inputs_; }
   /// @throws invalid_argument when the options contradict each other.
   [[nodiscard]] source_options options() const;
-  /// The options for another scan of the same detector, darks say: everything but the scan's size and the dataset.
-  [[nodiscard]] source_options options_for_other_scan() const;
+  /// How to open other frames of the same detector, darks say. What describes the inputs' format describes them too where their
+  /// names end alike; else their format is found out from the files.
+  [[nodiscard]] source_options options_for(const std::vector<std::filesystem::path>& others) const;
 
  private:
+  [[nodiscard]] source_options format_options() const;
   [[nodiscard]] raw_layout layout() const;
 
   std::vector<std::filesystem::path> inputs_;

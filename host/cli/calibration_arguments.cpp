@@ -1,0 +1,120 @@
+#include "host/cli/calibration_arguments.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <countem/error.hpp>
+
+namespace countem::cli {
+
+namespace {
+
+std::string text(frame_shape shape) {
+  return std::to_string(shape.height) + " x " + std::to_string(shape.width);
+}
+
+std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, frame_shape shape,
+                                       const std::filesystem::path& path) {
+  if (source->info().shape != shape) {
+    throw invalid_argument(path.string() + ": is of " + text(source->info().shape) + " pixels, the frames are of " +
+                           text(shape) + "; give a reference of the same detector");
+  }
+  return source;
+}
+
+/// An image of the detector. Flat files say nothing of themselves: one of just the right size holds one value of type `flat`
+/// per pixel.
+std::unique_ptr<frame_source> open_image(const std::filesystem::path& path, frame_shape shape, pixel_type flat) {
+  source_options options;
+  std::error_code unknown;
+  if (std::filesystem::is_regular_file(path, unknown) &&
+      std::filesystem::file_size(path, unknown) == shape.pixels() * size_of(flat)) {
+    options.format = input_format::raw;
+    options.raw = raw_layout{shape, flat};
+  }
+  return of_shape(open_source({path}, options), shape, path);
+}
+
+}  // namespace
+
+void calibration_arguments::add_making_to(CLI::App& command) {
+  const auto add = [&](auto&&... of_option) { return command.add_option(of_option...)->group("Calibration"); };
+  add("--dark", darks_, "Frames taken without beam, or their mean as one image");
+  add("--gain", gain_, "Gain reference: a factor for each pixel, as .npy, .mrc, HDF5 or flat float32");
+  add("--mask", mask_, "Pixels not to be used: everything but 0, as .npy, .mrc, HDF5 or flat bytes");
+  add("--threshold", options_.background_adu, "Background threshold in ADU instead of one from the noise")
+      ->check(CLI::NonNegativeNumber);
+  add("--xray-threshold", options_.xray_adu, "X-ray threshold in ADU; inf: none")->check(CLI::PositiveNumber);
+  add("--background-sigma", options_.background_sigmas, "Background threshold: mean + this many sigmas of the noise peak")
+      ->capture_default_str();
+  add("--xray-sigma", options_.xray_sigmas, "X-ray threshold: mean + this many standard deviations of the sample")
+      ->capture_default_str();
+  command
+      .add_flag("--per-pixel", options_.per_pixel_thresholds,
+                "A background threshold for each pixel, from its own noise in the darks")
+      ->group("Calibration");
+  add("--samples", options_.samples, "Frames from which the thresholds are found")->capture_default_str();
+  add("--seed", options_.seed, "Which frames those are")->capture_default_str();
+}
+
+void calibration_arguments::add_to(CLI::App& command) {
+  add_making_to(command);
+  CLI::Option* file =
+      command.add_option("--calibration", file_, "Calibration that countem calibrate made")->group("Calibration");
+  for (const char* replaced :
+       {"--dark", "--gain", "--background-sigma", "--xray-sigma", "--per-pixel", "--samples", "--seed"}) {
+    file->excludes(replaced);
+  }
+}
+
+calibration calibration_arguments::resolve(const frame_source& frames, const source_arguments& inputs, unsigned threads) const {
+  const frame_shape shape = frames.info().shape;
+  if (!file_.empty()) return from_file(shape);
+  calibration_options options = options_;
+  options.threads = threads;
+  return calibrate(frames, references(shape, inputs, threads), options);
+}
+
+calibration calibration_arguments::from_file(frame_shape shape) const {
+  calibration loaded = load_calibration(file_);
+  if (!mask_.empty()) apply_mask(loaded, *open_image(mask_, shape, pixel_type::u8));
+  if (options_.background_adu) {
+    loaded.background16 = background_from_adu(*options_.background_adu);
+    loaded.pixel_background16.clear();
+  }
+  if (options_.xray_adu) loaded.xray16 = xray_from_adu(*options_.xray_adu);
+  validate(loaded, shape);
+  return loaded;
+}
+
+calibration calibration_arguments::references(frame_shape shape, const source_arguments& inputs, unsigned threads) const {
+  calibration start;
+  if (!darks_.empty()) {
+    const auto darks = of_shape(open_source(darks_, inputs.options_for(darks_)), shape, darks_.front());
+    apply_dark(start, average_darks(*darks, threads));
+  }
+  if (!gain_.empty()) apply_gain(start, *open_image(gain_, shape, pixel_type::f32));
+  if (!mask_.empty()) apply_mask(start, *open_image(mask_, shape, pixel_type::u8));
+  return start;
+}
+
+std::string summary(const calibration& used) {
+  const auto adu = [](std::int32_t charge) {
+    return fmt::format("{:.5g} ADU", static_cast<double>(charge) / charge_units_per_adu);
+  };
+  std::string line = "background threshold ";
+  line += used.pixel_background16.empty() ? adu(used.background16) : "of each pixel";
+  line += ", X-ray threshold " + (used.xray16 == no_xray_threshold ? "none" : adu(used.xray16));
+  line += used.dark16.empty() ? ", no dark reference" : ", dark reference";
+  if (!used.gain.empty()) line += ", gain reference";
+  const auto masked = std::count_if(used.mask.begin(), used.mask.end(), [](std::uint8_t reasons) { return reasons != 0; });
+  if (masked != 0) line += fmt::format(", {} pixels masked", masked);
+  return line;
+}
+
+}  // namespace countem::cli

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <countem/calibrate.hpp>
+#include <countem/frame_source.hpp>
+
+#include "host/cli/source_arguments.hpp"
+
+namespace countem::cli {
+
+/// The options that say how frames are calibrated, the same for every command that needs a calibration. CLI11 keeps the
+/// addresses of the members, so the object must stay where it is until the command has run.
+class calibration_arguments {
+ public:
+  calibration_arguments() = default;
+  calibration_arguments(const calibration_arguments&) = delete;
+  calibration_arguments& operator=(const calibration_arguments&) = delete;
+
+  /// Adds the options from which a calibration is made.
+  void add_making_to(CLI::App& command);
+  /// Adds those and --calibration FILE, which stands for most of them.
+  void add_to(CLI::App& command);
+
+  /// The calibration for these frames: from the file if there is one, with thresholds given beside it taking its thresholds'
+  /// places; else from darks, gain, mask and a sample of the frames. `threads` 0: all cores.
+  /// @throws invalid_argument, format_error, io_error
+  [[nodiscard]] calibration resolve(const frame_source& frames, const source_arguments& inputs, unsigned threads) const;
+
+  /// Frames asked for as a sample.
+  [[nodiscard]] std::uint32_t samples() const { return options_.samples; }
+  [[nodiscard]] std::uint64_t seed() const { return options_.seed; }
+
+ private:
+  [[nodiscard]] calibration from_file(frame_shape shape) const;
+  [[nodiscard]] calibration references(frame_shape shape, const source_arguments& inputs, unsigned threads) const;
+
+  std::filesystem::path file_;
+  std::vector<std::filesystem::path> darks_;
+  std::filesystem::path gain_;
+  std::filesystem::path mask_;
+  calibration_options options_;
+};
+
+/// What is counted with, in one line.
+[[nodiscard]] std::string summary(const calibration& used);
+
+}  // namespace countem::cli

@@ -1,0 +1,174 @@
+// countem calibrate: thresholds, dark reference and mask from the data, as a file.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include <countem/calibrate.hpp>
+#include <countem/frame_source.hpp>
+
+#include "host/cli/calibration_arguments.hpp"
+#include "host/cli/command.hpp"
+#include "host/cli/progress.hpp"
+#include "host/cli/source_arguments.hpp"
+#include "host/engine/robust.hpp"
+
+namespace countem::cli {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+struct calibrate_options {
+  source_arguments inputs;
+  calibration_arguments calibration;
+  std::filesystem::path output;
+  unsigned threads = 0;
+  bool as_json = false;
+};
+
+bool usable(const calibration& found, std::size_t pixel) {
+  return found.mask.empty() || found.mask[pixel] == 0;
+}
+
+/// Mean dark level of the usable pixels.
+double dark_level_adu(const calibration& found) {
+  double sum = 0;
+  double pixels = 0;
+  for (std::size_t p = 0; p < found.dark16.size(); ++p) {
+    if (!usable(found, p)) continue;
+    sum += found.dark16[p];
+    ++pixels;
+  }
+  return sum / (pixels * charge_units_per_adu);
+}
+
+/// Median temporal noise of the usable pixels.
+double dark_noise_adu(const calibration& found) {
+  std::vector<float> sigmas;
+  for (std::size_t p = 0; p < found.dark_sigma_adu.size(); ++p) {
+    if (usable(found, p) && std::isfinite(found.dark_sigma_adu[p])) sigmas.push_back(found.dark_sigma_adu[p]);
+  }
+  return engine::median(sigmas);
+}
+
+std::ptrdiff_t masked(const calibration& found, unsigned reasons) {
+  return std::count_if(found.mask.begin(), found.mask.end(), [&](std::uint8_t mask) { return (mask & reasons) != 0; });
+}
+
+double adu(std::int32_t charge) {
+  return static_cast<double>(charge) / charge_units_per_adu;
+}
+
+json describe(const calibration& found, frame_shape shape) {
+  json told{{"frame", {{"height", shape.height}, {"width", shape.width}}}, {"dark_frames", found.dark_frames}};
+  told["dark_level_adu"] = found.dark16.empty() ? json(nullptr) : json(dark_level_adu(found));
+  told["dark_noise_adu"] = found.dark_sigma_adu.empty() ? json(nullptr) : json(dark_noise_adu(found));
+  told["gain_reference"] = !found.gain.empty();
+  told["masked_pixels"] = {{"total", masked(found, 0xff)},
+                           {"hot", masked(found, mask_hot)},
+                           {"dead", masked(found, mask_dead)},
+                           {"blinking", masked(found, mask_blinking)},
+                           {"given", masked(found, mask_given)}};
+  if (found.fit) {
+    const noise_fit& fit = *found.fit;
+    told["sampled_frames"] = fit.frames.size();
+    told["seed"] = fit.seed;
+    told["sample_mean_adu"] = fit.sample_mean_adu;
+    told["sample_sigma_adu"] = fit.sample_sigma_adu;
+    told["noise_mean_adu"] = fit.mean_adu;  // null where the threshold was given
+    told["noise_sigma_adu"] = fit.sigma_adu;
+  }
+  told["background_threshold_adu"] = adu(found.background16);
+  if (!found.pixel_background16.empty()) {
+    const auto [lowest, highest] = std::minmax_element(found.pixel_background16.begin(), found.pixel_background16.end());
+    told["pixel_thresholds_adu"] = {{"lowest", adu(*lowest)}, {"highest", adu(*highest)}};
+  }
+  told["xray_threshold_adu"] = found.xray16 == no_xray_threshold ? json(nullptr) : json(adu(found.xray16));
+  return told;
+}
+
+void print_references(const json& told) {
+  if (told["dark_level_adu"].is_null()) {
+    fmt::print(stderr, "dark reference   none: thresholds are on the raw scale\n");
+  } else {
+    fmt::print(stderr, "dark reference   level {:.2f} ADU, {} frames", told["dark_level_adu"].get<double>(),
+               with_separators(told["dark_frames"].get<std::uint64_t>()));
+    if (!told["dark_noise_adu"].is_null()) fmt::print(stderr, ", noise {:.2f} ADU", told["dark_noise_adu"].get<double>());
+    fmt::print(stderr, "\n");
+  }
+  if (told["gain_reference"].get<bool>()) fmt::print(stderr, "gain reference   applied\n");
+  const json& pixels = told["masked_pixels"];
+  const auto number = [&](const char* reason) { return with_separators(pixels[reason].get<std::uint64_t>()); };
+  fmt::print(stderr, "masked pixels    {}: {} hot, {} dead, {} blinking, {} given\n", number("total"), number("hot"),
+             number("dead"), number("blinking"), number("given"));
+}
+
+void print_thresholds(const json& told) {
+  if (told.contains("noise_mean_adu") && std::isfinite(told["noise_mean_adu"].get<double>())) {
+    fmt::print(stderr, "noise            {:.3f} ADU around {:.3f} ADU, in {} frames\n", told["noise_sigma_adu"].get<double>(),
+               told["noise_mean_adu"].get<double>(), with_separators(told["sampled_frames"].get<std::uint64_t>()));
+  }
+  fmt::print(stderr, "threshold        above {:.4g} ADU", told["background_threshold_adu"].get<double>());
+  if (told.contains("pixel_thresholds_adu")) {
+    fmt::print(stderr, ", for each pixel up to {:.4g} ADU", told["pixel_thresholds_adu"]["highest"].get<double>());
+  }
+  fmt::print(stderr, "\n");
+  if (told["xray_threshold_adu"].is_null()) {
+    fmt::print(stderr, "X-ray threshold  none\n");
+  } else {
+    fmt::print(stderr, "X-ray threshold  from {:.5g} ADU\n", told["xray_threshold_adu"].get<double>());
+  }
+}
+
+/// What does not stop us but should be known.
+json notes(const calibration& found, const source_info& frames, std::uint32_t samples_asked) {
+  json told = json::array();
+  for (const source_issue& issue : frames.issues) told.push_back(issue.text);
+  if (!found.fit) return told;
+  if (found.fit->frames.size() < samples_asked) {
+    told.push_back(fmt::format("only {} frames arrived where {} samples were asked for: all of them were used",
+                               found.fit->frames.size(), samples_asked));
+  }
+  // Twice the noise of the darks is structure that the dark reference did not take away.
+  if (!found.dark_sigma_adu.empty() && found.gain.empty() && found.fit->sigma_adu > 2 * dark_noise_adu(found)) {
+    told.push_back(
+        fmt::format("the noise of the frames ({:.2f} ADU) is more than twice that of the darks ({:.2f} ADU): were they "
+                    "taken with the same settings?",
+                    found.fit->sigma_adu, dark_noise_adu(found)));
+  }
+  return told;
+}
+
+void run_calibrate(const calibrate_options& chosen, const context& ctx) {
+  const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
+  const calibration found = chosen.calibration.resolve(*frames, chosen.inputs, chosen.threads);
+  save_calibration(found, chosen.output);
+
+  json told = describe(found, frames->info().shape);
+  told["notes"] = notes(found, frames->info(), chosen.calibration.samples());
+  told["calibration"] = chosen.output.string();
+  if (chosen.as_json) return ctx.print_json(told);
+  for (const json& note : told["notes"]) fmt::print(stderr, "note: {}\n", note.get<std::string>());
+  print_references(told);
+  print_thresholds(told);
+  fmt::print(stderr, "written          {}\n", chosen.output.string());
+}
+
+}  // namespace
+
+void add_calibrate(CLI::App& app, context& ctx) {
+  auto chosen = std::make_shared<calibrate_options>();
+  CLI::App* command = app.add_subcommand("calibrate", "Find thresholds, dark reference and bad pixels from the data itself");
+  chosen->inputs.add_to(*command);
+  chosen->calibration.add_making_to(*command);
+  command->add_option("-o,--output", chosen->output, "Calibration file to write (HDF5)")->required();
+  command->add_option("--threads", chosen->threads, "Threads; 0: all cores")->capture_default_str();
+  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  command->callback([chosen, &ctx] { run_calibrate(*chosen, ctx); });
+}
+
+}  // namespace countem::cli
