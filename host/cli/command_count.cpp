@@ -50,7 +50,7 @@ json thresholds_json(const calibration& used) {
           {"xray_adu", used.xray16 == no_xray_threshold ? json(nullptr) : json(used.xray16 / 16.0)}};
 }
 
-store_description describe(const count_arguments& wanted, const source_info& info, const counting_setup& setup, backend used,
+store_description describe(const source_info& info, const counting_setup& setup, backend used,
                            const std::string& command_line) {
   store_description description;
   description.shape = event_grid(setup);
@@ -60,14 +60,15 @@ store_description describe(const count_arguments& wanted, const source_info& inf
   description.calibrated = setup.calibrated;
   json inputs = json::array();
   for (const input_file& file : info.files) inputs.push_back({{"name", file.path.string()}, {"bytes", file.bytes}});
-  description.provenance = {{"program", std::string("countem ") + version},
-                            {"command_line", command_line},
-                            {"backend", std::string(to_string(used))},
-                            {"input_format", std::string(to_string(info.format))},
-                            {"inputs", inputs.dump()},
-                            {"issues", issues_json(info).dump()},
-                            {"thresholds", thresholds_json(setup.calibrated).dump()},
-                            {"seed", std::to_string(wanted.thresholds.seed())}};
+  description.provenance = {
+      {"program", std::string("countem ") + version},
+      {"command_line", command_line},
+      {"backend", std::string(to_string(used))},
+      {"input_format", std::string(to_string(info.format))},
+      {"inputs", inputs.dump()},
+      {"issues", issues_json(info).dump()},
+      {"thresholds", thresholds_json(setup.calibrated).dump()},
+      {"seed", setup.calibrated.fit ? std::to_string(setup.calibrated.fit->seed) : "none: nothing was fitted"}};
   return description;
 }
 
@@ -94,8 +95,7 @@ void run(const count_arguments& wanted, context& ctx) {
   validate(setup);
   if (!wanted.quiet) fmt::print(stderr, "{}\n", summary(setup.calibrated));
 
-  const auto sink =
-      create_event_store(wanted.output, describe(wanted, info, setup, chosen.used, ctx.command_line), wanted.store);
+  const auto sink = create_event_store(wanted.output, describe(info, setup, chosen.used, ctx.command_line), wanted.store);
   progress_display progress(info.shape.pixels() * size_of(info.type), wanted.quiet);
   scan_pictures pictures(event_grid(setup), info.scan, wanted.threads);
   pipeline_options running;
@@ -138,25 +138,24 @@ void run(const count_arguments& wanted, context& ctx) {
     for (const auto& path : drawn) fmt::print(stderr, "wrote {}\n", path.string());
   }
   if (wanted.as_json) {
-    json told{{"output", wanted.output.string()},
-              {"bytes", std::filesystem::file_size(wanted.output)},
-              {"backend", to_string(result.used)},
-              {"backend_reason", chosen.reason},
-              {"scan",
-               {{"width", info.scan.width},
-                {"height", info.scan.height},
-                {"frames_per_position", info.scan.frames_per_position}}},
-              {"frame", {{"height", info.shape.height}, {"width", info.shape.width}}},
-              {"frames", result.frames},
-              {"missing_frames", result.missing_frames},
-              {"incomplete_frames", result.incomplete_frames},
-              {"events", result.events},
-              {"xrays", result.xrays},
-              {"thresholds", thresholds_json(setup.calibrated)},
-              {"seconds", result.seconds},
-              {"frames_per_s", frames_per_s},
-              {"gigabytes_per_s", frames_per_s * bytes_per_frame / 1e9},
-              {"issues", issues_json(info)}};
+    json told{
+        {"output", wanted.output.string()},
+        {"bytes", std::filesystem::file_size(wanted.output)},
+        {"backend", to_string(result.used)},
+        {"backend_reason", chosen.reason},
+        {"scan",
+         {{"width", info.scan.width}, {"height", info.scan.height}, {"frames_per_position", info.scan.frames_per_position}}},
+        {"frame", {{"height", info.shape.height}, {"width", info.shape.width}}},
+        {"frames", result.frames},
+        {"missing_frames", result.missing_frames},
+        {"incomplete_frames", result.incomplete_frames},
+        {"events", result.events},
+        {"xrays", result.xrays},
+        {"thresholds", thresholds_json(setup.calibrated)},
+        {"seconds", result.seconds},
+        {"frames_per_s", frames_per_s},
+        {"gigabytes_per_s", frames_per_s * bytes_per_frame / 1e9},
+        {"issues", issues_json(info)}};
     told["pictures"] = json::array();
     for (const auto& path : drawn) told["pictures"].push_back(path.string());
     ctx.print_json(told);
@@ -173,14 +172,18 @@ void add_count(CLI::App& app, context& ctx) {
   command->add_option("-o,--output", wanted->output, "Event store to write (HDF5)")->required();
   add_choice(*command, "--method", wanted->counting.method, method_names,
              "cluster: centroid of each component; maximum: local maxima; pixels: every hit");
-  add_choice(*command, "--row-noise", wanted->counting.row_noise, row_noise_names, "Statistic of each half-row's quiet pixels to subtract");
-  command->add_option("--min-cluster-size", wanted->counting.min_cluster_size, "Drop components of fewer pixels")->capture_default_str();
+  add_choice(*command, "--row-noise", wanted->counting.row_noise, row_noise_names,
+             "Statistic of each half-row's quiet pixels to subtract");
+  command->add_option("--min-cluster-size", wanted->counting.min_cluster_size, "Drop components of fewer pixels")
+      ->capture_default_str();
   command->add_option("--max-cluster-size", wanted->counting.max_cluster_size, "Drop components of more pixels");
   add_choice(*command, "--values", wanted->counting.values, value_names, "Number to keep beside each event");
-  command->add_option("--upsample", wanted->counting.upsample, "Place events on a grid this many times finer")->capture_default_str();
+  command->add_option("--upsample", wanted->counting.upsample, "Place events on a grid this many times finer")
+      ->capture_default_str();
   add_choice(*command, "--backend", wanted->where, backend_names, "Where to count");
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
-  command->add_flag("--fast-sparse", wanted->store.fast_sparse, "Append a compact copy of the indices to every frame: larger file, faster sparse reads");
+  command->add_flag("--fast-sparse", wanted->store.fast_sparse,
+                    "Append a compact copy of the indices to every frame: larger file, faster sparse reads");
   command->add_flag("--wide-counts", wanted->store.wide_counts, "Dense view of 16 instead of 8 bits a pixel");
   command->add_option("--png", wanted->pictures, "Directory for the pictures; default: beside the output");
   command->add_flag("--no-png", wanted->no_pictures, "Draw no pictures");

@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
   add_verify(app, ctx);
   add_bench(app, ctx);
   add_calibrate(app, ctx);
+  add_count(app, ctx);
   add_info(app, ctx);
 
   std::signal(SIGINT, request_stop);

@@ -1,0 +1,145 @@
+"""simulate, calibrate, count, info, verify and compare do what they say, one after another, on a small scan."""
+
+import os
+import signal
+import struct
+import subprocess
+import time
+import unittest
+
+from program import COUNTEM, ProgramTest
+from raw_files import write_scan
+
+
+def png_size(path):
+    head = path.read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n", path
+    return struct.unpack(">II", head[16:24])
+
+
+class Commands(ProgramTest):
+    def simulate(self, *options):
+        raw = self.directory / "raw"
+        self.succeed("simulate", raw, "--scan", "6x5", "--occupancy", 0.005, "--seed", 3, "--dark-frames", 20, *options)
+        return sorted(raw.glob("data_*")), sorted(raw.glob("dark_*")), raw / "truth.h5"
+
+    def test_the_whole_way(self):
+        frames, darks, truth = self.simulate()
+        calibration, counted = self.directory / "calibration.h5", self.directory / "counted.h5"
+        calibrated = self.succeed_json("calibrate", *frames, "--dark", *darks, "-o", calibration)
+        self.assertAlmostEqual(calibrated["noise_sigma_adu"], 2.0, delta=0.1)
+
+        told = self.succeed_json("count", *frames, "--calibration", calibration, "-o", counted)
+        self.assertEqual((told["frames"], told["missing_frames"], told["incomplete_frames"]), (30, 0, 0))
+        self.assertIn(told["backend"], ("cpu", "cuda"))
+        self.assertGreater(told["events"], 20_000)
+        self.assertEqual(len(told["pictures"]), 3)
+        self.assertEqual(png_size(self.directory / "counted_sum.png"), (576, 576))
+        width, height = png_size(self.directory / "counted_bright_field.png")
+        self.assertEqual(width * 5, height * 6)
+
+        self.succeed("verify", counted)
+        described = self.succeed_json("info", counted)
+        self.assertEqual(described["kind"], "event store")
+        self.assertEqual(described["events"], told["events"])
+        self.assertEqual(described["scan"], {"width": 6, "height": 5, "frames_per_position": 1})
+        self.assertIn("counted.h5", described["provenance"]["command_line"])
+        self.assertEqual(self.succeed_json("info", calibration)["kind"], "calibration")
+        self.assertEqual(self.succeed_json("info", *frames)["kind"], "raw frames")
+
+        compared = self.succeed_json("compare", counted, truth)
+        self.assertGreater(compared["recall"], 0.85)
+        self.assertGreater(compared["precision"], 0.97)
+        self.assertLess(compared["rms_error_pixels"], 1.0)
+
+    def test_counting_just_works(self):
+        """No calibration, no thresholds: they are fitted from the input itself."""
+        frames, _, truth = self.simulate()
+        counted = self.directory / "counted.h5"
+        self.succeed("count", *frames, "-o", counted, "--quiet")
+        self.assertGreater(self.succeed_json("compare", counted, truth)["recall"], 0.8)
+
+    def test_thresholds_given_override_the_calibration(self):
+        frames, darks, _ = self.simulate()
+        calibration = self.directory / "calibration.h5"
+        self.succeed("calibrate", *frames, "--dark", *darks, "-o", calibration)
+        counted = ("count", *frames, "--calibration", calibration, "--no-png", "-o", self.directory / "out.h5")
+        self.assertEqual(self.succeed_json(*counted, "--threshold", 12.5)["thresholds"]["background_adu"], 12.5)
+        self.assertEqual(self.succeed_json(*counted, "--xray-threshold", 5000)["thresholds"]["xray_adu"], 5000)
+
+    def test_backends_agree_and_threads_do_not_show(self):
+        frames, darks, _ = self.simulate()
+        stores = []
+        for number, options in enumerate((("--backend", "reference"), ("--backend", "cpu", "--threads", 1), ("--backend", "cpu", "--threads", 3))):
+            path = self.directory / f"out{number}.h5"
+            self.succeed("count", *frames, "--dark", *darks, "--no-png", "-o", path, *options)
+            stores.append(path)
+        for path in stores[1:]:
+            self.assertEqual(self.succeed_json("compare", path, stores[0])["recall"], 1.0)
+
+    def test_the_same_command_gives_the_same_bytes(self):
+        frames, darks, _ = self.simulate()
+        command = ("count", *frames, "--dark", *darks, "--no-png", "-o", "out.h5")
+        cores = os.sched_getaffinity(0)
+        self.succeed(*command, cwd=self.directory)
+        first = (self.directory / "out.h5").read_bytes()
+        time.sleep(1.1)
+        self.succeed(*command, cwd=self.directory, preexec_fn=lambda: os.sched_setaffinity(0, {min(cores)}))
+        self.assertEqual((self.directory / "out.h5").read_bytes(), first)
+
+    def test_methods_and_values(self):
+        frames = write_scan(self.directory)
+        for method in ("cluster", "maximum", "pixels"):
+            out = self.directory / f"{method}.h5"
+            told = self.succeed_json("count", *frames, "-o", out, "--threshold", 10, "--xray-threshold", 1000, "--method", method,
+                                     "--values", "charge", "--no-png")
+            self.assertEqual(told["events"], 16, method)
+            self.succeed("verify", out)
+
+    def test_json_is_all_there_is_on_stdout(self):
+        frames = write_scan(self.directory)
+        out, _ = self.succeed("count", *frames, "-o", self.directory / "out.h5", "--threshold", 10, "--xray-threshold", 1000)
+        self.assertEqual(out, "")
+
+    def test_quiet_says_nothing(self):
+        frames = write_scan(self.directory)
+        out, err = self.succeed("count", *frames, "-o", self.directory / "out.h5", "--threshold", 10, "--xray-threshold", 1000, "--quiet")
+        self.assertEqual((out, err), ("", ""))
+
+    def test_help_and_version(self):
+        self.assertIn("countem ", self.succeed("--version")[0])
+        for command in ("simulate", "calibrate", "count", "info", "verify", "compare"):
+            self.assertIn("--", self.succeed(command, "--help")[0])
+
+    def test_interrupt_keeps_what_was_finished(self):
+        raw = self.directory / "raw"
+        self.succeed("simulate", raw, "--scan", "16x16", "--occupancy", 0.001)
+        counted = self.directory / "counted.h5"
+        running = subprocess.Popen([COUNTEM, "count", *map(str, sorted(raw.glob("data_*"))), "-o", str(counted), "--backend", "reference",
+                                    "--threads", "1", "--threshold", "30"], stderr=subprocess.PIPE, text=True)
+        time.sleep(2)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=120)
+        self.assertEqual(running.returncode, 130, err)
+        self.assertIn("kept in", err.splitlines()[-1])
+        self.assertFalse(counted.exists())
+        kept = err.splitlines()[-1].split("kept in ")[1].split(";")[0].strip()
+        described = self.succeed_json("info", kept)
+        self.assertGreater(described["events"], 0)
+        self.assertGreater(described["missing_frames"], 0)
+
+    def test_verify_finds_a_flipped_bit(self):
+        frames = write_scan(self.directory)
+        out = self.directory / "out.h5"
+        self.succeed("count", *frames, "-o", out, "--threshold", 10, "--xray-threshold", 1000, "--no-png")
+        self.succeed("verify", out)
+        whole = bytearray(out.read_bytes())
+        place = whole.find(b"\x78\x01")  # the first frame's zlib stream
+        self.assertGreater(place, 0)
+        whole[place + 40] ^= 4
+        out.write_bytes(whole)
+        self.refuse(3, "verify", out, mentions=["frame"])
+
+
+if __name__ == "__main__":
+    unittest.main()
