@@ -19,7 +19,7 @@ constexpr const char* group_name = "calibration";
 void write_file(const calibration& saved, const std::filesystem::path& path) {
   const auto lock = io::hdf5_lock();
   io::hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path.string() + ": cannot be created");
-  const io::hdf5_handle group(H5Gcreate2(file, group_name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), path.string());
+  const io::hdf5_handle group = io::make_group(file, group_name);
   io::write_calibration(group, saved);
   // What a full disk refuses shows here at the latest.
   io::hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), path.string() + ": cannot be written");

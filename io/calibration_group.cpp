@@ -17,10 +17,6 @@ constexpr int deflate_level = 4;
 constexpr std::uint64_t max_histogram_bins = std::uint64_t{1} << 24;
 constexpr std::uint64_t max_sampled_frames = std::uint64_t{1} << 32;
 
-hdf5_handle make_group(hid_t parent, const std::string& name) {
-  return {H5Gcreate2(parent, name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "group " + name};
-}
-
 template <class T>
 void write_image(hid_t group, const std::string& name, frame_shape shape, const std::vector<T>& pixels) {
   if (pixels.empty()) return;

@@ -33,12 +33,6 @@ std::uint8_t value_of(const std::array<const char*, Count>& names, const std::st
   return static_cast<std::uint8_t>(found - names.begin());
 }
 
-hdf5_handle make_group(hid_t parent, const std::string& path) {
-  const hdf5_handle creation(H5Pcreate(H5P_GROUP_CREATE), path);
-  hdf5_check(H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), path);
-  return {H5Gcreate2(parent, path.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), "group " + path};
-}
-
 hdf5_handle open_group(hid_t parent, const std::string& path) {
   if (!has_path(parent, path)) throw format_error("group " + path + " is missing");
   return {H5Gopen2(parent, path.c_str(), H5P_DEFAULT), "group " + path};

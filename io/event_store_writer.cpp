@@ -84,7 +84,9 @@ std::filesystem::path part_name(const std::filesystem::path& path) {
 hdf5_handle create_file(const std::filesystem::path& path) {
   const hdf5_handle access(H5Pcreate(H5P_FILE_ACCESS), path.string());
   hdf5_check(H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110), path.string());
-  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), path.string() + ": cannot be created"};
+  const hdf5_handle creation(H5Pcreate(H5P_FILE_CREATE), path.string());
+  hdf5_check(H5Pset_obj_track_times(creation, false), path.string());  // the root group's
+  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access), path.string() + ": cannot be created"};
 }
 
 int descriptor_of(const hdf5_handle& file) {

@@ -148,6 +148,14 @@ std::uint64_t read_unsigned_attribute(hid_t object, const std::string& name) {
   return read_scalar<std::uint64_t>(object, name);
 }
 
+hdf5_handle make_group(hid_t parent, const std::string& path) {
+  const auto lock = hdf5_lock();
+  const hdf5_handle creation(H5Pcreate(H5P_GROUP_CREATE), path);
+  hdf5_check(H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), path);
+  hdf5_check(H5Pset_obj_track_times(creation, false), path);
+  return {H5Gcreate2(parent, path.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), "group " + path};
+}
+
 bool has_path(hid_t location, const std::string& path) {
   const auto lock = hdf5_lock();
   std::size_t end = 0;

@@ -73,6 +73,9 @@ void write_attribute(hid_t object, const std::string& name, std::uint64_t value)
 [[nodiscard]] std::int64_t read_integer_attribute(hid_t object, const std::string& name);
 [[nodiscard]] std::uint64_t read_unsigned_attribute(hid_t object, const std::string& name);
 
+/// Makes a group whose attributes keep their order. No times are stored: the same contents, the same bytes.
+[[nodiscard]] hdf5_handle make_group(hid_t parent, const std::string& path);
+
 /// Whether every link of an absolute or relative path exists below `location`.
 [[nodiscard]] bool has_path(hid_t location, const std::string& path);
 

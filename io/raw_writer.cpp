@@ -134,7 +134,7 @@ std::uint64_t lay_out_emd(const fs::path& path, const raw_scan& what) {
   const hdf5_handle file(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), name);
   write_attribute(file, "version_major", std::int64_t{0});
   write_attribute(file, "version_minor", std::int64_t{2});
-  const hdf5_handle group(H5Gcreate2(file, "electron_frames", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), name);
+  const hdf5_handle group = make_group(file, "electron_frames");
   write_attribute(group, "emd_group_type", std::int64_t{1});
 
   std::vector<std::pair<std::string, hsize_t>> axes{{"scan_y", what.scan.height}, {"scan_x", what.scan.width}};
