@@ -98,22 +98,27 @@ json describe(const frame_source& source) {
   return told;
 }
 
-/// Whatever the inputs are: one of our own HDF5 files, else raw frames.
+/// Whatever the inputs are: one of our own HDF5 files, else raw frames. Where nothing fits, each reason is told.
 json describe_inputs(const source_arguments& inputs) {
+  std::string reasons;
   if (inputs.inputs().size() == 1 && std::filesystem::is_regular_file(inputs.inputs().front())) {
     const std::filesystem::path& path = inputs.inputs().front();
     try {
       return describe(*open_event_store(path));
-    } catch (const format_error&) {  // not a store
-    } catch (const io_error&) {      // not HDF5 at all
+    } catch (const error& reason) {
+      reasons += std::string("; not an event store: ") + reason.what();
     }
     try {
       return describe(load_calibration(path));
-    } catch (const format_error&) {
-    } catch (const io_error&) {
+    } catch (const error& reason) {
+      reasons += std::string("; not a calibration: ") + reason.what();
     }
   }
-  return describe(*open_source(inputs.inputs(), inputs.options()));
+  try {
+    return describe(*open_source(inputs.inputs(), inputs.options()));
+  } catch (const format_error& reason) {
+    throw format_error(reason.what() + reasons);
+  }
 }
 
 /// The same facts for people: one line each, numbers with separators, nested objects indented.
