@@ -1,6 +1,8 @@
 #include <numeric>
 #include <thread>
 
+#include <countem/event_store.hpp>
+
 #include "io/hdf5_handle.hpp"
 #include "tests/io/source_fixture.hpp"
 
@@ -314,6 +316,32 @@ TEST_F(hdf5_source, a_damaged_chunk_is_named) {
   } catch (const io_error& problem) {
     for (const char* word : {"frames.h5", "frame 1", "/frames"}) EXPECT_THAT(problem.what(), ::testing::HasSubstr(word));
   }
+}
+
+TEST_F(hdf5_source, an_event_store_of_our_own) {
+  store_description description;
+  description.shape = {4, 5};
+  description.scan = {2, 3, 1};
+  const auto writer = create_event_store(scratch / "counted.h5", description, {});
+  event_batch events;
+  for (std::uint32_t frame = 0; frame < 6; ++frame) {
+    events.indices.insert(events.indices.end(), {frame, 10, 10, 19});
+    events.indptr.push_back(events.indices.size());
+    events.xrays.push_back(0);
+    events.status.push_back(all_sectors);
+  }
+  writer->observe(events);
+  writer->write(*writer->encode(events));
+  writer->finish();
+  const auto source = open_source({scratch / "counted.h5"}, {});
+  EXPECT_EQ(source->info().scan, (scan_shape{2, 3, 1}));
+  EXPECT_EQ(source->info().type, pixel_type::u8);
+  frame_batch batch;
+  source->read(4, 1, batch);
+  std::vector<std::uint8_t> expected(20);
+  expected[4] = expected[19] = 1;
+  expected[10] = 2;
+  EXPECT_EQ(pixels_of<std::uint8_t>(batch.frames[0]), expected);
 }
 
 struct real_hdf5 : ::testing::Test {

@@ -1,0 +1,144 @@
+#include "tests/fuzz/source_input.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include <countem/error.hpp>
+#include <countem/frame_source.hpp>
+
+#include "io/camera_format.hpp"
+#include "io/file.hpp"
+#include "io/raw_writer.hpp"
+#include "tests/store/temporary_directory.hpp"
+
+namespace countem::fuzz {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array formats{input_format::v1,  input_format::v2,  input_format::v3,  input_format::v4,  input_format::v5,
+                             input_format::raw, input_format::npy, input_format::mrc, input_format::hdf5};
+
+const test::temporary_directory& scratch() {
+  static const test::temporary_directory directory;
+  return directory;
+}
+
+bool has_records(input_format format) {
+  return format == input_format::v3 || format == input_format::v4 || format == input_format::v5;
+}
+
+/// Headers at their places in a file that is otherwise a hole.
+void write_records(const fs::path& path, const io::camera_layout& layout, std::span<const std::uint8_t> input) {
+  const io::file_handle file = io::file_handle::create(path);
+  constexpr std::size_t most_records = 64;
+  const std::size_t records = std::min(input.size() / io::camera_header_bytes, most_records);
+  for (std::size_t record = 0; record < records; ++record) {
+    file.write_at(record * layout.record_bytes(), &input[record * io::camera_header_bytes], io::camera_header_bytes);
+  }
+  const std::size_t rest = input.size() % io::camera_header_bytes;
+  std::uint64_t missing = 0;
+  for (const std::uint8_t byte : input.last(rest)) missing = missing << 8 | byte;
+  const std::uint64_t bytes = records * layout.record_bytes();
+  fs::resize_file(path, bytes - std::min(bytes, missing));
+}
+
+void read_some(const frame_source& source) {
+  constexpr std::uint64_t most_pixels = 1 << 22;
+  const source_info& info = source.info();
+  if (info.shape.pixels() > most_pixels) return;
+  frame_batch batch;
+  const std::uint64_t frames = info.scan.frames();
+  for (const std::uint64_t first : {std::uint64_t{0}, frames / 2, frames - 1}) {
+    source.read(first, 1, batch);
+    const frame_view& frame = batch.frames.at(0);
+    // Every byte that a view promises is there: a sanitizer tells when not.
+    unsigned sum = 0;
+    for (std::uint32_t y = 0; frame.present != 0 && y < frame.shape.height; ++y) {
+      const std::byte* const row = frame.row(y);
+      if (row == nullptr) continue;
+      sum += static_cast<unsigned>(row[0]) + static_cast<unsigned>(row[frame.shape.width * size_of(frame.type) - 1]);
+    }
+    volatile unsigned kept = sum;
+    (void)kept;
+  }
+}
+
+std::vector<std::uint8_t> load(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::uint8_t number_of(input_format format) {
+  return static_cast<std::uint8_t>(std::find(formats.begin(), formats.end(), format) - formats.begin());
+}
+
+}  // namespace
+
+void try_source(std::span<const std::uint8_t> input) {
+  if (input.empty()) return;
+  const input_format format = formats[input[0] % formats.size()];
+  const bool named = input[0] < 128;  // else the format is to be found out
+  input = input.subspan(1);
+  const std::string name = format <= input_format::v5 ? "input_module1_.data" : fmt::format("input.{}", to_string(format));
+  const fs::path path = scratch() / name;
+  if (has_records(format)) {
+    write_records(path, io::layout_of(format), input);
+  } else {
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input.size()));
+  }
+  source_options options;
+  if (named) options.format = format;
+  if (format == input_format::raw) options.raw = raw_layout{{3, 4}, pixel_type::u16, false, 5, 2};
+  try {
+    read_some(*open_source({path}, options));
+  } catch (const error&) {  // refused: fine; any other exception is not
+  }
+}
+
+std::vector<std::pair<std::string, std::vector<std::uint8_t>>> source_seeds() {
+  std::vector<std::pair<std::string, std::vector<std::uint8_t>>> seeds;
+  const auto add = [&](const std::string& name, input_format format, const std::vector<std::uint8_t>& rest) {
+    std::vector<std::uint8_t> input{number_of(format)};
+    input.insert(input.end(), rest.begin(), rest.end());
+    seeds.emplace_back(name, input);
+  };
+  for (const input_format format : {input_format::v3, input_format::v4, input_format::v5}) {
+    std::vector<std::uint8_t> headers;
+    for (std::uint16_t frame = 0; frame < 6; ++frame) {
+      const auto image =
+          io::encode({1, frame, 3, 2, static_cast<std::uint16_t>(frame % 3), static_cast<std::uint16_t>(frame / 3)});
+      for (const std::byte byte : image) headers.push_back(static_cast<std::uint8_t>(byte));
+    }
+    add(std::string(to_string(format)), format, headers);
+    headers.insert(headers.end(), {1, 0});
+    add(std::string(to_string(format)) + "_cut_short", format, headers);
+  }
+  std::vector<std::uint8_t> block(4096 + 2 * 6 * 2);
+  for (const auto& [word, value] : {std::pair{0, 2}, {1, 2}, {2, 3}, {3, 1}, {10, 2}, {11, 1}})
+    block[static_cast<std::size_t>(4 * word)] = static_cast<std::uint8_t>(value);
+  add("v1", input_format::v1, block);
+  add("v2", input_format::v2, std::vector<std::uint8_t>(4 + 576 * 576 * 2));
+  std::vector<std::uint8_t> mrc(1024 + 2 * 6 * 2);
+  for (const auto& [byte, value] : {std::pair{0, 3}, {4, 2}, {8, 2}, {12, 6}, {212, 0x44}, {213, 0x44}})
+    mrc[static_cast<std::size_t>(byte)] = static_cast<std::uint8_t>(value);
+  std::memcpy(&mrc[208], "MAP ", 4);
+  add("mrc", input_format::mrc, mrc);
+  for (const input_format format : {input_format::raw, input_format::npy, input_format::hdf5}) {
+    const auto files = io::write_raw(
+        scratch() / "seeds", {.format = format, .frame = {3, 4}, .scan = {2, 2, 1}},
+        [](std::uint64_t frame, std::uint16_t* pixels) { std::fill_n(pixels, 12, static_cast<std::uint16_t>(frame)); });
+    add(std::string(to_string(format)), format, load(files.front()));
+  }
+  return seeds;
+}
+
+}  // namespace countem::fuzz

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace countem::fuzz {
+
+/// Opens files made from any bytes as frames and reads some of them; returns normally when they are read or refused with an
+/// error of ours. The first byte picks the format. For the 4D Camera's versions 3 to 5 the rest is headers of 16 bytes, each
+/// put in its place in a file of holes (and what is left over, how much is missing at its end); for all others it is the file
+/// itself.
+void try_source(std::span<const std::uint8_t> input);
+
+/// Sound inputs of every format, with a name each, to start from.
+[[nodiscard]] std::vector<std::pair<std::string, std::vector<std::uint8_t>>> source_seeds();
+
+}  // namespace countem::fuzz

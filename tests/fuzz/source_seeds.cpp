@@ -1,0 +1,20 @@
+// Writes the inputs that the fuzzer of frame sources starts from into a directory.
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "tests/fuzz/source_input.hpp"
+
+int main(int count, char** arguments) {
+  if (count != 2) {
+    std::cerr << "usage: source_seeds DIRECTORY\n";
+    return 2;
+  }
+  const std::filesystem::path directory = arguments[1];
+  std::filesystem::create_directories(directory);
+  for (const auto& [name, bytes] : countem::fuzz::source_seeds()) {
+    std::ofstream(directory / name, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  }
+  return 0;
+}
