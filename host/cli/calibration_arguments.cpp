@@ -49,7 +49,7 @@ void calibration_arguments::add_making_to(CLI::App& command) {
   add("--mask", mask_, "Pixels not to be used: everything but 0, as .npy, .mrc, HDF5 or flat bytes");
   add("--threshold", options_.background_adu, "Background threshold in ADU instead of one from the noise")
       ->check(CLI::NonNegativeNumber);
-  add("--xray-threshold", options_.xray_adu, "X-ray threshold in ADU; inf: none")->check(CLI::PositiveNumber);
+  add("--xray-threshold", options_.xray_adu, "X-ray threshold in ADU instead of one from the sample; inf: none");
   add("--background-sigma", options_.background_sigmas, "Background threshold: mean + this many sigmas of the noise peak")
       ->capture_default_str();
   add("--xray-sigma", options_.xray_sigmas, "X-ray threshold: mean + this many standard deviations of the sample")
