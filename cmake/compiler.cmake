@@ -9,9 +9,6 @@ if(COUNTEM_SANITIZE)
     $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${COUNTEM_SANITIZE};-fno-sanitize-recover=all;-fno-omit-frame-pointer>)
   target_link_options(countem_private INTERFACE -fsanitize=${COUNTEM_SANITIZE})
 endif()
-if(COUNTEM_FUZZ)
-  target_compile_options(countem_private INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
-endif()
 
 # countem_add_library(name [SOURCES ...] [PUBLIC targets...] [PRIVATE targets...]) makes countem_<name> and countem::<name>.
 function(countem_add_library name)
