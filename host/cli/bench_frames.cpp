@@ -69,11 +69,12 @@ counting_setup bench_frames::setup(bench_calibration kind, const counting_option
   return made;
 }
 
-double bench_frames::streaming_read_seconds(unsigned threads) const {
+double bench_frames::streaming_read_seconds(unsigned threads, std::uint64_t first_frame, std::uint64_t last_frame) const {
   std::atomic<std::uint64_t> total{0};
-  const double seconds = run_shared(threads, views().size(), [&](std::uint64_t first, std::uint64_t last) {
+  const double seconds = run_shared(threads, last_frame - first_frame, [&](std::uint64_t first, std::uint64_t last) {
     std::uint64_t sum = 0;
-    const auto* words = reinterpret_cast<const std::uint64_t*>(views().front().bands[0] + first * bytes_per_frame());
+    const auto* words =
+        reinterpret_cast<const std::uint64_t*>(views().front().bands[0] + (first_frame + first) * bytes_per_frame());
     const std::size_t count = (last - first) * bytes_per_frame() / sizeof(std::uint64_t);
     for (std::size_t i = 0; i < count; ++i) sum += words[i];
     total += sum;

@@ -14,14 +14,11 @@ __extension__ using wide = unsigned __int128;
 struct component_sums {
   std::uint64_t size = 0;
   std::uint64_t charge = 0;
-  wide charge_rows = 0;      ///< sum of charge * row
-  wide charge_columns = 0;   ///< sum of charge * column
-  std::int32_t largest = 0;  ///< highest charge of a pixel
-};
-
-struct event {
-  std::uint32_t index;
-  std::uint32_t value;
+  wide charge_rows = 0;         ///< sum of charge * row
+  wide charge_columns = 0;      ///< sum of charge * column
+  std::int32_t largest = 0;     ///< highest charge of a pixel
+  std::uint32_t first_row = 0;  ///< of the first pixel in reading order
+  std::uint32_t first_column = 0;
 };
 
 [[nodiscard]] inline std::uint32_t saturated(std::uint64_t value) {

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include "kernels/cpu/component.hpp"
@@ -18,6 +19,8 @@ class component_fill {
   template <class ChargeOf>
   component_sums take(hit_bits& hits, std::uint32_t row, std::uint32_t column, const ChargeOf& charge_of) {
     component_sums sums;
+    sums.first_row = row;
+    sums.first_column = column;
     pending_.clear();
     pending_.push_back(take_run(hits, row, column));
     while (!pending_.empty()) {
@@ -85,7 +88,7 @@ class component_fill {
       if (length == 0) break;
       words[word] &= length == bits ? 0 : ~(((std::uint64_t{1} << length) - 1) << bit);
       taken.last = next + length - 1;
-      if (bit + length != bits || word + 1 == hits.words_per_row()) break;
+      if (bit + length != bits || word + 1 == hits.words()) break;
       ++word;
       bit = 0;
     }
@@ -111,6 +114,10 @@ class component_fill {
       sums.charge_columns += wide{charge} * start + charge_offsets;
     }
     sums.size += current.last - current.first + 1;
+    if (std::tie(current.row, current.first) < std::tie(sums.first_row, sums.first_column)) {
+      sums.first_row = current.row;
+      sums.first_column = current.first;
+    }
   }
 
   std::vector<run> pending_;

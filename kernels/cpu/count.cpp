@@ -1,187 +1,219 @@
-// The frame loop of the cpu backend: hits as a bit mask, then components on the hits only.
+// The frame loop of the cpu backend: hits as a bit mask, then components on the hits only. docs/performance.md tells why it
+// goes strip by strip.
 #include <algorithm>
 #include <memory>
-#include <tuple>
 #include <vector>
 
 #include <countem/counting.hpp>
 
 #include "kernels/cpu/component_fill.hpp"
+#include "kernels/cpu/component_windows.hpp"
+#include "kernels/cpu/event_order.hpp"
+#include "kernels/cpu/frame_charges.hpp"
+#include "kernels/cpu/frame_in_work.hpp"
 #include "kernels/cpu/hit_bits.hpp"
-#include "kernels/cpu/hit_limits.hpp"
-#include "kernels/cpu/pixel_charge.hpp"
-#include "kernels/cpu/row_noise.hpp"
-#include "kernels/cpu/threshold.hpp"
+#include "kernels/cpu/hit_finder.hpp"
 
 namespace countem::cpu {
 
 namespace {
 
-template <class Pixel>
-const Pixel* row_of(const frame_view& frame, std::uint32_t y) {
-  return reinterpret_cast<const Pixel*>(frame.row(y));
+/// Rows of raw pixels that one strip keeps in the cache between finding its hits and summing their charges.
+constexpr std::size_t strip_bytes = 64 * 1024;
+/// Frames that go through the strips side by side, so that limits and darks are fetched once for all of them.
+constexpr std::size_t frames_side_by_side = threshold_block<std::uint8_t>::most_frames;
+
+/// Root rows of a strip: with the rows that windows reach above and below, whole groups of eight.
+std::uint32_t root_rows_per_strip(frame_shape shape, std::size_t pixel_bytes) {
+  const std::size_t groups = strip_bytes / (std::size_t{shape.width} * pixel_bytes * 8);
+  const auto rows = static_cast<std::uint32_t>(std::clamp<std::size_t>(groups, 2, 16) * 8);
+  return rows - (window::size - 1);
 }
+
+/// What find_centroids() needs of the components of one strip.
+struct component_batch {
+  std::vector<double> charge;
+  std::vector<double> charge_rows;     // offsets from the window's first row
+  std::vector<double> charge_columns;  // and first column
+  std::vector<std::uint32_t> window_index;
+  std::vector<std::uint32_t> values;
+  std::vector<std::int32_t> row_cells;
+  std::vector<std::int32_t> column_cells;
+  std::size_t count = 0;
+
+  void reserve(std::size_t components) {
+    constexpr std::size_t widest_vector = 32;
+    components += widest_vector;
+    charge.resize(components);
+    charge_rows.resize(components);
+    charge_columns.resize(components);
+    window_index.resize(components);
+    values.resize(components);
+    row_cells.resize(components);
+    column_cells.resize(components);
+  }
+};
 
 template <class Pixel>
 class frame_counter final : public counter {
  public:
   explicit frame_counter(const counting_setup& setup)
-      : setup_(setup), charge_(setup_.calibrated), limits_(find_hit_limits<Pixel>(setup_)), hits_(setup.shape) {
-    if (row_noise()) {
-      charges_.resize(setup.shape.width);
-      quiet_.reserve(setup.shape.width);
-      noise_.resize(std::size_t{setup.shape.height} * 2);
+      : setup_(setup),
+        finder_(setup_),
+        charge_(setup_.calibrated),
+        small_charges_(charges_are_small<Pixel>(setup_.calibrated)),
+        work_(frames_side_by_side, frame_in_work<Pixel>(setup.shape)),
+        root_rows_(root_rows_per_strip(setup.shape, sizeof(Pixel))),
+        windows_(root_rows_, work_.front().hits.stride()),
+        order_(setup.options.upsample == 1 ? setup.shape : frame_shape{}) {
+    if (setup.options.row_noise != row_noise_method::none) {
+      for (auto& work : work_) work.noise.resize(std::size_t{setup.shape.height} * 2);
     }
   }
 
   void count(std::span<const frame_view> frames, event_batch& out) override {
     out.clear();
-    for (const frame_view& frame : frames) {
-      events_.clear();
-      const std::uint32_t xrays = frame.present == 0 ? 0 : count_frame(frame);
-      append(out);
-      out.indptr.push_back(out.indices.size());
-      out.xrays.push_back(xrays);
-      out.status.push_back(static_cast<std::uint8_t>(
-          (frame.present & status_sectors) | (frame.truncated ? status_truncated : 0) | (xrays != 0 ? status_xray : 0)));
+    for (std::size_t first = 0; first < frames.size(); first += frames_side_by_side) {
+      count_side_by_side(frames.subspan(first, std::min(frames_side_by_side, frames.size() - first)), out);
     }
   }
 
  private:
-  [[nodiscard]] bool row_noise() const { return setup_.options.row_noise != row_noise_method::none; }
-  [[nodiscard]] std::size_t pixel_index(std::uint32_t y, std::uint32_t x) const {
-    return std::size_t{y} * setup_.shape.width + x;
-  }
-  [[nodiscard]] std::int32_t background16(std::size_t pixel) const {
-    const calibration& used = setup_.calibrated;
-    return used.pixel_background16.empty() ? used.background16 : used.pixel_background16[pixel];
-  }
-
-  std::uint32_t count_frame(const frame_view& frame) {
-    for (std::uint32_t y = 0; y < setup_.shape.height; ++y) {
-      if (frame.row(y) == nullptr) {
-        std::fill_n(hits_.row(y), hits_.words_per_row(), std::uint64_t{0});
-      } else if (row_noise()) {
-        find_hits_above_noise(frame, y);
-      } else {
-        find_row_hits(frame, y);
+  void count_side_by_side(std::span<const frame_view> frames, event_batch& out) {
+    for (std::size_t i = 0; i < frames.size(); ++i) work_[i].start(frames[i]);
+    const std::span<frame_in_work<Pixel>> works = std::span(work_).first(frames.size());
+    const std::uint32_t height = setup_.shape.height;
+    std::uint32_t ready = 0;
+    for (std::uint32_t first = 0; first < height; first += root_rows_) {
+      const std::uint32_t last = std::min(first + root_rows_, height);
+      const std::uint32_t needed = std::min(last + window::size - 2, height);
+      finder_.find(works, ready, needed);
+      ready = needed;
+      for (frame_in_work<Pixel>& work : works) {
+        if (work.arrived()) with_charges(work, [&](const auto& charge_of) { count_strip(work, first, last, charge_of); });
       }
     }
+    for (frame_in_work<Pixel>& work : works) {
+      with_charges(work, [&](const auto& charge_of) { count_large(work, charge_of); });
+      append(work, out);
+    }
+  }
+
+  /// Calls use(charge_of) with the cheapest way to this frame's charges.
+  template <class Use>
+  void with_charges(const frame_in_work<Pixel>& work, Use use) const {
+    const calibration& calibrated = setup_.calibrated;
+    const calibrated_charges<Pixel> general{work.rows.data(), charge_, setup_.shape.width};
+    if (setup_.options.row_noise != row_noise_method::none) return use(denoised_charges<Pixel>{general, work.noise.data()});
+    if constexpr (std::is_integral_v<Pixel> && sizeof(Pixel) <= 2) {
+      if (small_charges_ && calibrated.dark16.empty()) return use(raw_charges<Pixel>{work.rows.data()});
+      if (small_charges_) return use(dark_charges<Pixel>{work.rows.data(), calibrated.dark16.data(), setup_.shape.width});
+    }
+    use(general);
+  }
+
+  template <class ChargeOf>
+  void count_strip(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
     switch (setup_.options.method) {
-      case counting_method::cluster: return count_clusters(frame);
-      case counting_method::maximum: return count_maxima(frame);
-      case counting_method::pixels: return count_pixels(frame);
-    }
-    return 0;
-  }
-
-  void find_row_hits(const frame_view& frame, std::uint32_t y) {
-    threshold_block<Pixel> block;
-    block.raw = row_of<Pixel>(frame, y);
-    block.limits = limits_.per_pixel.empty() ? nullptr : limits_.per_pixel.data() + pixel_index(y, 0);
-    block.everywhere = limits_.everywhere;
-    block.width = setup_.shape.width;
-    block.rows = 1;
-    std::uint64_t* words = hits_.row(y);
-    find_hits(block, words);
-    if (!limits_.always.empty()) {
-      for (std::size_t w = 0; w < hits_.words_per_row(); ++w) words[w] |= limits_.always.row(y)[w];
-    }
-    clear_missing(frame, y);
-  }
-
-  void clear_missing(const frame_view& frame, std::uint32_t y) {
-    if (frame.present == all_sectors || frame.split == sector_split::none) return;
-    std::uint64_t* words = hits_.row(y);
-    for (std::uint32_t x = 0; x < setup_.shape.width; ++x) {
-      if (!frame.arrived(y, x)) words[x / hit_bits::bits_per_word] &= ~(std::uint64_t{1} << (x % hit_bits::bits_per_word));
+      case counting_method::cluster: return count_clusters(work, first, last, charge_of);
+      case counting_method::maximum: return count_maxima(work, first, last, charge_of);
+      case counting_method::pixels: return count_pixels(work, first, last, charge_of);
     }
   }
 
-  [[nodiscard]] bool has_charge(const frame_view& frame, std::uint32_t y, std::uint32_t x) const {
-    const std::size_t p = pixel_index(y, x);
-    return can_be_hit(setup_.calibrated, p) && frame.arrived(y, x) && !is_nan(row_of<Pixel>(frame, y)[x]);
-  }
-
-  static bool is_nan(Pixel raw) { return raw != raw; }
-
-  void find_hits_above_noise(const frame_view& frame, std::uint32_t y) {
-    const std::uint32_t width = setup_.shape.width;
-    const Pixel* raw = row_of<Pixel>(frame, y);
-    std::uint64_t* words = hits_.row(y);
-    std::fill_n(words, hits_.words_per_row(), std::uint64_t{0});
-    const std::uint32_t bounds[] = {0, width / 2, width};
-    for (std::uint32_t half = 0; half < 2; ++half) {
-      quiet_.clear();
-      for (std::uint32_t x = bounds[half]; x < bounds[half + 1]; ++x) {
-        const std::size_t p = pixel_index(y, x);
-        charges_[x] = has_charge(frame, y, x) ? charge_(raw[x], p) : no_charge;
-        if (charges_[x] != no_charge && charges_[x] <= background16(p)) quiet_.push_back(charges_[x]);
+  /// Components that fit a window; the roots of others are put aside.
+  template <class ChargeOf>
+  void count_clusters(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
+    const counting_options& options = setup_.options;
+    const std::uint32_t grid_width = setup_.shape.width * options.upsample;
+    windows_.find({work.hits.row(std::int64_t{first} - 1), work.hits.stride(), last - first});
+    batch_.reserve(windows_.size());
+    batch_.count = 0;
+    for (std::size_t i = 0; i < windows_.size(); ++i) {
+      const std::uint64_t component = windows_.hits(i);
+      const component_root root{first + windows_.root(i).row, windows_.root(i).column};
+      if ((component & (window::before_root | window::at_edge)) != 0) {
+        if ((component & window::before_root) == 0) work.large.push_back(root);
+        continue;
       }
-      const std::int32_t noise = row_statistic(setup_.options.row_noise, quiet_);
-      noise_[std::size_t{y} * 2 + half] = noise;
-      for (std::uint32_t x = bounds[half]; x < bounds[half + 1]; ++x) {
-        if (charges_[x] != no_charge && without_noise(charges_[x], noise) > background16(pixel_index(y, x))) hits_.set(y, x);
+      const std::uint32_t window_row = root.row - window::rows_above;
+      const std::uint32_t window_column = root.column - window::columns_left;
+      std::uint64_t charge = 0;
+      std::uint64_t charge_rows = 0;
+      std::uint64_t charge_columns = 0;
+      std::int32_t largest = 0;
+      for (std::uint64_t left = component; left != 0; left &= left - 1) {
+        const auto bit = static_cast<std::uint32_t>(std::countr_zero(left));
+        const std::int32_t here = charge_of(window_row + bit / 8, window_column + bit % 8);
+        charge += static_cast<std::uint64_t>(here);
+        charge_rows += static_cast<std::uint64_t>(here) * (bit / 8);
+        charge_columns += static_cast<std::uint64_t>(here) * (bit % 8);
+        largest = std::max(largest, here);
       }
+      if (largest >= setup_.calibrated.xray16) {
+        ++work.xrays;
+        continue;
+      }
+      const auto size = static_cast<std::uint32_t>(std::popcount(component));
+      if (size < options.min_cluster_size || size > options.max_cluster_size) continue;
+      batch_.charge[batch_.count] = static_cast<double>(charge);
+      batch_.charge_rows[batch_.count] = static_cast<double>(charge_rows);
+      batch_.charge_columns[batch_.count] = static_cast<double>(charge_columns);
+      // Wraps where the window starts outside the frame, and wraps back when the event's cell is added.
+      batch_.window_index[batch_.count] = options.upsample * (window_row * grid_width + window_column);
+      batch_.values[batch_.count] = kept_value(options.values, charge, size);
+      ++batch_.count;
+    }
+    find_centroids({batch_.charge.data(), batch_.charge_rows.data(), batch_.count, options.upsample}, batch_.row_cells.data());
+    find_centroids({batch_.charge.data(), batch_.charge_columns.data(), batch_.count, options.upsample},
+                   batch_.column_cells.data());
+    for (std::size_t i = 0; i < batch_.count; ++i) {
+      const std::uint32_t cell =
+          static_cast<std::uint32_t>(batch_.row_cells[i]) * grid_width + static_cast<std::uint32_t>(batch_.column_cells[i]);
+      keep(work, batch_.window_index[i] + cell, batch_.values[i]);
     }
   }
 
-  static std::int32_t without_noise(std::int32_t charge, std::int32_t noise) {
-    return static_cast<std::int32_t>(std::clamp<std::int64_t>(std::int64_t{charge} - noise, -charge_limit, charge_limit));
-  }
-
-  /// Charge of a hit.
-  [[nodiscard]] std::int32_t charge_at(const frame_view& frame, std::uint32_t y, std::uint32_t x) const {
-    const std::int32_t charge = charge_(row_of<Pixel>(frame, y)[x], pixel_index(y, x));
-    return row_noise() ? without_noise(charge, noise_[std::size_t{y} * 2 + (x >= setup_.shape.width / 2 ? 1 : 0)]) : charge;
+  /// Components that do not fit a window, once all hits of the frame are known.
+  template <class ChargeOf>
+  void count_large(frame_in_work<Pixel>& work, const ChargeOf& charge_of) {
+    const counting_options& options = setup_.options;
+    for (const component_root root : work.large) {
+      // A component may have many roots. The first of them took it out of the mask already, or its window showed it whole.
+      if (!work.hits.test(root.row, root.column)) continue;
+      const component_sums sums = fill_.take(work.hits, root.row, root.column, charge_of);
+      if (sums.first_row != root.row || sums.first_column != root.column) continue;
+      if (sums.largest >= setup_.calibrated.xray16) {
+        ++work.xrays;
+      } else if (sums.size >= options.min_cluster_size && sums.size <= options.max_cluster_size) {
+        const std::uint32_t row = centroid_cell(sums.charge_rows, sums.charge, options.upsample);
+        const std::uint32_t column = centroid_cell(sums.charge_columns, sums.charge, options.upsample);
+        keep(work, row * (setup_.shape.width * options.upsample) + column, kept_value(options.values, sums.charge, sums.size));
+      }
+    }
   }
 
   template <class Visit>
-  void for_hits(Visit visit) {
-    for (std::uint32_t y = 0; y < setup_.shape.height; ++y) {
-      for (std::uint32_t w = 0; w < hits_.words_per_row(); ++w) {
-        for_set_bits(hits_.row(y)[w], w * hit_bits::bits_per_word, [&](std::uint32_t x) { visit(y, x); });
+  void for_hits(const hit_bits& hits, std::uint32_t first, std::uint32_t last, Visit visit) {
+    for (std::uint32_t y = first; y < last; ++y) {
+      for (std::uint32_t w = 0; w < hits.words(); ++w) {
+        for_set_bits(hits.row(y)[w], w * hit_bits::bits_per_word, [&](std::uint32_t x) { visit(y, x); });
       }
     }
   }
 
-  std::uint32_t count_clusters(const frame_view& frame) {
-    const counting_options& options = setup_.options;
-    std::uint32_t xrays = 0;
-    const auto charge_of = [&](std::uint32_t y, std::uint32_t x) { return charge_at(frame, y, x); };
-    for (std::uint32_t y = 0; y < setup_.shape.height; ++y) {
-      for (std::uint32_t w = 0; w < hits_.words_per_row(); ++w) {
-        while (hits_.row(y)[w] != 0) {
-          const std::uint32_t x = w * hit_bits::bits_per_word + static_cast<std::uint32_t>(std::countr_zero(hits_.row(y)[w]));
-          const component_sums sums = fill_.take(hits_, y, x, charge_of);
-          if (sums.largest >= setup_.calibrated.xray16) {
-            ++xrays;
-          } else if (sums.size >= options.min_cluster_size && sums.size <= options.max_cluster_size) {
-            const std::uint32_t row = centroid_cell(sums.charge_rows, sums.charge, options.upsample);
-            const std::uint32_t column = centroid_cell(sums.charge_columns, sums.charge, options.upsample);
-            events_.push_back(
-                {row * (setup_.shape.width * options.upsample) + column, kept_value(options.values, sums.charge, sums.size)});
-          }
-        }
-      }
-    }
-    std::sort(events_.begin(), events_.end(),
-              [](const event& a, const event& b) { return std::tie(a.index, a.value) < std::tie(b.index, b.value); });
-    return xrays;
-  }
-
-  std::uint32_t count_maxima(const frame_view& frame) {
-    std::uint32_t xrays = 0;
+  template <class ChargeOf>
+  void count_maxima(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
     const std::int32_t xray16 = setup_.calibrated.xray16;
     const auto kept = [&](std::uint32_t y, std::uint32_t x) {
-      if (!hits_.test(y, x)) return 0;
-      const std::int32_t charge = charge_at(frame, y, x);
+      if (!work.hits.test(y, x)) return 0;
+      const std::int32_t charge = charge_of(y, x);
       return charge < xray16 ? charge : 0;
     };
-    for_hits([&](std::uint32_t y, std::uint32_t x) {
+    for_hits(work.hits, first, last, [&](std::uint32_t y, std::uint32_t x) {
       const std::int32_t charge = kept(y, x);
       if (charge == 0) {
-        ++xrays;
+        ++work.xrays;
         return;
       }
       for (std::uint32_t r = y == 0 ? 0 : y - 1; r <= std::min(y + 1, setup_.shape.height - 1); ++r) {
@@ -189,40 +221,66 @@ class frame_counter final : public counter {
           if ((r != y || c != x) && kept(r, c) >= charge) return;
         }
       }
-      events_.push_back({static_cast<std::uint32_t>(pixel_index(y, x)),
-                         kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1)});
+      keep(work, y * setup_.shape.width + x, kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1));
     });
-    return xrays;
   }
 
-  std::uint32_t count_pixels(const frame_view& frame) {
-    std::uint32_t xrays = 0;
-    for_hits([&](std::uint32_t y, std::uint32_t x) {
-      const std::int32_t charge = charge_at(frame, y, x);
-      if (charge >= setup_.calibrated.xray16) ++xrays;
-      events_.push_back({static_cast<std::uint32_t>(pixel_index(y, x)),
-                         kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1)});
+  template <class ChargeOf>
+  void count_pixels(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
+    for_hits(work.hits, first, last, [&](std::uint32_t y, std::uint32_t x) {
+      const std::int32_t charge = charge_of(y, x);
+      if (charge >= setup_.calibrated.xray16) ++work.xrays;
+      keep(work, y * setup_.shape.width + x, kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1));
     });
-    return xrays;
   }
 
-  void append(event_batch& out) {
+  void keep(frame_in_work<Pixel>& work, std::uint32_t index, std::uint32_t value) {
+    work.indices.push_back(index);
+    if (setup_.options.values != event_value::none) work.values.push_back(value);
+  }
+
+  void append(frame_in_work<Pixel>& work, event_batch& out) {
+    const counting_options& options = setup_.options;
+    if (options.method != counting_method::cluster) {
+      // Found in order.
+      out.indices.insert(out.indices.end(), work.indices.begin(), work.indices.end());
+      out.values.insert(out.values.end(), work.values.begin(), work.values.end());
+    } else if (options.values == event_value::none && options.upsample == 1) {
+      order_.append_sorted(work.indices, out.indices);
+    } else {
+      append_sorted_pairs(work, out);
+    }
+    out.indptr.push_back(out.indices.size());
+    out.xrays.push_back(work.xrays);
+    const frame_view& frame = *work.frame;
+    out.status.push_back(static_cast<std::uint8_t>((frame.present & status_sectors) | (frame.truncated ? status_truncated : 0) |
+                                                   (work.xrays != 0 ? status_xray : 0)));
+  }
+
+  void append_sorted_pairs(const frame_in_work<Pixel>& work, event_batch& out) {
     const bool values = setup_.options.values != event_value::none;
-    for (const event& found : events_) {
-      out.indices.push_back(found.index);
-      if (values) out.values.push_back(found.value);
+    keys_.clear();
+    for (std::size_t i = 0; i < work.indices.size(); ++i) {
+      keys_.push_back((std::uint64_t{work.indices[i]} << 32) | (values ? work.values[i] : 0));
+    }
+    std::sort(keys_.begin(), keys_.end());
+    for (const std::uint64_t key : keys_) {
+      out.indices.push_back(static_cast<std::uint32_t>(key >> 32));
+      if (values) out.values.push_back(static_cast<std::uint32_t>(key));
     }
   }
 
   counting_setup setup_;
+  hit_finder<Pixel> finder_;
   pixel_charge charge_;
-  hit_limits<Pixel> limits_;
-  hit_bits hits_;
+  bool small_charges_;
+  std::vector<frame_in_work<Pixel>> work_;
+  std::uint32_t root_rows_;
+  component_windows windows_;
+  component_batch batch_;
   component_fill fill_;
-  std::vector<event> events_;
-  std::vector<std::int32_t> charges_;  // of one row, where row noise is taken off
-  std::vector<std::int32_t> quiet_;    // of one half-row
-  std::vector<std::int32_t> noise_;    // two a row
+  event_order order_;
+  std::vector<std::uint64_t> keys_;
 };
 
 }  // namespace

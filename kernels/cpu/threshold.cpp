@@ -16,89 +16,100 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr std::size_t word_bits = 64;
 
 /// Bits of up to 64 pixels, one after the other: row ends, and targets without vectors.
-template <class Pixel>
+template <bool PerPixel, class Pixel>
 std::uint64_t hits_one_by_one(const threshold_block<Pixel>& block, const Pixel* raw, const Pixel* limits, std::size_t count) {
   std::uint64_t word = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const Pixel limit = limits == nullptr ? block.everywhere : limits[i];
-    word |= std::uint64_t{raw[i] > limit} << i;
-  }
+  for (std::size_t i = 0; i < count; ++i) word |= std::uint64_t{raw[i] > (PerPixel ? limits[i] : block.everywhere)} << i;
   return word;
 }
 
-/// The bits of one whole word of pixels.
-template <bool PerPixel, class Pixel>
-HWY_INLINE void hits_of_word(const threshold_block<Pixel>& block, const Pixel* raw, const Pixel* limits, std::uint64_t* out) {
 #if HWY_TARGET == HWY_SCALAR
-  *out = hits_one_by_one(block, raw, PerPixel ? limits : nullptr, word_bits);
+
+template <bool PerPixel, std::size_t Frames, class Pixel>
+void hits_of_word(const threshold_block<Pixel>& block, std::size_t pixel, std::size_t word) {
+  for (std::size_t f = 0; f < Frames; ++f) {
+    block.hits[f][word] =
+        hits_one_by_one<PerPixel>(block, block.raw[f] + pixel, block.limits + (PerPixel ? pixel : 0), word_bits);
+  }
+}
+
 #else
+
+/// Bits of one whole word of pixels of each frame.
+template <bool PerPixel, std::size_t Frames, class Pixel>
+HWY_INLINE void hits_of_word(const threshold_block<Pixel>& block, std::size_t pixel, std::size_t word) {
   const hn::ScalableTag<Pixel> tag;
   const std::size_t lanes = hn::Lanes(tag);
-  const auto everywhere = hn::Set(tag, block.everywhere);
-  const auto above = [&](std::size_t i) {
-    if constexpr (PerPixel) {
-      return hn::Gt(hn::LoadU(tag, raw + i), hn::LoadU(tag, limits + i));
-    } else {
-      return hn::Gt(hn::LoadU(tag, raw + i), everywhere);
+  std::uint64_t few_bits[Frames] = {};
+  for (std::size_t i = 0; i < word_bits; i += lanes) {
+    const auto limits = PerPixel ? hn::LoadU(tag, block.limits + pixel + i) : hn::Set(tag, block.everywhere);
+    for (std::size_t f = 0; f < Frames; ++f) {
+      const auto above = hn::Gt(hn::LoadU(tag, block.raw[f] + pixel + i), limits);
+      if (lanes >= 8) {
+        hn::StoreMaskBits(tag, above, reinterpret_cast<std::uint8_t*>(block.hits[f] + word) + i / 8);
+      } else {
+        std::uint8_t few[8] = {};
+        hn::StoreMaskBits(tag, above, few);
+        few_bits[f] |= std::uint64_t{few[0]} << i;
+      }
     }
-  };
-  if (lanes >= 8) {
-    auto* bytes = reinterpret_cast<std::uint8_t*>(out);
-    for (std::size_t i = 0; i < word_bits; i += lanes) hn::StoreMaskBits(tag, above(i), bytes + i / 8);
-  } else {
-    std::uint64_t word = 0;
-    for (std::size_t i = 0; i < word_bits; i += lanes) {
-      std::uint8_t few[8] = {};
-      hn::StoreMaskBits(tag, above(i), few);
-      word |= std::uint64_t{few[0]} << i;
-    }
-    *out = word;
   }
+  if (lanes >= 8) return;
+  for (std::size_t f = 0; f < Frames; ++f) block.hits[f][word] = few_bits[f];
+}
+
 #endif
+
+template <bool PerPixel, std::size_t Frames, class Pixel>
+void find_hits_of(const threshold_block<Pixel>& block) {
+  const std::size_t whole = block.width / word_bits;
+  const std::size_t rest = block.width % word_bits;
+  for (std::size_t row = 0; row < block.rows; ++row) {
+    const std::size_t first_pixel = row * block.width;
+    const std::size_t first_word = row * block.hits_stride;
+    for (std::size_t w = 0; w < whole; ++w) hits_of_word<PerPixel, Frames>(block, first_pixel + w * word_bits, first_word + w);
+    if (rest == 0) continue;
+    const std::size_t pixel = first_pixel + whole * word_bits;
+    for (std::size_t f = 0; f < Frames; ++f) {
+      block.hits[f][first_word + whole] =
+          hits_one_by_one<PerPixel>(block, block.raw[f] + pixel, block.limits + (PerPixel ? pixel : 0), rest);
+    }
+  }
 }
 
 template <bool PerPixel, class Pixel>
-HWY_INLINE void find_hits_of(const threshold_block<Pixel>& block, std::uint64_t* hits) {
-  const std::size_t whole = block.width / word_bits;
-  const std::size_t rest = block.width % word_bits;
-  const Pixel* raw = block.raw;
-  const Pixel* limits = block.limits;
-  for (std::size_t row = 0; row < block.rows; ++row) {
-    for (std::size_t w = 0; w < whole; ++w) {
-      hits_of_word<PerPixel>(block, raw, limits, hits);
-      ++hits;
-      raw += word_bits;
-      if constexpr (PerPixel) limits += word_bits;
-    }
-    if (rest != 0) {
-      *hits = hits_one_by_one(block, raw, limits, rest);
-      ++hits;
-      raw += rest;
-      if constexpr (PerPixel) limits += rest;
-    }
+void find_hits_of_frames(const threshold_block<Pixel>& block) {
+  switch (block.frames) {
+    case 1: return find_hits_of<PerPixel, 1>(block);
+    case 2: return find_hits_of<PerPixel, 2>(block);
+    case 3: return find_hits_of<PerPixel, 3>(block);
+    case 4: return find_hits_of<PerPixel, 4>(block);
+    default: return;
   }
 }
 
 template <class Pixel>
-HWY_INLINE void find_hits_any(const threshold_block<Pixel>& block, std::uint64_t* hits) {
+void find_hits_any(const threshold_block<Pixel>& given) {
+  // A copy whose address stays here: the compiler then knows that writing hits does not change it.
+  const threshold_block<Pixel> block = given;
   if (block.limits != nullptr) {
-    find_hits_of<true>(block, hits);
+    find_hits_of_frames<true>(block);
   } else {
-    find_hits_of<false>(block, hits);
+    find_hits_of_frames<false>(block);
   }
 }
 
-void find_hits_u8(const threshold_block<std::uint8_t>& block, std::uint64_t* hits) {
-  find_hits_any(block, hits);
+void find_hits_u8(const threshold_block<std::uint8_t>& block) {
+  find_hits_any(block);
 }
-void find_hits_u16(const threshold_block<std::uint16_t>& block, std::uint64_t* hits) {
-  find_hits_any(block, hits);
+void find_hits_u16(const threshold_block<std::uint16_t>& block) {
+  find_hits_any(block);
 }
-void find_hits_u32(const threshold_block<std::uint32_t>& block, std::uint64_t* hits) {
-  find_hits_any(block, hits);
+void find_hits_u32(const threshold_block<std::uint32_t>& block) {
+  find_hits_any(block);
 }
-void find_hits_f32(const threshold_block<float>& block, std::uint64_t* hits) {
-  find_hits_any(block, hits);
+void find_hits_f32(const threshold_block<float>& block) {
+  find_hits_any(block);
 }
 
 }  // namespace
@@ -113,17 +124,17 @@ HWY_EXPORT(find_hits_u16);
 HWY_EXPORT(find_hits_u32);
 HWY_EXPORT(find_hits_f32);
 
-void find_hits(const threshold_block<std::uint8_t>& block, std::uint64_t* hits) {
-  HWY_DYNAMIC_DISPATCH(find_hits_u8)(block, hits);
+void find_hits(const threshold_block<std::uint8_t>& block) {
+  HWY_DYNAMIC_DISPATCH(find_hits_u8)(block);
 }
-void find_hits(const threshold_block<std::uint16_t>& block, std::uint64_t* hits) {
-  HWY_DYNAMIC_DISPATCH(find_hits_u16)(block, hits);
+void find_hits(const threshold_block<std::uint16_t>& block) {
+  HWY_DYNAMIC_DISPATCH(find_hits_u16)(block);
 }
-void find_hits(const threshold_block<std::uint32_t>& block, std::uint64_t* hits) {
-  HWY_DYNAMIC_DISPATCH(find_hits_u32)(block, hits);
+void find_hits(const threshold_block<std::uint32_t>& block) {
+  HWY_DYNAMIC_DISPATCH(find_hits_u32)(block);
 }
-void find_hits(const threshold_block<float>& block, std::uint64_t* hits) {
-  HWY_DYNAMIC_DISPATCH(find_hits_f32)(block, hits);
+void find_hits(const threshold_block<float>& block) {
+  HWY_DYNAMIC_DISPATCH(find_hits_f32)(block);
 }
 
 }  // namespace countem::cpu

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <countem/calibration.hpp>
+
+#include "kernels/cpu/pixel_charge.hpp"
+
+namespace countem::cpu {
+
+// The charges of a frame's hits, worked out when asked for. One type for each kind of calibration, so that the common ones cost
+// little: each gives the charge that docs/semantics.md defines.
+
+/// No dark, no gain.
+template <class Pixel>
+struct raw_charges {
+  const Pixel* const* rows;
+
+  std::int32_t operator()(std::uint32_t row, std::uint32_t column) const {
+    return charge_units_per_adu * static_cast<std::int32_t>(rows[row][column]);
+  }
+};
+
+/// A dark reference, no gain; where no charge reaches the limit of charges.
+template <class Pixel>
+struct dark_charges {
+  const Pixel* const* rows;
+  const std::int32_t* dark16;
+  std::size_t width;
+
+  std::int32_t operator()(std::uint32_t row, std::uint32_t column) const {
+    return charge_units_per_adu * static_cast<std::int32_t>(rows[row][column]) - dark16[row * width + column];
+  }
+};
+
+/// Any calibration.
+template <class Pixel>
+struct calibrated_charges {
+  const Pixel* const* rows;
+  const pixel_charge& charge;
+  std::size_t width;
+
+  std::int32_t operator()(std::uint32_t row, std::uint32_t column) const {
+    return charge(rows[row][column], row * width + column);
+  }
+};
+
+[[nodiscard]] inline std::int32_t without_noise(std::int32_t charge, std::int32_t noise) {
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(std::int64_t{charge} - noise, -charge_limit, charge_limit));
+}
+
+/// The same with the noise of each half-row taken off.
+template <class Pixel>
+struct denoised_charges {
+  calibrated_charges<Pixel> calibrated;
+  const std::int32_t* noise;  ///< two a row
+
+  std::int32_t operator()(std::uint32_t row, std::uint32_t column) const {
+    const std::size_t half = column >= calibrated.width / 2 ? 1 : 0;
+    return without_noise(calibrated(row, column), noise[std::size_t{row} * 2 + half]);
+  }
+};
+
+/// Whether 16 * raw - dark16 stays within the limits of charges for every pixel that is a hit, and sums of it within 32 bits.
+template <class Pixel>
+[[nodiscard]] bool charges_are_small(const calibration& calibrated) {
+  if (!std::is_integral_v<Pixel> || sizeof(Pixel) > 2 || !calibrated.gain.empty()) return false;
+  return std::all_of(calibrated.dark16.begin(), calibrated.dark16.end(), [](std::int32_t dark) { return dark >= 0; });
+}
+
+}  // namespace countem::cpu

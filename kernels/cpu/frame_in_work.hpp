@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <countem/frame.hpp>
+
+#include "kernels/cpu/component_windows.hpp"
+#include "kernels/cpu/hit_bits.hpp"
+
+namespace countem::cpu {
+
+/// A frame on its way through the strips, with the memory that it needs until its events are out.
+template <class Pixel>
+struct frame_in_work {
+  explicit frame_in_work(frame_shape shape) : rows(shape.height), hits(shape) {}
+
+  const frame_view* frame = nullptr;
+  std::vector<const Pixel*> rows;  ///< where each row lies in memory; null where nothing of it arrived
+  hit_bits hits;
+  std::vector<std::int32_t> noise;    ///< of each half-row, where row noise is taken off
+  std::vector<component_root> large;  ///< roots of components that no window holds; rows of the frame
+  std::vector<std::uint32_t> indices;
+  std::vector<std::uint32_t> values;
+  std::uint32_t xrays = 0;
+
+  void start(const frame_view& next) {
+    frame = &next;
+    large.clear();
+    indices.clear();
+    values.clear();
+    xrays = 0;
+    if (!arrived()) return;
+    const std::uint32_t band_height = next.band_height();
+    for (std::uint32_t y = 0; y < next.shape.height; ++y) {
+      const auto* band = reinterpret_cast<const Pixel*>(next.bands[y / band_height]);
+      const bool missing = band == nullptr || (next.split == sector_split::rows && !next.arrived(y, 0));
+      rows[y] = missing ? nullptr : band + std::size_t{y % band_height} * next.shape.width;
+    }
+  }
+
+  [[nodiscard]] bool arrived() const { return frame->present != 0; }
+
+  /// Rows from y on, up to `last`, that follow each other in memory and are there or missing alike.
+  [[nodiscard]] std::uint32_t end_of_rows_alike(std::uint32_t y, std::uint32_t last) const {
+    const std::size_t width = frame->shape.width;
+    std::uint32_t end = y + 1;
+    while (end < last && rows[end] == (rows[y] == nullptr ? nullptr : rows[y] + (end - y) * width)) ++end;
+    return end;
+  }
+};
+
+}  // namespace countem::cpu
