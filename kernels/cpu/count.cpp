@@ -61,7 +61,8 @@ class frame_counter final : public counter {
       : setup_(setup),
         finder_(setup_),
         charge_(setup_.calibrated),
-        small_charges_(charges_are_small<Pixel>(setup_.calibrated)),
+        raw_charges_(charges_are_small<Pixel>(setup_.calibrated) && setup_.calibrated.dark16.empty()),
+        at_limit_(find_charges_at_limit<Pixel>(setup_, finder_.limits())),
         work_(frames_side_by_side, frame_in_work<Pixel>(setup.shape)),
         root_rows_(root_rows_per_strip(setup.shape, sizeof(Pixel))),
         windows_(root_rows_, work_.front().hits.stride()),
@@ -102,12 +103,14 @@ class frame_counter final : public counter {
   /// Calls use(charge_of) with the cheapest way to this frame's charges.
   template <class Use>
   void with_charges(const frame_in_work<Pixel>& work, Use use) const {
-    const calibration& calibrated = setup_.calibrated;
     const calibrated_charges<Pixel> general{work.rows.data(), charge_, setup_.shape.width};
     if (setup_.options.row_noise != row_noise_method::none) return use(denoised_charges<Pixel>{general, work.noise.data()});
     if constexpr (std::is_integral_v<Pixel> && sizeof(Pixel) <= 2) {
-      if (small_charges_ && calibrated.dark16.empty()) return use(raw_charges<Pixel>{work.rows.data()});
-      if (small_charges_) return use(dark_charges<Pixel>{work.rows.data(), calibrated.dark16.data(), setup_.shape.width});
+      if (raw_charges_) return use(raw_charges<Pixel>{work.rows.data()});
+      if (at_limit_) {
+        return use(limit_charges<Pixel>{work.rows.data(), finder_.limits().per_pixel.data(), at_limit_->above_lowest.data(),
+                                        at_limit_->lowest, setup_.shape.width});
+      }
     }
     use(general);
   }
@@ -142,6 +145,7 @@ class frame_counter final : public counter {
       std::uint64_t charge_rows = 0;
       std::uint64_t charge_columns = 0;
       std::int32_t largest = 0;
+      std::uint32_t size = 0;
       for (std::uint64_t left = component; left != 0; left &= left - 1) {
         const auto bit = static_cast<std::uint32_t>(std::countr_zero(left));
         const std::int32_t here = charge_of(window_row + bit / 8, window_column + bit % 8);
@@ -149,12 +153,12 @@ class frame_counter final : public counter {
         charge_rows += static_cast<std::uint64_t>(here) * (bit / 8);
         charge_columns += static_cast<std::uint64_t>(here) * (bit % 8);
         largest = std::max(largest, here);
+        ++size;
       }
       if (largest >= setup_.calibrated.xray16) {
         ++work.xrays;
         continue;
       }
-      const auto size = static_cast<std::uint32_t>(std::popcount(component));
       if (size < options.min_cluster_size || size > options.max_cluster_size) continue;
       batch_.charge[batch_.count] = static_cast<double>(charge);
       batch_.charge_rows[batch_.count] = static_cast<double>(charge_rows);
@@ -167,11 +171,16 @@ class frame_counter final : public counter {
     find_centroids({batch_.charge.data(), batch_.charge_rows.data(), batch_.count, options.upsample}, batch_.row_cells.data());
     find_centroids({batch_.charge.data(), batch_.charge_columns.data(), batch_.count, options.upsample},
                    batch_.column_cells.data());
+    const std::size_t before = work.indices.size();
+    work.indices.resize(before + batch_.count);
     for (std::size_t i = 0; i < batch_.count; ++i) {
       const std::uint32_t cell =
           static_cast<std::uint32_t>(batch_.row_cells[i]) * grid_width + static_cast<std::uint32_t>(batch_.column_cells[i]);
-      keep(work, batch_.window_index[i] + cell, batch_.values[i]);
+      work.indices[before + i] = batch_.window_index[i] + cell;
     }
+    if (options.values == event_value::none) return;
+    work.values.insert(work.values.end(), batch_.values.begin(),
+                       batch_.values.begin() + static_cast<std::ptrdiff_t>(batch_.count));
   }
 
   /// Components that do not fit a window, once all hits of the frame are known.
@@ -273,7 +282,8 @@ class frame_counter final : public counter {
   counting_setup setup_;
   hit_finder<Pixel> finder_;
   pixel_charge charge_;
-  bool small_charges_;
+  bool raw_charges_;
+  std::optional<charges_at_limit> at_limit_;
   std::vector<frame_in_work<Pixel>> work_;
   std::uint32_t root_rows_;
   component_windows windows_;

@@ -24,15 +24,19 @@ struct raw_charges {
   }
 };
 
-/// A dark reference, no gain; where no charge reaches the limit of charges.
+/// A dark reference, no gain, through the limits that the hits were found with (charges_at_limit).
 template <class Pixel>
-struct dark_charges {
+struct limit_charges {
   const Pixel* const* rows;
-  const std::int32_t* dark16;
+  const Pixel* limits;
+  const std::uint8_t* above_lowest;
+  std::int32_t lowest;
   std::size_t width;
 
   std::int32_t operator()(std::uint32_t row, std::uint32_t column) const {
-    return charge_units_per_adu * static_cast<std::int32_t>(rows[row][column]) - dark16[row * width + column];
+    const std::size_t pixel = row * width + column;
+    const std::int32_t above_limit = static_cast<std::int32_t>(rows[row][column]) - static_cast<std::int32_t>(limits[pixel]);
+    return charge_units_per_adu * above_limit + lowest + above_lowest[pixel];
   }
 };
 
@@ -64,7 +68,7 @@ struct denoised_charges {
   }
 };
 
-/// Whether 16 * raw - dark16 stays within the limits of charges for every pixel that is a hit, and sums of it within 32 bits.
+/// Whether charge = 16 * raw - dark16 without clamping for every hit.
 template <class Pixel>
 [[nodiscard]] bool charges_are_small(const calibration& calibrated) {
   if (!std::is_integral_v<Pixel> || sizeof(Pixel) > 2 || !calibrated.gain.empty()) return false;

@@ -1,11 +1,13 @@
 #include "kernels/cpu/hit_limits.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <optional>
 #include <type_traits>
 
+#include "kernels/cpu/frame_charges.hpp"
 #include "kernels/cpu/pixel_charge.hpp"
 
 namespace countem::cpu {
@@ -96,6 +98,33 @@ hit_limits<Pixel> find_hit_limits(const counting_setup& setup) {
   }
   return limits;
 }
+
+template <class Pixel>
+std::optional<charges_at_limit> find_charges_at_limit(const counting_setup& setup, const hit_limits<Pixel>& limits) {
+  const calibration& calibrated = setup.calibrated;
+  if (!charges_are_small<Pixel>(calibrated) || limits.per_pixel.empty() || !limits.always.empty()) return std::nullopt;
+  const pixel_charge charge_of(calibrated);
+  const auto charge = [&](std::size_t p) { return charge_of(limits.per_pixel[p], p); };
+  const auto hit_free = [&](std::size_t p) { return limits.per_pixel[p] == never<Pixel>(); };
+  std::int32_t lowest = charge_limit;
+  std::int32_t highest = -charge_limit;
+  for (std::size_t p = 0; p < limits.per_pixel.size(); ++p) {
+    if (hit_free(p)) continue;
+    lowest = std::min(lowest, charge(p));
+    highest = std::max(highest, charge(p));
+  }
+  if (highest - lowest > std::numeric_limits<std::uint8_t>::max()) return std::nullopt;
+  charges_at_limit found{lowest, std::vector<std::uint8_t>(limits.per_pixel.size())};
+  for (std::size_t p = 0; p < limits.per_pixel.size(); ++p) {
+    if (!hit_free(p)) found.above_lowest[p] = static_cast<std::uint8_t>(charge(p) - lowest);
+  }
+  return found;
+}
+
+template std::optional<charges_at_limit> find_charges_at_limit(const counting_setup&, const hit_limits<std::uint8_t>&);
+template std::optional<charges_at_limit> find_charges_at_limit(const counting_setup&, const hit_limits<std::uint16_t>&);
+template std::optional<charges_at_limit> find_charges_at_limit(const counting_setup&, const hit_limits<std::uint32_t>&);
+template std::optional<charges_at_limit> find_charges_at_limit(const counting_setup&, const hit_limits<float>&);
 
 template hit_limits<std::uint8_t> find_hit_limits(const counting_setup&);
 template hit_limits<std::uint16_t> find_hit_limits(const counting_setup&);

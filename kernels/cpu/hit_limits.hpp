@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <countem/counting.hpp>
@@ -22,11 +23,25 @@ struct hit_limits {
   hit_bits always;
 };
 
+/// Charges of hits in a few bytes a pixel, for a dark reference and thresholds without gain: above its limit a pixel's charge
+/// grows by 16 a raw unit, so that charge = 16 * (raw - limit) + charge at the limit, and charges at the limit lie close
+/// together. Darks in full would be another four bytes a pixel, out of reach of the near caches.
+struct charges_at_limit {
+  std::int32_t lowest = 0;
+  std::vector<std::uint8_t> above_lowest;  ///< one a pixel
+};
+
 /// Whether the calibration lets a pixel have a charge: it is not masked and its gain is a finite number >= 0.
 [[nodiscard]] bool can_be_hit(const calibration& calibrated, std::size_t pixel);
 
 /// Limits of every pixel that can be hit; `setup` must be valid.
 template <class Pixel>
 [[nodiscard]] hit_limits<Pixel> find_hit_limits(const counting_setup& setup);
+
+/// Nothing where charges at the limits cannot be had in a byte each: with a gain, with 32-bit or float pixels, with darks below
+/// 0 or thresholds far apart.
+template <class Pixel>
+[[nodiscard]] std::optional<charges_at_limit> find_charges_at_limit(const counting_setup& setup,
+                                                                    const hit_limits<Pixel>& limits);
 
 }  // namespace countem::cpu
