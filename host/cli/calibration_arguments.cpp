@@ -37,7 +37,12 @@ std::unique_ptr<frame_source> open_image(const std::filesystem::path& path, fram
     options.format = input_format::raw;
     options.raw = raw_layout{shape, flat};
   }
-  return of_shape(open_source({path}, options), shape, path);
+  try {
+    return of_shape(open_source({path}, options), shape, path);
+  } catch (const format_error& reason) {
+    throw format_error(fmt::format("{} (a flat file of one {} a pixel would have {} bytes)", reason.what(), to_string(flat),
+                                   shape.pixels() * size_of(flat)));
+  }
 }
 
 }  // namespace

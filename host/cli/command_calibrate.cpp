@@ -128,6 +128,10 @@ void print_thresholds(const json& told) {
 json notes(const calibration& found, const source_info& frames, std::uint32_t samples_asked) {
   json told = json::array();
   for (const source_issue& issue : frames.issues) told.push_back(issue.text);
+  const double share = static_cast<double>(masked(found, 0xff)) / static_cast<double>(frames.shape.pixels());
+  if (share > 0.01) {
+    told.push_back(fmt::format("{:.1f} % of the pixels are masked: are dark frames or sectors of them missing?", 100 * share));
+  }
   if (!found.fit) return told;
   if (found.fit->frames.size() < samples_asked) {
     told.push_back(fmt::format("only {} frames arrived where {} samples were asked for: all of them were used",
