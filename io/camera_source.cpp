@@ -55,15 +55,15 @@ std::string where(std::uint64_t record, const camera_layout& layout) {
   return fmt::format("record {} (byte {})", record, record * layout.record_bytes());
 }
 
-/// Reads every record's header; 16 bytes of each record are touched, nothing else.
-record_file read_headers(const fs::path& path, const camera_layout& layout) {
+/// Reads the headers of a file's records, or of the first `most` of them; 16 bytes of each are touched, nothing else.
+record_file read_headers(const fs::path& path, const camera_layout& layout, std::uint64_t most = ~std::uint64_t{0}) {
   record_file found;
   found.file = file_handle::open_read(path);
   found.bytes = found.file.size();
   if (found.bytes > frame_index::max_offset) throw format_error(path.string() + ": is larger than 2^48 bytes");
   found.complete = found.bytes / layout.record_bytes();
   found.tail_bytes = found.bytes % layout.record_bytes();
-  found.headers.resize(found.complete + (found.tail_bytes >= camera_header_bytes ? 1 : 0));
+  found.headers.resize(std::min(most, found.complete + (found.tail_bytes >= camera_header_bytes ? 1 : 0)));
 
   // Read-ahead would drag the pixels through memory for 16 bytes each.
   ::posix_fadvise(found.file.descriptor(), 0, 0, POSIX_FADV_RANDOM);
@@ -116,7 +116,8 @@ bool fits(const fs::path& path, input_format format) {
   const camera_layout layout = layout_of(format);
   const file_handle file = file_handle::open_read(path);
   if (file.size() < layout.record_bytes()) return false;
-  const std::optional<scan_identity> agreed = agreed_scan(read_headers(path, layout));
+  constexpr std::uint64_t enough = 256;  // records, to tell headers from pixels
+  const std::optional<scan_identity> agreed = agreed_scan(read_headers(path, layout, enough));
   return agreed && agreed->width > 0 && agreed->height > 0;
 }
 
