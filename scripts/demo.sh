@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # From nothing to pictures: installs what is missing, builds countem, simulates a small 4D Camera scan, calibrates, counts, checks it
 # against the truth and draws it. Everything it makes lies in demo_out/.
-#   scripts/demo.sh [SCAN] [OCCUPANCY]       default 48x48 positions, 0.004 electrons a pixel and frame
+#   scripts/demo.sh [SCAN] [OCCUPANCY]       default 48x48 positions, 0.002 electrons a pixel and frame
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scan=${1:-48x48}
-occupancy=${2:-0.004}
+occupancy=${2:-0.002}
 out=demo_out
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
