@@ -37,18 +37,21 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using word_tag = hn::ScalableTag<std::uint64_t>;
 
+// Spans are taken by value: writing through one of their pointers cannot then change them, as far as the compiler must assume.
+
 /// Turns bit rows into columns of bytes, so that 8 rows of 8 columns are one unaligned 64-bit load.
-void rows_to_columns(const window_spans& spans) {
+void rows_to_columns(const window_spans spans) {
   const std::size_t row_bytes = spans.strip.stride * 8;
   const std::size_t rows = spans.strip.root_rows + window::size - 1;
+  const std::size_t column_rows = spans.column_rows;
   // Byte column 0 lies left of the frame and stays 0.
-  std::uint8_t* columns = spans.columns + spans.column_rows;
+  std::uint8_t* columns = spans.columns + column_rows;
   for (std::size_t row = 0; row < rows; row += 8) {
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(spans.strip.above) + row * row_bytes;
     std::uint8_t* out = columns + row;
 #if HWY_TARGET == HWY_SCALAR
     for (std::size_t c = 0; c < row_bytes; ++c) {
-      for (std::size_t r = 0; r < 8; ++r) out[c * spans.column_rows + r] = bytes[r * row_bytes + c];
+      for (std::size_t r = 0; r < 8; ++r) out[c * column_rows + r] = bytes[r * row_bytes + c];
     }
 #else
     const hn::FixedTag<std::uint8_t, 16> bytes_tag;
@@ -56,7 +59,8 @@ void rows_to_columns(const window_spans& spans) {
     const hn::Repartition<std::uint32_t, decltype(bytes_tag)> fours_tag;
     const hn::Repartition<std::uint64_t, decltype(bytes_tag)> eights_tag;
     const hn::Half<decltype(eights_tag)> column_tag;
-    for (std::size_t c = 0; c < row_bytes; c += 16) {
+    std::uint8_t* block = out;
+    for (std::size_t c = 0; c < row_bytes; c += 16, block += 16 * column_rows) {
       const auto load = [&](std::size_t r) { return hn::LoadU(bytes_tag, bytes + r * row_bytes + c); };
       // Interleave rows 0 and 1 to pairs, pairs to fours, fours to the eight rows of a byte column.
       const auto pair = [&](std::size_t r, bool upper) {
@@ -92,7 +96,7 @@ void rows_to_columns(const window_spans& spans) {
 }
 
 /// Finds the roots of each word of the strip's root rows, and sets a bit for each word that holds one.
-void find_roots(const window_spans& spans) {
+void find_roots(const window_spans spans) {
   const word_tag tag;
   const std::size_t lanes = hn::Lanes(tag);
   const std::size_t words = spans.strip.root_rows * spans.strip.stride;
@@ -131,7 +135,7 @@ HWY_INLINE std::uint64_t load_eight_rows(const std::uint8_t* column) {
 }
 
 /// Lists the roots and loads their windows; returns how many.
-std::size_t load_windows(const window_spans& spans) {
+std::size_t load_windows(const window_spans spans) {
   const std::size_t groups = (spans.strip.root_rows * spans.strip.stride + 63) / 64;
   std::size_t count = 0;
   for (std::size_t group = 0; group < groups; ++group) {

@@ -130,6 +130,7 @@ class frame_counter final : public counter {
     const counting_options& options = setup_.options;
     const std::uint32_t grid_width = setup_.shape.width * options.upsample;
     windows_.find({work.hits.row(std::int64_t{first} - 1), work.hits.stride(), last - first});
+    for (std::size_t i = 0; i < windows_.size(); ++i) charge_of.prefetch(first + windows_.root(i).row, windows_.root(i).column);
     batch_.reserve(windows_.size());
     batch_.count = 0;
     for (std::size_t i = 0; i < windows_.size(); ++i) {

@@ -12,7 +12,15 @@
 namespace countem::cpu {
 
 // The charges of a frame's hits, worked out when asked for. One type for each kind of calibration, so that the common ones cost
-// little: each gives the charge that docs/semantics.md defines.
+// little: each gives the charge that docs/semantics.md defines. prefetch() starts to fetch what a component's first rows will need of
+// the calibration; the raw rows were just read.
+
+template <class Number>
+void prefetch_rows(const Number* plane, std::size_t pixel, std::size_t width) {
+  // A component has two rows as a rule. Addresses past the plane's end are harmless: nothing is read.
+  __builtin_prefetch(plane + pixel);
+  __builtin_prefetch(plane + pixel + width);
+}
 
 /// No dark, no gain.
 template <class Pixel>
@@ -22,6 +30,7 @@ struct raw_charges {
   std::int32_t operator()(std::uint32_t row, std::uint32_t column) const {
     return charge_units_per_adu * static_cast<std::int32_t>(rows[row][column]);
   }
+  void prefetch(std::uint32_t, std::uint32_t) const {}
 };
 
 /// A dark reference, no gain, through the limits that the hits were found with (charges_at_limit).
@@ -38,6 +47,7 @@ struct limit_charges {
     const std::int32_t above_limit = static_cast<std::int32_t>(rows[row][column]) - static_cast<std::int32_t>(limits[pixel]);
     return charge_units_per_adu * above_limit + lowest + above_lowest[pixel];
   }
+  void prefetch(std::uint32_t row, std::uint32_t column) const { prefetch_rows(above_lowest, row * width + column, width); }
 };
 
 /// Any calibration.
@@ -49,6 +59,10 @@ struct calibrated_charges {
 
   std::int32_t operator()(std::uint32_t row, std::uint32_t column) const {
     return charge(rows[row][column], row * width + column);
+  }
+  void prefetch(std::uint32_t row, std::uint32_t column) const {
+    if (charge.dark16() != nullptr) prefetch_rows(charge.dark16(), row * width + column, width);
+    if (charge.gain() != nullptr) prefetch_rows(charge.gain(), row * width + column, width);
   }
 };
 
@@ -66,6 +80,7 @@ struct denoised_charges {
     const std::size_t half = column >= calibrated.width / 2 ? 1 : 0;
     return without_noise(calibrated(row, column), noise[std::size_t{row} * 2 + half]);
   }
+  void prefetch(std::uint32_t row, std::uint32_t column) const { calibrated.prefetch(row, column); }
 };
 
 /// Whether charge = 16 * raw - dark16 without clamping for every hit.

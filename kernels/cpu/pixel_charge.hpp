@@ -40,6 +40,10 @@ class pixel_charge {
     return clamp(round_half_even(static_cast<double>(product)));
   }
 
+  /// Null where there is none.
+  [[nodiscard]] const std::int32_t* dark16() const { return dark16_; }
+  [[nodiscard]] const float* gain() const { return gain_; }
+
  private:
   template <class Number>
   static std::int32_t clamp(Number charge) {
