@@ -11,16 +11,18 @@ namespace countem::data_gen {
 /// Electron-hole pairs that make one ADU.
 inline constexpr float pairs_per_adu = 12.5F;
 
-/// What an electron's track and the charge it frees look like at one beam energy. docs/simulation.md says where the numbers are from.
+/// What an electron's track and the charge it frees look like at one beam energy. docs/simulation.md says where the numbers are
+/// from.
 struct cloud_parameters {
-  double depth_um = 0;             ///< the track is followed through this much silicon
+  double depth_um = 0;               ///< charge is collected from this much silicon ...
+  double passive_um = 0;             ///< ... and from none of this much behind it, from where electrons still scatter back
   double steady_loss_ev_per_um = 0;  ///< the many small energy losses on the way
-  double collisions_per_um = 0;    ///< mean number of larger ones
-  double smallest_loss_ev = 0;     ///< those are distributed as 1 / loss^2 between the smallest ...
-  double largest_loss_ev = 0;      ///< ... and the largest
-  double scattering_rad = 0;       ///< smallest change of direction in a step; larger ones are as rare as 1 / angle^2
-  double diffusion_entry_um = 0;   ///< rms spread along each axis of charge freed at the entry side ...
-  double diffusion_exit_um = 0;    ///< ... and at the side where it is collected
+  double collisions_per_um = 0;      ///< mean number of larger ones
+  double smallest_loss_ev = 0;       ///< those are distributed as 1 / loss^2 between the smallest ...
+  double largest_loss_ev = 0;        ///< ... and the largest
+  double scattering_rad = 0;         ///< smallest change of direction in a step; larger ones are as rare as 1 / angle^2
+  double diffusion_entry_um = 0;     ///< rms spread along each axis of charge freed at the entry side ...
+  double diffusion_exit_um = 0;      ///< ... and at the side where it is collected
 };
 
 /// The model at 60 to 300 kV: fitted at 100 and 300 kV, a power law in the voltage between and below.
@@ -51,9 +53,9 @@ class charge_frame {
   std::uint16_t* pairs_;
 };
 
-/// Tracks of single electrons through the detector: straight steps with a steady loss and a Poisson number of 1/E^2 energy losses
-/// each (which is what gives Landau's long tail), a change of direction with Rutherford's 1/angle^2 tail after each, both growing as
-/// the electron slows down, and every freed pair diffusing on its own.
+/// Tracks of single electrons through the detector: straight steps with a steady loss and a Poisson number of 1/E^2 energy
+/// losses each (which is what gives Landau's long tail), a change of direction with Rutherford's 1/angle^2 tail after each,
+/// both growing as the electron slows down, and every freed pair diffusing on its own.
 class charge_cloud {
  public:
   charge_cloud(const cloud_parameters& parameters, double kilovolts);
@@ -66,7 +68,8 @@ class charge_cloud {
 
   poisson_table collisions_;
   float depth_px_;
-  float steady_loss_ev_;    ///< a step
+  float passive_px_;
+  float steady_loss_ev_;  ///< a step
   float smallest_loss_ev_;
   float smallest_fraction_;  ///< smallest loss / largest loss
   float scattering_rad_;

@@ -13,8 +13,8 @@ namespace {
 constexpr float half_row_structure = 0.7F;  // each half-row has its own amplifier
 constexpr float column_structure = 0.3F;
 constexpr float pixel_structure = 0.6F;
-constexpr float tilt_adu = 1.5F;            // from one edge of the frame to the other
-constexpr float hot_least_adu = 40;         // on top of the baseline
+constexpr float tilt_adu = 1.5F;     // from one edge of the frame to the other
+constexpr float hot_least_adu = 40;  // on top of the baseline
 constexpr float hot_most_adu = 400;
 
 std::vector<float> structure(std::size_t count, float rms, random_stream& random) {
@@ -24,12 +24,14 @@ std::vector<float> structure(std::size_t count, float rms, random_stream& random
 }
 
 std::uint16_t converted(float adu) {
-  return static_cast<std::uint16_t>(std::clamp(adu + 0.5F, 0.0F, 65535.0F));  // truncation of a positive number: rounds to nearest
+  return static_cast<std::uint16_t>(
+      std::clamp(adu + 0.5F, 0.0F, 65535.0F));  // truncation of a positive number: rounds to nearest
 }
 
 }  // namespace
 
-detector::detector(const simulation_options& options) : noise_adu_(static_cast<float>(options.noise_adu)), baseline_adu_(options.frame.pixels()) {
+detector::detector(const simulation_options& options)
+    : noise_adu_(static_cast<float>(options.noise_adu)), baseline_adu_(options.frame.pixels()) {
   const std::size_t height = options.frame.height;
   const std::size_t width = options.frame.width;
   random_stream random(options.seed, 0, purpose::detector);

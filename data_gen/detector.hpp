@@ -17,7 +17,8 @@ class detector {
   [[nodiscard]] const std::vector<float>& baseline_adu() const { return baseline_adu_; }
   [[nodiscard]] const std::vector<std::uint32_t>& hot_pixels() const { return hot_pixels_; }
 
-  /// Replaces the pairs that each pixel collected by what the converter reads: baseline + charge + noise, rounded, never below 0.
+  /// Replaces the pairs that each pixel collected by what the converter reads: baseline + charge + noise, rounded, never below
+  /// 0.
   void read_out(std::uint16_t* pixels, random_stream& noise) const;
 
  private:

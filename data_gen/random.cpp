@@ -14,8 +14,12 @@ constexpr std::uint32_t philox_weyl_0 = 0x9E3779B9;
 constexpr std::uint32_t philox_weyl_1 = 0xBB67AE85;
 constexpr int philox_rounds = 10;
 
-std::uint32_t low(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
-std::uint32_t high(std::uint64_t value) { return static_cast<std::uint32_t>(value >> 32); }
+std::uint32_t low(std::uint64_t value) {
+  return static_cast<std::uint32_t>(value);
+}
+std::uint32_t high(std::uint64_t value) {
+  return static_cast<std::uint32_t>(value >> 32);
+}
 
 struct philox_block {
   std::uint32_t c0, c1, c2, c3;
@@ -34,7 +38,8 @@ inline philox_block mix(philox_block c, std::uint32_t k0, std::uint32_t k1) {
 
 /// The x > 0 beyond which a standard normal number lies with probability `upper_tail` < 1/2.
 double normal_quantile(double upper_tail) {
-  double x = std::sqrt(-2 * std::log(2 * upper_tail));  // from the right side, where Newton's steps on this convex tail converge
+  double x =
+      std::sqrt(-2 * std::log(2 * upper_tail));  // from the right side, where Newton's steps on this convex tail converge
   for (int iteration = 0; iteration < 60; ++iteration) {
     const double excess = 0.5 * std::erfc(x / std::numbers::sqrt2) - upper_tail;
     const double density = std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);

@@ -51,7 +51,8 @@ class normal_table {
   [[nodiscard]] float operator[](std::uint16_t cell) const { return cells_[cell]; }
   /// The full distribution: `more` is drawn from only for the outermost cells.
   [[nodiscard]] float draw(std::uint16_t cell, random_stream& more) const {
-    if (cell != 0 && cell != 0xffff) [[likely]] return cells_[cell];
+    if (cell != 0 && cell != 0xffff) [[likely]]
+      return cells_[cell];
     const float beyond = tail_[more.next() >> 20];
     return cell == 0 ? -beyond : beyond;
   }

@@ -22,14 +22,17 @@ void require(bool fine, const std::string& sentence) {
 const simulation_options& checked(const simulation_options& options) {
   const auto in_range = [](double value, double low, double high) { return value >= low && value <= high; };
   const auto text = [](double value) { return std::to_string(value); };
-  require(options.frame.pixels() > 0 && options.frame.pixels() <= max_pixels, "a frame needs at least one pixel and fewer than 2^32; give another shape");
+  require(options.frame.pixels() > 0 && options.frame.pixels() <= max_pixels,
+          "a frame needs at least one pixel and fewer than 2^32; give another shape");
   require(options.scan.frames() > 0 && options.scan.positions() <= max_pixels,
           "a scan needs at least one frame and fewer than 2^32 positions; give another scan size");
-  require(in_range(options.occupancy, 0, 0.5), "occupancy " + text(options.occupancy) + " is not in [0, 0.5] electrons a pixel and frame");
+  require(in_range(options.occupancy, 0, 0.5),
+          "occupancy " + text(options.occupancy) + " is not in [0, 0.5] electrons a pixel and frame");
   require(in_range(options.kilovolts, 60, 300), "beam voltage " + text(options.kilovolts) + " kV is not in [60, 300]");
   require(in_range(options.baseline_adu, 0, 1000), "baseline " + text(options.baseline_adu) + " ADU is not in [0, 1000]");
   require(in_range(options.noise_adu, 0, 1000), "noise " + text(options.noise_adu) + " ADU is not in [0, 1000]");
-  require(in_range(options.xrays_per_frame, 0, 1000), "X-rays a frame " + text(options.xrays_per_frame) + " is not in [0, 1000]");
+  require(in_range(options.xrays_per_frame, 0, 1000),
+          "X-rays a frame " + text(options.xrays_per_frame) + " is not in [0, 1000]");
   require(in_range(options.hot_pixels, 0, static_cast<double>(options.frame.pixels())),
           "hot pixels " + text(options.hot_pixels) + " is not between 0 and the number of pixels");
   return options;
@@ -60,9 +63,15 @@ simulator::~simulator() = default;
 simulator::simulator(simulator&&) noexcept = default;
 simulator& simulator::operator=(simulator&&) noexcept = default;
 
-const simulation_options& simulator::options() const { return state_->options; }
-const std::vector<float>& simulator::baseline_adu() const { return state_->sensor.baseline_adu(); }
-const std::vector<std::uint32_t>& simulator::hot_pixels() const { return state_->sensor.hot_pixels(); }
+const simulation_options& simulator::options() const {
+  return state_->options;
+}
+const std::vector<float>& simulator::baseline_adu() const {
+  return state_->sensor.baseline_adu();
+}
+const std::vector<std::uint32_t>& simulator::hot_pixels() const {
+  return state_->sensor.hot_pixels();
+}
 
 std::uint32_t simulator::electrons(std::uint64_t number) const {
   data_gen::random_stream random(state_->options.seed, number, data_gen::purpose::electrons);
@@ -73,7 +82,8 @@ void simulator::frame(std::uint64_t number, std::uint16_t* pixels, simulated_tru
   using namespace data_gen;
   const simulation_options& set = state_->options;
   if (number >= set.scan.frames()) {
-    throw invalid_argument("simulation: frame " + std::to_string(number) + " asked for, the scan has " + std::to_string(set.scan.frames()));
+    throw invalid_argument("simulation: frame " + std::to_string(number) + " asked for, the scan has " +
+                           std::to_string(set.scan.frames()));
   }
   std::fill_n(pixels, set.frame.pixels(), std::uint16_t{0});
   charge_frame charge(set.frame, pixels);

@@ -8,11 +8,11 @@ namespace countem::data_gen {
 namespace {
 
 // Lengths on the detector are in units of its shorter side, lengths in the field of view in units of its longer side.
-constexpr double disk_radius = 0.19;          // convergence semi-angle
-constexpr double lattice_spacing = 1.85;      // shortest reciprocal vector, in disk radii: neighbouring disks just overlap
-constexpr double lattice_variation = 0.12;    // relative, over the two kinds of crystal
-constexpr double envelope = 2.6;              // rms extent of the excited reflections, in disk radii
-constexpr double largest_tilt = 0.9;          // in disk radii
+constexpr double disk_radius = 0.19;        // convergence semi-angle
+constexpr double lattice_spacing = 1.85;    // shortest reciprocal vector, in disk radii: neighbouring disks just overlap
+constexpr double lattice_variation = 0.12;  // relative, over the two kinds of crystal
+constexpr double envelope = 2.6;            // rms extent of the excited reflections, in disk radii
+constexpr double largest_tilt = 0.9;        // in disk radii
 constexpr int highest_order = 3;
 
 constexpr std::size_t particle_count = 16;
@@ -26,12 +26,14 @@ constexpr double hole_radius = 0.17;
 constexpr double vacuum_tails = 0.02;
 constexpr double film_ring = 0.14;
 constexpr double film_diffuse = 0.10;
-constexpr double crystal_diffuse = 0.22;
-constexpr double bragg_strength = 1.1;
-constexpr double deflection = 0.10;           // of the disk at a particle's rim, in disk radii
-constexpr double absorption = 0.55;           // of the bright-field disk by the thickest crystal
+constexpr double crystal_diffuse = 0.16;
+constexpr double bragg_strength = 3.0;
+constexpr double deflection = 0.10;  // of the disk at a particle's rim, in disk radii
+constexpr double absorption = 0.55;  // of the bright-field disk by the thickest crystal
 
-double squared(double x) { return x * x; }
+double squared(double x) {
+  return x * x;
+}
 
 /// A point of the unit disk by rejection: no trigonometry, the same on every machine.
 detector_point in_unit_disk(random_stream& random) {
@@ -50,7 +52,9 @@ detector_point on_unit_circle(random_stream& random) {
   }
 }
 
-double between(double low, double high, random_stream& random) { return low + (high - low) * random.uniform(); }
+double between(double low, double high, random_stream& random) {
+  return low + (high - low) * random.uniform();
+}
 
 }  // namespace
 
@@ -63,16 +67,15 @@ detector_point diffraction_pattern::draw(random_stream& random) const {
   const normal_table& normal = normal_table::get();
   for (;;) {
     const double chosen = random.uniform() * parts_.back().up_to;
-    const part& from = *std::find_if(parts_.begin(), parts_.end() - 1, [chosen](const part& each) { return chosen < each.up_to; });
+    const part& from =
+        *std::find_if(parts_.begin(), parts_.end() - 1, [chosen](const part& each) { return chosen < each.up_to; });
     detector_point offset;
     switch (from.shape) {
       case form::disk:
         offset = in_unit_disk(random);
         offset = {from.radius * offset.row, from.radius * offset.column};
         break;
-      case form::cloud:
-        offset = {from.spread * double{normal.draw(random)}, from.spread * double{normal.draw(random)}};
-        break;
+      case form::cloud: offset = {from.spread * double{normal.draw(random)}, from.spread * double{normal.draw(random)}}; break;
       case form::ring: {
         const detector_point towards = on_unit_circle(random);
         const double distance = from.radius + from.spread * double{normal.draw(random)};
@@ -131,7 +134,9 @@ void specimen::add_crystal(const particle& inside, vector2 offset, diffraction_p
   const double side = std::min(frame_.height, frame_.width);
   const double unit = disk_radius * side;
   const detector_point centre{frame_.height / 2.0, frame_.width / 2.0};
-  const auto distance2 = [offset](const grain& each) { return squared(offset.row - each.seed.row) + squared(offset.column - each.seed.column); };
+  const auto distance2 = [offset](const grain& each) {
+    return squared(offset.row - each.seed.row) + squared(offset.column - each.seed.column);
+  };
   const grain& crystal = *std::min_element(inside.grains.begin(), inside.grains.end(),
                                            [&](const grain& one, const grain& two) { return distance2(one) < distance2(two); });
   const double relative2 = (squared(offset.row) + squared(offset.column)) / squared(inside.radius);
@@ -147,7 +152,8 @@ void specimen::add_crystal(const particle& inside, vector2 offset, diffraction_p
       const vector2 g{h * crystal.a.row + k * crystal.b.row, h * crystal.a.column + k * crystal.b.column};
       const double length2 = squared(g.row) + squared(g.column);
       // Reflections near the Laue circle are excited; the square of the scattering angle damps them all.
-      const double excitation = std::abs(length2 + 2 * (g.row * crystal.tilt.row + g.column * crystal.tilt.column)) / squared(2 * envelope);
+      const double excitation =
+          std::abs(length2 + 2 * (g.row * crystal.tilt.row + g.column * crystal.tilt.column)) / squared(2 * envelope);
       const double weight = bragg_strength * thickness / (1 + squared(excitation * 8)) / (1 + length2 / squared(envelope));
       if (weight < 0.002) continue;
       into.add(form::disk, {middle.row + unit * g.row, middle.column + unit * g.column}, unit, 0, weight);

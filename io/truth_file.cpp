@@ -104,7 +104,8 @@ class truth_file : public truth_reader {
   [[nodiscard]] simulated_truth read(std::uint64_t first, std::size_t count) const override {
     const std::uint64_t frames = indptr_.size() - 1;
     if (first > frames || count > frames - first) {
-      throw invalid_argument(fmt::format("{}: frames {} to {} asked for, it has {}", path_.string(), first, first + count, frames));
+      throw invalid_argument(
+          fmt::format("{}: frames {} to {} asked for, it has {}", path_.string(), first, first + count, frames));
     }
     const std::uint64_t begin = indptr_[first];
     const std::uint64_t end = indptr_[first + count];
@@ -134,7 +135,8 @@ class truth_file : public truth_reader {
     const hdf5_handle space(H5Dget_space(data), name);
     if (H5Sget_simple_extent_ndims(space) != 1 ||
         static_cast<std::uint64_t>(H5Sget_simple_extent_npoints(space)) != indptr_.back()) {
-      throw format_error(std::string(name) + " does not hold one number for each of " + std::to_string(indptr_.back()) + " electrons");
+      throw format_error(std::string(name) + " does not hold one number for each of " + std::to_string(indptr_.back()) +
+                         " electrons");
     }
   }
 

@@ -71,7 +71,8 @@ reference_events open_reference(const fs::path& path) {
   try {
     return from_event_store(path);
   } catch (const format_error& reason) {
-    throw format_error(fmt::format("{} can be neither: as a truth file: {}; as an event store: {}", path.string(), not_truth, reason.what()));
+    throw format_error(
+        fmt::format("{} can be neither: as a truth file: {}; as an event store: {}", path.string(), not_truth, reason.what()));
   }
 }
 
@@ -86,16 +87,18 @@ double detectable_charge_adu(const calibration& used, double baseline_adu) {
 
 void require_same_scan(const compare_arguments& chosen, const store_description& counted, const reference_events& truth) {
   if (counted.scan != truth.scan || detector_of(counted) != truth.detector) {
-    throw invalid_argument(fmt::format("{} and {} are not of the same scan: {} x {} x {} frames of {} x {} pixels against {} x {} x {} of {} x {}",
-                                       chosen.counted.string(), chosen.truth.string(), counted.scan.height, counted.scan.width,
-                                       counted.scan.frames_per_position, detector_of(counted).height, detector_of(counted).width,
-                                       truth.scan.height, truth.scan.width, truth.scan.frames_per_position, truth.detector.height,
-                                       truth.detector.width));
+    throw invalid_argument(fmt::format(
+        "{} and {} are not of the same scan: {} x {} x {} frames of {} x {} pixels against {} x {} x {} of {} x {}",
+        chosen.counted.string(), chosen.truth.string(), counted.scan.height, counted.scan.width,
+        counted.scan.frames_per_position, detector_of(counted).height, detector_of(counted).width, truth.scan.height,
+        truth.scan.width, truth.scan.frames_per_position, truth.detector.height, truth.detector.width));
   }
 }
 
 /// A number, or null where there is none.
-json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+json number(double value) {
+  return std::isfinite(value) ? json(value) : json(nullptr);
+}
 
 json extreme(const comparison::extreme& of, bool any) {
   return any ? json{{"frame", of.frame}, {"value", of.value}} : json(nullptr);
@@ -117,7 +120,8 @@ json to_json(const compare_arguments& chosen, const std::string& kind, const com
           {"recall_limit", number(sum.recall_limit())},
           {"precision", number(sum.precision())},
           {"count_ratio", number(sum.count_ratio())},
-          {"rms_error_px", {{"row", number(sum.rms_row())}, {"column", number(sum.rms_column())}, {"radial", number(sum.rms_radial())}}},
+          {"rms_error_px",
+           {{"row", number(sum.rms_row())}, {"column", number(sum.rms_column())}, {"radial", number(sum.rms_radial())}}},
           {"mean_error_px", {{"row", number(sum.mean_row())}, {"column", number(sum.mean_column())}}},
           {"worst_recall", extreme(sum.worst_recall, sum.electrons > 0)},
           {"worst_precision", extreme(sum.worst_precision, sum.events > 0)},
@@ -130,15 +134,16 @@ void print(const comparison& sum, double radius) {
   if (sum.missing_frames > 0) fmt::print(" ({} more never arrived)", with_separators(sum.missing_frames));
   fmt::print("\nelectrons: {}, of which {} left too little charge to be found\n", with_separators(sum.electrons),
              with_separators(sum.undetectable));
-  fmt::print("events: {}, of which {} lie within {} pixels of an electron\n", with_separators(sum.events), with_separators(sum.matched), radius);
-  fmt::print("recall: {:.4f} (at best {:.4f})\nprecision: {:.4f}\nevents per electron: {:.4f}\n", sum.recall(), sum.recall_limit(),
-             sum.precision(), sum.count_ratio());
-  fmt::print("rms position error: {:.3f} pixels in row, {:.3f} in column, {:.3f} in the plane\n", sum.rms_row(), sum.rms_column(),
-             sum.rms_radial());
+  fmt::print("events: {}, of which {} lie within {} pixels of an electron\n", with_separators(sum.events),
+             with_separators(sum.matched), radius);
+  fmt::print("recall: {:.4f} (at best {:.4f})\nprecision: {:.4f}\nevents per electron: {:.4f}\n", sum.recall(),
+             sum.recall_limit(), sum.precision(), sum.count_ratio());
+  fmt::print("rms position error: {:.3f} pixels in row, {:.3f} in column, {:.3f} in the plane\n", sum.rms_row(),
+             sum.rms_column(), sum.rms_radial());
   if (sum.electrons > 0) {
     fmt::print("worst recall: {:.4f} in frame {}\n", sum.worst_recall.value, sum.worst_recall.frame);
-    fmt::print("events per electron: {:.4f} in frame {} to {:.4f} in frame {}\n", sum.fewest_events.value, sum.fewest_events.frame,
-               sum.most_events.value, sum.most_events.frame);
+    fmt::print("events per electron: {:.4f} in frame {} to {:.4f} in frame {}\n", sum.fewest_events.value,
+               sum.fewest_events.frame, sum.most_events.value, sum.most_events.frame);
   }
   if (sum.events > 0) fmt::print("worst precision: {:.4f} in frame {}\n", sum.worst_precision.value, sum.worst_precision.frame);
 }
@@ -170,10 +175,14 @@ void run_comparison(compare_arguments& chosen, const context& ctx) {
 
 void add_compare(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<compare_arguments>();
-  CLI::App* command = app.add_subcommand("compare", "Compare counted events with the electrons that truly hit, or with another count");
+  CLI::App* command =
+      app.add_subcommand("compare", "Compare counted events with the electrons that truly hit, or with another count");
   command->add_option("counted", chosen->counted, "Event store")->required()->type_name("COUNTED");
-  command->add_option("truth", chosen->truth, "Truth file of a simulation, or another event store")->required()->type_name("TRUTH");
-  command->add_option("--radius", chosen->options.radius_px, "How far apart an event and its electron may be, in pixels")->capture_default_str();
+  command->add_option("truth", chosen->truth, "Truth file of a simulation, or another event store")
+      ->required()
+      ->type_name("TRUTH");
+  command->add_option("--radius", chosen->options.radius_px, "How far apart an event and its electron may be, in pixels")
+      ->capture_default_str();
   command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
   command->callback([chosen, &ctx] { run_comparison(*chosen, ctx); });
 }

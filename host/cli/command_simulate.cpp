@@ -41,7 +41,8 @@ class frame_meter {
   }
 
   void frame_done(std::uint64_t electrons) {
-    if (stop_) throw interrupted("simulation stopped: the files written so far are incomplete; run it again with the same options");
+    if (stop_)
+      throw interrupted("simulation stopped: the files written so far are incomplete; run it again with the same options");
     const std::lock_guard lock(mutex_);
     now_.frames_done += 1;
     now_.events += electrons;
@@ -49,7 +50,9 @@ class frame_meter {
     display_.update(now_);
   }
 
-  [[nodiscard]] double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
   [[nodiscard]] std::uint64_t electrons() const { return now_.events; }
   void close() { display_.close(); }
 
@@ -75,14 +78,17 @@ std::string next_command(const simulate_arguments& chosen, const simulation_file
   const bool camera = chosen.format.starts_with('v');
   if (camera && chosen.format != "v5") command += " --input-format " + chosen.format;
   if (chosen.output.format == input_format::raw) {
-    command += fmt::format(" --input-format raw --shape {}x{} --dtype u16", chosen.options.frame.height, chosen.options.frame.width);
+    command +=
+        fmt::format(" --input-format raw --shape {}x{} --dtype u16", chosen.options.frame.height, chosen.options.frame.width);
     command += fmt::format(" --scan {}x{}", scan.width, scan.height);
     if (scan.frames_per_position > 1) command += fmt::format("x{}", scan.frames_per_position);
   }
   return command + " -o " + (chosen.directory / "counted.h5").string();
 }
 
-std::vector<std::string> names(const std::vector<fs::path>& paths) { return {paths.begin(), paths.end()}; }
+std::vector<std::string> names(const std::vector<fs::path>& paths) {
+  return {paths.begin(), paths.end()};
+}
 
 std::uint64_t bytes_of(const std::vector<fs::path>& paths) {
   std::uint64_t bytes = 0;
@@ -122,7 +128,8 @@ void simulate(simulate_arguments& chosen, const context& ctx) {
     fmt::print(stderr, "{} frames, {}, in {}\n", with_separators(frames), human_bytes(bytes_of(files.frames)),
                file_pattern(files.frames, "data"));
     if (!files.darks.empty()) {
-      fmt::print(stderr, "{} dark frames in {}\n", with_separators(chosen.output.dark_frames), file_pattern(files.darks, "dark"));
+      fmt::print(stderr, "{} dark frames in {}\n", with_separators(chosen.output.dark_frames),
+                 file_pattern(files.darks, "dark"));
     }
     fmt::print(stderr, "{} electrons in {}\n", with_separators(meter.electrons()), files.truth.string());
     fmt::print(stderr, "{:.0f} frames/s. Next:\n  {}\n", rate, next);
@@ -136,13 +143,18 @@ void add_simulate(CLI::App& app, context& ctx) {
   CLI::App* command = app.add_subcommand("simulate", "Write a simulated 4D Camera scan with its dark frames and its truth");
   simulation_options& options = chosen->options;
   command->add_option("directory", chosen->directory, "Where the files go; made if absent")->required()->type_name("OUT_DIR");
-  command->add_option("--scan", chosen->scan, "Scan positions, and frames at each")->type_name("WxH[xN]")->capture_default_str();
-  command->add_option("--frame", chosen->frame, "Pixels of a frame; v3, v4 and v5 have 576x576")->type_name("HxW")->capture_default_str();
+  command->add_option("--scan", chosen->scan, "Scan positions, and frames at each")
+      ->type_name("WxH[xN]")
+      ->capture_default_str();
+  command->add_option("--frame", chosen->frame, "Pixels of a frame; v3, v4 and v5 have 576x576")
+      ->type_name("HxW")
+      ->capture_default_str();
   command->add_option("--occupancy", options.occupancy, "Mean electrons a pixel and frame, 0 to 0.5")->capture_default_str();
   command->add_option("--kv", options.kilovolts, "Beam voltage in kV, 60 to 300")->capture_default_str();
   command->add_option("--seed", options.seed, "The same seed gives the same files")->capture_default_str();
   command->add_option("--format", chosen->format, "v5, v4, v3, raw, npy or hdf5")->capture_default_str();
-  command->add_option("--dark-frames", chosen->output.dark_frames, "Frames without beam, in files of their own")->capture_default_str();
+  command->add_option("--dark-frames", chosen->output.dark_frames, "Frames without beam, in files of their own")
+      ->capture_default_str();
   command->add_option("--baseline", options.baseline_adu, "Mean dark level in ADU")->capture_default_str();
   command->add_option("--noise", options.noise_adu, "Readout noise, rms ADU")->capture_default_str();
   command->add_option("--xrays", options.xrays_per_frame, "Mean X-ray hits a frame")->capture_default_str();

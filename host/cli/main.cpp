@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
 
   add_simulate(app, ctx);
   add_verify(app, ctx);
+  add_compare(app, ctx);
   add_bench(app, ctx);
   add_calibrate(app, ctx);
   add_count(app, ctx);

@@ -13,7 +13,9 @@ namespace countem {
 
 namespace {
 
-double ratio(double part, double whole) { return whole > 0 ? part / whole : std::numeric_limits<double>::quiet_NaN(); }
+double ratio(double part, double whole) {
+  return whole > 0 ? part / whole : std::numeric_limits<double>::quiet_NaN();
+}
 
 struct position {
   double row = 0;
@@ -123,7 +125,8 @@ void check(const event_batch& counted, frame_shape grid, std::uint32_t upsample,
   if (!(options.radius_px > 0 && options.radius_px <= 1000)) {
     throw invalid_argument("comparison: radius " + std::to_string(options.radius_px) + " is not in (0, 1000] pixels");
   }
-  if (upsample == 0 || grid.pixels() == 0 || grid.pixels() > max_pixels) throw invalid_argument("comparison: the events have no frame to lie in");
+  if (upsample == 0 || grid.pixels() == 0 || grid.pixels() > max_pixels)
+    throw invalid_argument("comparison: the events have no frame to lie in");
   if (truth.indptr.size() != counted.frames() + 1) {
     throw invalid_argument("comparison: " + std::to_string(counted.frames()) + " counted frames against the truth of " +
                            std::to_string(truth.indptr.size() - 1) + "; compare files of the same scan");
@@ -147,9 +150,11 @@ void compare(const event_batch& counted, frame_shape grid, std::uint32_t upsampl
     }
     const std::uint64_t first = truth.indptr[frame];
     const std::uint64_t count = truth.indptr[frame + 1] - first;
-    const electron_places electrons{std::span(truth.rows).subspan(first, count), std::span(truth.columns).subspan(first, count)};
+    const electron_places electrons{std::span(truth.rows).subspan(first, count),
+                                    std::span(truth.columns).subspan(first, count)};
     const std::span<const std::uint32_t> indices = counted.events(frame);
-    const std::uint64_t pairs = pair_up(event_places(indices, grid, upsample), indices.size(), electrons, options.radius_px, sum);
+    const std::uint64_t pairs =
+        pair_up(event_places(indices, grid, upsample), indices.size(), electrons, options.radius_px, sum);
     ++sum.frames;
     sum.electrons += count;
     sum.events += indices.size();
@@ -159,7 +164,8 @@ void compare(const event_batch& counted, frame_shape grid, std::uint32_t upsampl
       const auto lost = [&](float charge) { return !(charge > options.detectable_adu); };
       sum.undetectable += static_cast<std::uint64_t>(std::count_if(charges.begin(), charges.end(), lost));
     }
-    note_extremes(counted.first_frame + frame, static_cast<double>(pairs), static_cast<double>(indices.size()), static_cast<double>(count), sum);
+    note_extremes(counted.first_frame + frame, static_cast<double>(pairs), static_cast<double>(indices.size()),
+                  static_cast<double>(count), sum);
   }
 }
 
@@ -175,14 +181,32 @@ simulated_truth as_truth(const event_batch& events, frame_shape grid, std::uint3
   return truth;
 }
 
-double comparison::recall() const { return ratio(static_cast<double>(matched), static_cast<double>(electrons)); }
-double comparison::recall_limit() const { return ratio(static_cast<double>(electrons - undetectable), static_cast<double>(electrons)); }
-double comparison::precision() const { return ratio(static_cast<double>(matched), static_cast<double>(events)); }
-double comparison::count_ratio() const { return ratio(static_cast<double>(events), static_cast<double>(electrons)); }
-double comparison::rms_row() const { return std::sqrt(ratio(row_squares, static_cast<double>(matched))); }
-double comparison::rms_column() const { return std::sqrt(ratio(column_squares, static_cast<double>(matched))); }
-double comparison::rms_radial() const { return std::sqrt(ratio(row_squares + column_squares, static_cast<double>(matched))); }
-double comparison::mean_row() const { return ratio(row_sum, static_cast<double>(matched)); }
-double comparison::mean_column() const { return ratio(column_sum, static_cast<double>(matched)); }
+double comparison::recall() const {
+  return ratio(static_cast<double>(matched), static_cast<double>(electrons));
+}
+double comparison::recall_limit() const {
+  return ratio(static_cast<double>(electrons - undetectable), static_cast<double>(electrons));
+}
+double comparison::precision() const {
+  return ratio(static_cast<double>(matched), static_cast<double>(events));
+}
+double comparison::count_ratio() const {
+  return ratio(static_cast<double>(events), static_cast<double>(electrons));
+}
+double comparison::rms_row() const {
+  return std::sqrt(ratio(row_squares, static_cast<double>(matched)));
+}
+double comparison::rms_column() const {
+  return std::sqrt(ratio(column_squares, static_cast<double>(matched)));
+}
+double comparison::rms_radial() const {
+  return std::sqrt(ratio(row_squares + column_squares, static_cast<double>(matched)));
+}
+double comparison::mean_row() const {
+  return ratio(row_sum, static_cast<double>(matched));
+}
+double comparison::mean_column() const {
+  return ratio(column_sum, static_cast<double>(matched));
+}
 
 }  // namespace countem

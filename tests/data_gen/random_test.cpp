@@ -18,7 +18,9 @@ TEST(philox, known_answers) {
 }
 
 TEST(random_stream, differs_by_seed_frame_and_purpose) {
-  const auto first = [](std::uint64_t seed, std::uint64_t frame, purpose used_for) { return random_stream(seed, frame, used_for).next(); };
+  const auto first = [](std::uint64_t seed, std::uint64_t frame, purpose used_for) {
+    return random_stream(seed, frame, used_for).next();
+  };
   const std::uint32_t one = first(1, 2, purpose::noise);
   EXPECT_EQ(one, first(1, 2, purpose::noise));
   EXPECT_NE(one, first(2, 2, purpose::noise));

@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 class write_simulation_to_disk : public ::testing::Test {
  protected:
   void SetUp() override {
-    directory_ = fs::temp_directory_path() / ("countem_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+    directory_ =
+        fs::temp_directory_path() / ("countem_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(directory_);
   }
   void TearDown() override { fs::remove_all(directory_); }

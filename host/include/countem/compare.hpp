@@ -11,8 +11,8 @@ namespace countem {
 
 /// When a counted event stands for a true electron.
 struct comparison_options {
-  double radius_px = 1.5;      ///< at most this far apart, in detector pixels
-  double detectable_adu = 0;   ///< an electron that left no more charge than this cannot be found; see comparison::undetectable
+  double radius_px = 1.5;     ///< at most this far apart, in detector pixels
+  double detectable_adu = 0;  ///< an electron that left no more charge than this cannot be found; see comparison::undetectable
 };
 
 /// Counted events against true electrons, summed over frames. Every repeated index is an event of its own.
@@ -34,8 +34,8 @@ struct comparison {
   double row_squares = 0;
   double column_sum = 0;
   double column_squares = 0;
-  /// Frames with the smallest recall, the smallest precision, and the fewest and most events per electron; the first such frame. Frames
-  /// without electrons (recall, ratio) or events (precision) do not take part.
+  /// Frames with the smallest recall, the smallest precision, and the fewest and most events per electron; the first such
+  /// frame. Frames without electrons (recall, ratio) or events (precision) do not take part.
   extreme worst_recall{0, 2};
   extreme worst_precision{0, 2};
   extreme fewest_events{0, 1e300};
@@ -58,11 +58,11 @@ struct comparison {
   [[nodiscard]] double mean_column() const;
 };
 
-/// Adds the frames of `counted` to `sum`. `truth` holds the electrons of the same frames: its row n belongs to counted's frame n.
-/// Pairs are made in each frame by itself, nearest first: of all pairs of an event and an electron that are both still alone and not
-/// farther apart than the radius, the nearest becomes a pair, until none is left. Ties go to the electron and then the event that comes
-/// first. An event at index i of a grid `upsample` times finer than the detector lies at the centre of its cell.
-/// `truth.charges_adu` may be empty: no electron is then undetectable.
+/// Adds the frames of `counted` to `sum`. `truth` holds the electrons of the same frames: its row n belongs to counted's frame
+/// n. Pairs are made in each frame by itself, nearest first: of all pairs of an event and an electron that are both still alone
+/// and not farther apart than the radius, the nearest becomes a pair, until none is left. Ties go to the electron and then the
+/// event that comes first. An event at index i of a grid `upsample` times finer than the detector lies at the centre of its
+/// cell. `truth.charges_adu` may be empty: no electron is then undetectable.
 /// @throws invalid_argument when frames or shapes do not fit.
 void compare(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth,
              const comparison_options& options, comparison& sum);

@@ -76,13 +76,14 @@ struct simulation_files {
   std::filesystem::path truth;
 };
 
-/// Writes the scan as the camera would (data...), its darks (dark...) and its truth (truth.h5) into `directory`, made if absent.
-/// Same bytes for any thread count; memory does not grow with the frames.
+/// Writes the scan as the camera would (data...), its darks (dark...) and its truth (truth.h5) into `directory`, made if
+/// absent. Same bytes for any thread count; memory does not grow with the frames.
 /// @throws invalid_argument, io_error.
 simulation_files write_simulation(const std::filesystem::path& directory, const simulation_options& options,
                                   const simulation_output& output);
 
-/// A truth file that stays open, for scans whose electrons would not fit into memory. Safe to read from several threads at once.
+/// A truth file that stays open, for scans whose electrons would not fit into memory. Safe to read from several threads at
+/// once.
 class truth_reader {
  public:
   truth_reader() = default;
