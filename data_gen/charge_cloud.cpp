@@ -16,8 +16,8 @@ constexpr float ev_per_pair = 3.65F;  // mean energy per electron-hole pair in s
 // they are met. Effective parameters: they carry whatever the model leaves out.
 constexpr double fitted_low_kv = 100;
 constexpr double fitted_high_kv = 300;
-constexpr cloud_parameters fitted_low{8.47, 9.31, 98.3, 4.11, 10.3, 42900, 0.0988, 4.94, 2.92};
-constexpr cloud_parameters fitted_high{4.6, 6.0, 95, 3.1, 10.56, 9880, 0.0296, 6.0, 1.4};
+constexpr cloud_parameters fitted_low{8.47, 9.31, 100.5, 4.2, 10.3, 42900, 0.0988, 5.0, 3.0};
+constexpr cloud_parameters fitted_high{4.71, 5.85, 120.8, 2.765, 10.2, 10350, 0.0332, 5.91, 1.25};
 
 constexpr float xray_fewest_pairs = 15'000;
 constexpr float xray_most_pairs = 60'000;

@@ -56,22 +56,51 @@ simulation_options scan_of(double occupancy, double kilovolts) {
   return options;
 }
 
-void tell(const comparison& sum) {
-  ::testing::Test::RecordProperty("recall", std::to_string(sum.recall()));
-  printf("recall %.4f limit %.4f precision %.4f ratio %.4f rms %.3f %.3f radial %.3f mean %.3f %.3f\n", sum.recall(),
-         sum.recall_limit(), sum.precision(), sum.count_ratio(), sum.rms_row(), sum.rms_column(), sum.rms_radial(),
-         sum.mean_row(), sum.mean_column());
+// A fifth of the measured 300 kV clouds have less than the threshold, 9 ADU, in their best pixel; noise lifts some of them over
+// it. False events of the noise are 3.4e-6 a pixel at 4.5 sigma: about 1 a frame, beside 66 electrons.
+TEST(simulated_scan, isolated_electrons_are_found_where_they_hit) {
+  const comparison sum = count_and_compare(scan_of(0.0002, 300)).sum;
+  EXPECT_GT(sum.recall_limit(), 0.99);
+  EXPECT_GT(sum.recall(), 0.78);
+  EXPECT_LT(sum.recall(), 0.92);
+  EXPECT_GT(sum.precision(), 0.95);
+  // Rounding to whole pixels alone is 1/sqrt(12) = 0.289 on each axis.
+  EXPECT_LT(sum.rms_row(), 0.35);
+  EXPECT_LT(sum.rms_column(), 0.35);
+  EXPECT_NEAR(sum.mean_row(), 0, 0.05);
+  EXPECT_NEAR(sum.mean_column(), 0, 0.05);
 }
 
-TEST(simulated_scan, sparse) {
-  tell(count_and_compare(scan_of(0.0002, 300)).sum);
-  tell(count_and_compare(scan_of(0.001, 300)).sum);
+// At 1 % the bright-field disk holds about 0.05 electrons a pixel, and a cloud of three or four hits touches those within a
+// pixel or two: a fifth of the found electrons merge with a neighbour. What is counted is still an electron, and where it
+// should be.
+TEST(simulated_scan, crowded_electrons_merge_but_few_events_are_false) {
+  const comparison sum = count_and_compare(scan_of(0.01, 300)).sum;
+  EXPECT_GT(sum.recall(), 0.6);
+  EXPECT_LT(sum.count_ratio(), 0.85);
+  EXPECT_GT(sum.precision(), 0.98);
+  EXPECT_LT(sum.rms_radial(), 0.5);
 }
-TEST(simulated_scan, one_percent) {
-  tell(count_and_compare(scan_of(0.01, 300)).sum);
+
+// Slow electrons leave much more charge, over a longer track: nearly all are seen, but some break into two events or end far
+// from their entry.
+TEST(simulated_scan, slow_electrons_are_bright_and_wander) {
+  const comparison sum = count_and_compare(scan_of(0.0002, 100)).sum;
+  EXPECT_GT(sum.recall(), 0.83);
+  EXPECT_GT(sum.precision(), 0.78);
+  EXPECT_GT(sum.count_ratio(), 0.95);
+  EXPECT_LT(sum.count_ratio(), 1.2);
+  EXPECT_GT(sum.rms_radial(), 0.42);
 }
-TEST(simulated_scan, hundred_kilovolts) {
-  tell(count_and_compare(scan_of(0.0002, 100)).sum);
+
+TEST(simulated_scan, xrays_are_rejected_and_counted) {
+  simulation_options options = scan_of(0, 300);
+  options.xrays_per_frame = 2;
+  const judged result = count_and_compare(options);
+  const double expected = 2.0 * static_cast<double>(options.scan.frames());
+  EXPECT_NEAR(static_cast<double>(result.xrays), expected, 4 * std::sqrt(expected));
+  EXPECT_EQ(result.sum.electrons, 0U);
+  EXPECT_LT(result.sum.events, 6U * options.scan.frames());  // noise alone: about 1 a frame
 }
 
 }  // namespace
