@@ -1,19 +1,19 @@
 // The counters behind a C interface, so that the Python oracles can run thousands of small random cases without a file for each.
-// For tests only; counting_abi.py holds the other side of every structure here.
+// For tests only; abi.py holds the other side of every structure here.
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <memory>
-#include <span>
-#include <string>
 #include <vector>
 
 #include <countem/counting.hpp>
 #include <countem/error.hpp>
 
+#include "tests/oracle/outcome.hpp"
+
 namespace {
 
 using namespace countem;
+using countem::oracle::outcome;
 
 /// Null pointers stand for "the same for every pixel".
 struct setup_abi {
@@ -40,12 +40,6 @@ struct frames_abi {
   std::uint64_t count;
   std::uint8_t split;
   std::uint8_t banded;  ///< hand the frames over as four bands, a missing sector's band null
-};
-
-struct outcome {
-  event_batch batch;
-  std::string error;
-  bool unavailable = false;  ///< the backend is not in this build, or has no device
 };
 
 template <class Value>
@@ -106,17 +100,12 @@ extern "C" {
 
 /// Never null; `countem_test_error` says whether it worked.
 outcome* countem_test_count(std::uint8_t which, const setup_abi* given_setup, const frames_abi* given_frames) {
-  auto result = std::make_unique<outcome>();
-  try {
+  return oracle::attempt([&](event_batch& batch) {
     const counting_setup setup = setup_from(*given_setup);
     std::vector<frame_view> frames;
     for (std::uint64_t index = 0; index < given_frames->count; ++index) frames.push_back(frame_from(*given_frames, setup, index));
-    make_counter(static_cast<backend>(which), setup)->count(frames, result->batch);
-  } catch (const std::exception& failure) {
-    result->error = failure.what();
-    result->unavailable = dynamic_cast<const not_compiled*>(&failure) != nullptr || dynamic_cast<const cuda_error*>(&failure) != nullptr;
-  }
-  return result.release();
+    make_counter(static_cast<backend>(which), setup)->count(frames, batch);
+  });
 }
 
 void countem_test_free(outcome* result) { delete result; }

@@ -1,28 +1,21 @@
-"""The calibration file of `countem calibrate` against numpy on the same raw sectors and scipy's least squares on its histogram."""
+"""The calibration file of `countem calibrate` against numpy and scipy on the same raw sectors, and its thresholds against stempy's."""
 
-import os
 import pathlib
-import subprocess
 
 import h5py
 import numpy as np
 import pytest
+import stempy.image
+import stempy.io
 from scipy.optimize import curve_fit
 
-SECTOR = np.dtype([("scan", "<u4"), ("frame", "<u4"), ("size", "<u2", 2), ("position", "<u2", 2), ("pixels", "<u2", (144, 576))])
-
-
-def countem(*arguments: str | pathlib.Path) -> None:
-    subprocess.run([os.environ["COUNTEM"], *map(str, arguments)], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+import random_cases
+import sector_files
+from program import Program
 
 
 def raw_frames(folder: pathlib.Path, kind: str) -> np.ndarray:
-    """All frames in the order of their numbers, put together from the four sectors."""
-    sectors = []
-    for module in range(4):
-        records = np.concatenate([np.fromfile(path, SECTOR) for path in sorted(folder.glob(f"{kind}_*module{module}*.data"))])
-        sectors.append(records[np.argsort(records["frame"], kind="stable")]["pixels"])
-    return np.concatenate(sectors, axis=1)
+    return sector_files.read(sorted(folder.glob(f"{kind}_*module*.data")))
 
 
 def gaussian(x: np.ndarray, height: float, centre: float, sigma: float) -> np.ndarray:
@@ -37,16 +30,16 @@ def fitted(histogram: np.ndarray, centres: np.ndarray, mean: float, left: float,
 
 
 @pytest.fixture(scope="module")
-def scan(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+def scan(program: Program, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("scan")
-    countem("simulate", folder, "--scan", "6x4", "--occupancy", "0.002", "--dark-frames", "20", "--seed", "9")
+    program.run("simulate", folder, "--scan", "6x4", "--occupancy", "0.002", "--dark-frames", "20", "--seed", "9")
     return folder
 
 
 @pytest.fixture(scope="module")
-def calibration(scan: pathlib.Path) -> pathlib.Path:
+def calibration(program: Program, scan: pathlib.Path) -> pathlib.Path:
     path = scan / "calibration.h5"
-    countem("calibrate", *sorted(scan.glob("data_*")), "--dark", *sorted(scan.glob("dark_*")), "-o", path, "--samples", "8", "--seed", "3")
+    program.run("calibrate", *sorted(scan.glob("data_*")), "--dark", *sorted(scan.glob("dark_*")), "-o", path, "--samples", "8", "--seed", "3")
     return path
 
 
@@ -93,3 +86,49 @@ def test_noise_peak_and_threshold(scan: pathlib.Path, calibration: pathlib.Path)
         assert fit["sigma_adu"] == pytest.approx(sigma, rel=0.02)
         threshold = fit["mean_adu"] + fit["background_sigmas"] * fit["sigma_adu"]
         assert stored.attrs["background16"] == np.floor(16 * threshold)
+
+
+# Without a dark reference and with few electrons a plain fit of the noise peak is right, and a robust one has to agree with it.
+PLAIN_SCAN = (3, 4)
+BACKGROUND_SIGMAS = 4.5
+XRAY_SIGMAS = 100
+
+
+@pytest.fixture(scope="module")
+def plain_frames() -> np.ndarray:
+    rng = np.random.default_rng(4)
+    drawn = [random_cases.electrons(rng, sector_files.FRAME, 0.0005) for _ in range(PLAIN_SCAN[0] * PLAIN_SCAN[1])]
+    return np.rint(np.clip(drawn, 0, 65535)).astype(np.uint16)
+
+
+@pytest.fixture(scope="module")
+def plain_files(plain_frames: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
+    return sector_files.write(tmp_path_factory.mktemp("plain") / "dump", plain_frames, PLAIN_SCAN)
+
+
+@pytest.fixture(scope="module")
+def plain_thresholds(program: Program, plain_files: list[pathlib.Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[float, float]:
+    """Background and X-ray threshold in ADU, from all frames."""
+    path = tmp_path_factory.mktemp("fitted") / "calibration.h5"
+    program.run("calibrate", *plain_files, "-o", path, "--samples", PLAIN_SCAN[0] * PLAIN_SCAN[1],
+                "--background-sigma", BACKGROUND_SIGMAS, "--xray-sigma", XRAY_SIGMAS)
+    with h5py.File(path) as file:
+        thresholds = file["calibration"].attrs
+        return float(thresholds["background_threshold_adu"]), float(thresholds["xray_threshold_adu"])
+
+
+def test_plain_fit_of_a_histogram_of_width_1(plain_frames: np.ndarray, plain_thresholds: tuple[float, float]) -> None:
+    values, counts = np.unique(plain_frames, return_counts=True)
+    (_, mean, sigma), _ = curve_fit(gaussian, values.astype(float), counts.astype(float), p0=(counts.max(), values[counts.argmax()], 1))
+    assert plain_thresholds[0] == pytest.approx(mean + BACKGROUND_SIGMAS * abs(sigma), abs=0.1)
+
+
+def test_stempy_thresholds(plain_files: list[pathlib.Path], plain_thresholds: tuple[float, float]) -> None:
+    reader = stempy.io.reader([str(file) for file in plain_files], stempy.io.FileVersion.VERSION5, backend="multi-pass")
+    counted = stempy.image.electron_count(reader, np.zeros(sector_files.FRAME, np.float32), number_of_samples=12,
+                                          background_threshold_n_sigma=BACKGROUND_SIGMAS, xray_threshold_n_sigma=XRAY_SIGMAS,
+                                          scan_dimensions=PLAIN_SCAN[::-1])
+    theirs = counted.metadata["electron_counting"]
+    assert plain_thresholds[0] == pytest.approx(theirs["background_threshold"], abs=0.1)
+    # It draws frames with repetition, so that its sample is not quite ours.
+    assert plain_thresholds[1] == pytest.approx(theirs["x_ray_threshold"], rel=0.05)

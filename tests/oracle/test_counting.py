@@ -8,7 +8,7 @@ import pytest
 
 import random_cases
 import semantics
-from counting_abi import BACKENDS, Library
+from abi import BACKENDS, Library
 
 CASES_PER_SEED = 25
 

@@ -1,7 +1,8 @@
-"""The counters of the library through the test-only shared library built from counting_abi.cpp."""
+"""The library through the test-only shared library built from counting_abi.cpp and store_abi.cpp."""
 
 import ctypes
 import os
+import pathlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,11 +34,23 @@ class FramesAbi(ctypes.Structure):
     ]
 
 
-class CountingFailed(Exception):
+class StoreAbi(ctypes.Structure):
+    _fields_ = [
+        ("height", ctypes.c_uint32), ("width", ctypes.c_uint32), ("scan_height", ctypes.c_uint32), ("scan_width", ctypes.c_uint32),
+        ("frames_per_position", ctypes.c_uint32), ("upsample", ctypes.c_uint32),
+        ("values", ctypes.c_uint8), ("wide_counts", ctypes.c_uint8), ("fast_sparse", ctypes.c_uint8),
+    ]
+
+
+class EventsAbi(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_void_p) for name in ("indptr", "indices", "values", "xrays", "status")]
+
+
+class CallFailed(Exception):
     """The library refused; the text is its own."""
 
 
-class BackendUnavailable(CountingFailed):
+class BackendUnavailable(CallFailed):
     """This build does not hold the backend, or no device answers."""
 
 
@@ -49,9 +62,12 @@ class Library:
     def load(cls) -> "Library":
         abi = ctypes.CDLL(os.environ["COUNTEM_TEST_ABI"])
         result = ctypes.c_void_p
-        abi.countem_test_count.restype = result
-        abi.countem_test_count.argtypes = [ctypes.c_uint8, ctypes.POINTER(SetupAbi), ctypes.POINTER(FramesAbi)]
         abi.countem_test_free.argtypes = [result]
+        for name, arguments in (("count", [ctypes.c_uint8, ctypes.POINTER(SetupAbi), ctypes.POINTER(FramesAbi)]),
+                                ("write_store", [ctypes.c_char_p, ctypes.POINTER(StoreAbi), ctypes.POINTER(EventsAbi)]),
+                                ("read_store", [ctypes.c_char_p])):
+            function = getattr(abi, "countem_test_" + name)
+            function.restype, function.argtypes = result, arguments
         for name, kind in (("error", ctypes.c_char_p), ("unavailable", ctypes.c_uint8), ("frames", ctypes.c_uint64),
                            ("values", ctypes.c_uint64), ("indptr", ctypes.c_void_p), ("indices", ctypes.c_void_p),
                            ("values_data", ctypes.c_void_p), ("xrays", ctypes.c_void_p), ("status", ctypes.c_void_p)):
@@ -74,14 +90,27 @@ class Library:
                          values=VALUES[setup.values])
         views = FramesAbi(pixels=frames.ctypes.data, present=present.ctypes.data, count=len(frames), split=SPLITS[setup.split],
                           banded=banded)
-        result = self.abi.countem_test_count(BACKENDS[backend], ctypes.byref(given), ctypes.byref(views))
-        try:
-            error = self.abi.countem_test_error(result).decode()
-            if error:
-                raise (BackendUnavailable if self.abi.countem_test_unavailable(result) else CountingFailed)(error)
-            return self._frames_of(result)
-        finally:
-            self.abi.countem_test_free(result)
+        return self._frames_of(self.abi.countem_test_count(BACKENDS[backend], ctypes.byref(given), ctypes.byref(views)))
+
+    def write_store(self, path: pathlib.Path, frames: list[Counted], shape: tuple[int, int], scan: tuple[int, int],
+                    frames_per_position: int = 1, values: str = "none", wide_counts: bool = False, fast_sparse: bool = False) -> None:
+        """A finished event store of these frames, in scan order."""
+        arrays = {
+            "indptr": np.cumsum([0, *(len(frame.indices) for frame in frames)], dtype=np.uint64),
+            "indices": np.concatenate([frame.indices for frame in frames]).astype(np.uint32),
+            "values": None if values == "none" else np.concatenate([frame.values for frame in frames]).astype(np.uint32),
+            "xrays": np.array([frame.xrays for frame in frames], np.uint32),
+            "status": np.array([frame.status for frame in frames], np.uint8),
+        }
+        events = EventsAbi(**{name: None if array is None else array.ctypes.data for name, array in arrays.items()})
+        given = StoreAbi(height=shape[0], width=shape[1], scan_height=scan[0], scan_width=scan[1],
+                         frames_per_position=frames_per_position, upsample=1, values=VALUES[values], wide_counts=wide_counts,
+                         fast_sparse=fast_sparse)
+        self._frames_of(self.abi.countem_test_write_store(os.fsencode(path), ctypes.byref(given), ctypes.byref(events)))
+
+    def read_store(self, path: pathlib.Path) -> list[Counted]:
+        """All frames of a store."""
+        return self._frames_of(self.abi.countem_test_read_store(os.fsencode(path)))
 
     def available(self, backend: str) -> bool:
         try:
@@ -91,6 +120,16 @@ class Library:
         return True
 
     def _frames_of(self, result: int) -> list[Counted]:
+        """Takes what a call gave back, and frees it."""
+        try:
+            error = self.abi.countem_test_error(result).decode()
+            if error:
+                raise (BackendUnavailable if self.abi.countem_test_unavailable(result) else CallFailed)(error)
+            return self._copied_frames(result)
+        finally:
+            self.abi.countem_test_free(result)
+
+    def _copied_frames(self, result: int) -> list[Counted]:
         def copied(name: str, kind: type, length: int) -> np.ndarray:
             if length == 0:
                 return np.empty(0, kind)
