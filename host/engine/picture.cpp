@@ -93,9 +93,7 @@ class scale {
   }
 
  private:
-  [[nodiscard]] double curve(double value) const {
-    return logarithmic_ ? std::log1p(std::max(value, 0.0) / unit_) : value;
-  }
+  [[nodiscard]] double curve(double value) const { return logarithmic_ ? std::log1p(std::max(value, 0.0) / unit_) : value; }
 
   static double smallest_positive(const std::vector<double>& values) {
     double smallest = 0;
@@ -121,8 +119,8 @@ class scale {
 
 void check_size(std::size_t values, std::uint32_t height, std::uint32_t width) {
   if (height == 0 || width == 0 || values != std::size_t{height} * width) {
-    throw invalid_argument("a picture of " + std::to_string(height) + " x " + std::to_string(width) + " pixels cannot be drawn from " +
-                           std::to_string(values) + " values");
+    throw invalid_argument("a picture of " + std::to_string(height) + " x " + std::to_string(width) +
+                           " pixels cannot be drawn from " + std::to_string(values) + " values");
   }
 }
 
@@ -162,14 +160,15 @@ picture draw(std::span<const double> values, std::uint32_t height, std::uint32_t
   drawn.pixels.reserve(values.size() * drawn.channels);
   for (const double value : values) {
     const rgb missing = options.map == colour_map::gray ? rgb{} : no_value;
-    const rgb colour = std::isfinite(value) ? table[static_cast<std::size_t>(std::lround(255 * scaled.position(value)))] : missing;
+    const rgb colour =
+        std::isfinite(value) ? table[static_cast<std::size_t>(std::lround(255 * scaled.position(value)))] : missing;
     drawn.pixels.insert(drawn.pixels.end(), colour.begin(), colour.begin() + drawn.channels);
   }
   return drawn;
 }
 
-picture draw_directions(std::span<const double> rows, std::span<const double> columns, std::uint32_t height, std::uint32_t width,
-                        double high_share) {
+picture draw_directions(std::span<const double> rows, std::span<const double> columns, std::uint32_t height,
+                        std::uint32_t width, double high_share) {
   check_size(rows.size(), height, width);
   check_size(columns.size(), height, width);
   std::vector<double> lengths(rows.size());
@@ -196,8 +195,8 @@ std::vector<std::byte> encode_png(const picture& drawn) {
   png_infop info = png == nullptr ? nullptr : png_create_info_struct(png);
   if (info == nullptr || setjmp(png_jmpbuf(png)) != 0) {
     png_destroy_write_struct(&png, &info);
-    throw io_error("libpng could not encode a picture of " + std::to_string(drawn.height) + " x " + std::to_string(drawn.width) +
-                   " pixels");
+    throw io_error("libpng could not encode a picture of " + std::to_string(drawn.height) + " x " +
+                   std::to_string(drawn.width) + " pixels");
   }
   png_set_write_fn(png, &out, append_png_bytes, flush_nothing);
   png_set_IHDR(png, info, drawn.width, drawn.height, 8, drawn.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,

@@ -79,7 +79,8 @@ class scan_reducer::state {
   [[nodiscard]] const reduction_plan& plan() const { return plan_; }
 
  private:
-  void add_to_positions(std::uint64_t first_frame, std::span<const std::uint32_t> per_frame, std::vector<std::uint64_t>& map) const {
+  void add_to_positions(std::uint64_t first_frame, std::span<const std::uint32_t> per_frame,
+                        std::vector<std::uint64_t>& map) const {
     for (std::size_t f = 0; f < per_frame.size(); ++f) map[(first_frame + f) / scan_.frames_per_position] += per_frame[f];
   }
 
@@ -137,8 +138,14 @@ scan_reducer::~scan_reducer() = default;
 scan_reducer::scan_reducer(scan_reducer&&) noexcept = default;
 scan_reducer& scan_reducer::operator=(scan_reducer&&) noexcept = default;
 
-void scan_reducer::add(const event_batch& events) { state_->add(events); }
-const reduction_result& scan_reducer::result() const { return state_->result(); }
-const reduction_plan& scan_reducer::plan() const { return state_->plan(); }
+void scan_reducer::add(const event_batch& events) {
+  state_->add(events);
+}
+const reduction_result& scan_reducer::result() const {
+  return state_->result();
+}
+const reduction_plan& scan_reducer::plan() const {
+  return state_->plan();
+}
 
 }  // namespace countem

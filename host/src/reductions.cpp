@@ -73,6 +73,32 @@ void draw_mask(const virtual_detector& detector, frame_shape shape, detector_poi
   });
 }
 
+/// The annulus in float32 arithmetic, if some pair of limits separates its pixels from all others.
+std::optional<annulus_test> arithmetic_of(const detector_masks& masks, std::size_t detector, detector_point centre) {
+  annulus_test test{static_cast<float>(centre.row), static_cast<float>(centre.column), std::numeric_limits<float>::infinity(),
+                    0};
+  const auto for_distances = [&](auto visit) {
+    std::uint64_t pixel = 0;
+    for (std::uint32_t row = 0; row < masks.shape.height; ++row) {
+      const float rows = static_cast<float>(row) - test.row;
+      for (std::uint32_t column = 0; column < masks.shape.width; ++column, ++pixel) {
+        const float columns = static_cast<float>(column) - test.column;
+        visit(rows * rows + columns * columns, masks.contains(detector, pixel));
+      }
+    }
+  };
+  float largest = 0;
+  for_distances([&](float distance, bool inside) {
+    if (!inside) return;
+    test.inner = std::min(test.inner, distance);
+    largest = std::max(largest, distance);
+  });
+  test.outer = std::nextafter(largest, std::numeric_limits<float>::infinity());
+  bool separated = true;
+  for_distances([&](float distance, bool inside) { separated &= inside == (distance >= test.inner && distance < test.outer); });
+  return separated ? std::optional(test) : std::nullopt;
+}
+
 /// The numbers of "1,2.5,-3".
 std::vector<double> parse_numbers(std::string_view list, std::string_view whole) {
   std::vector<double> numbers;
@@ -223,6 +249,8 @@ detector_masks make_masks(std::span<const virtual_detector> detectors, frame_sha
     if (d % detector_masks::per_group == 0) masks.groups.emplace_back(shape.pixels(), std::uint8_t{0});
     draw_mask(detectors[d], shape, centre, masks.groups.back(),
               static_cast<std::uint8_t>(1U << (d % detector_masks::per_group)));
+    masks.arithmetic.push_back(detectors[d].mask.empty() ? arithmetic_of(masks, d, detectors[d].centre.value_or(centre))
+                                                         : std::nullopt);
   }
   return masks;
 }

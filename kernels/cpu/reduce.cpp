@@ -6,13 +6,112 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 #include <vector>
 
 #include <countem/reductions.hpp>
 
+#include "kernels/cpu/reduce_simd.hpp"
+
 namespace countem::cpu {
 
 namespace {
+
+/// One 64-bit word of eight byte counters, one for each detector of a group: spread[byte] has 1 in byte d where bit d is set.
+constexpr std::array<std::uint64_t, 256> spread_bits() {
+  std::array<std::uint64_t, 256> spread{};
+  for (std::size_t byte = 0; byte < spread.size(); ++byte) {
+    for (std::size_t bit = 0; bit < 8; ++bit) spread[byte] |= std::uint64_t{(byte >> bit) & 1U} << (8 * bit);
+  }
+  return spread;
+}
+constexpr std::array<std::uint64_t, 256> spread = spread_bits();
+
+/// How many of the events lie in each detector of a group.
+std::array<std::uint32_t, detector_masks::per_group> count_group(frame_events events, const std::vector<std::uint8_t>& group) {
+  std::array<std::uint32_t, detector_masks::per_group> inside{};
+  while (!events.empty()) {
+    const frame_events piece = events.first(std::min<std::size_t>(255, events.size()));  // no byte counter overflows
+    std::uint64_t counters = 0;
+    for (const std::uint32_t index : piece) counters += spread[group[index]];
+    for (std::size_t d = 0; d < inside.size(); ++d) inside[d] += static_cast<std::uint32_t>((counters >> (8 * d)) & 0xff);
+    events = events.subspan(piece.size());
+  }
+  return inside;
+}
+
+/// The events in [first, end).
+frame_events between(frame_events events, std::uint64_t first, std::uint64_t end) {
+  const auto begin = std::lower_bound(events.begin(), events.end(), first);
+  return {begin, std::lower_bound(begin, events.end(), end)};
+}
+
+/// Bins the events of a frame. Binned rows come out in order, the columns within one do not; two counting sorts, by column and
+/// then back into rows, mend that without a branch that could be mispredicted.
+class frame_binner {
+ public:
+  frame_binner(frame_shape shape, std::uint32_t factor)
+      : shape_(shape),
+        factor_(factor),
+        grid_(binned(shape, factor)),
+        lanes_(fits_lanes(shape) && grid_.height < side && grid_.width < side) {}
+
+  void bin(frame_events events, std::uint32_t* out) {
+    if (events.empty()) return;
+    if (!lanes_) return bin_by_comparison(events, out);
+    positions_.resize(std::max(positions_.size(), events.size()));
+    by_column_.resize(positions_.size());
+    bin_positions(events, shape_, factor_, positions_.data());
+    const std::span<const std::uint32_t> positions = std::span(positions_).first(events.size());
+
+    std::uint32_t* const column_at = starts(column_at_, grid_.width);
+    for (const std::uint32_t position : positions) ++column_at[column_of(position)];
+    std::exclusive_scan(column_at_.begin(), column_at_.end(), column_at_.begin(), 0U);
+    std::uint32_t* const by_column = by_column_.data();
+    for (const std::uint32_t position : positions) by_column[column_at[column_of(position)]++] = position;
+
+    // Rows ascend: where each one ends is simply written down, the last one to do so being right.
+    std::uint32_t* const row_end = starts(row_at_, grid_.height) + 1;
+    for (std::uint32_t i = 0; i < positions.size(); ++i) row_end[row_of(positions[i])] = i + 1;
+    std::inclusive_scan(row_at_.begin(), row_at_.end(), row_at_.begin(),
+                        [](std::uint32_t a, std::uint32_t b) { return std::max(a, b); });
+    std::uint32_t* const row_at = row_at_.data();
+    std::uint32_t* const sorted = positions_.data();  // near, and no longer needed: stores all over `out` would wait for memory
+    const std::uint32_t width = grid_.width;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      const std::uint32_t position = by_column[i];
+      sorted[row_at[row_of(position)]++] = row_of(position) * width + column_of(position);
+    }
+    std::copy_n(sorted, events.size(), out);
+  }
+
+ private:
+  static constexpr std::uint32_t side = 1U << 16;
+  static std::uint32_t row_of(std::uint32_t position) { return position >> 16; }
+  static std::uint32_t column_of(std::uint32_t position) { return position & 0xffff; }
+
+  static std::uint32_t* starts(std::vector<std::uint32_t>& of, std::uint32_t number) {
+    of.assign(std::size_t{number} + 1, 0);
+    return of.data();
+  }
+
+  void bin_by_comparison(frame_events events, std::uint32_t* out) const {
+    std::transform(events.begin(), events.end(), out, [&](std::uint32_t index) {
+      return index / shape_.width / factor_ * grid_.width + index % shape_.width / factor_;
+    });
+    std::sort(out, out + events.size());
+  }
+
+  frame_shape shape_;
+  std::uint32_t factor_;
+  frame_shape grid_;
+  bool lanes_;
+  std::vector<std::uint32_t> positions_;
+  std::vector<std::uint32_t> by_column_;
+  std::vector<std::uint32_t> column_at_;
+  std::vector<std::uint32_t> row_at_;
+};
 
 class cpu_reducer final : public event_reducer {
  public:
@@ -27,43 +126,52 @@ class cpu_reducer final : public event_reducer {
     const std::size_t frames = events().frames();
     if (threads_ == 1 || frames < 2) return work(std::size_t{0}, frames);
     arena_.execute([&] {
-      oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<std::size_t>(0, frames, 1 + frames / (16U * static_cast<unsigned>(threads_))),
-                                [&](const auto& range) { work(range.begin(), range.end()); });
+      oneapi::tbb::parallel_for(
+          oneapi::tbb::blocked_range<std::size_t>(0, frames, 1 + frames / (16U * static_cast<unsigned>(threads_))),
+          [&](const auto& range) { work(range.begin(), range.end()); });
     });
   }
 
-  /// Calls work(piece of the frame's events, frame) for each frame; each thread sees a strip of pixels of its own.
+  /// Calls work(piece of a frame's events) for each frame; each thread sees a strip of pixels of its own.
   template <class Work>
   void for_pixel_strips(Work work) {
-    const auto strips = static_cast<std::uint64_t>(threads_);
-    const auto strip = [&](std::uint64_t number) {
-      const std::uint64_t first = events().shape.pixels() * number / strips;
-      const std::uint64_t last = events().shape.pixels() * (number + 1) / strips;
-      for (std::size_t f = 0; f < events().frames(); ++f) {
-        const auto frame = events().events(f);
-        const auto begin = std::lower_bound(frame.begin(), frame.end(), first);
-        work(std::span(begin, std::lower_bound(begin, frame.end(), last)));
-      }
-    };
-    if (strips == 1) {
-      for (std::size_t f = 0; f < events().frames(); ++f) work(events().events(f));
+    const std::size_t frames = events().frames();
+    if (threads_ == 1) {
+      for (std::size_t f = 0; f < frames; ++f) work(events().events(f));
       return;
     }
-    arena_.execute([&] { oneapi::tbb::parallel_for(std::uint64_t{0}, strips, strip); });
+    const auto strips = static_cast<std::uint64_t>(threads_);
+    const std::uint64_t pixels = events().shape.pixels();
+    arena_.execute([&] {
+      oneapi::tbb::parallel_for(std::uint64_t{0}, strips, [&](std::uint64_t strip) {
+        for (std::size_t f = 0; f < frames; ++f)
+          work(between(events().events(f), pixels * strip / strips, pixels * (strip + 1) / strips));
+      });
+    });
   }
 
   void do_counts(std::span<std::uint32_t> out) override {
-    for (std::size_t f = 0; f < out.size(); ++f) out[f] = static_cast<std::uint32_t>(events().indptr[f + 1] - events().indptr[f]);
+    for (std::size_t f = 0; f < out.size(); ++f)
+      out[f] = static_cast<std::uint32_t>(events().indptr[f + 1] - events().indptr[f]);
   }
 
   void do_add_sum(std::span<std::uint64_t> image) override {
-    for_pixel_strips([&](std::span<const std::uint32_t> piece) {
-      for (const std::uint32_t index : piece) ++image[index];
+    // Small counters stay in the cache; worth the walk over the image only where there are more events than pixels.
+    if (events().event_count() < image.size() || events().event_count() > 0xffff'ffffULL) {
+      for_pixel_strips([&](frame_events piece) {
+        for (const std::uint32_t index : piece) ++image[index];
+      });
+      return;
+    }
+    counters_.assign(image.size(), 0);
+    for_pixel_strips([counters = counters_.data()](frame_events piece) {
+      for (const std::uint32_t index : piece) ++counters[index];
     });
+    for (std::size_t p = 0; p < image.size(); ++p) image[p] += counters_[p];
   }
 
   void do_raise_maximum(std::span<std::uint32_t> image) override {
-    for_pixel_strips([&](std::span<const std::uint32_t> piece) {
+    for_pixel_strips([&](frame_events piece) {
       std::uint32_t repeats = 0;
       for (std::size_t i = 0; i < piece.size(); ++i) {
         repeats = i != 0 && piece[i] == piece[i - 1] ? repeats + 1 : 1;
@@ -74,13 +182,23 @@ class cpu_reducer final : public event_reducer {
 
   void do_virtual_counts(const detector_masks& masks, std::span<std::uint32_t> out) override {
     const std::size_t frames = events().frames();
+    const bool lanes = fits_lanes(events().shape);
     for_frames([&](std::size_t first, std::size_t last) {
       for (std::size_t f = first; f < last; ++f) {
-        for (std::size_t d = 0; d < masks.detectors; ++d) {
-          const std::vector<std::uint8_t>& group = masks.groups[d / detector_masks::per_group];
-          std::uint32_t inside = 0;
-          for (const std::uint32_t index : events().events(f)) inside += (group[index] >> (d % detector_masks::per_group)) & 1U;
-          out[d * frames + f] = inside;
+        const frame_events frame = events().events(f);
+        for (std::size_t g = 0; g < masks.groups.size(); ++g) {
+          std::array<std::uint32_t, detector_masks::per_group> inside{};
+          bool looked_up = false;  // one look serves all detectors of the group that arithmetic does not
+          for (std::size_t d = g * detector_masks::per_group;
+               d < std::min(masks.detectors, (g + 1) * detector_masks::per_group); ++d) {
+            if (masks.arithmetic[d] && lanes) {
+              out[d * frames + f] = count_inside(frame, events().shape, *masks.arithmetic[d]);
+              continue;
+            }
+            if (!looked_up) inside = count_group(frame, masks.groups[g]);
+            looked_up = true;
+            out[d * frames + f] = inside[d % detector_masks::per_group];
+          }
         }
       }
     });
@@ -97,61 +215,73 @@ class cpu_reducer final : public event_reducer {
   }
 
   void do_moments(std::span<event_moments> out) override {
+    const frame_shape shape = events().shape;
+    const bool lanes = fits_lanes(shape);
     for_frames([&](std::size_t first, std::size_t last) {
-      const std::uint32_t width = events().shape.width;
       for (std::size_t f = first; f < last; ++f) {
-        std::uint64_t index_sum = 0;
-        std::uint64_t row_sum = 0;
-        for (const std::uint32_t index : events().events(f)) {
-          index_sum += index;
-          row_sum += index / width;
+        const frame_events frame = events().events(f);
+        if (lanes) {
+          out[f] = frame_moments(frame, shape);
+          continue;
         }
-        out[f] = {events().events(f).size(), row_sum, index_sum - row_sum * width};
+        out[f] = {frame.size(), 0, 0};
+        for (const std::uint32_t index : frame) {
+          out[f].row_sum += index / shape.width;
+          out[f].column_sum += index % shape.width;
+        }
       }
     });
   }
 
   void do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) override {
-    std::fill(out.begin(), out.end(), 0U);
     for_frames([&](std::size_t first, std::size_t last) {
+      // Neighbouring events often share a ring. Four histograms in turn, so that none waits for the one before; what lies
+      // outside all rings falls into one more.
+      const std::size_t outside = rings.rings;
+      std::array<std::vector<std::uint32_t>, 4> histograms;
+      histograms.fill(std::vector<std::uint32_t>(rings.rings + std::size_t{1}));
+      const auto ring_of = [&](std::uint32_t index) { return std::min<std::size_t>(rings.ring[index], outside); };
       for (std::size_t f = first; f < last; ++f) {
-        const auto profile = out.subspan(f * rings.rings, rings.rings);
-        for (const std::uint32_t index : events().events(f)) {
-          const std::uint16_t ring = rings.ring[index];
-          if (ring != ring_map::outside) ++profile[ring];
+        const frame_events frame = events().events(f);
+        std::size_t i = 0;
+        for (; i + 4 <= frame.size(); i += 4) {
+          for (std::size_t turn = 0; turn < 4; ++turn) ++histograms[turn][ring_of(frame[i + turn])];
         }
+        for (; i < frame.size(); ++i) ++histograms[0][ring_of(frame[i])];
+        for (std::size_t ring = 0; ring < rings.rings; ++ring) {
+          out[f * rings.rings + ring] = histograms[0][ring] + histograms[1][ring] + histograms[2][ring] + histograms[3][ring];
+        }
+        for (auto& histogram : histograms) std::fill(histogram.begin(), histogram.end(), 0U);
       }
     });
   }
 
   void do_bin(std::uint32_t factor, event_batch& out) override {
-    const frame_shape from = events().shape;
-    const std::uint32_t width = binned(from, factor).width;
     same_indptr(out);
     for_frames([&](std::size_t first, std::size_t last) {
-      for (std::size_t f = first; f < last; ++f) {
-        auto to = out.indices.begin() + static_cast<std::ptrdiff_t>(out.indptr[f]);
-        const auto begin = to;
-        for (const std::uint32_t index : events().events(f)) *to++ = index / from.width / factor * width + index % from.width / factor;
-        std::sort(begin, to);
-      }
+      frame_binner binner(events().shape, factor);
+      for (std::size_t f = first; f < last; ++f) binner.bin(events().events(f), out.indices.data() + out.indptr[f]);
     });
   }
 
   void do_crop(const detector_window& window, event_batch& out) override {
-    const std::uint32_t width = events().shape.width;
+    const frame_shape shape = events().shape;
+    const bool lanes = fits_lanes(shape);
     same_indptr(out);
     std::vector<std::uint64_t> kept(events().frames());
     for_frames([&](std::size_t first, std::size_t last) {
       for (std::size_t f = first; f < last; ++f) {
-        auto to = out.indices.begin() + static_cast<std::ptrdiff_t>(out.indptr[f]);
-        const auto begin = to;
-        for (const std::uint32_t index : events().events(f)) {
-          const std::uint32_t row = index / width - window.row;  // wraps to a large number before the window
-          const std::uint32_t column = index % width - window.column;
-          if (row < window.shape.height && column < window.shape.width) *to++ = row * window.shape.width + column;
+        const frame_events frame = events().events(f);
+        std::uint32_t* const to = out.indices.data() + out.indptr[f];
+        if (lanes) {
+          kept[f] = crop_frame(frame, shape, window, to);
+          continue;
         }
-        kept[f] = static_cast<std::uint64_t>(to - begin);
+        for (const std::uint32_t index : frame) {
+          const std::uint32_t row = index / shape.width - window.row;  // what lies before the window wraps to a large number
+          const std::uint32_t column = index % shape.width - window.column;
+          if (row < window.shape.height && column < window.shape.width) to[kept[f]++] = row * window.shape.width + column;
+        }
       }
     });
     close_gaps(kept, out);
@@ -160,7 +290,8 @@ class cpu_reducer final : public event_reducer {
   /// Room for as many events per frame as there are now.
   void same_indptr(event_batch& out) {
     out.indptr.resize(events().frames() + 1);
-    for (std::size_t f = 0; f < out.indptr.size(); ++f) out.indptr[f] = events().frames() == 0 ? 0 : events().indptr[f] - events().indptr[0];
+    for (std::size_t f = 0; f < out.indptr.size(); ++f)
+      out.indptr[f] = events().frames() == 0 ? 0 : events().indptr[f] - events().indptr[0];
     out.indices.resize(events().event_count());
   }
 
@@ -178,11 +309,14 @@ class cpu_reducer final : public event_reducer {
   }
 
   int threads_;
+  std::vector<std::uint32_t> counters_;
   oneapi::tbb::task_arena arena_;
 };
 
 }  // namespace
 
-std::unique_ptr<event_reducer> make_reducer(unsigned threads) { return std::make_unique<cpu_reducer>(threads); }
+std::unique_ptr<event_reducer> make_reducer(unsigned threads) {
+  return std::make_unique<cpu_reducer>(threads);
+}
 
 }  // namespace countem::cpu

@@ -98,6 +98,8 @@ class reference_reducer final : public event_reducer {
 
 }  // namespace
 
-std::unique_ptr<event_reducer> make_reducer() { return std::make_unique<reference_reducer>(); }
+std::unique_ptr<event_reducer> make_reducer() {
+  return std::make_unique<reference_reducer>();
+}
 
 }  // namespace countem::reference

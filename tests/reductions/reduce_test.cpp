@@ -133,8 +133,8 @@ TEST(detectors, wedge_angles_turn_from_higher_columns_to_lower_rows) {
 }
 
 TEST(detectors, what_makes_no_sense_is_refused) {
-  for (const char* text : {"", "annulus", "annulus:1", "annulus:2,1", "disk:x", "disk:nan", "disk:-1", "ring:1,2", "disk:3@1", "wedge:1,2,3",
-                           "wedge:1,2,90,0", "disk:3@1,2,3"}) {
+  for (const char* text : {"", "annulus", "annulus:1", "annulus:2,1", "disk:x", "disk:nan", "disk:-1", "ring:1,2", "disk:3@1",
+                           "wedge:1,2,3", "wedge:1,2,90,0", "disk:3@1,2,3"}) {
     EXPECT_THROW(static_cast<void>(parse_detector(text)), invalid_argument) << text;
   }
   virtual_detector wrong_size;
@@ -170,7 +170,8 @@ struct random_scan {
 };
 
 void PrintTo(const random_scan& scan, std::ostream* out) {
-  *out << scan.frames << " frames of " << scan.shape.height << " x " << scan.shape.width << ", " << scan.events_per_frame << " events each";
+  *out << scan.frames << " frames of " << scan.shape.height << " x " << scan.shape.width << ", " << scan.events_per_frame
+       << " events each";
 }
 
 /// A backend that must equal the reference, and how it is made.
@@ -187,9 +188,11 @@ class backend_equals_reference : public testing::TestWithParam<std::tuple<backen
     std::vector<std::vector<std::uint32_t>> frames(scan.frames);
     for (auto& frame : frames) {
       // Every third frame is crowded into a few pixels, so that repeated indices abound.
-      const std::uint64_t spread = &frame - frames.data() == 1 ? std::min<std::uint64_t>(scan.shape.pixels(), 7) : scan.shape.pixels();
+      const std::uint64_t spread =
+          &frame - frames.data() == 1 ? std::min<std::uint64_t>(scan.shape.pixels(), 7) : scan.shape.pixels();
       frame.resize(std::poisson_distribution<std::size_t>(scan.events_per_frame)(random));
-      for (auto& index : frame) index = static_cast<std::uint32_t>(std::uniform_int_distribution<std::uint64_t>(0, spread - 1)(random));
+      for (auto& index : frame)
+        index = static_cast<std::uint32_t>(std::uniform_int_distribution<std::uint64_t>(0, spread - 1)(random));
       std::sort(frame.begin(), frame.end());
     }
     batch_ = batch_of(frames);
@@ -265,7 +268,8 @@ TEST_P(backend_equals_reference, moments) {
 TEST_P(backend_equals_reference, radial) {
   for (const std::uint32_t number : {0U, 3U}) {
     const ring_map rings = make_rings(shape_, {middle_of(shape_).row - 0.4, middle_of(shape_).column}, 1.5, number);
-    expect_equal<std::uint32_t>(batch_.frames() * rings.rings, [&](auto& reducer, auto out) { reducer.radial_counts(rings, out); });
+    expect_equal<std::uint32_t>(batch_.frames() * rings.rings,
+                                [&](auto& reducer, auto out) { reducer.radial_counts(rings, out); });
   }
 }
 
@@ -294,19 +298,72 @@ TEST_P(backend_equals_reference, slice_of_the_scan) {
   expect_equal_events([&](auto& reducer, auto& out) { reducer.crop({0, 0, {shape_.height, 1}}, out); });
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    , backend_equals_reference,
-    testing::Combine(testing::Values(backend_case{"cpu_1_thread", [] { return cpu::make_reducer(1); }},
-                                     backend_case{"cpu_3_threads", [] { return cpu::make_reducer(3); }}),
-                     testing::Values(random_scan{{1, 1}, 3, 4}, random_scan{{5, 7}, 6, 9}, random_scan{{16, 16}, 40, 5},
-                                     random_scan{{33, 129}, 100, 20}, random_scan{{129, 33}, 2, 40}, random_scan{{576, 576}, 3000, 6},
-                                     random_scan{{576, 576}, 30, 30}, random_scan{{300, 4096}, 2000, 4}, random_scan{{1, 70000}, 500, 3},
-                                     random_scan{{70000, 3}, 500, 3}, random_scan{{64, 64}, 9000, 3})),
-    [](const auto& name) {
-      const random_scan& scan = std::get<1>(name.param);
-      return std::string(std::get<0>(name.param).name) + "_" + std::to_string(scan.shape.height) + "x" + std::to_string(scan.shape.width) +
-             "_" + std::to_string(static_cast<int>(scan.events_per_frame));
-    });
+INSTANTIATE_TEST_SUITE_P(, backend_equals_reference,
+                         testing::Combine(testing::Values(backend_case{"cpu_1_thread", [] { return cpu::make_reducer(1); }},
+                                                          backend_case{"cpu_3_threads", [] { return cpu::make_reducer(3); }}),
+                                          testing::Values(random_scan{{1, 1}, 3, 4}, random_scan{{5, 7}, 6, 9},
+                                                          random_scan{{16, 16}, 40, 5}, random_scan{{33, 129}, 100, 20},
+                                                          random_scan{{129, 33}, 2, 40}, random_scan{{576, 576}, 3000, 6},
+                                                          random_scan{{576, 576}, 30, 30}, random_scan{{300, 4096}, 2000, 4},
+                                                          random_scan{{1, 70000}, 500, 3}, random_scan{{70000, 3}, 500, 3},
+                                                          random_scan{{64, 64}, 9000, 3})),
+                         [](const auto& name) {
+                           const random_scan& scan = std::get<1>(name.param);
+                           return std::string(std::get<0>(name.param).name) + "_" + std::to_string(scan.shape.height) + "x" +
+                                  std::to_string(scan.shape.width) + "_" +
+                                  std::to_string(static_cast<int>(scan.events_per_frame));
+                         });
+
+/// Frames beyond the limits within which the SIMD lanes divide by one product, or at all.
+class huge_frames : public testing::TestWithParam<frame_shape> {};
+
+TEST_P(huge_frames, stages_without_an_image_equal_the_reference) {
+  const frame_shape shape = GetParam();
+  std::mt19937_64 random(3);
+  std::vector<std::vector<std::uint32_t>> frames(2, std::vector<std::uint32_t>(4000));
+  for (auto& frame : frames) {
+    for (auto& index : frame)
+      index = static_cast<std::uint32_t>(std::uniform_int_distribution<std::uint64_t>(0, shape.pixels() - 1)(random));
+    // The pixels at both ends of rows, where a quotient that is off shows first.
+    for (std::size_t i = 0; i + 1 < 1000; i += 2) {
+      frame[i] = frame[i] / shape.width * shape.width;
+      frame[i + 1] = frame[i + 1] / shape.width * shape.width + shape.width - 1;
+    }
+    frame[0] = 0;
+    frame[1] = static_cast<std::uint32_t>(shape.pixels() - 1);
+    std::sort(frame.begin(), frame.end());
+  }
+  const event_batch batch = batch_of(frames);
+  const auto oracle = reference::make_reducer();
+  const auto tested = cpu::make_reducer(2);
+  oracle->load(view_of(batch, shape));
+  tested->load(view_of(batch, shape));
+
+  std::vector<event_moments> expected_moments(2);
+  std::vector<event_moments> found_moments(2);
+  oracle->moments(expected_moments);
+  tested->moments(found_moments);
+  EXPECT_EQ(expected_moments, found_moments);
+
+  event_batch expected;
+  event_batch found;
+  for (const std::uint32_t factor : {1U, 2U, 5U}) {
+    oracle->bin(factor, expected);
+    tested->bin(factor, found);
+    EXPECT_EQ(expected.indices, found.indices) << factor;
+  }
+  const detector_window window{shape.height / 5, shape.width / 3, {shape.height / 2, shape.width / 2}};
+  oracle->crop(window, expected);
+  tested->crop(window, found);
+  EXPECT_EQ(expected.indptr, found.indptr);
+  EXPECT_EQ(expected.indices, found.indices);
+}
+
+INSTANTIATE_TEST_SUITE_P(, huge_frames,
+                         testing::Values(frame_shape{2000, 2000}, frame_shape{4096, 4096}, frame_shape{2001, 2003},
+                                         frame_shape{3, 1'048'575}, frame_shape{1'048'575, 3}, frame_shape{46'000, 46'000},
+                                         frame_shape{65'000, 66'000}, frame_shape{2, 2'147'483'647},
+                                         frame_shape{4'294'967'295, 1}));
 
 TEST(cuda_reductions, say_when_they_are_not_compiled) {
   try {

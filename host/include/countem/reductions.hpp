@@ -71,6 +71,15 @@ struct virtual_detector {
 /// @throws invalid_argument saying what was expected.
 [[nodiscard]] virtual_detector parse_detector(std::string_view text);
 
+/// A disk or annulus as arithmetic: inside when inner <= dr * dr + dc * dc < outer, with dr = float(row) - row0 and dc likewise
+/// in float32, every operation rounded once and none fused.
+struct annulus_test {
+  float row = 0;
+  float column = 0;
+  float inner = 0;
+  float outer = 0;
+};
+
 /// Several detectors as one bit per detector and pixel, so that one look at an event serves up to eight.
 struct detector_masks {
   static constexpr std::size_t per_group = 8;
@@ -78,6 +87,8 @@ struct detector_masks {
   frame_shape shape{};
   std::size_t detectors = 0;
   std::vector<std::vector<std::uint8_t>> groups;  ///< [detector / 8][pixel], bit detector % 8
+  /// [detector]; set only where it names exactly the pixels of the mask, which was checked for each of them.
+  std::vector<std::optional<annulus_test>> arithmetic;
 
   [[nodiscard]] bool contains(std::size_t detector, std::uint64_t pixel) const {
     return ((groups[detector / per_group][pixel] >> (detector % per_group)) & 1U) != 0;

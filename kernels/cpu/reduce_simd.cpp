@@ -1,0 +1,244 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/reduce_simd.cpp"
+#include <hwy/foreach_target.h>  // includes this file once per instruction set
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "kernels/cpu/reduce_simd.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace countem::cpu::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using lanes_u32 = hn::ScalableTag<std::uint32_t>;
+using lanes_i32 = hn::RebindToSigned<lanes_u32>;
+using lanes_f32 = hn::RebindToFloat<lanes_u32>;
+using vector_u32 = hn::VFromD<lanes_u32>;
+using vector_i32 = hn::VFromD<lanes_i32>;
+using vector_f32 = hn::VFromD<lanes_f32>;
+
+/// Frames up to this size divide exactly by one float32 product: index + 1/2 is exact, two roundings move the quotient by less
+/// than height * 2^-23, and (index + 1/2) / width stays 1 / (2 * width) away from the next row. Larger ones correct the
+/// quotient by one.
+constexpr std::uint64_t small_pixels = 4'000'000;
+
+/// Splits linear indices into row and column.
+template <bool small>
+class splitter {
+ public:
+  explicit splitter(std::uint32_t width)
+      : width_(hn::Set(lanes_i32(), static_cast<std::int32_t>(width))),
+        width_f32_(hn::Set(lanes_f32(), static_cast<float>(width))),
+        per_width_(hn::Set(lanes_f32(), 1.0F / static_cast<float>(width))) {}
+
+  [[nodiscard]] HWY_INLINE vector_i32 row(vector_u32 index) const {
+    const lanes_i32 di;
+    const lanes_f32 df;
+    const auto signed_index = hn::BitCast(di, index);
+    const auto estimate = hn::ConvertTo(di, hn::Mul(hn::Add(hn::ConvertTo(df, signed_index), hn::Set(df, 0.5F)), per_width_));
+    if constexpr (small) return estimate;
+    const auto rest = hn::Sub(signed_index, hn::Mul(estimate, width_));
+    const auto one = hn::Set(di, 1);
+    const auto too_high = hn::IfThenElseZero(hn::Lt(rest, hn::Zero(di)), one);
+    const auto too_low = hn::IfThenElseZero(hn::Gt(rest, hn::Sub(width_, one)), one);
+    return hn::Add(hn::Sub(estimate, too_high), too_low);
+  }
+
+  [[nodiscard]] HWY_INLINE vector_i32 column(vector_u32 index, vector_i32 row) const {
+    return hn::Sub(hn::BitCast(lanes_i32(), index), hn::Mul(row, width_));
+  }
+
+  HWY_INLINE void split(vector_u32 index, vector_f32& row_out, vector_f32& column_out) const {
+    const lanes_f32 df;
+    const lanes_i32 di;
+    if constexpr (small) {
+      const auto position = hn::ConvertTo(df, hn::BitCast(di, index));
+      row_out = hn::Trunc(hn::Mul(hn::Add(position, hn::Set(df, 0.5F)), per_width_));
+      column_out = hn::NegMulAdd(row_out, width_f32_, position);  // integers below 2^24: exact, fused or not
+    } else {
+      const auto whole = row(index);
+      row_out = hn::ConvertTo(df, whole);
+      column_out = hn::ConvertTo(df, column(index, whole));
+    }
+  }
+
+ private:
+  vector_i32 width_;
+  vector_f32 width_f32_;
+  vector_f32 per_width_;
+};
+
+/// Calls work(vector of events, number of them, their offset) until all are taken; lanes beyond the number are 0.
+template <class Work>
+HWY_INLINE void for_vectors(frame_events events, Work work) {
+  const lanes_u32 d;
+  const std::size_t n = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + n <= events.size(); i += n) work(hn::LoadU(d, events.data() + i), n, i);
+  const std::size_t left = events.size() - i;
+  if (left == 0) return;
+  alignas(64) std::uint32_t last[hn::MaxLanes(d)] = {};
+  std::copy_n(events.data() + i, left, last);
+  work(hn::Load(d, last), left, i);
+}
+
+/// Sum over all lanes, in 64 bits.
+HWY_INLINE std::uint64_t total(vector_u32 values) {
+  const lanes_u32 d;
+  alignas(64) std::uint32_t lanes[hn::MaxLanes(d)];
+  hn::Store(values, d, lanes);
+  return std::accumulate(lanes, lanes + hn::Lanes(d), std::uint64_t{0});
+}
+
+template <bool small>
+event_moments moments_of(frame_events events, frame_shape shape) {
+  const lanes_u32 d;
+  const splitter<small> split(shape.width);
+  event_moments sums{events.size(), 0, 0};
+  // Rows and columns are below 2^20: so many fit a 32-bit lane.
+  const std::size_t piece = std::size_t{2048} * hn::Lanes(d);
+  while (!events.empty()) {
+    auto rows = hn::Zero(d);
+    auto columns = hn::Zero(d);
+    for_vectors(events.first(std::min(piece, events.size())), [&](vector_u32 index, std::size_t, std::size_t) {
+      const auto row = split.row(index);  // the idle lanes' index 0 adds nothing
+      rows = hn::Add(rows, hn::BitCast(d, row));
+      columns = hn::Add(columns, hn::BitCast(d, split.column(index, row)));
+    });
+    sums.row_sum += total(rows);
+    sums.column_sum += total(columns);
+    events = events.subspan(std::min(piece, events.size()));
+  }
+  return sums;
+}
+
+event_moments moments(frame_events events, frame_shape shape) {
+  return shape.pixels() <= small_pixels ? moments_of<true>(events, shape) : moments_of<false>(events, shape);
+}
+
+template <bool small>
+std::uint32_t inside_of(frame_events events, frame_shape shape, const annulus_test& annulus) {
+  const lanes_u32 d;
+  const lanes_f32 df;
+  const splitter<small> split(shape.width);
+  const auto centre_row = hn::Set(df, annulus.row);
+  const auto centre_column = hn::Set(df, annulus.column);
+  const auto inner = hn::Set(df, annulus.inner);
+  const auto outer = hn::Set(df, annulus.outer);
+  const std::size_t all = hn::Lanes(d);
+  std::size_t inside = 0;
+  for_vectors(events, [&](vector_u32 index, std::size_t number, std::size_t) {
+    vector_f32 row;
+    vector_f32 column;
+    split.split(index, row, column);
+    row = hn::Sub(row, centre_row);
+    column = hn::Sub(column, centre_column);
+    const auto distance = hn::Add(hn::Mul(row, row), hn::Mul(column, column));
+    auto found = hn::And(hn::Ge(distance, inner), hn::Lt(distance, outer));
+    if (number != all) found = hn::And(found, hn::FirstN(df, number));
+    inside += hn::CountTrue(df, found);
+  });
+  return static_cast<std::uint32_t>(inside);
+}
+
+std::uint32_t inside(frame_events events, frame_shape shape, const annulus_test& annulus) {
+  return shape.pixels() <= small_pixels ? inside_of<true>(events, shape, annulus) : inside_of<false>(events, shape, annulus);
+}
+
+template <bool small>
+void bin_of(frame_events events, frame_shape shape, std::uint32_t factor, std::uint32_t* out) {
+  const lanes_u32 d;
+  const lanes_i32 di;
+  const lanes_f32 df;
+  const splitter<small> split(shape.width);
+  const auto per_factor = hn::Set(df, 1.0F / static_cast<float>(factor));
+  const auto half = hn::Set(df, 0.5F);
+  const auto divided = [&](vector_i32 position) {  // below 2^20: one product is exact, as in the splitter
+    return hn::ConvertTo(di, hn::Mul(hn::Add(hn::ConvertTo(df, position), half), per_factor));
+  };
+  const std::size_t all = hn::Lanes(d);
+  for_vectors(events, [&](vector_u32 index, std::size_t number, std::size_t offset) {
+    const auto row = split.row(index);
+    const auto column = split.column(index, row);
+    const auto to = hn::BitCast(d, hn::Or(hn::ShiftLeft<16>(divided(row)), divided(column)));
+    if (number == all) {
+      hn::StoreU(to, d, out + offset);
+    } else {
+      alignas(64) std::uint32_t last[hn::MaxLanes(d)];
+      hn::Store(to, d, last);
+      std::copy_n(last, number, out + offset);
+    }
+  });
+}
+
+void bin(frame_events events, frame_shape shape, std::uint32_t factor, std::uint32_t* out) {
+  return shape.pixels() <= small_pixels ? bin_of<true>(events, shape, factor, out) : bin_of<false>(events, shape, factor, out);
+}
+
+template <bool small>
+std::size_t crop_of(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out) {
+  const lanes_u32 d;
+  const lanes_i32 di;
+  const splitter<small> split(shape.width);
+  const auto first_row = hn::Set(di, static_cast<std::int32_t>(window.row));
+  const auto first_column = hn::Set(d, window.column);
+  const auto height = hn::Set(d, window.shape.height);
+  const auto width = hn::Set(d, window.shape.width);
+  const std::size_t all = hn::Lanes(d);
+  std::size_t kept = 0;
+  for_vectors(events, [&](vector_u32 index, std::size_t number, std::size_t) {
+    const auto row = split.row(index);
+    const auto from_row = hn::BitCast(d, hn::Sub(row, first_row));
+    const auto from_column = hn::Sub(hn::BitCast(d, split.column(index, row)), first_column);
+    // What lies before the window wraps to a large number.
+    auto inside = hn::And(hn::Lt(from_row, height), hn::Lt(from_column, width));
+    const auto to = hn::Add(hn::Mul(from_row, width), from_column);
+    if (number == all) {
+      hn::StoreU(hn::Compress(to, inside), d, out + kept);  // a whole vector: kept never passes the events read
+      kept += hn::CountTrue(d, inside);
+    } else {
+      inside = hn::And(inside, hn::FirstN(d, number));
+      kept += hn::CompressBlendedStore(to, inside, d, out + kept);
+    }
+  });
+  return kept;
+}
+
+std::size_t crop(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out) {
+  return shape.pixels() <= small_pixels ? crop_of<true>(events, shape, window, out)
+                                        : crop_of<false>(events, shape, window, out);
+}
+
+}  // namespace countem::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace countem::cpu {
+
+HWY_EXPORT(moments);
+HWY_EXPORT(inside);
+HWY_EXPORT(bin);
+HWY_EXPORT(crop);
+
+event_moments frame_moments(frame_events events, frame_shape shape) {
+  return HWY_DYNAMIC_DISPATCH(moments)(events, shape);
+}
+
+std::uint32_t count_inside(frame_events events, frame_shape shape, const annulus_test& annulus) {
+  return HWY_DYNAMIC_DISPATCH(inside)(events, shape, annulus);
+}
+
+void bin_positions(frame_events events, frame_shape shape, std::uint32_t factor, std::uint32_t* out) {
+  HWY_DYNAMIC_DISPATCH(bin)(events, shape, factor, out);
+}
+
+std::size_t crop_frame(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out) {
+  return HWY_DYNAMIC_DISPATCH(crop)(events, shape, window, out);
+}
+
+}  // namespace countem::cpu
+#endif

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <countem/reductions.hpp>
+
+// The inner loops of the reductions, each over the events of one frame, compiled once per instruction set and chosen at run
+// time.
+namespace countem::cpu {
+
+using frame_events = std::span<const std::uint32_t>;
+
+/// Events, sum of rows, sum of columns.
+[[nodiscard]] event_moments frame_moments(frame_events events, frame_shape shape);
+
+/// Events inside the annulus.
+[[nodiscard]] std::uint32_t count_inside(frame_events events, frame_shape shape, const annulus_test& annulus);
+
+/// Writes (row << 16 | column) on the binned grid, whose sides are below 2^16, for each event in their order.
+void bin_positions(frame_events events, frame_shape shape, std::uint32_t factor, std::uint32_t* out);
+
+/// Writes the events of the window to `out` and returns their number; out may lie over the events' own room but never behind
+/// it, and has room for as many as there are events.
+[[nodiscard]] std::size_t crop_frame(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out);
+
+/// Whether the functions above may be used on frames of this shape: signed 32-bit lanes and float32 quotients must do.
+[[nodiscard]] constexpr bool fits_lanes(frame_shape shape) {
+  return shape.pixels() < (std::uint64_t{1} << 31) && shape.height < (1U << 20) && shape.width < (1U << 20);
+}
+
+}  // namespace countem::cpu
