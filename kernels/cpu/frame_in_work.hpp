@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -32,10 +33,16 @@ struct frame_in_work {
     xrays = 0;
     if (!arrived()) return;
     const std::uint32_t band_height = next.band_height();
-    for (std::uint32_t y = 0; y < next.shape.height; ++y) {
-      const auto* band = reinterpret_cast<const Pixel*>(next.bands[y / band_height]);
-      const bool missing = band == nullptr || (next.split == sector_split::rows && !next.arrived(y, 0));
-      rows[y] = missing ? nullptr : band + std::size_t{y % band_height} * next.shape.width;
+    std::uint32_t y = 0;
+    for (std::uint32_t band = 0; band < next.band_count; ++band) {
+      const auto* start = reinterpret_cast<const Pixel*>(next.bands[band]);
+      for (std::uint32_t i = 0; i < band_height; ++i, ++y) {
+        rows[y] = start == nullptr ? nullptr : start + std::size_t{i} * next.shape.width;
+      }
+    }
+    if (next.split != sector_split::rows || next.present == all_sectors) return;
+    for (y = 0; y < next.shape.height; ++y) {
+      if (!next.arrived(y, 0)) rows[y] = nullptr;
     }
   }
 
@@ -43,9 +50,13 @@ struct frame_in_work {
 
   /// Rows from y on, up to `last`, that follow each other in memory and are there or missing alike.
   [[nodiscard]] std::uint32_t end_of_rows_alike(std::uint32_t y, std::uint32_t last) const {
-    const std::size_t width = frame->shape.width;
-    std::uint32_t end = y + 1;
-    while (end < last && rows[end] == (rows[y] == nullptr ? nullptr : rows[y] + (end - y) * width)) ++end;
+    // Bands are the sectors where sectors are rows; only where such a frame lies in one piece must the rows be asked.
+    const std::uint32_t band_height = frame->band_height();
+    std::uint32_t end = std::min(last, (y / band_height + 1) * band_height);
+    if (frame->split == sector_split::rows && frame->present != all_sectors) {
+      end = y + 1;
+      while (end < last && end % band_height != 0 && (rows[end] == nullptr) == (rows[y] == nullptr)) ++end;
+    }
     return end;
   }
 };

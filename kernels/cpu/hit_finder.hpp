@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include <countem/counting.hpp>
@@ -24,6 +26,13 @@ class hit_finder {
       : shape_(setup.shape), calibrated_(setup.calibrated), row_noise_(setup.options.row_noise), charge_(setup.calibrated) {
     if (row_noise_ == row_noise_method::none) {
       limits_ = find_hit_limits<Pixel>(setup);
+      return;
+    }
+    narrow_ = find_narrow_calibration(setup);
+    if (narrow_) {
+      half_rows_.assign(2, narrow_half_row(shape_.width - shape_.width / 2));
+      denoised_.resize(shape_.width);
+      for (const std::int16_t background : narrow_->background) denoised_limits_.push_back(denoised_limit(background));
     } else {
       charges_.resize(shape_.width);
       quiet_.reserve(shape_.width);
@@ -38,9 +47,17 @@ class hit_finder {
       find_above_limits(frames, first, last);
       return;
     }
-    for (frame_in_work<Pixel>& work : frames) {
-      if (!work.arrived()) continue;
-      for (std::uint32_t y = first; y < last; ++y) find_above_noise(work, y);
+    for (std::uint32_t y = first; y < last; ++y) {
+      for (frame_in_work<Pixel>& work : frames) {
+        if (!work.arrived()) continue;
+        if (work.rows[y] == nullptr) {
+          std::fill_n(work.hits.row(y), work.hits.words(), std::uint64_t{0});
+        } else if (narrow_) {
+          find_above_narrow_noise(work, y);
+        } else {
+          find_above_noise(work, y);
+        }
+      }
     }
   }
 
@@ -94,7 +111,6 @@ class hit_finder {
   void find_above_noise(frame_in_work<Pixel>& work, std::uint32_t y) {
     std::fill_n(work.hits.row(y), work.hits.words(), std::uint64_t{0});
     const Pixel* raw = work.rows[y];
-    if (raw == nullptr) return;
     const std::uint32_t bounds[] = {0, shape_.width / 2, shape_.width};
     for (std::uint32_t half = 0; half < 2; ++half) {
       quiet_.clear();
@@ -112,6 +128,47 @@ class hit_finder {
     }
   }
 
+  /// The same in 16-bit numbers.
+  void find_above_narrow_noise(frame_in_work<Pixel>& work, std::uint32_t y) {
+    if constexpr (std::is_integral_v<Pixel> && sizeof(Pixel) <= 2) {
+      const auto at = [](const std::vector<std::int16_t>& plane, std::size_t pixel) {
+        return plane.empty() ? nullptr : plane.data() + pixel;
+      };
+      const bool sectors_missing = work.frame->split == sector_split::columns && work.frame->present != all_sectors;
+      const std::uint32_t bounds[] = {0, shape_.width / 2, shape_.width};
+      for (std::uint32_t half = 0; half < 2; ++half) {
+        const std::uint32_t start = bounds[half];
+        const std::uint32_t end = bounds[half + 1];
+        narrow_half_row& charges = half_rows_[half];
+        charges.load(work.rows[y] + start, at(narrow_->dark16, pixel_index(y, start)), end - start);
+        if (!narrow_->masked.empty()) {
+          for (const std::uint32_t x : narrow_->masked[y]) {
+            if (x >= start && x < end) charges.set_missing(x - start);
+          }
+        }
+        for (std::uint32_t x = start; sectors_missing && x < end; ++x) {
+          if (!work.frame->arrived(y, x)) charges.set_missing(x - start);
+        }
+        const std::int32_t noise =
+            charges.noise(row_noise_, at(narrow_->background, pixel_index(y, start)), narrow_->background_everywhere);
+        work.noise[std::size_t{y} * 2 + half] = noise;
+        charges.store_denoised(noise, denoised_.data() + start);
+      }
+      threshold_block<std::uint16_t> block;
+      block.frames = 1;
+      block.raw[0] = denoised_.data();
+      block.hits[0] = work.hits.row(y);
+      block.limits = denoised_limits_.empty() ? nullptr : denoised_limits_.data() + pixel_index(y, 0);
+      block.everywhere = denoised_limit(narrow_->background_everywhere);
+      block.width = shape_.width;
+      block.rows = 1;
+      find_hits(block);
+    }
+  }
+
+  /// A threshold on the scale of narrow_half_row::store_denoised().
+  static std::uint16_t denoised_limit(std::int16_t background) { return static_cast<std::uint16_t>(background + 0x8000); }
+
   [[nodiscard]] std::size_t pixel_index(std::uint32_t y, std::uint32_t x) const { return std::size_t{y} * shape_.width + x; }
   [[nodiscard]] std::int32_t background16(std::size_t pixel) const {
     return calibrated_.pixel_background16.empty() ? calibrated_.background16 : calibrated_.pixel_background16[pixel];
@@ -122,7 +179,13 @@ class hit_finder {
   row_noise_method row_noise_;
   pixel_charge charge_;
   hit_limits<Pixel> limits_;
-  std::vector<std::int32_t> charges_;  // of one row, where row noise is taken off
+  // Where row noise is taken off: in 16 bits,
+  std::optional<narrow_calibration> narrow_;
+  std::vector<narrow_half_row> half_rows_;
+  std::vector<std::uint16_t> denoised_;         // charges of one row
+  std::vector<std::uint16_t> denoised_limits_;  // one a pixel, or empty
+  // or where these do not do.
+  std::vector<std::int32_t> charges_;  // of one row
   std::vector<std::int32_t> quiet_;    // of one half-row
 };
 

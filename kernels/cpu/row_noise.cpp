@@ -2,7 +2,196 @@
 
 #include <algorithm>
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/row_noise.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#ifndef COUNTEM_CPU_ROW_NOISE_TYPES
+#define COUNTEM_CPU_ROW_NOISE_TYPES
 namespace countem::cpu {
+
+struct quiet_sums {
+  std::int64_t count;
+  std::int64_t sum;
+};
+
+struct middle_charges {
+  std::int32_t low;
+  std::int32_t high;
+};
+
+}  // namespace countem::cpu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace countem::cpu::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using charge_tag = hn::ScalableTag<std::int16_t>;
+
+std::int16_t narrow_charge(std::int32_t raw, std::int32_t dark16) {
+  return static_cast<std::int16_t>(charge_units_per_adu * std::min(raw, narrow_calibration::brightest_raw) - dark16);
+}
+
+template <class Pixel>
+HWY_INLINE void load_charges(const Pixel* raw, const std::int16_t* dark16, std::size_t count, std::int16_t* charges) {
+  std::size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const charge_tag tag;
+  const hn::RebindToUnsigned<charge_tag> raw_tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto brightest = hn::Set(raw_tag, static_cast<std::uint16_t>(narrow_calibration::brightest_raw));
+  for (; i + lanes <= count; i += lanes) {
+    const auto wide = [&] {
+      if constexpr (sizeof(Pixel) == 1) {
+        return hn::PromoteTo(raw_tag, hn::LoadU(hn::Rebind<std::uint8_t, charge_tag>(), raw + i));
+      } else {
+        return hn::LoadU(raw_tag, raw + i);
+      }
+    }();
+    auto charge = hn::BitCast(tag, hn::ShiftLeft<4>(hn::Min(wide, brightest)));
+    if (dark16 != nullptr) charge = hn::Sub(charge, hn::LoadU(tag, dark16 + i));
+    hn::StoreU(charge, tag, charges + i);
+  }
+#endif
+  for (; i < count; ++i) charges[i] = narrow_charge(raw[i], dark16 == nullptr ? 0 : dark16[i]);
+}
+
+void load_charges_u8(const std::uint8_t* raw, const std::int16_t* dark16, std::size_t count, std::int16_t* charges) {
+  load_charges(raw, dark16, count, charges);
+}
+void load_charges_u16(const std::uint16_t* raw, const std::int16_t* dark16, std::size_t count, std::int16_t* charges) {
+  load_charges(raw, dark16, count, charges);
+}
+
+/// Copies the charges that are present and not above the background, and the largest number in place of others, to whole vectors.
+quiet_sums keep_quiet(const std::int16_t* charges, const std::int16_t* background, std::int16_t everywhere, std::size_t count,
+                      std::int16_t* quiet) {
+  constexpr std::int16_t loud = std::numeric_limits<std::int16_t>::max();
+  quiet_sums sums{0, 0};
+  std::size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const charge_tag tag;
+  const hn::RepartitionToWide<charge_tag> sum_tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto missing = hn::Set(tag, narrow_calibration::missing);
+  const auto one = hn::Set(tag, std::int16_t{1});
+  auto sum = hn::Zero(sum_tag);
+  auto number = hn::Zero(sum_tag);
+  for (; i + lanes <= count; i += lanes) {
+    const auto charge = hn::LoadU(tag, charges + i);
+    const auto limit = background == nullptr ? hn::Set(tag, everywhere) : hn::LoadU(tag, background + i);
+    const auto is_quiet = hn::AndNot(hn::Gt(charge, limit), hn::Ne(charge, missing));
+    hn::StoreU(hn::IfThenElse(is_quiet, charge, hn::Set(tag, loud)), tag, quiet + i);
+    auto unused = hn::Zero(sum_tag);
+    // Products with 1, added in pairs: half-rows are short enough for 32 bits.
+    sum = hn::Add(sum, hn::ReorderWidenMulAccumulate(sum_tag, hn::IfThenElseZero(is_quiet, charge), one, hn::Zero(sum_tag), unused));
+    sum = hn::Add(sum, unused);
+    unused = hn::Zero(sum_tag);
+    number = hn::Add(number, hn::ReorderWidenMulAccumulate(sum_tag, hn::IfThenElseZero(is_quiet, one), one, hn::Zero(sum_tag), unused));
+    number = hn::Add(number, unused);
+  }
+  sums.sum = hn::GetLane(hn::SumOfLanes(sum_tag, sum));
+  sums.count = hn::GetLane(hn::SumOfLanes(sum_tag, number));
+  std::fill_n(quiet + count, lanes, loud);
+#endif
+  for (; i < count; ++i) {
+    const std::int16_t limit = background == nullptr ? everywhere : background[i];
+    const bool is_quiet = charges[i] != narrow_calibration::missing && charges[i] <= limit;
+    quiet[i] = is_quiet ? charges[i] : loud;
+    sums.count += is_quiet;
+    sums.sum += is_quiet ? charges[i] : 0;
+  }
+  return sums;
+}
+
+/// How many quiet charges are at most `limit`, which is below the largest number.
+std::int64_t count_up_to(const std::int16_t* quiet, std::size_t count, std::int16_t limit) {
+#if HWY_TARGET == HWY_SCALAR
+  return std::count_if(quiet, quiet + count, [&](std::int16_t charge) { return charge <= limit; });
+#else
+  const charge_tag tag;
+  const hn::RepartitionToWide<charge_tag> sum_tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto too_high = hn::Set(tag, static_cast<std::int16_t>(limit + 1));
+  auto found = hn::Zero(tag);  // minus one for each; a lane sees fewer than 2^15
+  for (std::size_t i = 0; i < count; i += lanes) found = hn::Add(found, hn::VecFromMask(tag, hn::Lt(hn::LoadU(tag, quiet + i), too_high)));
+  auto rest = hn::Zero(sum_tag);
+  const auto pairs = hn::ReorderWidenMulAccumulate(sum_tag, found, hn::Set(tag, std::int16_t{-1}), hn::Zero(sum_tag), rest);
+  return hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(pairs, rest)));
+#endif
+}
+
+/// The smallest quiet charge above `limit`.
+std::int16_t next_above(const std::int16_t* quiet, std::size_t count, std::int16_t limit) {
+  std::int16_t next = std::numeric_limits<std::int16_t>::max();
+  for (std::size_t i = 0; i < count; ++i) next = quiet[i] > limit ? std::min(next, quiet[i]) : next;
+  return next;
+}
+
+/// The quiet charge that has `rank` smaller or equal ones before it in ascending order, found by counting: steps as long as the
+/// density of charges so far suggests, halves where that does not lead on.
+std::int32_t select(const std::int16_t* quiet, std::size_t count, std::int64_t rank, std::int32_t guess) {
+  std::int32_t below = std::numeric_limits<std::int16_t>::min();  // at most `rank` charges are up to it
+  std::int32_t enough = std::numeric_limits<std::int16_t>::max() - 1;
+  std::int64_t count_below = 0;
+  std::int64_t count_enough = static_cast<std::int64_t>(count);
+  bool below_seen = false;
+  bool enough_seen = false;
+  std::int32_t step = 8;
+  while (enough - below > 1) {
+    std::int32_t middle = std::clamp(guess, below + 1, enough - 1);
+    const std::int64_t up_to = count_up_to(quiet, count, static_cast<std::int16_t>(middle));
+    if (up_to > rank) {
+      enough = middle;
+      count_enough = up_to;
+      enough_seen = true;
+    } else {
+      below = middle;
+      count_below = up_to;
+      below_seen = true;
+    }
+    if (below_seen && enough_seen) {
+      const std::int64_t share = (enough - below) * (2 * (rank - count_below) + 1) / (2 * (count_enough - count_below));
+      guess = below + static_cast<std::int32_t>(share);
+    } else {
+      guess = below_seen ? below + step : enough - step;
+      step *= 4;
+    }
+  }
+  return enough;
+}
+
+/// Elements (n - 1) / 2 and n / 2 of the n quiet charges in ascending order.
+middle_charges find_middle(const std::int16_t* quiet, std::size_t count, std::int64_t number, std::int32_t guess) {
+  const std::int32_t low = select(quiet, count, (number - 1) / 2, guess);
+  if (number % 2 == 1 || count_up_to(quiet, count, static_cast<std::int16_t>(low)) > number / 2) return {low, low};
+  return {low, next_above(quiet, count, static_cast<std::int16_t>(low))};
+}
+
+void subtract_noise(const std::int16_t* charges, std::int16_t noise, std::size_t count, std::uint16_t* out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int32_t charge = std::clamp<std::int32_t>(charges[i] - noise, std::numeric_limits<std::int16_t>::min(),
+                                                         std::numeric_limits<std::int16_t>::max());
+    out[i] = static_cast<std::uint16_t>(charge + 0x8000);
+  }
+}
+
+}  // namespace
+}  // namespace countem::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace countem::cpu {
+
+HWY_EXPORT(load_charges_u8);
+HWY_EXPORT(load_charges_u16);
+HWY_EXPORT(keep_quiet);
+HWY_EXPORT(find_middle);
+HWY_EXPORT(subtract_noise);
 
 namespace {
 
@@ -11,11 +200,16 @@ std::int64_t floor_divide(std::int64_t numerator, std::int64_t positive_denomina
   return quotient * positive_denominator > numerator ? quotient - 1 : quotient;
 }
 
+std::int32_t rounded_mean(std::int64_t sum, std::int64_t number) {
+  return static_cast<std::int32_t>(floor_divide(2 * sum + number, 2 * number));
+}
+
+std::int32_t rounded_middle(std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(floor_divide(low + high + 1, 2)); }
+
 std::int32_t mean(std::span<const std::int32_t> quiet) {
   std::int64_t sum = 0;
   for (const std::int32_t charge : quiet) sum += charge;
-  const auto n = static_cast<std::int64_t>(quiet.size());
-  return static_cast<std::int32_t>(floor_divide(2 * sum + n, 2 * n));
+  return rounded_mean(sum, static_cast<std::int64_t>(quiet.size()));
 }
 
 std::int32_t median(std::span<std::int32_t> quiet) {
@@ -23,7 +217,7 @@ std::int32_t median(std::span<std::int32_t> quiet) {
   std::nth_element(quiet.begin(), upper, quiet.end());
   const std::int64_t high = *upper;
   const std::int64_t low = quiet.size() % 2 == 1 ? high : *std::max_element(quiet.begin(), upper);
-  return static_cast<std::int32_t>(floor_divide(low + high + 1, 2));
+  return rounded_middle(low, high);
 }
 
 }  // namespace
@@ -33,4 +227,64 @@ std::int32_t row_statistic(row_noise_method method, std::span<std::int32_t> quie
   return method == row_noise_method::mean ? mean(quiet) : median(quiet);
 }
 
+
+std::optional<narrow_calibration> find_narrow_calibration(const counting_setup& setup) {
+  const calibration& given = setup.calibrated;
+  const bool narrow_pixels = setup.type == pixel_type::u8 || setup.type == pixel_type::u16;
+  // Sums of a half-row stay within 32 bits, counts of a vector lane within 16.
+  constexpr std::uint32_t widest = 1U << 15;
+  if (!narrow_pixels || !given.gain.empty() || setup.shape.width > widest) return std::nullopt;
+  const auto highest = [](const std::vector<std::int32_t>& plane, std::int32_t otherwise) {
+    return plane.empty() ? otherwise : *std::max_element(plane.begin(), plane.end());
+  };
+  const bool negative_dark = std::any_of(given.dark16.begin(), given.dark16.end(), [](std::int32_t dark) { return dark < 0; });
+  const std::int64_t dark = highest(given.dark16, 0);
+  const std::int64_t background = highest(given.pixel_background16, given.background16);
+  // The noise of a half-row is at most its background: the cut raw value is a hit even then.
+  const std::int64_t cut = std::int64_t{charge_units_per_adu} * narrow_calibration::brightest_raw;
+  if (negative_dark || dark + 2 * background >= cut) return std::nullopt;
+
+  narrow_calibration narrow;
+  narrow.dark16.assign(given.dark16.begin(), given.dark16.end());
+  narrow.background.assign(given.pixel_background16.begin(), given.pixel_background16.end());
+  narrow.background_everywhere = static_cast<std::int16_t>(given.background16);
+  if (given.mask.empty()) return narrow;
+  narrow.masked.resize(setup.shape.height);
+  for (std::size_t p = 0; p < given.mask.size(); ++p) {
+    if (given.mask[p] != 0) narrow.masked[p / setup.shape.width].push_back(static_cast<std::uint32_t>(p % setup.shape.width));
+  }
+  return narrow;
+}
+
+namespace {
+/// Vectors are read and written whole, and may be this many numbers long.
+constexpr std::size_t widest_vector = 128;
+}  // namespace
+
+narrow_half_row::narrow_half_row(std::size_t longest) : charges_(longest + widest_vector), quiet_(longest + widest_vector) {}
+
+void narrow_half_row::load(const std::uint8_t* raw, const std::int16_t* dark16, std::size_t count) {
+  count_ = count;
+  HWY_DYNAMIC_DISPATCH(load_charges_u8)(raw, dark16, count, charges_.data());
+}
+
+void narrow_half_row::load(const std::uint16_t* raw, const std::int16_t* dark16, std::size_t count) {
+  count_ = count;
+  HWY_DYNAMIC_DISPATCH(load_charges_u16)(raw, dark16, count, charges_.data());
+}
+
+std::int32_t narrow_half_row::noise(row_noise_method method, const std::int16_t* background, std::int16_t everywhere) {
+  const auto [number, sum] = HWY_DYNAMIC_DISPATCH(keep_quiet)(charges_.data(), background, everywhere, count_, quiet_.data());
+  if (number == 0) return 0;
+  if (method == row_noise_method::mean) return rounded_mean(sum, number);
+  const auto [low, high] = HWY_DYNAMIC_DISPATCH(find_middle)(quiet_.data(), count_, number, guess_);
+  guess_ = low;
+  return rounded_middle(low, high);
+}
+
+void narrow_half_row::store_denoised(std::int32_t noise, std::uint16_t* out) const {
+  HWY_DYNAMIC_DISPATCH(subtract_noise)(charges_.data(), static_cast<std::int16_t>(noise), count_, out);
+}
+
 }  // namespace countem::cpu
+#endif
