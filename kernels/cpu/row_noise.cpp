@@ -127,56 +127,83 @@ std::int64_t count_up_to(const std::int16_t* quiet, std::size_t count, std::int1
 
 /// The smallest quiet charge above `limit`.
 std::int16_t next_above(const std::int16_t* quiet, std::size_t count, std::int16_t limit) {
-  std::int16_t next = std::numeric_limits<std::int16_t>::max();
+  constexpr std::int16_t loud = std::numeric_limits<std::int16_t>::max();
+#if HWY_TARGET == HWY_SCALAR
+  std::int16_t next = loud;
   for (std::size_t i = 0; i < count; ++i) next = quiet[i] > limit ? std::min(next, quiet[i]) : next;
   return next;
+#else
+  const charge_tag tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto lowest = hn::Set(tag, limit);
+  const auto highest = hn::Set(tag, loud);
+  auto next = highest;
+  for (std::size_t i = 0; i < count; i += lanes) {
+    const auto charge = hn::LoadU(tag, quiet + i);
+    next = hn::Min(next, hn::IfThenElse(hn::Gt(charge, lowest), charge, highest));
+  }
+  return hn::GetLane(hn::MinOfLanes(tag, next));
+#endif
 }
 
 /// The quiet charge that has `rank` smaller or equal ones before it in ascending order, found by counting: steps as long as the
-/// density of charges so far suggests, halves where that does not lead on.
-std::int32_t select(const std::int16_t* quiet, std::size_t count, std::int64_t rank, std::int32_t guess) {
+/// density of charges suggests, where it is at first that of the half-row before.
+std::int32_t select(const std::int16_t* quiet, std::size_t count, std::int64_t rank, median_guess& guess) {
   std::int32_t below = std::numeric_limits<std::int16_t>::min();  // at most `rank` charges are up to it
   std::int32_t enough = std::numeric_limits<std::int16_t>::max() - 1;
-  std::int64_t count_below = 0;
-  std::int64_t count_enough = static_cast<std::int64_t>(count);
-  bool below_seen = false;
-  bool enough_seen = false;
-  std::int32_t step = 8;
-  while (enough - below > 1) {
-    std::int32_t middle = std::clamp(guess, below + 1, enough - 1);
-    const std::int64_t up_to = count_up_to(quiet, count, static_cast<std::int16_t>(middle));
+  std::int64_t count_below = -1;  // not known yet
+  std::int64_t count_enough = -1;
+  std::int32_t next = guess.charge;
+  float stretch = 1;
+  for (int round = 1; enough - below > 1; ++round) {
+    // A halving now and then bounds the rounds whatever the distribution.
+    if (round % 4 == 0) next = below + (enough - below) / 2;
+    const std::int32_t tried = std::clamp(next, below + 1, enough - 1);
+    const std::int64_t up_to = count_up_to(quiet, count, static_cast<std::int16_t>(tried));
     if (up_to > rank) {
-      enough = middle;
+      enough = tried;
       count_enough = up_to;
-      enough_seen = true;
     } else {
-      below = middle;
+      below = tried;
       count_below = up_to;
-      below_seen = true;
     }
-    if (below_seen && enough_seen) {
-      const std::int64_t share = (enough - below) * (2 * (rank - count_below) + 1) / (2 * (count_enough - count_below));
-      guess = below + static_cast<std::int32_t>(share);
+    if (count_below >= 0 && count_enough >= 0) {
+      guess.spacing = static_cast<float>(enough - below) / static_cast<float>(count_enough - count_below);
+      next = below + static_cast<std::int32_t>(guess.spacing * (static_cast<float>(rank - count_below) + 0.5F));
     } else {
-      guess = below_seen ? below + step : enough - step;
-      step *= 4;
+      // Somewhat further than the density says, so that the other side is reached.
+      const float ranks = static_cast<float>(std::abs(rank - up_to)) + 2;
+      const std::int32_t step = 1 + static_cast<std::int32_t>(std::min(stretch * guess.spacing * ranks, 8192.0F));
+      next = tried + (count_enough >= 0 ? -step : step);
+      stretch *= 4;
     }
   }
+  guess.charge = enough;
   return enough;
 }
 
 /// Elements (n - 1) / 2 and n / 2 of the n quiet charges in ascending order.
-middle_charges find_middle(const std::int16_t* quiet, std::size_t count, std::int64_t number, std::int32_t guess) {
+middle_charges find_middle(const std::int16_t* quiet, std::size_t count, std::int64_t number, median_guess& guess) {
   const std::int32_t low = select(quiet, count, (number - 1) / 2, guess);
   if (number % 2 == 1 || count_up_to(quiet, count, static_cast<std::int16_t>(low)) > number / 2) return {low, low};
   return {low, next_above(quiet, count, static_cast<std::int16_t>(low))};
 }
 
 void subtract_noise(const std::int16_t* charges, std::int16_t noise, std::size_t count, std::uint16_t* out) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int32_t charge = std::clamp<std::int32_t>(charges[i] - noise, std::numeric_limits<std::int16_t>::min(),
-                                                         std::numeric_limits<std::int16_t>::max());
-    out[i] = static_cast<std::uint16_t>(charge + 0x8000);
+  constexpr std::int32_t offset = 0x8000;
+  std::size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const charge_tag tag;
+  const hn::RebindToUnsigned<charge_tag> out_tag;
+  const auto flip = hn::Set(out_tag, static_cast<std::uint16_t>(offset));
+  for (; i + hn::Lanes(tag) <= count; i += hn::Lanes(tag)) {
+    const auto denoised = hn::SaturatedSub(hn::LoadU(tag, charges + i), hn::Set(tag, noise));
+    hn::StoreU(hn::Xor(hn::BitCast(out_tag, denoised), flip), out_tag, out + i);
+  }
+#endif
+  for (; i < count; ++i) {
+    const std::int32_t denoised = std::clamp<std::int32_t>(charges[i] - noise, -offset, offset - 1);
+    out[i] = static_cast<std::uint16_t>(denoised + offset);
   }
 }
 
@@ -278,7 +305,6 @@ std::int32_t narrow_half_row::noise(row_noise_method method, const std::int16_t*
   if (number == 0) return 0;
   if (method == row_noise_method::mean) return rounded_mean(sum, number);
   const auto [low, high] = HWY_DYNAMIC_DISPATCH(find_middle)(quiet_.data(), count_, number, guess_);
-  guess_ = low;
   return rounded_middle(low, high);
 }
 

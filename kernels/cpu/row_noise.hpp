@@ -31,6 +31,12 @@ struct narrow_calibration {
 /// Nothing where 16 bits do not do.
 [[nodiscard]] std::optional<narrow_calibration> find_narrow_calibration(const counting_setup& setup);
 
+/// Where the last median was, and how far apart charges lie there.
+struct median_guess {
+  std::int32_t charge = 0;
+  float spacing = 1;
+};
+
 /// A half-row's charges in 16 bits; scratch memory. The median is searched from where the last one was.
 class narrow_half_row {
  public:
@@ -51,7 +57,7 @@ class narrow_half_row {
   std::size_t count_ = 0;
   std::vector<std::int16_t> charges_;
   std::vector<std::int16_t> quiet_;  // the largest number in place of charges that are not
-  std::int32_t guess_ = 0;
+  median_guess guess_;
 };
 
 }  // namespace countem::cpu
