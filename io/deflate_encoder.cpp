@@ -56,24 +56,6 @@ std::uint64_t join(std::uint64_t first, std::uint64_t second) {
   return pack((first & code_mask) | (second & code_mask) << bits_of(first), bits_of(first) + bits_of(second));
 }
 
-/// Bits into memory, eight bytes at a time; what lies behind `at` is overwritten up to seven bytes on.
-struct bit_writer {
-  std::uint8_t* at;
-  std::uint64_t pending = 0;
-  unsigned bits = 0;  // of pending, below 8 between calls
-
-  void put(std::uint64_t packed) {
-    pending |= (packed & code_mask) << bits;
-    bits += bits_of(packed);
-    std::memcpy(at, &pending, sizeof pending);
-    const unsigned whole = bits / 8;
-    at += whole;
-    pending >>= 8 * whole;
-    bits %= 8;
-  }
-  void put(std::uint64_t code, unsigned count) { put(pack(code, count)); }
-};
-
 /// One item of the run-length code in which a block header gives code lengths.
 struct length_item {
   unsigned symbol;
@@ -107,6 +89,24 @@ std::vector<length_item> run_length_items(std::span<const std::uint8_t> lengths)
 }
 
 }  // namespace
+
+/// Bits into memory, eight bytes at a time; what lies behind `at` is overwritten up to seven bytes on.
+struct frame_encoder::bit_writer {
+  std::uint8_t* at;
+  std::uint64_t pending = 0;
+  unsigned bits = 0;  // of pending, below 8 between calls
+
+  void put(std::uint64_t packed) {
+    pending |= (packed & code_mask) << bits;
+    bits += bits_of(packed);
+    std::memcpy(at, &pending, sizeof pending);
+    const unsigned whole = bits / 8;
+    at += whole;
+    pending >>= 8 * whole;
+    bits %= 8;
+  }
+  void put(std::uint64_t code, unsigned count) { put(pack(code, count)); }
+};
 
 void symbol_statistics::add(std::span<const std::uint32_t> events, const dense_layout& frame) {
   std::uint64_t next = 0;
@@ -213,44 +213,31 @@ void frame_encoder::make_prefix(const std::array<std::uint8_t, literal_symbols>&
   prefix_.resize(prefix_bytes_ + 1);
 }
 
-/// Where one frame's bits go, and what the stream's end needs to know about them.
-struct frame_encoder::emitter {
-  const frame_encoder& codes;
-  bit_writer bits;
-  sparse_adler32 check;
-
-  void zeros(std::uint64_t length) {
-    const zero_run run(length);
-    const auto& matches = run.far ? codes.far_matches_ : codes.near_matches_;
-    for (unsigned i = 0; i < run.leading_literals; ++i) bits.put(codes.symbols_[0]);
-    std::uint64_t left = run.full_matches;
-    const packed_code full = matches[longest_match];
-    if (left >= 4 && fits(join(full, full), join(full, full))) {  // an empty 4096 x 4096 frame has 65,000 of them
-      const packed_code four = join(join(full, full), join(full, full));
-      for (; left >= 4; left -= 4) bits.put(four);
-    }
-    for (; left > 0; --left) bits.put(full);
-    if (run.last_match != 0) bits.put(matches[run.last_match]);
-    for (unsigned i = 0; i < run.trailing_literals; ++i) bits.put(codes.symbols_[0]);
+frame_encoder::bit_writer frame_encoder::put_zeros(bit_writer out, std::uint64_t length) const {
+  const zero_run run(length);
+  const auto& matches = run.far ? far_matches_ : near_matches_;
+  for (unsigned i = 0; i < run.leading_literals; ++i) out.put(symbols_[0]);
+  std::uint64_t left = run.full_matches;
+  const packed_code full = matches[longest_match];
+  if (left >= 4 && 4 * bits_of(full) <= longest_packed) {  // an empty 4096 x 4096 frame has 65,000 of them
+    const packed_code four = join(join(full, full), join(full, full));
+    for (; left >= 4; left -= 4) out.put(four);
   }
-
-  std::uint8_t* finish() {
-    bits.put(codes.symbols_[end_of_block]);
-    if (bits.bits > 0) ++bits.at;
-    const std::uint32_t adler = check.value();
-    for (const unsigned shift : {24U, 16U, 8U, 0U}) *bits.at++ = static_cast<std::uint8_t>(adler >> shift);
-    return bits.at;
-  }
-};
+  for (; left > 0; --left) out.put(full);
+  if (run.last_match != 0) out.put(matches[run.last_match]);
+  for (unsigned i = 0; i < run.trailing_literals; ++i) out.put(symbols_[0]);
+  return out;
+}
 
 template <unsigned ElementBytes>
-bool frame_encoder::encode_as(std::span<const std::uint32_t> events, emitter& out) const {
+std::uint8_t* frame_encoder::encode_as(std::span<const std::uint32_t> events, bit_writer out, bool& cut) const {
+  // `out` goes by value through put_zeros(), so that the compiler keeps it in registers: its bytes could alias anything.
   const std::uint64_t end = frame_.bytes();
   const std::size_t count = events.size();
+  sparse_adler32 check(end);
   std::uint64_t next = 0;  // first byte of the dense form that is not spelled yet
   std::uint64_t ones = 0;
   std::uint64_t one_positions = 0;
-  bool cut = false;
   for (std::size_t i = 0; i < count;) {
     const std::uint32_t pixel = events[i];
     const std::uint64_t at = std::uint64_t{pixel} * ElementBytes;
@@ -261,10 +248,10 @@ bool frame_encoder::encode_as(std::span<const std::uint32_t> events, emitter& ou
     }
     if (i + 1 == count || events[i + 1] != pixel) [[likely]] {
       if (run < table_runs && run_then_one_[run] != 0) [[likely]] {
-        out.bits.put(run_then_one_[run]);
+        out.put(run_then_one_[run]);
       } else {
-        out.zeros(run);
-        out.bits.put(symbols_[1]);
+        out = put_zeros(out, run);
+        out.put(symbols_[1]);
       }
       ++ones;
       one_positions += pixel;
@@ -281,16 +268,20 @@ bool frame_encoder::encode_as(std::span<const std::uint32_t> events, emitter& ou
     for (unsigned byte = 0; byte < ElementBytes; ++byte) {
       const std::uint32_t literal = static_cast<std::uint32_t>(value >> (8 * byte)) & 0xffU;
       if (literal == 0) continue;
-      out.zeros(at + byte - next);
-      out.bits.put(symbols_[literal]);
-      out.check.add(at + byte, literal);
+      out = put_zeros(out, at + byte - next);
+      out.put(symbols_[literal]);
+      check.add(at + byte, literal);
       next = at + byte + 1;
     }
   }
   if (next > end) throw invalid_argument("event at pixel " + std::to_string(events.back()) + " lies outside the frame");
-  out.zeros(end - next);
-  out.check.add_ones(ones, one_positions, ElementBytes);
-  return cut;
+  out = put_zeros(out, end - next);
+  out.put(symbols_[end_of_block]);
+  if (out.bits > 0) ++out.at;
+  check.add_ones(ones, one_positions, ElementBytes);
+  const std::uint32_t adler = check.value();
+  for (const unsigned shift : {24U, 16U, 8U, 0U}) *out.at++ = static_cast<std::uint8_t>(adler >> shift);
+  return out.at;
 }
 
 bool frame_encoder::encode(std::span<const std::uint32_t> events, std::vector<std::uint8_t>& out) const {
@@ -302,9 +293,10 @@ bool frame_encoder::encode(std::span<const std::uint32_t> events, std::vector<st
   if (scratch.size() < bound) scratch.resize(bound);
 
   std::memcpy(scratch.data(), prefix_.data(), prefix_.size());
-  emitter stream{*this, {scratch.data() + prefix_bytes_, prefix_.back(), prefix_bits_}, sparse_adler32(frame_.bytes())};
-  const bool cut = frame_.element_bytes == 1 ? encode_as<1>(events, stream) : encode_as<2>(events, stream);
-  out.insert(out.end(), scratch.data(), stream.finish());
+  const bit_writer start{scratch.data() + prefix_bytes_, prefix_.back(), prefix_bits_};
+  bool cut = false;
+  std::uint8_t* stop = frame_.element_bytes == 1 ? encode_as<1>(events, start, cut) : encode_as<2>(events, start, cut);
+  out.insert(out.end(), scratch.data(), stop);
   if (scratch.size() > most_kept_bytes) scratch = {};
   return cut;
 }

@@ -85,9 +85,8 @@ std::size_t append_values(std::span<const std::uint32_t> values, std::vector<std
 
 }  // namespace
 
-std::optional<chunk_footer> find_footer(std::span<const std::uint8_t> chunk) {
-  if (chunk.size() < chunk_footer_bytes) return std::nullopt;
-  const std::uint8_t* at = chunk.data() + chunk.size() - chunk_footer_bytes;
+std::optional<chunk_footer> parse_footer(std::span<const std::uint8_t, chunk_footer_bytes> bytes) {
+  const std::uint8_t* at = bytes.data();
   if (std::memcmp(at + at_magic, chunk_magic.data(), chunk_magic.size()) != 0) return std::nullopt;
   chunk_footer footer;
   footer.flags = load<std::uint8_t>(at, at_flags);
@@ -101,8 +100,13 @@ std::optional<chunk_footer> find_footer(std::span<const std::uint8_t> chunk) {
   footer.crc = load<std::uint32_t>(at, at_crc);
   const bool understood = load<std::uint16_t>(at, at_version) == chunk_version && (footer.flags & ~known_flags) == 0 &&
                           load<std::uint32_t>(at, at_reserved) == 0;
-  if (!understood || footer.chunk_bytes() > chunk.size()) return std::nullopt;
-  return footer;
+  return understood ? std::optional(footer) : std::nullopt;
+}
+
+std::optional<chunk_footer> find_footer(std::span<const std::uint8_t> chunk) {
+  if (chunk.size() < chunk_footer_bytes) return std::nullopt;
+  const std::optional<chunk_footer> footer = parse_footer(chunk.last<chunk_footer_bytes>());
+  return footer && footer->chunk_bytes() <= chunk.size() ? footer : std::nullopt;
 }
 
 bool is_intact(std::span<const std::uint8_t> chunk, const chunk_footer& footer) {
@@ -149,23 +153,43 @@ struct chunk_decoder::inflater {
 chunk_decoder::chunk_decoder(const dense_layout& frame) : frame_(frame), inflater_(std::make_unique<inflater>()) {}
 chunk_decoder::~chunk_decoder() = default;
 
-void chunk_decoder::decode(std::span<const std::uint8_t> chunk, const chunk_footer& footer, std::span<std::uint32_t> events,
-                           std::span<std::uint32_t> values) {
-  if (events.size() != footer.events) {
-    throw format_error("the chunk holds " + std::to_string(footer.events) + " events where " + std::to_string(events.size()) + " are expected");
+void chunk_decoder::decode(std::span<chunk_decoding> jobs) {
+  streams_.clear();
+  streamed_.clear();
+  for (chunk_decoding& job : jobs) {
+    try {
+      decode_sections(job);
+    } catch (const format_error& reason) {
+      job.fault = reason.what();
+    }
   }
-  const auto stream = chunk.first(footer.stream_bytes);
-  const auto indices = chunk.subspan(footer.stream_bytes, footer.indices_bytes);
-  const auto stored_values = chunk.subspan(std::size_t{footer.stream_bytes} + footer.indices_bytes, footer.values_bytes);
+  decoder_.decode(streams_, frame_);
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    if (streams_[i].result == decoding::outcome::decoded) continue;
+    try {
+      decode_foreign(streams_[i].stream, streams_[i].events);
+    } catch (const format_error& reason) {
+      streamed_[i]->fault = reason.what();
+    }
+  }
+}
+
+/// Everything but the zlib stream, which is put on the list where it is needed.
+void chunk_decoder::decode_sections(chunk_decoding& job) {
+  const chunk_footer& footer = job.footer;
+  if (job.events.size() != footer.events) {
+    throw format_error("the chunk holds " + std::to_string(footer.events) + " events where " + std::to_string(job.events.size()) +
+                       " are expected");
+  }
   if ((footer.flags & chunk_footer::has_indices) != 0) {
-    decode_indices(indices, events);
+    decode_indices(job.chunk.subspan(footer.stream_bytes, footer.indices_bytes), job.events);
   } else {
-    std::size_t used = 0;
-    if (decoder_.decode(stream, frame_, events, used) != frame_decoder::outcome::decoded) decode_foreign(stream, events);
+    streams_.push_back({job.chunk.first(footer.stream_bytes), job.events});
+    streamed_.push_back(&job);
   }
-  if (values.empty()) return;
+  if (job.values.empty()) return;
   if ((footer.flags & chunk_footer::has_values) == 0) throw format_error("the chunk holds no values");
-  decode_values(stored_values, values);
+  decode_values(job.chunk.subspan(std::size_t{footer.stream_bytes} + footer.indices_bytes, footer.values_bytes), job.values);
 }
 
 void chunk_decoder::decode_indices(std::span<const std::uint8_t> section, std::span<std::uint32_t> events) const {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "io/deflate_frame.hpp"
@@ -51,6 +52,9 @@ struct chunk_footer {
   }
 };
 
+/// What 48 bytes say if they look like a footer.
+[[nodiscard]] std::optional<chunk_footer> parse_footer(std::span<const std::uint8_t, chunk_footer_bytes> bytes);
+
 /// The footer in the last bytes of `chunk`, if they look like one whose sizes fit the chunk; its CRC is not checked.
 [[nodiscard]] std::optional<chunk_footer> find_footer(std::span<const std::uint8_t> chunk);
 
@@ -62,6 +66,15 @@ struct chunk_footer {
 void append_chunk(const frame_encoder& encoder, const dense_layout& frame, const frame_facts& facts, std::span<const std::uint32_t> events,
                   std::span<const std::uint32_t> values, bool keep_values, bool keep_indices, std::vector<std::uint8_t>& out);
 
+/// One intact chunk of ours to take apart.
+struct chunk_decoding {
+  std::span<const std::uint8_t> chunk;
+  chunk_footer footer;
+  std::span<std::uint32_t> events;  ///< filled; as many as the footer says
+  std::span<std::uint32_t> values;  ///< filled unless empty
+  std::string fault;                ///< set when the chunk contradicts itself; names neither file nor frame
+};
+
 /// Gets the events out of chunks, ours or foreign. Holds tables and scratch: one a thread.
 class chunk_decoder {
  public:
@@ -70,10 +83,8 @@ class chunk_decoder {
   chunk_decoder(const chunk_decoder&) = delete;
   chunk_decoder& operator=(const chunk_decoder&) = delete;
 
-  /// Fills `events`, and `values` unless that is empty. The chunk is intact (its CRC was checked).
-  /// @throws format_error when it contradicts itself or its size; the text names neither file nor frame.
-  void decode(std::span<const std::uint8_t> chunk, const chunk_footer& footer, std::span<std::uint32_t> events,
-              std::span<std::uint32_t> values);
+  /// Many chunks at once, which is faster than one after another.
+  void decode(std::span<chunk_decoding> jobs);
 
   /// The events of a zlib stream that another program wrote: inflates and scans. `events` must have as many as the frame holds.
   /// @throws format_error
@@ -83,6 +94,7 @@ class chunk_decoder {
   [[nodiscard]] std::span<const std::uint8_t> inflate(std::span<const std::uint8_t> stream);
 
  private:
+  void decode_sections(chunk_decoding& job);
   void decode_indices(std::span<const std::uint8_t> section, std::span<std::uint32_t> events) const;
   void decode_values(std::span<const std::uint8_t> section, std::span<std::uint32_t> values);
   void inflate_exactly(std::span<const std::uint8_t> stream, std::span<std::uint8_t> to);
@@ -93,6 +105,8 @@ class chunk_decoder {
   std::unique_ptr<inflater> inflater_;
   std::vector<std::uint8_t> dense_;
   std::vector<std::uint8_t> planes_;
+  std::vector<decoding> streams_;         // of the jobs without compact indices
+  std::vector<chunk_decoding*> streamed_;  // those jobs
 };
 
 /// Events of a dense frame in memory, `dense.size() == frame.bytes()`. @throws format_error when they are not as many as `events` holds.

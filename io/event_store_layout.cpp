@@ -11,6 +11,7 @@
 
 #include "io/calibration_group.hpp"
 #include "io/event_chunk.hpp"
+#include "io/event_store_scan.hpp"
 
 namespace countem::io::layout {
 
@@ -224,22 +225,37 @@ void validate(const store_description& description, bool wide_counts) {
   if (description.upsample == 0) throw invalid_argument("upsampling by 0 makes no event grid");
 }
 
-void create(hid_t file, const store_description& description, bool wide_counts) {
-  validate(description, wide_counts);
+void create_description(hid_t file, const store_description& description, unsigned element_bytes) {
   const auto lock = hdf5_lock();
   const hdf5_handle group = make_group(file, counts_group);
   write_attribute(group, "emd_group_type", std::int64_t{1});
   write_description(group, description);
+  write_attribute(group, "element_bytes", std::int64_t{element_bytes});
+  write_calibration(make_group(file, calibration_group), description.calibrated);
+  const hdf5_handle provenance = make_group(file, provenance_group);
+  for (const auto& [name, text] : description.provenance) write_attribute(provenance, name, text);
+}
+
+void create(hid_t file, const store_description& description, bool wide_counts) {
+  validate(description, wide_counts);
+  const auto lock = hdf5_lock();
+  // First of all, so that it is in the file's first bytes when the rest is lost.
+  const std::vector<std::uint8_t> record = make_recovery_record(description, wide_counts);
+  write_dataset(file, recovery_record, {record.size()}, record.data());
+  create_description(file, description, wide_counts ? 2 : 1);
   create_data(file, description, wide_counts);
   create_axes(file, description);
   create_per_frame<std::uint32_t>(file, counts, description.scan.frames(), not_written);
   create_per_frame<std::uint8_t>(file, status, description.scan.frames(), 0);
   create_per_frame<std::uint32_t>(file, xrays, description.scan.frames(), 0);
-  write_calibration(make_group(file, calibration_group), description.calibrated);
-  const hdf5_handle provenance = make_group(file, provenance_group);
-  for (const auto& [name, text] : description.provenance) write_attribute(provenance, name, text);
   create_emd1_links(file, description);
   create_nexus_links(file, description);
+}
+
+unsigned read_element_bytes(hid_t file) {
+  const std::int64_t bytes = read_integer_attribute(open_group(file, counts_group), "element_bytes");
+  if (bytes != 1 && bytes != 2) throw format_error("attribute element_bytes is neither 1 nor 2");
+  return static_cast<unsigned>(bytes);
 }
 
 store_description read_description(hid_t file) {

@@ -21,6 +21,7 @@ inline constexpr const char* status = "/electron_counts/status";
 inline constexpr const char* xrays = "/electron_counts/xrays";
 inline constexpr const char* calibration_group = "/calibration";
 inline constexpr const char* provenance_group = "/provenance";
+inline constexpr const char* recovery_record = "/recovery_record";
 inline constexpr std::int64_t format_version = 1;
 
 /// (scan_y, scan_x[, repeat], row, column).
@@ -37,6 +38,12 @@ void validate(const store_description& description, bool wide_counts);
 
 /// Groups, datasets, attributes and links of an empty store.
 void create(hid_t file, const store_description& description, bool wide_counts);
+
+/// The part of it that says what the store is, without the events: also what a recovery record holds.
+void create_description(hid_t file, const store_description& description, unsigned element_bytes);
+
+/// Bytes of an element of the dense form. @throws format_error
+[[nodiscard]] unsigned read_element_bytes(hid_t file);
 
 /// What create() put beside the events. @throws format_error
 [[nodiscard]] store_description read_description(hid_t file);

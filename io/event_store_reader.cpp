@@ -55,6 +55,7 @@ class hdf5_event_store final : public event_store {
     std::vector<std::uint8_t> bytes;
     std::vector<std::size_t> ends;
     std::vector<bool> deflated;
+    std::vector<chunk_decoding> jobs;
   };
 
   [[nodiscard]] bool keeps_values() const { return description().options.values != event_value::none; }
@@ -89,6 +90,7 @@ class hdf5_event_store final : public event_store {
     mine.ends.clear();
     mine.deflated.clear();
     load_chunks(out.first_frame, from, to, mine);
+    mine.jobs.clear();
     std::size_t start = 0;
     for (std::size_t i = from; i < to; ++i) {
       const std::uint64_t frame = out.first_frame + i;
@@ -96,11 +98,15 @@ class hdf5_event_store final : public event_store {
       const auto events = std::span(out.indices).subspan(out.indptr[i], out.indptr[i + 1] - out.indptr[i]);
       const auto values = out.values.empty() ? std::span<std::uint32_t>() : std::span(out.values).subspan(out.indptr[i], events.size());
       try {
-        if (counts()[frame] != not_written) decode(frame, {mine.bytes.data() + start, end - start}, mine.deflated[i - from], events, values, mine.decoder);
+        if (counts()[frame] != not_written) take_in(frame, {mine.bytes.data() + start, end - start}, mine.deflated[i - from], events, values, mine);
       } catch (const error& reason) {
         fail(frame, reason.what());
       }
       start = end;
+    }
+    mine.decoder.decode(mine.jobs);
+    for (const chunk_decoding& job : mine.jobs) {
+      if (!job.fault.empty()) fail(job.footer.facts.frame, job.fault);
     }
   }
 
@@ -119,18 +125,19 @@ class hdf5_event_store final : public event_store {
     }
   }
 
-  void decode(std::uint64_t frame, std::span<const std::uint8_t> chunk, bool deflated, std::span<std::uint32_t> events,
-              std::span<std::uint32_t> values, chunk_decoder& decoder) const {
+  /// Checks a chunk of ours and puts it on the list to decode; decodes a foreign one.
+  void take_in(std::uint64_t frame, std::span<const std::uint8_t> chunk, bool deflated, std::span<std::uint32_t> events,
+               std::span<std::uint32_t> values, scratch& mine) const {
     const std::optional<chunk_footer> footer = deflated ? find_footer(chunk) : std::nullopt;
     if (footer) {
       if (!is_intact(chunk, *footer)) throw format_error("the chunk's CRC is wrong: it was damaged after it was written");
       if (footer->facts.frame != frame) throw format_error("its chunk says that it is frame " + std::to_string(footer->facts.frame));
-      decoder.decode(chunk, *footer, events, values);
+      mine.jobs.push_back({chunk, *footer, events, values, {}});
       return;
     }
     if (!values.empty()) throw format_error("its values are gone: another program rewrote the file");
     if (file_.has_plain_chunks() && deflated) {
-      decoder.decode_foreign(chunk, events);
+      mine.decoder.decode_foreign(chunk, events);
     } else {
       std::vector<std::uint8_t> dense;
       file_.read_dense(frame, dense);

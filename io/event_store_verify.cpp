@@ -95,7 +95,9 @@ class frame_checker {
     events_.resize(footer.events);
     values_.resize(with_values ? footer.events : 0);
     if (with_values && (footer.flags & chunk_footer::has_values) == 0) throw format_error("its values are missing");
-    decoder_.decode(chunk_, footer, events_, values_);
+    chunk_decoding job{chunk_, footer, events_, values_, {}};
+    decoder_.decode({&job, 1});
+    if (!job.fault.empty()) throw format_error(job.fault);
     if (!std::is_sorted(events_.begin(), events_.end())) throw format_error("its events are not sorted");
 
     const dense_layout& frame = file_.frame_layout();

@@ -11,6 +11,7 @@
 
 #include "io/event_chunk.hpp"
 #include "io/event_store_layout.hpp"
+#include "io/event_store_scan.hpp"
 #include "io/file.hpp"
 #include "io/hdf5_handle.hpp"
 #include "io/space_reservation.hpp"
@@ -105,9 +106,11 @@ void make_durable(const std::filesystem::path& path, int flags) {
 
 class hdf5_event_store_writer final : public event_store_writer {
  public:
-  hdf5_event_store_writer(std::filesystem::path path, const store_description& description, const store_options& options)
+  /// `part` is the name under which the file is written.
+  hdf5_event_store_writer(std::filesystem::path path, std::filesystem::path part, const store_description& description,
+                          const store_options& options)
       : path_(std::move(path)),
-        part_(part_name(path_)),
+        part_(std::move(part)),
         scan_(description.scan),
         frame_{description.shape.pixels(), options.wide_counts ? 2U : 1U},
         keep_values_(description.options.values != event_value::none),
@@ -170,6 +173,26 @@ class hdf5_event_store_writer final : public event_store_writer {
     write_per_frame(xrays_, batch.first_frame, batch.xrays);
     unflushed_ += count;
     if (unflushed_ >= frames_per_flush) flush();
+  }
+
+  /// Writes a chunk as it is, which another store held.
+  void write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk) {
+    const auto lock = hdf5_lock();
+    reserve(chunk.size(), 1);
+    write_chunk(footer.facts.frame, chunk);
+    write_per_frame<std::uint32_t>(counts_, footer.facts.frame, {footer.events});
+    write_per_frame<std::uint8_t>(status_, footer.facts.frame, {footer.facts.status});
+    write_per_frame<std::uint32_t>(xrays_, footer.facts.frame, {footer.facts.xrays});
+    if (++unflushed_ >= frames_per_flush) flush();
+  }
+
+  /// Gives the file, complete up to here, the usual temporary name; it stays open.
+  void take_part_name() {
+    const auto lock = hdf5_lock();
+    hdf5_check(H5Fflush(file_, H5F_SCOPE_GLOBAL), part_.string());
+    make_durable(part_, O_RDONLY);
+    std::filesystem::rename(part_, part_name(path_));
+    part_ = part_name(path_);
   }
 
   void finish() override {
@@ -247,7 +270,7 @@ class hdf5_event_store_writer final : public event_store_writer {
     for (hdf5_handle* dataset : {&data_, &counts_, &status_, &xrays_}) dataset->close();
     const hid_t file = file_.release();
     hdf5_check(H5Fclose(file), part_.string() + ": cannot be closed");
-    space_->release();
+    space_->release(part_);
   }
 
   std::filesystem::path path_;
@@ -264,12 +287,92 @@ class hdf5_event_store_writer final : public event_store_writer {
   bool indexed_ = false;  ///< the chunk index, which grows with the scan, is in the file
 };
 
+/// Copies whole chunks from one file into a new store.
+void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, hdf5_event_store_writer& to) {
+  std::vector<std::uint8_t> bytes;
+  for (const found_chunk& chunk : chunks) {
+    bytes.resize(static_cast<std::size_t>(chunk.footer.chunk_bytes()));
+    if (from.read_at(chunk.offset, bytes.data(), bytes.size()) != bytes.size() || !is_intact(bytes, chunk.footer)) {
+      throw io_error(from.path().string() + ": changed while it was read; is it still being written?");
+    }
+    to.write_whole(chunk.footer, bytes);
+  }
+}
+
+bool same_thresholds(const calibration& a, const calibration& b) {
+  return a.dark16 == b.dark16 && a.gain == b.gain && a.mask == b.mask && a.background16 == b.background16 &&
+         a.pixel_background16 == b.pixel_background16 && a.xray16 == b.xray16;
+}
+
+bool same_options(const counting_options& a, const counting_options& b) {
+  return a.method == b.method && a.row_noise == b.row_noise && a.min_cluster_size == b.min_cluster_size &&
+         a.max_cluster_size == b.max_cluster_size && a.values == b.values;
+}
+
+/// What keeps the frames of `found` from going into a store of this description; empty: nothing.
+std::string difference(const found_store& found, const store_description& description, unsigned element_bytes) {
+  if (found.description.shape != description.shape) return "frames of another size";
+  if (found.description.scan != description.scan) return "another scan size";
+  if (found.description.upsample != description.upsample) return "another upsampling";
+  if (!same_options(found.description.options, description.options)) return "other counting options";
+  if (!same_thresholds(found.description.calibrated, description.calibrated)) return "another calibration or other thresholds";
+  if (found.frame.element_bytes != element_bytes) return "counts of another width";
+  return {};
+}
+
 }  // namespace
 }  // namespace io
 
 std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::path& path, const store_description& description,
                                                        const store_options& options) {
-  return std::make_unique<io::hdf5_event_store_writer>(path, description, options);
+  return std::make_unique<io::hdf5_event_store_writer>(path, io::part_name(path), description, options);
+}
+
+resumed_event_store resume_event_store(const std::filesystem::path& path, const store_description& description,
+                                       const store_options& options) {
+  const std::filesystem::path part = io::part_name(path);
+  if (!std::filesystem::exists(part)) return {create_event_store(path, description, options), 0};
+  const io::file_handle unfinished = io::file_handle::open_read(part);
+  const io::found_store found = io::scan_event_store(unfinished);
+  const std::string other = io::difference(found, description, options.wide_counts ? 2 : 1);
+  if (!other.empty()) {
+    throw invalid_argument(part.string() + ": was counted with " + other + "; resume with the same inputs and options, or remove it to start over");
+  }
+  // A chunk that is there but damaged is counted again, and so is all after it.
+  const auto is_before_damage = [&](const io::found_chunk& chunk) {
+    return found.damaged.empty() || chunk.footer.facts.frame < found.damaged.front();
+  };
+  const auto safe_end = std::partition_point(found.chunks.begin(), found.chunks.end(), is_before_damage);
+  const std::span safe(found.chunks.begin(), safe_end);
+  std::filesystem::path copy = part;
+  copy += ".resuming";
+  auto writer = std::make_unique<io::hdf5_event_store_writer>(path, copy, description, options);
+  io::copy_chunks(unfinished, safe, *writer);
+  writer->take_part_name();
+  return {std::move(writer), safe.empty() ? 0 : safe.back().footer.facts.frame + 1};
+}
+
+recovery_report recover_event_store(const std::filesystem::path& broken, const std::filesystem::path& fixed, bool overwrite) {
+  std::error_code absent;
+  if (broken == fixed || broken == io::part_name(fixed) || std::filesystem::equivalent(broken, fixed, absent)) {
+    throw invalid_argument(broken.string() + ": is only read; name another file for what is saved");
+  }
+  const io::file_handle file = io::file_handle::open_read(broken);
+  io::found_store found = io::scan_event_store(file);
+  found.description.provenance.emplace_back("recovered_from", broken.string());
+  store_options options;
+  options.wide_counts = found.frame.element_bytes == 2;
+  options.overwrite = overwrite;
+  io::hdf5_event_store_writer writer(fixed, io::part_name(fixed), found.description, options);
+  io::copy_chunks(file, found.chunks, writer);
+  writer.finish();
+
+  recovery_report report;
+  report.frames = found.chunks.size();
+  for (const io::found_chunk& chunk : found.chunks) report.events += chunk.footer.events;
+  report.scan_frames = found.description.scan.frames();
+  report.damaged = found.damaged;
+  return report;
 }
 
 }  // namespace countem

@@ -42,12 +42,12 @@ void space_reservation::reserve(std::uint64_t bytes) {
   }
 }
 
-void space_reservation::release() {
+void space_reservation::release(const std::filesystem::path& path) {
   if (reserved_ == 0) return;
   // Cutting a file to the size it has frees the blocks kept behind its end. Failing costs space, not data.
   std::error_code ignored;
-  const std::uintmax_t bytes = std::filesystem::file_size(path_, ignored);
-  if (!ignored) std::filesystem::resize_file(path_, bytes, ignored);
+  const std::uintmax_t bytes = std::filesystem::file_size(path, ignored);
+  if (!ignored) std::filesystem::resize_file(path, bytes, ignored);
   reserved_ = 0;
 }
 

@@ -13,8 +13,8 @@ class space_reservation {
 
   /// Makes sure that the file may grow to `bytes`. @throws io_error when the disk is full.
   void reserve(std::uint64_t bytes);
-  /// Gives back what lies reserved beyond the end of the closed file.
-  void release();
+  /// Gives back what lies reserved beyond the end of the file, closed and by now called `path`.
+  void release(const std::filesystem::path& path);
 
  private:
   int descriptor_;  // not owned

@@ -12,7 +12,7 @@
 #include <countem/error.hpp>
 
 #include "io/hdf5_handle.hpp"
-#include "tests/store/random_events.hpp"
+#include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 
 namespace countem {
@@ -23,67 +23,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-store_description description_of(frame_shape shape, scan_shape scan) {
-  store_description description;
-  description.shape = shape;
-  description.scan = scan;
-  description.calibrated.background16 = 144;
-  description.calibrated.xray16 = 32'000;
-  description.provenance = {{"version", "test"}, {"command_line", "countem count \"ä\" -o x.h5"}, {"empty", ""}};
-  return description;
-}
-
-/// Frames [first, first + count) with about `mean` events, some with repeats, X-rays and missing sectors; one never arrives.
-event_batch random_batch(std::uint64_t first, std::size_t count, const store_description& description, std::size_t mean) {
-  event_batch batch;
-  batch.first_frame = first;
-  for (std::size_t i = 0; i < count; ++i) {
-    std::mt19937_64 generator(first + i);
-    const bool arrived = first + i != 3;
-    std::vector<std::uint32_t> events;
-    if (arrived) events = test::random_events(generator, description.shape.pixels(), generator() % (2 * mean + 1));
-    if (arrived && (first + i) % 5 == 1 && !events.empty()) events.insert(events.begin() + 1, 4, events.front());
-    std::sort(events.begin(), events.end());
-    batch.indices.insert(batch.indices.end(), events.begin(), events.end());
-    batch.indptr.push_back(batch.indices.size());
-    const std::uint32_t xrays = arrived ? static_cast<std::uint32_t>(generator() % 3) : 0;
-    batch.xrays.push_back(xrays);
-    const std::uint32_t sectors = !arrived ? 0U : (first + i) % 7 == 2 ? 0x0bU : 0x0fU;
-    batch.status.push_back(static_cast<std::uint8_t>(sectors | (xrays > 0 ? 0x20U : 0U)));
-  }
-  if (description.options.values != event_value::none) {
-    batch.values.resize(batch.indices.size());
-    std::mt19937_64 generator(first);
-    for (std::uint32_t& value : batch.values) value = static_cast<std::uint32_t>(generator() % 5000) * (generator() % 100 == 0 ? 800'000U : 1U);
-  }
-  return batch;
-}
-
-void put(event_store_writer& writer, const event_batch& batch) {
-  writer.observe(batch);
-  writer.write(*writer.encode(batch));
-}
-
-/// Writes the whole scan in batches and returns all of it as one.
-event_batch write_store(const std::filesystem::path& path, const store_description& description, const store_options& options,
-                        std::size_t batch_frames = 16, std::size_t mean = 40) {
-  const std::uint64_t frames = description.scan.frames();
-  const auto writer = create_event_store(path, description, options);
-  for (std::uint64_t first = 0; first < frames; first += batch_frames) {
-    put(*writer, random_batch(first, static_cast<std::size_t>(std::min<std::uint64_t>(batch_frames, frames - first)), description, mean));
-  }
-  writer->finish();
-  event_batch all;
-  for (std::uint64_t frame = 0; frame < frames; frame += batch_frames) {
-    const event_batch part = random_batch(frame, static_cast<std::size_t>(std::min<std::uint64_t>(batch_frames, frames - frame)), description, mean);
-    for (std::size_t i = 0; i < part.frames(); ++i) all.indptr.push_back(all.indices.size() + part.indptr[i + 1]);
-    all.indices.insert(all.indices.end(), part.indices.begin(), part.indices.end());
-    all.values.insert(all.values.end(), part.values.begin(), part.values.end());
-    all.xrays.insert(all.xrays.end(), part.xrays.begin(), part.xrays.end());
-    all.status.insert(all.status.end(), part.status.begin(), part.status.end());
-  }
-  return all;
-}
+using test::description_of;
+using test::put;
+using test::random_batch;
+using test::read_all;
+using test::write_store;
 
 void expect_equal(const event_batch& read, const event_batch& expected) {
   EXPECT_EQ(read.indptr, expected.indptr);
@@ -91,13 +35,6 @@ void expect_equal(const event_batch& read, const event_batch& expected) {
   EXPECT_EQ(read.values, expected.values);
   EXPECT_EQ(read.xrays, expected.xrays);
   EXPECT_EQ(read.status, expected.status);
-}
-
-event_batch read_all(const std::filesystem::path& path, unsigned threads = 0) {
-  const auto store = open_event_store(path);
-  event_batch read;
-  store->read(0, static_cast<std::size_t>(store->frames()), read, threads);
-  return read;
 }
 
 std::vector<char> file_bytes(const std::filesystem::path& path) {

@@ -69,6 +69,30 @@ class event_store_writer : public event_sink {
                                                                      const store_description& description,
                                                                      const store_options& options);
 
+/// An unfinished store taken up again.
+struct resumed_event_store {
+  std::unique_ptr<event_store_writer> writer;
+  std::uint64_t next_frame = 0;  ///< frames before it are safe; give it to the pipeline as its first frame
+};
+
+/// Goes on with what an interrupted or killed count left in PATH.part: every frame that was written is kept. Without such a
+/// file, the same as create_event_store(). The unfinished file is replaced only when all of it was copied.
+/// @throws invalid_argument when it was counted with another description, io_error, format_error.
+[[nodiscard]] resumed_event_store resume_event_store(const std::filesystem::path& path, const store_description& description,
+                                                     const store_options& options);
+
+/// What recover_event_store() found.
+struct recovery_report {
+  std::uint64_t frames = 0;   ///< saved
+  std::uint64_t events = 0;   ///< in them
+  std::uint64_t scan_frames = 0;  ///< frames of the whole scan
+  std::vector<std::uint64_t> damaged;  ///< frames of which something is there, but not what was written
+};
+
+/// Saves every frame that reached the file, whatever state its HDF5 metadata is in, into a new store. The broken file is only read.
+/// @throws io_error, format_error when the file holds no description of an event store, invalid_argument when both paths are one.
+recovery_report recover_event_store(const std::filesystem::path& broken, const std::filesystem::path& fixed, bool overwrite = true);
+
 /// A finished store, read only.
 class event_store {
  public:
