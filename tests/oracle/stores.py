@@ -20,6 +20,7 @@ class Example:
     wide_counts: bool = False
     fast_sparse: bool = False
     occupancy: float = 0.02
+    values: str = "none"
 
     @property
     def dense_shape(self) -> tuple[int, ...]:
@@ -39,15 +40,17 @@ class Example:
             drawn = rng.integers(0, pixels, rng.poisson(occupancy * pixels))
             repeated = np.full(300, pixels // 2) if number == 1 else drawn[:4]
             corners = [0, pixels - 1] if number == 2 else []
-            indices = np.sort(np.concatenate([drawn, repeated, corners])).astype(np.uint32)
-            frames.append(Counted(indices, np.empty(0, np.uint32), 0, 15))
+            indices = np.concatenate([drawn, repeated, corners]).astype(np.uint32)
+            values = rng.integers(0, 2**32, len(indices) if self.values != "none" else 0, dtype=np.uint32)
+            order = np.lexsort((values, indices) if self.values != "none" else (indices,))
+            frames.append(Counted(indices[order], values[order] if self.values != "none" else values, 0, 15))
         return frames
 
     def write(self, library: Library, path: pathlib.Path) -> np.ndarray:
         """Writes the store; returns its dense numbers, found from the events alone."""
         frames = self.events()
-        library.write_store(path, frames, self.shape, self.scan, self.frames_per_position, wide_counts=self.wide_counts,
-                            fast_sparse=self.fast_sparse)
+        library.write_store(path, frames, self.shape, self.scan, self.frames_per_position, self.values,
+                            self.wide_counts, self.fast_sparse)
         return dense(frames, self.shape, 65535 if self.wide_counts else 255).reshape(self.dense_shape)
 
 
@@ -61,6 +64,8 @@ EXAMPLES = [
     Example("plain"),
     Example("fast_sparse", fast_sparse=True),
     Example("wide_counts", wide_counts=True),
+    Example("values", values="charge"),
+    Example("fast_sparse_values", values="size", fast_sparse=True),
     Example("camera", shape=(576, 576), scan=(2, 3), occupancy=0.01),
     Example("not_square", shape=(33, 7), scan=(4, 2), occupancy=0.3),
 ]

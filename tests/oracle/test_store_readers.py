@@ -1,5 +1,6 @@
 """The event store in the programs of the field: each must show the dense numbers that the events say, with no help from us."""
 
+import importlib.util
 import pathlib
 import subprocess
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from libertem.udf.sum import SumUDF
 import stores
 from abi import Library
 
+DOCUMENTATION = pathlib.Path(__file__).parents[2] / "docs"
 EVERY_EXAMPLE = [*stores.EXAMPLES, stores.SEVERAL_FRAMES]
 
 
@@ -49,6 +51,21 @@ def test_own_reader(library: Library, stored: Callable, example: stores.Example)
     path, _ = stored(example)
     read = library.read_store(path)
     assert read == example.events()
+
+
+@each(EVERY_EXAMPLE)
+def test_reader_of_the_documentation(stored: Callable, example: stores.Example) -> None:
+    """The page that describes the format comes with a reader in h5py and numpy; it must find every event."""
+    specification = importlib.util.spec_from_file_location("read_event_store", DOCUMENTATION / "read_event_store.py")
+    reader = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(reader)
+    path, _ = stored(example)
+    with h5py.File(path) as file:
+        for frame, wanted in enumerate(example.events()):
+            indices, values = reader.events(file, frame)
+            np.testing.assert_array_equal(indices, wanted.indices)
+            if example.values != "none" and wanted.status != 0:
+                np.testing.assert_array_equal(values, wanted.values)
 
 
 @each(EVERY_EXAMPLE)
