@@ -12,8 +12,10 @@ namespace countem::io {
 namespace {
 
 constexpr unsigned distance_symbols = 30;
-constexpr std::uint64_t low_bits(unsigned count) { return (std::uint64_t{1} << count) - 1; }
-constexpr unsigned distance_code_bits = 1;       // in our streams, always
+constexpr std::uint64_t low_bits(unsigned count) {
+  return (std::uint64_t{1} << count) - 1;
+}
+constexpr unsigned distance_code_bits = 1;  // in our streams, always
 constexpr unsigned first_distance_with_extra = 4;
 
 /// The bits of a stream, lowest first; zeros after its end.
@@ -108,8 +110,10 @@ std::optional<block_codes> read_block_codes(bit_reader& in) {
 
 /// Our streams have two distance codes of one bit, which need no extra bits: where a match copies from is then of no matter.
 bool is_ours(std::span<const std::uint8_t> distance_lengths) {
-  const auto used = std::count_if(distance_lengths.begin(), distance_lengths.end(), [](std::uint8_t length) { return length != 0; });
-  const auto ones = std::count(distance_lengths.begin(), distance_lengths.begin() + first_distance_with_extra, distance_code_bits);
+  const auto used =
+      std::count_if(distance_lengths.begin(), distance_lengths.end(), [](std::uint8_t length) { return length != 0; });
+  const auto ones =
+      std::count(distance_lengths.begin(), distance_lengths.begin() + first_distance_with_extra, distance_code_bits);
   return used == 2 && ones == 2;
 }
 
@@ -132,7 +136,8 @@ void add_events(std::span<const std::uint32_t> events, unsigned element_bytes, s
 
 bool frame_decoder::same_prefix(std::span<const std::uint8_t> stream) const {
   const std::size_t whole = prefix_bits_ / 8;
-  if (prefix_.empty() || stream.size() <= whole || !std::equal(prefix_.begin(), prefix_.begin() + static_cast<std::ptrdiff_t>(whole), stream.begin())) {
+  if (prefix_.empty() || stream.size() <= whole ||
+      !std::equal(prefix_.begin(), prefix_.begin() + static_cast<std::ptrdiff_t>(whole), stream.begin())) {
     return false;
   }
   const auto rest = static_cast<unsigned>(prefix_bits_ % 8);
@@ -144,7 +149,8 @@ bool frame_decoder::read_prefix(std::span<const std::uint8_t> stream) {
   prefix_.clear();
   if (stream.size() < 2) return false;
   constexpr unsigned preset_dictionary = 0x20;
-  if ((stream[0] & 0x0fU) != 8 || (stream[0] * 256U + stream[1]) % 31 != 0 || (stream[1] & preset_dictionary) != 0) return false;
+  if ((stream[0] & 0x0fU) != 8 || (stream[0] * 256U + stream[1]) % 31 != 0 || (stream[1] & preset_dictionary) != 0)
+    return false;
   bit_reader in(stream, 16);
   const bool last_block = in.take(1) == 1;
   const bool dynamic = in.take(2) == 2;
@@ -306,8 +312,10 @@ void frame_decoder::run_together(lane& first, lane& second) const {
     const step last_b = steps[bits_b & low_bits(step_table_bits)];
     a.take(last_a, bits_a);
     b.take(last_b, bits_b);
-    if (last_a.bits() == 0) [[unlikely]] a = take_symbol(a);
-    if (last_b.bits() == 0) [[unlikely]] b = take_symbol(b);
+    if (last_a.bits() == 0) [[unlikely]]
+      a = take_symbol(a);
+    if (last_b.bits() == 0) [[unlikely]]
+      b = take_symbol(b);
   }
   first = a;
   second = b;
