@@ -272,7 +272,8 @@ frame_decoder::lane frame_decoder::take_symbol(lane at) const {
   } else {
     if (next.value != 0) {
       const std::size_t multiplicity = std::size_t{next.value} << (8 * (at.at % at.element_bytes));
-      if (at.at >= at.end || multiplicity > static_cast<std::size_t>(at.events_end - at.event)) return at;
+      // Steps may have gone past the end: the difference can be negative.
+      if (at.at >= at.end || static_cast<std::ptrdiff_t>(multiplicity) > at.events_end - at.event) return at;
       at.event = std::fill_n(at.event, multiplicity, static_cast<std::uint32_t>(at.at / at.element_bytes));
     }
     ++at.at;
