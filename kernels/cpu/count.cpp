@@ -104,7 +104,15 @@ class frame_counter final : public counter {
   template <class Use>
   void with_charges(const frame_in_work<Pixel>& work, Use use) const {
     const calibrated_charges<Pixel> general{work.rows.data(), charge_, setup_.shape.width};
-    if (setup_.options.row_noise != row_noise_method::none) return use(denoised_charges<Pixel>{general, work.noise.data()});
+    if (setup_.options.row_noise != row_noise_method::none) {
+      if constexpr (std::is_integral_v<Pixel> && sizeof(Pixel) <= 2) {
+        if (const auto& narrow = finder_.narrow()) {
+          const std::int16_t* dark16 = narrow->dark16.empty() ? nullptr : narrow->dark16.data();
+          return use(narrow_denoised_charges<Pixel>{work.rows.data(), dark16, work.noise.data(), setup_.shape.width});
+        }
+      }
+      return use(denoised_charges<Pixel>{general, work.noise.data()});
+    }
     if constexpr (std::is_integral_v<Pixel> && sizeof(Pixel) <= 2) {
       if (raw_charges_) return use(raw_charges<Pixel>{work.rows.data()});
       if (at_limit_) {

@@ -83,6 +83,22 @@ struct denoised_charges {
   void prefetch(std::uint32_t row, std::uint32_t column) const { calibrated.prefetch(row, column); }
 };
 
+/// The same where 16 bits hold darks and noise (narrow_calibration): the hits were found with these darks, they are near.
+template <class Pixel>
+struct narrow_denoised_charges {
+  const Pixel* const* rows;
+  const std::int16_t* dark16;  ///< null: 0
+  const std::int32_t* noise;   ///< two a row
+  std::size_t width;
+
+  std::int32_t operator()(std::uint32_t row, std::uint32_t column) const {
+    const std::int32_t dark = dark16 == nullptr ? 0 : dark16[row * width + column];
+    const std::size_t half = column >= width / 2 ? 1 : 0;
+    return charge_units_per_adu * static_cast<std::int32_t>(rows[row][column]) - dark - noise[std::size_t{row} * 2 + half];
+  }
+  void prefetch(std::uint32_t, std::uint32_t) const {}
+};
+
 /// Whether charge = 16 * raw - dark16 without clamping for every hit.
 template <class Pixel>
 [[nodiscard]] bool charges_are_small(const calibration& calibrated) {

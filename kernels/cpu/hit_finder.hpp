@@ -41,6 +41,9 @@ class hit_finder {
 
   [[nodiscard]] const hit_limits<Pixel>& limits() const { return limits_; }
 
+  /// What row noise is found with where 16 bits do.
+  [[nodiscard]] const std::optional<narrow_calibration>& narrow() const { return narrow_; }
+
   /// Sets the hit bits of rows [first, last) of up to four frames, and their noise where row noise is taken off.
   void find(std::span<frame_in_work<Pixel>> frames, std::uint32_t first, std::uint32_t last) {
     if (row_noise_ == row_noise_method::none) {
