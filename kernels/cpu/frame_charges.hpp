@@ -12,8 +12,8 @@
 namespace countem::cpu {
 
 // The charges of a frame's hits, worked out when asked for. One type for each kind of calibration, so that the common ones cost
-// little: each gives the charge that docs/semantics.md defines. prefetch() starts to fetch what a component's first rows will need of
-// the calibration; the raw rows were just read.
+// little: each gives the charge that docs/semantics.md defines. prefetch() starts to fetch what a component's first rows will
+// need of the calibration; the raw rows were just read.
 
 template <class Number>
 void prefetch_rows(const Number* plane, std::size_t pixel, std::size_t width) {

@@ -143,7 +143,9 @@ class hit_finder {
         const std::uint32_t start = bounds[half];
         const std::uint32_t end = bounds[half + 1];
         narrow_half_row& charges = half_rows_[half];
-        charges.load(work.rows[y] + start, at(narrow_->dark16, pixel_index(y, start)), end - start);
+        charges.load(narrow_pixels<Pixel>{work.rows[y] + start, at(narrow_->dark16, pixel_index(y, start)),
+                                          at(narrow_->background, pixel_index(y, start)), narrow_->background_everywhere,
+                                          end - start});
         if (!narrow_->masked.empty()) {
           for (const std::uint32_t x : narrow_->masked[y]) {
             if (x >= start && x < end) charges.set_missing(x - start);
@@ -152,8 +154,7 @@ class hit_finder {
         for (std::uint32_t x = start; sectors_missing && x < end; ++x) {
           if (!work.frame->arrived(y, x)) charges.set_missing(x - start);
         }
-        const std::int32_t noise =
-            charges.noise(row_noise_, at(narrow_->background, pixel_index(y, start)), narrow_->background_everywhere);
+        const std::int32_t noise = charges.noise(row_noise_);
         work.noise[std::size_t{y} * 2 + half] = noise;
         charges.store_denoised(noise, denoised_.data() + start);
       }

@@ -11,9 +11,9 @@
 #define COUNTEM_CPU_ROW_NOISE_TYPES
 namespace countem::cpu {
 
-struct quiet_sums {
-  std::int64_t count;
-  std::int64_t sum;
+struct selected_charge {
+  std::int32_t charge;
+  std::int64_t up_to;  ///< how many are up to it
 };
 
 struct middle_charges {
@@ -36,76 +36,59 @@ std::int16_t narrow_charge(std::int32_t raw, std::int32_t dark16) {
   return static_cast<std::int16_t>(charge_units_per_adu * std::min(raw, narrow_calibration::brightest_raw) - dark16);
 }
 
+/// Charges of a half-row, and in `quiet` those of them that are not above the background; the largest number in place of
+/// others, to whole vectors.
 template <class Pixel>
-HWY_INLINE void load_charges(const Pixel* raw, const std::int16_t* dark16, std::size_t count, std::int16_t* charges) {
+HWY_INLINE quiet_sums load_charges(const narrow_pixels<Pixel>& from, std::int16_t* charges, std::int16_t* quiet) {
+  constexpr std::int16_t loud = std::numeric_limits<std::int16_t>::max();
+  const auto [raw, dark16, background, everywhere, count] = from;
+  quiet_sums sums{0, 0};
   std::size_t i = 0;
 #if HWY_TARGET != HWY_SCALAR
   const charge_tag tag;
   const hn::RebindToUnsigned<charge_tag> raw_tag;
+  const hn::RepartitionToWide<charge_tag> sum_tag;
   const std::size_t lanes = hn::Lanes(tag);
   const auto brightest = hn::Set(raw_tag, static_cast<std::uint16_t>(narrow_calibration::brightest_raw));
+  const auto one = hn::Set(tag, std::int16_t{1});
+  auto sum = hn::Zero(sum_tag);
+  auto other_sum = hn::Zero(sum_tag);
   for (; i + lanes <= count; i += lanes) {
-    const auto wide = [&] {
+    const auto wide = [&, at = raw + i] {
       if constexpr (sizeof(Pixel) == 1) {
-        return hn::PromoteTo(raw_tag, hn::LoadU(hn::Rebind<std::uint8_t, charge_tag>(), raw + i));
+        return hn::PromoteTo(raw_tag, hn::LoadU(hn::Rebind<std::uint8_t, charge_tag>(), at));
       } else {
-        return hn::LoadU(raw_tag, raw + i);
+        return hn::LoadU(raw_tag, at);
       }
     }();
     auto charge = hn::BitCast(tag, hn::ShiftLeft<4>(hn::Min(wide, brightest)));
     if (dark16 != nullptr) charge = hn::Sub(charge, hn::LoadU(tag, dark16 + i));
     hn::StoreU(charge, tag, charges + i);
-  }
-#endif
-  for (; i < count; ++i) charges[i] = narrow_charge(raw[i], dark16 == nullptr ? 0 : dark16[i]);
-}
-
-void load_charges_u8(const std::uint8_t* raw, const std::int16_t* dark16, std::size_t count, std::int16_t* charges) {
-  load_charges(raw, dark16, count, charges);
-}
-void load_charges_u16(const std::uint16_t* raw, const std::int16_t* dark16, std::size_t count, std::int16_t* charges) {
-  load_charges(raw, dark16, count, charges);
-}
-
-/// Copies the charges that are present and not above the background, and the largest number in place of others, to whole vectors.
-quiet_sums keep_quiet(const std::int16_t* charges, const std::int16_t* background, std::int16_t everywhere, std::size_t count,
-                      std::int16_t* quiet) {
-  constexpr std::int16_t loud = std::numeric_limits<std::int16_t>::max();
-  quiet_sums sums{0, 0};
-  std::size_t i = 0;
-#if HWY_TARGET != HWY_SCALAR
-  const charge_tag tag;
-  const hn::RepartitionToWide<charge_tag> sum_tag;
-  const std::size_t lanes = hn::Lanes(tag);
-  const auto missing = hn::Set(tag, narrow_calibration::missing);
-  const auto one = hn::Set(tag, std::int16_t{1});
-  auto sum = hn::Zero(sum_tag);
-  auto number = hn::Zero(sum_tag);
-  for (; i + lanes <= count; i += lanes) {
-    const auto charge = hn::LoadU(tag, charges + i);
     const auto limit = background == nullptr ? hn::Set(tag, everywhere) : hn::LoadU(tag, background + i);
-    const auto is_quiet = hn::AndNot(hn::Gt(charge, limit), hn::Ne(charge, missing));
-    hn::StoreU(hn::IfThenElse(is_quiet, charge, hn::Set(tag, loud)), tag, quiet + i);
-    auto unused = hn::Zero(sum_tag);
+    const auto is_loud = hn::Gt(charge, limit);
+    hn::StoreU(hn::IfThenElse(is_loud, hn::Set(tag, loud), charge), tag, quiet + i);
+    sums.count += static_cast<std::int64_t>(lanes - hn::CountTrue(tag, is_loud));
     // Products with 1, added in pairs: half-rows are short enough for 32 bits.
-    sum = hn::Add(sum, hn::ReorderWidenMulAccumulate(sum_tag, hn::IfThenElseZero(is_quiet, charge), one, hn::Zero(sum_tag), unused));
-    sum = hn::Add(sum, unused);
-    unused = hn::Zero(sum_tag);
-    number = hn::Add(number, hn::ReorderWidenMulAccumulate(sum_tag, hn::IfThenElseZero(is_quiet, one), one, hn::Zero(sum_tag), unused));
-    number = hn::Add(number, unused);
+    sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::IfThenZeroElse(is_loud, charge), one, sum, other_sum);
   }
-  sums.sum = hn::GetLane(hn::SumOfLanes(sum_tag, sum));
-  sums.count = hn::GetLane(hn::SumOfLanes(sum_tag, number));
+  sums.sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
   std::fill_n(quiet + count, lanes, loud);
 #endif
   for (; i < count; ++i) {
-    const std::int16_t limit = background == nullptr ? everywhere : background[i];
-    const bool is_quiet = charges[i] != narrow_calibration::missing && charges[i] <= limit;
+    charges[i] = narrow_charge(raw[i], dark16 == nullptr ? 0 : dark16[i]);
+    const bool is_quiet = charges[i] <= (background == nullptr ? everywhere : background[i]);
     quiet[i] = is_quiet ? charges[i] : loud;
-    sums.count += is_quiet;
+    sums.count += is_quiet ? 1 : 0;
     sums.sum += is_quiet ? charges[i] : 0;
   }
   return sums;
+}
+
+quiet_sums load_charges_u8(const narrow_pixels<std::uint8_t>& from, std::int16_t* charges, std::int16_t* quiet) {
+  return load_charges(from, charges, quiet);
+}
+quiet_sums load_charges_u16(const narrow_pixels<std::uint16_t>& from, std::int16_t* charges, std::int16_t* quiet) {
+  return load_charges(from, charges, quiet);
 }
 
 /// How many quiet charges are at most `limit`, which is below the largest number.
@@ -118,7 +101,8 @@ std::int64_t count_up_to(const std::int16_t* quiet, std::size_t count, std::int1
   const std::size_t lanes = hn::Lanes(tag);
   const auto too_high = hn::Set(tag, static_cast<std::int16_t>(limit + 1));
   auto found = hn::Zero(tag);  // minus one for each; a lane sees fewer than 2^15
-  for (std::size_t i = 0; i < count; i += lanes) found = hn::Add(found, hn::VecFromMask(tag, hn::Lt(hn::LoadU(tag, quiet + i), too_high)));
+  for (std::size_t i = 0; i < count; i += lanes)
+    found = hn::Add(found, hn::VecFromMask(tag, hn::Lt(hn::LoadU(tag, quiet + i), too_high)));
   auto rest = hn::Zero(sum_tag);
   const auto pairs = hn::ReorderWidenMulAccumulate(sum_tag, found, hn::Set(tag, std::int16_t{-1}), hn::Zero(sum_tag), rest);
   return hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(pairs, rest)));
@@ -148,7 +132,7 @@ std::int16_t next_above(const std::int16_t* quiet, std::size_t count, std::int16
 
 /// The quiet charge that has `rank` smaller or equal ones before it in ascending order, found by counting: steps as long as the
 /// density of charges suggests, where it is at first that of the half-row before.
-std::int32_t select(const std::int16_t* quiet, std::size_t count, std::int64_t rank, median_guess& guess) {
+selected_charge select(const std::int16_t* quiet, std::size_t count, std::int64_t rank, median_guess& guess) {
   std::int32_t below = std::numeric_limits<std::int16_t>::min();  // at most `rank` charges are up to it
   std::int32_t enough = std::numeric_limits<std::int16_t>::max() - 1;
   std::int64_t count_below = -1;  // not known yet
@@ -179,13 +163,13 @@ std::int32_t select(const std::int16_t* quiet, std::size_t count, std::int64_t r
     }
   }
   guess.charge = enough;
-  return enough;
+  return {enough, count_enough};
 }
 
 /// Elements (n - 1) / 2 and n / 2 of the n quiet charges in ascending order.
 middle_charges find_middle(const std::int16_t* quiet, std::size_t count, std::int64_t number, median_guess& guess) {
-  const std::int32_t low = select(quiet, count, (number - 1) / 2, guess);
-  if (number % 2 == 1 || count_up_to(quiet, count, static_cast<std::int16_t>(low)) > number / 2) return {low, low};
+  const auto [low, up_to_low] = select(quiet, count, (number - 1) / 2, guess);
+  if (number % 2 == 1 || up_to_low > number / 2) return {low, low};
   return {low, next_above(quiet, count, static_cast<std::int16_t>(low))};
 }
 
@@ -216,7 +200,6 @@ namespace countem::cpu {
 
 HWY_EXPORT(load_charges_u8);
 HWY_EXPORT(load_charges_u16);
-HWY_EXPORT(keep_quiet);
 HWY_EXPORT(find_middle);
 HWY_EXPORT(subtract_noise);
 
@@ -231,7 +214,9 @@ std::int32_t rounded_mean(std::int64_t sum, std::int64_t number) {
   return static_cast<std::int32_t>(floor_divide(2 * sum + number, 2 * number));
 }
 
-std::int32_t rounded_middle(std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(floor_divide(low + high + 1, 2)); }
+std::int32_t rounded_middle(std::int64_t low, std::int64_t high) {
+  return static_cast<std::int32_t>(floor_divide(low + high + 1, 2));
+}
 
 std::int32_t mean(std::span<const std::int32_t> quiet) {
   std::int64_t sum = 0;
@@ -253,7 +238,6 @@ std::int32_t row_statistic(row_noise_method method, std::span<std::int32_t> quie
   if (quiet.empty()) return 0;
   return method == row_noise_method::mean ? mean(quiet) : median(quiet);
 }
-
 
 std::optional<narrow_calibration> find_narrow_calibration(const counting_setup& setup) {
   const calibration& given = setup.calibrated;
@@ -290,21 +274,30 @@ constexpr std::size_t widest_vector = 128;
 
 narrow_half_row::narrow_half_row(std::size_t longest) : charges_(longest + widest_vector), quiet_(longest + widest_vector) {}
 
-void narrow_half_row::load(const std::uint8_t* raw, const std::int16_t* dark16, std::size_t count) {
-  count_ = count;
-  HWY_DYNAMIC_DISPATCH(load_charges_u8)(raw, dark16, count, charges_.data());
+void narrow_half_row::load(const narrow_pixels<std::uint8_t>& from) {
+  count_ = from.count;
+  sums_ = HWY_DYNAMIC_DISPATCH(load_charges_u8)(from, charges_.data(), quiet_.data());
 }
 
-void narrow_half_row::load(const std::uint16_t* raw, const std::int16_t* dark16, std::size_t count) {
-  count_ = count;
-  HWY_DYNAMIC_DISPATCH(load_charges_u16)(raw, dark16, count, charges_.data());
+void narrow_half_row::load(const narrow_pixels<std::uint16_t>& from) {
+  count_ = from.count;
+  sums_ = HWY_DYNAMIC_DISPATCH(load_charges_u16)(from, charges_.data(), quiet_.data());
 }
 
-std::int32_t narrow_half_row::noise(row_noise_method method, const std::int16_t* background, std::int16_t everywhere) {
-  const auto [number, sum] = HWY_DYNAMIC_DISPATCH(keep_quiet)(charges_.data(), background, everywhere, count_, quiet_.data());
-  if (number == 0) return 0;
-  if (method == row_noise_method::mean) return rounded_mean(sum, number);
-  const auto [low, high] = HWY_DYNAMIC_DISPATCH(find_middle)(quiet_.data(), count_, number, guess_);
+void narrow_half_row::set_missing(std::size_t pixel) {
+  constexpr std::int16_t loud = std::numeric_limits<std::int16_t>::max();
+  if (quiet_[pixel] != loud) {
+    --sums_.count;
+    sums_.sum -= quiet_[pixel];
+    quiet_[pixel] = loud;
+  }
+  charges_[pixel] = narrow_calibration::missing;
+}
+
+std::int32_t narrow_half_row::noise(row_noise_method method) {
+  if (sums_.count == 0) return 0;
+  if (method == row_noise_method::mean) return rounded_mean(sums_.sum, sums_.count);
+  const auto [low, high] = HWY_DYNAMIC_DISPATCH(find_middle)(quiet_.data(), count_, sums_.count, guess_);
   return rounded_middle(low, high);
 }
 
