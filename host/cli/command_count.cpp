@@ -33,6 +33,7 @@ struct count_arguments {
   backend where = backend::automatic;
   unsigned threads = 0;
   bool no_pictures = false;
+  bool resume = false;
   bool as_json = false;
   bool quiet = false;
 };
@@ -95,12 +96,21 @@ void run(const count_arguments& wanted, context& ctx) {
   validate(setup);
   if (!wanted.quiet) fmt::print(stderr, "{}\n", summary(setup.calibrated));
 
-  const auto sink = create_event_store(wanted.output, describe(info, setup, chosen.used, ctx.command_line), wanted.store);
+  const store_description description = describe(info, setup, chosen.used, ctx.command_line);
+  resumed_event_store store;
+  if (wanted.resume) {
+    store = resume_event_store(wanted.output, description, wanted.store);
+    if (!wanted.quiet) fmt::print(stderr, "going on after {} frames\n", with_separators(store.next_frame));
+  } else {
+    store.writer = create_event_store(wanted.output, description, wanted.store);
+  }
+  const std::unique_ptr<event_store_writer>& sink = store.writer;
   progress_display progress(info.shape.pixels() * size_of(info.type), wanted.quiet);
   scan_pictures pictures(event_grid(setup), info.scan, wanted.threads);
   pipeline_options running;
   running.where = chosen.used;
   running.threads = wanted.threads;
+  running.first_frame = store.next_frame;
   running.stop = &ctx.stop;
   running.progress = [&](const count_progress& now) { progress.update(now); };
   if (!wanted.no_pictures) running.inspect = [&](const event_batch& events) { pictures.add(events); };
@@ -117,14 +127,14 @@ void run(const count_arguments& wanted, context& ctx) {
   }
   progress.close();
   if (result.stopped) {
-    throw interrupted(fmt::format("interrupted after {} of {} frames; they are kept in {}",
-                                  with_separators(result.frames + result.missing_frames), with_separators(info.scan.frames()),
-                                  sink->abandon().string()));
+    throw interrupted(fmt::format("interrupted after {} of {} frames; they are kept in {}; go on with --resume",
+                                  with_separators(store.next_frame + result.frames + result.missing_frames),
+                                  with_separators(info.scan.frames()), sink->abandon().string()));
   }
   sink->finish();
 
   std::vector<std::filesystem::path> drawn;
-  if (!wanted.no_pictures) drawn = pictures.write(wanted.output, wanted.pictures);
+  if (!wanted.no_pictures) drawn = pictures.write(wanted.output, wanted.pictures, store.next_frame);
 
   const double frames_per_s = result.seconds > 0 ? static_cast<double>(result.frames) / result.seconds : 0;
   const double bytes_per_frame = static_cast<double>(info.shape.pixels() * size_of(info.type));
@@ -146,6 +156,7 @@ void run(const count_arguments& wanted, context& ctx) {
         {"scan",
          {{"width", info.scan.width}, {"height", info.scan.height}, {"frames_per_position", info.scan.frames_per_position}}},
         {"frame", {{"height", info.shape.height}, {"width", info.shape.width}}},
+        {"resumed_after_frames", store.next_frame},
         {"frames", result.frames},
         {"missing_frames", result.missing_frames},
         {"incomplete_frames", result.incomplete_frames},
@@ -187,6 +198,7 @@ void add_count(CLI::App& app, context& ctx) {
   command->add_flag("--wide-counts", wanted->store.wide_counts, "Dense view of 16 instead of 8 bits a pixel");
   command->add_option("--png", wanted->pictures, "Directory for the pictures; default: beside the output");
   command->add_flag("--no-png", wanted->no_pictures, "Draw no pictures");
+  command->add_flag("--resume", wanted->resume, "Go on with what an interrupted or killed count left in OUTPUT.part");
   command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
   command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");
   command->callback([wanted, &ctx] { run(*wanted, ctx); });

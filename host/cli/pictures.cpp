@@ -20,7 +20,8 @@ constexpr std::size_t frames_at_a_time = 1024;
 /// The dark field begins where the beam's edge has faded.
 constexpr double dark_field_from = 1.25;
 
-std::vector<double> enlarged(std::span<const std::uint64_t> image, std::uint32_t height, std::uint32_t width, std::uint32_t factor) {
+std::vector<double> enlarged(std::span<const std::uint64_t> image, std::uint32_t height, std::uint32_t width,
+                             std::uint32_t factor) {
   std::vector<double> large;
   large.reserve(image.size() * factor * factor);
   for (std::uint32_t row = 0; row < height * factor; ++row) {
@@ -31,10 +32,19 @@ std::vector<double> enlarged(std::span<const std::uint64_t> image, std::uint32_t
   return large;
 }
 
-void draw_image(const std::filesystem::path& path, std::span<const std::uint64_t> image, std::uint32_t height, std::uint32_t width,
-                const picture_options& options) {
+void draw_image(const std::filesystem::path& path, std::span<const std::uint64_t> image, std::uint32_t height,
+                std::uint32_t width, const picture_options& options) {
   const std::uint32_t factor = std::max(1U, smallest_side / std::max(height, width));
   write_png(path, draw(enlarged(image, height, width, factor), height * factor, width * factor, options));
+}
+
+/// Adds the first `frames` frames of a store.
+void reduce_stored(const event_store& store, std::uint64_t frames, scan_reducer& into, unsigned threads) {
+  event_batch events;
+  for (std::uint64_t first = 0; first < frames; first += frames_at_a_time) {
+    store.read(first, static_cast<std::size_t>(std::min<std::uint64_t>(frames_at_a_time, frames - first)), events, threads);
+    into.add(events);
+  }
 }
 
 }  // namespace
@@ -42,13 +52,18 @@ void draw_image(const std::filesystem::path& path, std::span<const std::uint64_t
 scan_pictures::scan_pictures(frame_shape grid, scan_shape scan, unsigned threads)
     : grid_(grid), scan_(scan), threads_(threads), sum_(reduction_plan{}, grid, scan, backend::cpu, threads) {}
 
-void scan_pictures::add(const event_batch& events) { sum_.add(events); }
+void scan_pictures::add(const event_batch& events) {
+  sum_.add(events);
+}
 
-std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::path& store, std::filesystem::path directory) const {
+std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::path& store, std::filesystem::path directory,
+                                                        std::uint64_t first_added) {
   if (directory.empty()) directory = store.parent_path();
   if (!directory.empty()) std::filesystem::create_directories(directory);
   const auto named = [&](const char* what) { return directory / fmt::format("{}_{}.png", store.stem().string(), what); };
 
+  const auto counted = open_event_store(store);
+  reduce_stored(*counted, first_added, sum_, threads_);
   const std::vector<std::uint64_t>& sum = sum_.result().sum;
   std::vector<std::filesystem::path> drawn{named("sum")};
   picture_options logarithmic;
@@ -62,12 +77,7 @@ std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::p
   plan.detectors = {parse_detector(fmt::format("disk:{}", beam.radius)),
                     parse_detector(fmt::format("annulus:{},{}", dark_field_from * beam.radius, grid_.height + grid_.width))};
   scan_reducer images(plan, grid_, scan_, backend::cpu, threads_);
-  const auto counted = open_event_store(store);
-  event_batch events;
-  for (std::uint64_t first = 0; first < scan_.frames(); first += frames_at_a_time) {
-    counted->read(first, static_cast<std::size_t>(std::min<std::uint64_t>(frames_at_a_time, scan_.frames() - first)), events, threads_);
-    images.add(events);
-  }
+  reduce_stored(*counted, scan_.frames(), images, threads_);
   const char* const names[] = {"bright_field", "dark_field"};
   for (std::size_t i = 0; i < plan.detectors.size(); ++i) {
     drawn.push_back(named(names[i]));

@@ -129,6 +129,17 @@ class Commands(ProgramTest):
         self.assertGreater(described["events"], 0)
         self.assertGreater(described["missing_frames"], 0)
 
+        # Going on gives the file that an uninterrupted count gives.
+        files = sorted(raw.glob("data_*"))
+        told = self.succeed_json("count", *files, "-o", counted, "--threshold", 30, "--row-noise", "median", "--resume")
+        self.assertGreater(told["resumed_after_frames"], 0)
+        self.succeed("verify", counted)
+        whole = self.directory / "whole.h5"
+        self.succeed("count", *files, "-o", whole, "--threshold", 30, "--row-noise", "median")
+        compared = self.succeed_json("compare", counted, whole)
+        self.assertEqual((compared["recall"], compared["precision"]), (1.0, 1.0))
+        self.assertEqual((self.directory / "counted_sum.png").read_bytes(), (self.directory / "whole_sum.png").read_bytes())
+
     def test_verify_finds_a_flipped_bit(self):
         frames = write_scan(self.directory)
         out = self.directory / "out.h5"
