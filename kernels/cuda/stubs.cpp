@@ -1,4 +1,5 @@
 #include <countem/counting.hpp>
+#include <countem/device_counter.hpp>
 #include <countem/devices.hpp>
 #include <countem/error.hpp>
 #include <countem/reductions.hpp>
@@ -18,6 +19,12 @@ std::unique_ptr<counter> make_counter(const counting_setup&) {
   throw not_compiled(device_reason());
 }
 
-std::unique_ptr<event_reducer> make_reducer() { throw not_compiled(device_reason()); }
+std::unique_ptr<batch_counter> make_batch_counter(const counting_setup&, const device_options&) {
+  throw not_compiled(device_reason());
+}
+
+std::unique_ptr<event_reducer> make_reducer() {
+  throw not_compiled(device_reason());
+}
 
 }  // namespace countem::cuda

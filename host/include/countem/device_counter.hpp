@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <countem/counting.hpp>
+
+namespace countem::cuda {
+
+/// How one device is to be used.
+struct device_options {
+  unsigned device = 0;             ///< number of the device, as the CUDA runtime counts them
+  unsigned batches_in_flight = 2;  ///< at least two: one is copied while another is counted
+  std::size_t batch_frames = 0;    ///< most frames of a batch; 0: as many as the device's cache holds
+  /// First guess at the events of a batch; 0: one pixel in 64. A batch with more is counted again.
+  std::uint32_t event_capacity = 0;
+  bool timed = false;  ///< measure what batch_counter::times() tells
+};
+
+/// What a batch took on the device, each part from its own stream; parts of different batches overlap.
+struct batch_times {
+  double upload_ms = 0;  ///< raw frames to the device
+  double count_ms = 0;   ///< from raw frames to events in order, on the device
+};
+
+/// Counts on one device with several batches in flight: while one is counted, the next crosses to the device and the events of
+/// the one before cross back, each on its own stream. Not for several threads at once; several devices take one counter each.
+class batch_counter {
+ public:
+  batch_counter() = default;
+  batch_counter(const batch_counter&) = delete;
+  batch_counter& operator=(const batch_counter&) = delete;
+  virtual ~batch_counter() = default;
+
+  /// Most frames that one batch may have.
+  [[nodiscard]] virtual std::size_t batch_frames() const = 0;
+  /// Batches submitted and not collected.
+  [[nodiscard]] virtual std::size_t in_flight() const = 0;
+
+  /// Copies the frames away and queues their counting; they may be changed once it returns.
+  /// @throws invalid_argument when there are too many frames, frames of another shape or type, or already batches_in_flight
+  /// batches.
+  virtual void submit(std::span<const frame_view> frames) = 0;
+
+  /// Waits for the oldest batch and replaces the contents of `out`; `out.first_frame` is left to the caller.
+  /// @throws cuda_error when the device failed, invalid_argument when nothing is in flight.
+  virtual void collect(event_batch& out) = 0;
+
+  /// Of the batch collected last; zeros unless device_options::timed.
+  [[nodiscard]] virtual batch_times times() const = 0;
+};
+
+/// @throws not_compiled in a build without CUDA, cuda_error where the device does not answer.
+[[nodiscard]] std::unique_ptr<batch_counter> make_batch_counter(const counting_setup& setup, const device_options& options);
+
+}  // namespace countem::cuda

@@ -1,0 +1,225 @@
+// The whole cuda backend, host side and kernels, on the device model, against the reference.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <countem/append.hpp>
+#include <countem/device_counter.hpp>
+#include <countem/devices.hpp>
+#include <countem/error.hpp>
+
+#include "model.hpp"
+#include "tests/parity/parity_case.hpp"
+
+namespace countem::parity {
+namespace {
+
+#if defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t share = 6;  // of the cases that a plain build runs, one in so many
+constexpr std::uint64_t most_pixels = 3'000;
+#elif defined(__SANITIZE_ADDRESS__)
+constexpr std::uint64_t share = 3;
+constexpr std::uint64_t most_pixels = 10'000;
+#else
+constexpr std::uint64_t share = 1;
+constexpr std::uint64_t most_pixels = 20'000;
+#endif
+
+/// A batch counter as a counter of any number of frames, to compare it with the reference.
+class batches final : public counter {
+ public:
+  batches(const counting_setup& setup, const cuda::device_options& options)
+      : counting_(cuda::make_batch_counter(setup, options)), most_in_flight_(options.batches_in_flight) {}
+
+  void count(std::span<const frame_view> frames, event_batch& out) override {
+    out.clear();
+    event_batch piece;
+    while (!frames.empty() || counting_->in_flight() != 0) {
+      while (!frames.empty() && counting_->in_flight() < most_in_flight_) {
+        const std::size_t next = std::min(frames.size(), counting_->batch_frames());
+        counting_->submit(frames.first(next));
+        frames = frames.subspan(next);
+      }
+      counting_->collect(piece);
+      append(out, piece);
+    }
+  }
+
+ private:
+  std::unique_ptr<cuda::batch_counter> counting_;
+  std::size_t most_in_flight_;
+};
+
+class cuda_counting : public testing::Test {
+ protected:
+  void TearDown() override {
+    EXPECT_EQ(device_model::refusal(), "");
+    EXPECT_EQ(device_model::live_objects(), 0U);
+    device_model::forget_refusal();
+    device_model::set_limits({});
+  }
+
+  static void expect_equal(const parity_case& drawn, const std::string& name, std::uint64_t seed,
+                           const cuda::device_options& options = {}) {
+    device_model::set_schedule({.seed = seed, .random = seed % 8 != 0});
+    batches tested(drawn.setup, options);
+    EXPECT_EQ(compare_with_reference(drawn, tested), "") << name << ", schedule " << seed << ": " << describe(drawn);
+    // Memory that one batch leaves behind must not show in the next.
+    EXPECT_EQ(compare_with_reference(drawn, tested), "")
+        << name << ", schedule " << seed << ", second call: " << describe(drawn);
+  }
+};
+
+TEST_F(cuda_counting, random_cases) {
+  for (std::uint64_t seed = 0; seed < 400 && !HasFailure(); seed += share) {
+    const parity_case drawn = random_case(seed);
+    if (drawn.setup.shape.pixels() > most_pixels) continue;
+    expect_equal(drawn, "seed " + std::to_string(seed), seed);
+  }
+}
+
+TEST_F(cuda_counting, random_cases_with_tiny_capacities) {
+  for (std::uint64_t seed = 0; seed < 200 && !HasFailure(); seed += share) {
+    const parity_case drawn = random_case(5000 + seed);
+    if (drawn.setup.shape.pixels() > most_pixels) continue;
+    cuda::device_options options;
+    options.event_capacity = 1 + static_cast<std::uint32_t>(seed % 5);
+    options.batch_frames = 1 + seed % 3;
+    options.batches_in_flight = 1 + static_cast<unsigned>(seed % 4);
+    expect_equal(drawn, "seed " + std::to_string(5000 + seed), seed, options);
+  }
+}
+
+TEST_F(cuda_counting, every_content_on_many_schedules) {
+  for (std::uint64_t seed = 0; seed < 24 && !HasFailure(); seed += share) {
+    for (int kind = 0; kind < static_cast<int>(content::count_); ++kind) {
+      expect_equal(plain_case({29, 75}, static_cast<content>(kind), 0.02 * static_cast<double>(seed), seed),
+                   "kind " + std::to_string(kind), seed);
+    }
+  }
+}
+
+TEST_F(cuda_counting, components_as_large_as_the_frame) {
+  for (const content kind : {content::full, content::spiral, content::comb, content::stripes}) {
+    parity_case drawn = plain_case({70, 140}, kind, 0, 3);
+    drawn.setup.options.upsample = 4;
+    expect_equal(drawn, "kind " + std::to_string(static_cast<int>(kind)), 5);
+  }
+}
+
+TEST_F(cuda_counting, sums_beyond_64_bits) {
+  parity_case drawn;
+  drawn.setup.shape = {3, 70'000 / share};
+  drawn.setup.type = pixel_type::u32;
+  drawn.setup.options.upsample = 64;
+  drawn.setup.options.values = event_value::charge;
+  drawn.storage.emplace_back(drawn.setup.shape.pixels() * 4, std::byte{0xff});
+  drawn.frames.push_back(contiguous_frame(drawn.setup.shape, pixel_type::u32, drawn.storage.front().data()));
+  expect_equal(drawn, "wide", 2);
+}
+
+TEST_F(cuda_counting, half_row_too_wide_for_shared_memory) {
+  parity_case drawn = plain_case({1, 25'000}, content::clouds, 0.01, 1);
+  for (const row_noise_method method : {row_noise_method::mean, row_noise_method::median}) {
+    drawn.setup.options.row_noise = method;
+    expect_equal(drawn, "row noise", 1);
+  }
+}
+
+TEST_F(cuda_counting, no_frames) {
+  parity_case drawn = plain_case({5, 5}, content::full, 0, 0);
+  drawn.frames.clear();
+  expect_equal(drawn, "no frames", 1);
+}
+
+TEST_F(cuda_counting, many_batches_in_flight) {
+  parity_case drawn = plain_case({24, 40}, content::clouds, 0.02, 9);
+  drawn.frames.resize(12, drawn.frames.front());
+  cuda::device_options options;
+  options.batch_frames = 2;
+  options.batches_in_flight = 3;
+  expect_equal(drawn, "in flight", 4, options);
+}
+
+TEST_F(cuda_counting, threads_with_a_counter_each) {
+  const parity_case drawn = plain_case({24, 40}, content::clouds, 0.02, 9);
+  device_model::set_schedule({.seed = 11});
+  std::vector<std::string> differences(3);
+  std::vector<std::thread> threads;
+  for (std::string& difference : differences) {
+    threads.emplace_back([&] {
+      const auto counting = cuda::make_counter(drawn.setup);
+      for (int call = 0; call < 3; ++call) difference += compare_with_reference(drawn, *counting);
+    });
+  }
+  for (std::thread& one : threads) one.join();
+  EXPECT_EQ(differences, std::vector<std::string>(3));
+}
+
+TEST_F(cuda_counting, times_are_of_the_batch_collected) {
+  const parity_case drawn = plain_case({24, 40}, content::clouds, 0.02, 9);
+  cuda::device_options options;
+  options.timed = true;
+  const auto counting = cuda::make_batch_counter(drawn.setup, options);
+  counting->submit(drawn.frames);
+  event_batch out;
+  counting->collect(out);
+  EXPECT_GT(counting->times().upload_ms, 0);
+  EXPECT_GT(counting->times().count_ms, 0);
+}
+
+TEST_F(cuda_counting, abandoned_in_mid_flight) {
+  const parity_case drawn = plain_case({24, 40}, content::clouds, 0.02, 9);
+  device_model::set_schedule({.seed = 6});
+  const auto counting = cuda::make_batch_counter(drawn.setup, {});
+  counting->submit(drawn.frames);
+  counting->submit(drawn.frames);
+}
+
+TEST_F(cuda_counting, every_device_counts) {
+  device_model::set_limits({.devices = 3});
+  const parity_case drawn = plain_case({24, 40}, content::clouds, 0.02, 9);
+  std::vector<std::unique_ptr<counter>> counters;
+  for (int i = 0; i < 4; ++i) counters.push_back(cuda::make_counter(drawn.setup));
+  for (const auto& one : counters) EXPECT_EQ(compare_with_reference(drawn, *one), "");
+}
+
+TEST_F(cuda_counting, misuse_is_refused) {
+  const parity_case drawn = plain_case({8, 8}, content::clouds, 0.02, 9);
+  cuda::device_options options;
+  options.batch_frames = 1;
+  const auto counting = cuda::make_batch_counter(drawn.setup, options);
+  event_batch out;
+  EXPECT_THROW(counting->collect(out), invalid_argument);
+  EXPECT_THROW(counting->submit(std::vector<frame_view>(2, drawn.frames.front())), invalid_argument);
+  frame_view other = drawn.frames.front();
+  other.shape = {8, 9};
+  EXPECT_THROW(counting->submit({&other, 1}), invalid_argument);
+  counting->submit(drawn.frames);
+  counting->submit(drawn.frames);
+  EXPECT_THROW(counting->submit(drawn.frames), invalid_argument);
+  options.device = 1;
+  EXPECT_THROW(static_cast<void>(cuda::make_batch_counter(drawn.setup, options)), cuda_error);
+}
+
+TEST_F(cuda_counting, too_little_device_memory_is_said) {
+  device_model::set_limits({.memory_bytes = 20'000});
+  const parity_case drawn = plain_case({64, 64}, content::clouds, 0.02, 9);
+  EXPECT_THROW(static_cast<void>(cuda::make_counter(drawn.setup)), cuda_error);
+}
+
+TEST_F(cuda_counting, no_device_is_said) {
+  EXPECT_EQ(cuda::device_count(), 1U);
+  device_model::set_limits({.devices = 0});
+  EXPECT_EQ(cuda::device_count(), 0U);
+  EXPECT_THAT(cuda::device_reason(), testing::HasSubstr("driver version is insufficient"));
+  const parity_case drawn = plain_case({8, 8}, content::clouds, 0.02, 9);
+  EXPECT_THROW(static_cast<void>(cuda::make_counter(drawn.setup)), cuda_error);
+}
+
+}  // namespace
+}  // namespace countem::parity
