@@ -40,5 +40,12 @@ if [ "$depth" = --full ]; then
   ctest --test-dir build/fuzz -j "$jobs" --output-on-failure --no-tests=error -L fuzz
 fi
 
+if [ "$depth" = --full ]; then
+  step "the cuda backend on the device model"
+  cmake --preset device_model
+  cmake --build --preset device_model -j "$jobs"
+  ctest --preset device_model -j "$jobs"
+fi
+
 step "tests"
 ctest --test-dir build/release -j "$jobs" --output-on-failure --no-tests=error
