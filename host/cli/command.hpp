@@ -23,6 +23,8 @@ void add_calibrate(CLI::App& app, context& ctx);
 void add_count(CLI::App& app, context& ctx);
 void add_info(CLI::App& app, context& ctx);
 void add_verify(CLI::App& app, context& ctx);
+void add_recover(CLI::App& app, context& ctx);
+void add_convert(CLI::App& app, context& ctx);
 void add_compare(CLI::App& app, context& ctx);
 void add_bench(CLI::App& app, context& ctx);
 

@@ -51,6 +51,8 @@ int run(int argc, char** argv) {
 
   add_simulate(app, ctx);
   add_verify(app, ctx);
+  add_recover(app, ctx);
+  add_convert(app, ctx);
   add_compare(app, ctx);
   add_bench(app, ctx);
   add_calibrate(app, ctx);

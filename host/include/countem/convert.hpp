@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <countem/event_store.hpp>
+#include <countem/types.hpp>
+
+namespace countem {
+
+/// Forms in which other programs take events; docs/conversion.md says what each one carries.
+enum class export_format : std::uint8_t {
+  stempy,   ///< stempy's HDF5 version 3
+  csr,      ///< HDF5 with a binsparse 0.1 CSR matrix, frames x pixels
+  raw_csr,  ///< LiberTEM's raw_csr: a TOML file and three raw files beside it
+  npz,      ///< what scipy.sparse.load_npz takes
+  dense,    ///< .npy: the dense scan, saturating like the store
+};
+
+/// @throws invalid_argument listing the known names.
+[[nodiscard]] export_format export_format_from(std::string_view name);
+
+/// Writes all events in another form, in bounded memory. Returns one sentence for each thing that the form could not carry.
+/// @throws io_error, format_error, invalid_argument.
+[[nodiscard]] std::vector<std::string> export_events(const event_store& store, const std::filesystem::path& output, export_format form);
+
+/// What a file that is not a store may leave unsaid.
+struct import_options {
+  std::optional<scan_shape> scan;
+  std::optional<frame_shape> frame;
+  std::string command_line;  ///< for the provenance
+};
+
+/// Makes an event store of stempy's HDF5 versions 1 to 3 or of an HDF5 file with a binsparse CSR matrix.
+/// @throws io_error, format_error naming what is wrong, invalid_argument when a shape is neither in the file nor given.
+void import_events(const std::filesystem::path& input, const std::filesystem::path& output, const import_options& options);
+
+}  // namespace countem
