@@ -1,3 +1,4 @@
+#include <fmt/core.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -228,19 +229,20 @@ void export_raw_csr(const event_store& store, const std::filesystem::path& outpu
     data.append(merged.counts);
   });
   const scan_shape& scan = description.scan;
-  std::string nav = std::to_string(scan.height) + ", " + std::to_string(scan.width);
-  if (scan.frames_per_position > 1) nav += ", " + std::to_string(scan.frames_per_position);
-  const auto quoted = [&](const char* ending) { return "\"" + beside(ending).filename().string() + "\"\n"; };
-  const std::string text = "[params]\nfiletype = \"raw_csr\"\nnav_shape = [" + nav + "]\nsig_shape = [" +
-                           std::to_string(description.shape.height) + ", " + std::to_string(description.shape.width) +
-                           "]\n\n[raw_csr]\nindptr_file = " + quoted(".indptr.raw") + "indptr_dtype = \"<i8\"\nindices_file = " +
-                           quoted(".indices.raw") + "indices_dtype = \"<i4\"\ndata_file = " + quoted(".data.raw") + "data_dtype = \"<u4\"\n";
+  std::string nav = fmt::format("{}, {}", scan.height, scan.width);
+  if (scan.frames_per_position > 1) nav += fmt::format(", {}", scan.frames_per_position);
+  const auto name = [&](const char* ending) { return beside(ending).filename().string(); };
+  const std::string text = fmt::format(
+      "[params]\nfiletype = \"raw_csr\"\nnav_shape = [{}]\nsig_shape = [{}, {}]\n\n"
+      "[raw_csr]\nindptr_file = \"{}\"\nindptr_dtype = \"<i8\"\nindices_file = \"{}\"\nindices_dtype = \"<i4\"\n"
+      "data_file = \"{}\"\ndata_dtype = \"<u4\"\n",
+      nav, description.shape.height, description.shape.width, name(".indptr.raw"), name(".indices.raw"), name(".data.raw"));
   raw_output(output).append(text.data(), text.size());
 }
 
 /// The header of a .npy file of format 1.0.
 std::string npy_header(const std::string& type, const std::string& shape) {
-  std::string text = "{'descr': '" + type + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type, shape);
   constexpr std::size_t fixed_bytes = 10;
   text.append(63 - (fixed_bytes + text.size()) % 64, ' ');
   text += '\n';
@@ -254,9 +256,9 @@ void export_dense(const event_store& store, const std::filesystem::path& output)
   if (output.extension() != ".npy") throw invalid_argument(output.string() + ": a dense export is a .npy file (the store itself is the dense HDF5)");
   const store_description& description = store.description();
   const scan_shape& scan = description.scan;
-  std::string shape = std::to_string(scan.height) + ", " + std::to_string(scan.width) + ", ";
-  if (scan.frames_per_position > 1) shape += std::to_string(scan.frames_per_position) + ", ";
-  shape += std::to_string(description.shape.height) + ", " + std::to_string(description.shape.width);
+  std::string shape = fmt::format("{}, {}, ", scan.height, scan.width);
+  if (scan.frames_per_position > 1) shape += fmt::format("{}, ", scan.frames_per_position);
+  shape += fmt::format("{}, {}", description.shape.height, description.shape.width);
   raw_output file(output);
   const std::string header = npy_header("<u2", shape);
   file.append(header.data(), header.size());
