@@ -42,7 +42,7 @@ fi
 
 if [ "$depth" = --full ]; then
   step "the cuda backend on the device model"
-  cmake --preset device_model
+  cmake --preset device_model -DCOUNTEM_DEVICE_MODEL_SANITIZERS=OFF
   cmake --build --preset device_model -j "$jobs"
   ctest --preset device_model -j "$jobs"
 fi

@@ -88,6 +88,14 @@ struct report_layout {
   static std::size_t size(std::size_t frames) { return sizeof(batch_totals) / sizeof(std::uint32_t) + 2 * frames + 1; }
 };
 
+/// What there was room for when a batch was queued.
+struct capacities {
+  std::uint32_t events = 0;
+  std::uint32_t wide = 0;
+  std::uint32_t giant = 0;
+  bool labels = false;
+};
+
 /// What one batch in flight owns.
 struct slot {
   slot(std::size_t batch_frames, std::size_t frame_bytes, bool timed)
@@ -118,6 +126,7 @@ struct slot {
   cuda_event counted;
   cuda_event reported;
   std::vector<std::uint8_t> status;  ///< of the batch's frames, without status_xray
+  capacities room;                   ///< what it was queued with; the counter's may have grown since
 };
 
 /// Memory that only the counting stream touches; batches take turns with it.
@@ -196,9 +205,9 @@ class streamed_counter final : public batch_counter {
         calibrated_(setup, counting_) {
     check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device_), "asking for the device's size");
     const std::uint64_t pixels = sizes_.frames * setup_.shape.pixels();
-    capacity_ = options.event_capacity != 0 ? options.event_capacity : static_cast<std::uint32_t>(pixels / 64 + 1024);
-    wide_capacity_ = options.event_capacity != 0 ? options.event_capacity : static_cast<std::uint32_t>(pixels / 256 + 1024);
-    giant_capacity_ = wide_capacity_ / 16 + 1;
+    room_.events = options.event_capacity != 0 ? options.event_capacity : static_cast<std::uint32_t>(pixels / 64 + 1024);
+    room_.wide = options.event_capacity != 0 ? options.event_capacity : static_cast<std::uint32_t>(pixels / 256 + 1024);
+    room_.giant = room_.wide / 16 + 1;
     find_limits_once();
     reserve_scratch();
     on_device_.reset();
@@ -285,11 +294,14 @@ class streamed_counter final : public batch_counter {
 
   void reserve_for_capacities() {
     if (!is_cluster()) return;
-    scratch_.found.reserve(capacity_);
-    scratch_.bucketed.reserve(capacity_);
-    scratch_.wide.reserve(wide_capacity_);
-    scratch_.giant.reserve(giant_capacity_);
-    scratch_.giant_totals.reserve(giant_capacity_);
+    scratch_.found.reserve(room_.events);
+    scratch_.bucketed.reserve(room_.events);
+    scratch_.wide.reserve(room_.wide);
+    scratch_.giant.reserve(room_.giant);
+    scratch_.giant_totals.reserve(room_.giant);
+    if (!room_.labels) return;
+    scratch_.labels.reserve(sizes_.frames * setup_.shape.pixels());
+    scratch_.giant_slots.reserve(sizes_.frames * setup_.shape.pixels());
   }
 
   /// Gathers the bands of each frame into one piece of pinned memory.
@@ -347,9 +359,9 @@ class streamed_counter final : public batch_counter {
     events.found = scratch_.found.data();
     events.bucketed = scratch_.bucketed.data();
     events.wide = scratch_.wide.data();
-    events.wide_capacity = wide_capacity_;
+    events.wide_capacity = room_.wide;
     events.giant = scratch_.giant.data();
-    events.giant_capacity = giant_capacity_;
+    events.giant_capacity = room_.giant;
     events.labels = scratch_.labels.data();
     events.giant_slots = scratch_.giant_slots.data();
     events.giant_totals = scratch_.giant_totals.data();
@@ -359,7 +371,7 @@ class streamed_counter final : public batch_counter {
     events.xrays = report.xrays();
     events.indices = batch.indices.data();
     events.values = batch.values.data();
-    events.capacity = capacity_;
+    events.capacity = room_.events;
     return events;
   }
 
@@ -371,18 +383,19 @@ class streamed_counter final : public batch_counter {
   }
 
   void make_room_for_events(slot& batch) {
-    if (batch.indices.size() >= capacity_) return;
+    if (batch.indices.size() >= room_.events) return;
     wait_for_all();
-    batch.indices.reserve(capacity_);
-    batch.indices_on_host.reserve(capacity_);
+    batch.indices.reserve(room_.events);
+    batch.indices_on_host.reserve(room_.events);
     if (!with_values()) return;
-    batch.values.reserve(capacity_);
-    batch.values_on_host.reserve(capacity_);
+    batch.values.reserve(room_.events);
+    batch.values_on_host.reserve(room_.events);
   }
 
   /// Everything from raw pixels on the device to the report on the host.
   void queue_counting(slot& batch) {
     make_room_for_events(batch);
+    batch.room = room_;
     const batch_view view = view_of(batch);
     const event_memory events = events_of(batch);
     const std::uint64_t counts = view.frames * sizes_.buckets + 1;
@@ -411,18 +424,17 @@ class streamed_counter final : public batch_counter {
   bool had_too_little_room(const slot& batch) {
     const batch_totals& totals = *report_layout{batch.report_on_host.data(), batch.status.size()}.totals();
     const std::uint32_t events = std::max(totals.found, totals.events);
-    const bool needs_labels = totals.giant != 0 && scratch_.labels.size() == 0;
-    if (events <= capacity_ && totals.wide <= wide_capacity_ && totals.giant <= giant_capacity_ && !needs_labels) return false;
-    wait_for_all();
-    capacity_ = std::max(capacity_, events);
-    wide_capacity_ = std::max(wide_capacity_, totals.wide);
-    giant_capacity_ = std::max(giant_capacity_, totals.giant);
-    reserve_for_capacities();
-    if (needs_labels) {
-      const std::size_t pixels = sizes_.frames * setup_.shape.pixels();
-      scratch_.labels.reserve(pixels);
-      scratch_.giant_slots.reserve(pixels);
+    const bool needs_labels = totals.giant != 0;
+    if (events <= batch.room.events && totals.wide <= batch.room.wide && totals.giant <= batch.room.giant &&
+        (batch.room.labels || !needs_labels)) {
+      return false;
     }
+    wait_for_all();
+    room_.events = std::max(room_.events, events);
+    room_.wide = std::max(room_.wide, totals.wide);
+    room_.giant = std::max(room_.giant, totals.giant);
+    room_.labels = room_.labels || needs_labels;
+    reserve_for_capacities();
     return true;
   }
 
@@ -457,9 +469,7 @@ class streamed_counter final : public batch_counter {
   int multiprocessors_ = 0;
   device_calibration calibrated_;
   device_buffer<std::uint32_t> limits_;  ///< or floats, for float pixels
-  std::uint32_t capacity_ = 0;
-  std::uint32_t wide_capacity_ = 0;
-  std::uint32_t giant_capacity_ = 0;
+  capacities room_;
   scratch scratch_;
   std::deque<slot> slots_;
   std::vector<slot*> free_;

@@ -145,6 +145,20 @@ TEST_F(cuda_counting, many_batches_in_flight) {
   expect_equal(drawn, "in flight", 4, options);
 }
 
+TEST_F(cuda_counting, batch_that_was_queued_before_another_made_room) {
+  // Both batches have a component that needs labels; the first to be collected asks for them when the second is already queued.
+  parity_case drawn = plain_case({40, 80}, content::full, 0, 3);
+  drawn.frames.resize(3, drawn.frames.front());
+  cuda::device_options options;
+  options.batch_frames = 1;
+  options.batches_in_flight = 3;
+  expect_equal(drawn, "giants", 7, options);
+  parity_case many = plain_case({40, 80}, content::scattered, 0.05, 3);
+  many.frames.resize(3, many.frames.front());
+  options.event_capacity = 1;
+  expect_equal(many, "events", 7, options);
+}
+
 TEST_F(cuda_counting, threads_with_a_counter_each) {
   const parity_case drawn = plain_case({24, 40}, content::clouds, 0.02, 9);
   device_model::set_schedule({.seed = 11});
