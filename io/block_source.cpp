@@ -74,7 +74,7 @@ class block_indexer {
         std::count_if(index.parts.begin(), index.parts.end(), [](std::uint64_t part) { return part != frame_index::missing; }));
     info.missing_frames = info.scan.frames() - arrived;
     issues_.add(
-        "missing_frame", path.parent_path(),
+        "missing_frame", path,
         [&] {
           return fmt::format("of the scan's {} frames, {} are in none of the files", info.scan.frames(), info.missing_frames);
         },

@@ -412,7 +412,7 @@ std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& p
   }
   if (info.missing_frames > 0) {
     issues.add(
-        "missing_frame", files.front().path().parent_path(),
+        "missing_frame", files.front().path(),
         [&] {
           return fmt::format("of the scan's {} frames, {} are in none of the files", info.scan.frames(), info.missing_frames);
         },

@@ -24,13 +24,20 @@ class issue_list {
       issues_.push_back({kind, file.string() + ": " + std::string(make_text()), occurrences});
     } else {
       issues_[place->second].occurrences += occurrences;
+      repeats_[place->second] += occurrences;
     }
   }
 
-  [[nodiscard]] std::vector<source_issue> take() { return std::move(issues_); }
+  /// The sentences, each with the number of those that it stands for.
+  [[nodiscard]] std::vector<source_issue> take() {
+    for (const auto& [issue, others] : repeats_) issues_[issue].text += " (and " + std::to_string(others) + " more like it)";
+    repeats_.clear();
+    return std::move(issues_);
+  }
 
  private:
   std::map<std::pair<std::string, std::string>, std::size_t> seen_;
+  std::map<std::size_t, std::uint64_t> repeats_;  // by place in issues_
   std::vector<source_issue> issues_;
 };
 

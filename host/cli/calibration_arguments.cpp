@@ -52,8 +52,7 @@ void calibration_arguments::add_making_to(CLI::App& command) {
   add("--dark", darks_, "Frames taken without beam, or their mean as one image");
   add("--gain", gain_, "Gain reference: a factor for each pixel, as .npy, .mrc, HDF5 or flat float32");
   add("--mask", mask_, "Pixels not to be used: everything but 0, as .npy, .mrc, HDF5 or flat bytes");
-  add("--threshold", options_.background_adu, "Background threshold in ADU instead of one from the noise")
-      ->check(CLI::NonNegativeNumber);
+  add("--threshold", options_.background_adu, "Background threshold in ADU instead of one from the noise");
   add("--xray-threshold", options_.xray_adu, "X-ray threshold in ADU instead of one from the sample; inf: none");
   add("--background-sigma", options_.background_sigmas, "Background threshold: mean + this many sigmas of the noise peak")
       ->capture_default_str();

@@ -12,6 +12,7 @@
 
 #include "host/cli/calibration_arguments.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/output_file.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "host/engine/robust.hpp"
@@ -149,6 +150,7 @@ json notes(const calibration& found, const source_info& frames, std::uint32_t sa
 
 void run_calibrate(const calibrate_options& chosen, const context& ctx) {
   const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
+  require_output(chosen.output, frames->info().files, is_calibration_file);
   const calibration found = chosen.calibration.resolve(*frames, chosen.inputs, chosen.threads);
   save_calibration(found, chosen.output);
 

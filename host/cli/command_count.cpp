@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
@@ -13,6 +14,7 @@
 #include "host/cli/calibration_arguments.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/output_file.hpp"
 #include "host/cli/pictures.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
@@ -51,6 +53,11 @@ json thresholds_json(const calibration& used) {
           {"xray_adu", used.xray16 == no_xray_threshold ? json(nullptr) : json(used.xray16 / 16.0)}};
 }
 
+/// JSON as one line. File names are any bytes, JSON is UTF-8.
+std::string text_of(const json& object) {
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 store_description describe(const source_info& info, const counting_setup& setup, backend used,
                            const std::string& command_line) {
   store_description description;
@@ -66,9 +73,9 @@ store_description describe(const source_info& info, const counting_setup& setup,
       {"command_line", command_line},
       {"backend", std::string(to_string(used))},
       {"input_format", std::string(to_string(info.format))},
-      {"inputs", inputs.dump()},
-      {"issues", issues_json(info).dump()},
-      {"thresholds", thresholds_json(setup.calibrated).dump()},
+      {"inputs", text_of(inputs)},
+      {"issues", text_of(issues_json(info))},
+      {"thresholds", text_of(thresholds_json(setup.calibrated))},
       {"seed", setup.calibrated.fit ? std::to_string(setup.calibrated.fit->seed) : "none: nothing was fitted"}};
   return description;
 }
@@ -77,10 +84,18 @@ void tell_issues(const source_info& info) {
   for (const source_issue& issue : info.issues) fmt::print(stderr, "countem: warning: {}\n", issue.text);
 }
 
+void make_directory(const std::filesystem::path& directory) {
+  std::error_code failure;
+  std::filesystem::create_directories(directory, failure);
+  if (failure) throw io_error(directory.string() + ": the directory cannot be made: " + failure.message());
+}
+
 void run(const count_arguments& wanted, context& ctx) {
   const std::unique_ptr<frame_source> source = open_source(wanted.inputs.inputs(), wanted.inputs.options());
   const source_info& info = source->info();
   const backend_choice chosen = choose_backend(wanted.where);
+  require_output(wanted.output, info.files, is_event_store);
+  if (!wanted.no_pictures && !wanted.pictures.empty()) make_directory(wanted.pictures);
   if (!wanted.quiet) {
     tell_issues(info);
     fmt::print(stderr, "{} frames of {} x {} {} from {} file{}, {} backend ({})\n", with_separators(info.scan.frames()),
@@ -153,6 +168,8 @@ void run(const count_arguments& wanted, context& ctx) {
         {"bytes", std::filesystem::file_size(wanted.output)},
         {"backend", to_string(result.used)},
         {"backend_reason", chosen.reason},
+        {"input_format", to_string(info.format)},
+        {"method", word_for(setup.options.method, method_names)},
         {"scan",
          {{"width", info.scan.width}, {"height", info.scan.height}, {"frames_per_position", info.scan.frames_per_position}}},
         {"frame", {{"height", info.shape.height}, {"width", info.shape.width}}},

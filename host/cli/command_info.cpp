@@ -9,6 +9,7 @@
 #include <countem/event_store.hpp>
 #include <countem/frame_source.hpp>
 
+#include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
@@ -19,7 +20,9 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-json to_json(frame_shape shape) { return {{"height", shape.height}, {"width", shape.width}}; }
+json to_json(frame_shape shape) {
+  return {{"height", shape.height}, {"width", shape.width}};
+}
 
 json to_json(const scan_shape& scan) {
   return {{"width", scan.width}, {"height", scan.height}, {"frames_per_position", scan.frames_per_position}};
@@ -30,6 +33,9 @@ json describe(const event_store& store) {
   json told{{"kind", "event store"},
             {"scan", to_json(description.scan)},
             {"frame", to_json(description.shape)},
+            {"method", word_for(description.options.method, method_names)},
+            {"row_noise", word_for(description.options.row_noise, row_noise_names)},
+            {"values", word_for(description.options.values, value_names)},
             {"upsample", description.upsample},
             {"frames", store.frames()}};
   std::uint64_t events = 0;
@@ -58,7 +64,10 @@ json describe(const event_store& store) {
   told["background_threshold_adu"] = description.calibrated.background16 / 16.0;
   told["xray_threshold_adu"] =
       description.calibrated.xray16 == no_xray_threshold ? json(nullptr) : json(description.calibrated.xray16 / 16.0);
-  for (const auto& [name, text] : description.provenance) told["provenance"][name] = text;
+  for (const auto& [name, text] : description.provenance) {
+    const json parsed = json::parse(text, nullptr, false);
+    told["provenance"][name] = parsed.is_structured() ? parsed : json(text);
+  }
   return told;
 }
 
@@ -69,7 +78,8 @@ json describe(const calibration& loaded) {
   told["dark_reference"] = !loaded.dark16.empty();
   told["dark_frames"] = loaded.dark_frames;
   told["gain_reference"] = !loaded.gain.empty();
-  told["masked_pixels"] = std::count_if(loaded.mask.begin(), loaded.mask.end(), [](std::uint8_t reasons) { return reasons != 0; });
+  told["masked_pixels"] =
+      std::count_if(loaded.mask.begin(), loaded.mask.end(), [](std::uint8_t reasons) { return reasons != 0; });
   if (loaded.fit) {
     told["noise_mean_adu"] = loaded.fit->mean_adu;
     told["noise_sigma_adu"] = loaded.fit->sigma_adu;
@@ -132,7 +142,8 @@ void print(const json& told, int indent = 0) {
       const auto height = value["height"].get<std::uint64_t>();
       std::string text = scan ? fmt::format("{} x {} positions (width x height)", width, height)
                               : fmt::format("{} x {} pixels (height x width)", height, width);
-      if (scan && value["frames_per_position"] != 1) text += fmt::format(", {} frames each", value["frames_per_position"].get<int>());
+      if (scan && value["frames_per_position"] != 1)
+        text += fmt::format(", {} frames each", value["frames_per_position"].get<int>());
       fmt::print("{:{}}{}: {}\n", "", indent, label, text);
     } else if (value.is_structured()) {
       if (value.empty()) continue;
@@ -163,7 +174,8 @@ struct info_options {
 
 void add_info(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<info_options>();
-  CLI::App* command = app.add_subcommand("info", "Tell what a file is and what it holds: an event store, a calibration, raw frames");
+  CLI::App* command =
+      app.add_subcommand("info", "Tell what a file is and what it holds: an event store, a calibration, raw frames");
   chosen->inputs.add_to(*command);
   command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
   command->callback([chosen, &ctx] {

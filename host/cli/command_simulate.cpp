@@ -122,7 +122,7 @@ void simulate(simulate_arguments& chosen, const context& ctx) {
                         {"seed", chosen.options.seed},
                         {"bytes", bytes_of(files.frames) + bytes_of(files.darks)},
                         {"seconds", seconds},
-                        {"frames_per_second", rate},
+                        {"frames_per_s", rate},
                         {"next_command", next}});
   } else if (!chosen.quiet) {
     fmt::print(stderr, "{} frames, {}, in {}\n", with_separators(frames), human_bytes(bytes_of(files.frames)),

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -40,24 +41,29 @@ int fail(exit_code code, const std::exception& what) {
 }  // namespace
 
 void context::print_json(const nlohmann::ordered_json& object) const {
-  std::cout << object.dump(2) << std::endl;
+  // File names are any bytes; JSON is UTF-8.
+  std::cout << object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
 }
 
 int run(int argc, char** argv) {
   CLI::App app{"Electron counting and sparse reduction for direct-detector dumps", "countem"};
   app.set_version_flag("--version", std::string("countem ") + version);
   app.require_subcommand(1);
+  app.failure_message([](const CLI::App* asked, const CLI::Error& failure) {
+    return fmt::format("countem: {}\nRun {} --help for the options.\n", failure.what(),
+                       asked->get_parent() ? "countem " + asked->get_name() : "countem");
+  });
   context ctx{stop_requested, joined(argc, argv)};
 
   add_simulate(app, ctx);
+  add_calibrate(app, ctx);
+  add_count(app, ctx);
+  add_info(app, ctx);
   add_verify(app, ctx);
   add_recover(app, ctx);
   add_convert(app, ctx);
   add_compare(app, ctx);
   add_bench(app, ctx);
-  add_calibrate(app, ctx);
-  add_count(app, ctx);
-  add_info(app, ctx);
 
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
@@ -75,6 +81,8 @@ int run(int argc, char** argv) {
   } catch (const format_error& what) {
     return fail(bad_input, what);
   } catch (const io_error& what) {
+    return fail(io_failure, what);
+  } catch (const std::filesystem::filesystem_error& what) {
     return fail(io_failure, what);
   } catch (const not_compiled& what) {
     return fail(no_backend, what);

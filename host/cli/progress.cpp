@@ -1,11 +1,14 @@
 #include "host/cli/progress.hpp"
 
 #include <fmt/core.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 namespace countem::cli {
 
@@ -13,12 +16,51 @@ namespace {
 
 constexpr std::chrono::milliseconds redraw_every{100};
 constexpr std::chrono::seconds line_every{5};
-constexpr std::size_t bar_width = 24;
+constexpr std::size_t widest_bar = 24;
+constexpr std::size_t narrowest_bar = 5;
+constexpr std::size_t bar_frame = 3;  // brackets and the space behind them
 
 std::string clock_text(double seconds) {
   const auto whole = static_cast<std::uint64_t>(std::max(0.0, seconds) + 0.5);
   return whole < 3600 ? fmt::format("{}:{:02}", whole / 60, whole % 60)
                       : fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+/// What is shown, the most wanted first.
+std::vector<std::string> figures_of(const count_progress& now, double part, std::uint64_t bytes_per_frame) {
+  const double rate = now.seconds > 0 ? static_cast<double>(now.frames_done) / now.seconds : 0;
+  const double left = part > 0 ? now.seconds * (1 - part) / part : 0;
+  return {fmt::format("{:3.0f} %", 100 * part),
+          fmt::format("{} left", clock_text(left)),
+          fmt::format("{} of {} frames", with_separators(now.frames_done), with_separators(now.frames_total)),
+          fmt::format("{} frames/s", with_separators(static_cast<std::uint64_t>(rate))),
+          fmt::format("{:.2f} GB/s", rate * static_cast<double>(bytes_per_frame) / 1e9),
+          fmt::format("{} events", with_separators(now.events))};
+}
+
+/// As many figures as fit, whole ones.
+std::string joined(const std::vector<std::string>& figures, std::size_t columns) {
+  std::string line;
+  for (const std::string& figure : figures) {
+    if (line.size() + 2 + figure.size() > columns) break;
+    if (!line.empty()) line += "  ";
+    line += figure;
+  }
+  return line;
+}
+
+/// Columns of the terminal behind stderr that can be written without its going on to the next line.
+std::size_t terminal_columns() {
+  winsize size{};
+  const bool told = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  return (told ? size.ws_col : 80U) - 1U;
+}
+
+/// The bar takes what the figures leave.
+std::string bar(double part, std::size_t columns) {
+  if (columns < narrowest_bar + bar_frame) return {};
+  const std::size_t width = std::min(widest_bar, columns - bar_frame);
+  return fmt::format("[{:<{}}] ", std::string(static_cast<std::size_t>(part * static_cast<double>(width)), '='), width);
 }
 
 }  // namespace
@@ -29,7 +71,9 @@ progress_display::progress_display(std::uint64_t bytes_per_frame, bool quiet)
       terminal_(::isatty(STDERR_FILENO) == 1),
       last_shown_(std::chrono::steady_clock::now()) {}
 
-progress_display::~progress_display() { close(); }
+progress_display::~progress_display() {
+  close();
+}
 
 void progress_display::update(const count_progress& now) {
   if (quiet_) return;
@@ -39,20 +83,16 @@ void progress_display::update(const count_progress& now) {
   last_shown_ = time;
 
   const double part = now.frames_total == 0 ? 1 : static_cast<double>(now.frames_done) / static_cast<double>(now.frames_total);
-  const double rate = now.seconds > 0 ? static_cast<double>(now.frames_done) / now.seconds : 0;
-  const double left = part > 0 ? now.seconds * (1 - part) / part : 0;
-  const std::string figures =
-      fmt::format("{:3.0f} %  {} of {} frames  {} frames/s  {:.2f} GB/s  {} events  {} left", 100 * part,
-                  with_separators(now.frames_done), with_separators(now.frames_total),
-                  with_separators(static_cast<std::uint64_t>(rate)), rate * static_cast<double>(bytes_per_frame_) / 1e9,
-                  with_separators(now.events), clock_text(left));
+  const std::vector<std::string> figures = figures_of(now, part, bytes_per_frame_);
   if (terminal_) {
-    const auto filled = static_cast<std::size_t>(part * bar_width);
+    // A line that the terminal breaks could not be drawn over again.
+    const std::size_t columns = terminal_columns();
+    const std::string told = joined(figures, columns);
     // Erase to the end of the line: a shorter line must not leave the tail of a longer one.
-    fmt::print(stderr, "\r[{:<{}}] {}\x1b[K", std::string(filled, '='), bar_width, figures);
+    fmt::print(stderr, "\r{}{}\x1b[K", bar(part, columns - told.size()), told);
     line_open_ = true;
   } else {
-    fmt::print(stderr, "{}\n", figures);
+    fmt::print(stderr, "{}\n", joined(figures, std::string::npos));
   }
   std::fflush(stderr);
 }

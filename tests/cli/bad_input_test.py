@@ -1,5 +1,6 @@
 """Every way in which input goes wrong: one clear sentence, the documented exit code, complete frames kept."""
 
+import os
 import resource
 import struct
 import unittest
@@ -113,6 +114,12 @@ class BadInput(ProgramTest):
         self.assertEqual(told["events"], 16)
         self.assertIn(files[0].name, self.issue_kinds(told)["position_outside_scan"]["text"])
 
+    def test_one_sentence_stands_for_many(self):
+        told = self.counted(*write_scan(self.directory, modules=(0, 1, 3)))
+        issue = self.issue_kinds(told)["missing_sector"]
+        self.assertEqual(issue["occurrences"], 4)
+        self.assertIn("3 more", issue["text"])
+
     def test_repeated_record(self):
         files = write_scan(self.directory)
         with files[0].open("ab") as file:
@@ -195,6 +202,50 @@ class BadInput(ProgramTest):
     def test_output_directory_absent(self):
         files = write_scan(self.directory)
         self.refuse(IO_FAILURE, "count", *files, "-o", self.directory / "absent" / "out.h5", *THRESHOLDS, mentions=["absent"])
+
+    def test_output_that_is_a_directory(self):
+        files = write_scan(self.directory)
+        self.refuse(IO_FAILURE, "count", *files, "-o", self.directory, *THRESHOLDS, mentions=[self.directory, "directory"])
+        self.assertEqual(list(self.directory.parent.glob(self.directory.name + ".*")), [], "nothing may be left beside it")
+
+    def test_output_never_replaces_raw_data(self):
+        """As when -o stands before a pattern of files and swallows the first of them."""
+        files = write_scan(self.directory)
+        before = files[0].read_bytes()
+        for read in (files, files[1:]):
+            for command in ("count", "calibrate"):
+                self.refuse(USAGE, command, *read, "-o", files[0], "--threshold", 10, "--xray-threshold", 1000, mentions=[files[0].name])
+                self.assertEqual(files[0].read_bytes(), before)
+
+    def test_output_replaces_only_its_own_kind(self):
+        files = write_scan(self.directory)
+        store, calibration = self.output(), self.directory / "calibration.h5"
+        thresholds = ("--threshold", 10, "--xray-threshold", 1000)
+        for _ in range(2):  # the second time it replaces the first
+            self.succeed("count", *files, "-o", store, *THRESHOLDS)
+            self.succeed("calibrate", *files, "-o", calibration, *thresholds)
+        self.refuse(USAGE, "count", *files, "-o", calibration, *THRESHOLDS, mentions=["calibration.h5"])
+        self.refuse(USAGE, "calibrate", *files, "-o", store, *thresholds, mentions=["out.h5"])
+        self.refuse(USAGE, "count", store, "-o", store, *THRESHOLDS, mentions=["out.h5"])
+        empty = self.directory / "empty.h5"
+        empty.touch()  # as mktemp makes them
+        self.succeed("count", *files, "-o", empty, *THRESHOLDS)
+
+    def test_picture_directory_that_cannot_be_made(self):
+        files = write_scan(self.directory)
+        self.refuse(IO_FAILURE, "count", *files, "-o", self.output(), "--png", files[0] / "pictures", *THRESHOLDS[:4],
+                    mentions=["pictures"])
+        self.assertFalse(self.output().exists(), "told before the work is done")
+
+    def test_file_name_that_is_no_text(self):
+        """Names are any bytes; the JSON is UTF-8 all the same."""
+        path = os.fsencode(self.directory) + b"/frames\xff.npy"
+        with open(path, "wb") as file:
+            file.write(npy((1, 8, 8), b"\0" * 128))
+        told = self.counted(os.fsdecode(path))
+        self.assertEqual(told["frames"], 1)
+        self.succeed("verify", self.output())
+        self.succeed_json("info", self.output())
 
     def test_disk_full(self):
         """The file-size limit makes write fail half-way through the store as a full disk does."""

@@ -1,9 +1,13 @@
 """simulate, calibrate, count, info, verify and compare do what they say, one after another, on a small scan."""
 
+import fcntl
 import os
+import pty
+import re
 import signal
 import struct
 import subprocess
+import termios
 import time
 import unittest
 
@@ -44,6 +48,8 @@ class Commands(ProgramTest):
         self.assertEqual(described["events"], told["events"])
         self.assertEqual(described["scan"], {"width": 6, "height": 5, "frames_per_position": 1})
         self.assertIn("counted.h5", described["provenance"]["command_line"])
+        self.assertEqual([entry["name"] for entry in described["provenance"]["inputs"]], [str(path) for path in frames])
+        self.assertEqual((told["method"], described["method"], told["input_format"]), ("cluster", "cluster", "v5"))
         self.assertEqual(self.succeed_json("info", calibration)["kind"], "calibration")
         self.assertEqual(self.succeed_json("info", *frames)["kind"], "raw frames")
 
@@ -106,6 +112,25 @@ class Commands(ProgramTest):
         frames = write_scan(self.directory)
         out, err = self.succeed("count", *frames, "-o", self.directory / "out.h5", "--threshold", 10, "--xray-threshold", 1000, "--quiet")
         self.assertEqual((out, err), ("", ""))
+
+    def test_progress_fits_the_terminal(self):
+        frames, columns = write_scan(self.directory), 60
+        terminal, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        subprocess.run([COUNTEM, "count", *map(str, frames), "-o", str(self.directory / "out.h5"), "--threshold", "10", "--xray-threshold",
+                        "1000", "--no-png"], stderr=end, check=True, timeout=120)
+        os.close(end)
+        shown = b""
+        try:
+            while piece := os.read(terminal, 65536):
+                shown += piece
+        except OSError:
+            pass  # how Linux says that the other end is closed
+        os.close(terminal)
+        drawn = re.findall(r"\r([^\r]*)\x1b\[K", shown.decode())
+        self.assertRegex(drawn[-1], r"\[=+\] 100 % .* 4 of 4 frames")
+        for line in drawn:
+            self.assertLess(len(line), columns)
 
     def test_help_and_version(self):
         self.assertIn("countem ", self.succeed("--version")[0])
