@@ -1,7 +1,9 @@
-// How fast raw sectors reach a counter by different ways of reading files: pread into a cache-sized buffer, pread of large blocks, mmap,
-// and io_uring with O_DIRECT. Each byte is looked at once (summed), as counting does. Cold means evicted from the page cache first.
+// How fast raw sectors reach a counter by different ways of reading files: pread into a cache-sized buffer, pread of large
+// blocks, mmap, and io_uring with O_DIRECT. Each byte is looked at once (summed), as counting does. Cold means evicted from the
+// page cache first.
 //
-//   read_strategies FILE...        prints a table of median GB/s; docs/decisions/0004-reading-files.md says what follows from it
+//   read_strategies FILE...        prints a table of median GB/s; docs/decisions/0004-reading-files.md says what follows from
+//   it
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -56,7 +58,9 @@ struct free_memory {
 };
 using buffer = std::unique_ptr<std::byte, free_memory>;
 
-buffer aligned_buffer(std::size_t bytes) { return buffer(static_cast<std::byte*>(std::aligned_alloc(4096, (bytes + 4095) & ~std::size_t{4095}))); }
+buffer aligned_buffer(std::size_t bytes) {
+  return buffer(static_cast<std::byte*>(std::aligned_alloc(4096, (bytes + 4095) & ~std::size_t{4095})));
+}
 
 // Each strategy sums bytes [begin, end) of one file.
 std::uint64_t by_pread(const open_file& file, std::size_t begin, std::size_t end, std::size_t block) {
@@ -139,7 +143,8 @@ double gigabytes_per_s(const std::vector<open_file>& files, const strategy& read
       });
     }
     for (std::thread& worker : workers) worker.join();
-    rates.push_back(static_cast<double>(bytes) / 1e9 / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    rates.push_back(static_cast<double>(bytes) / 1e9 /
+                    std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   std::nth_element(rates.begin(), rates.begin() + repetitions / 2, rates.end());
   return rates[repetitions / 2];
@@ -166,10 +171,12 @@ int main(int argc, char** argv) {
   const std::vector<std::pair<const char*, strategy>> strategies{
       {"pread, one sector", [](const open_file& f, std::size_t b, std::size_t e) { return by_pread(f, b, e, sector_bytes); }},
       {"pread, 8 MiB", [](const open_file& f, std::size_t b, std::size_t e) { return by_pread(f, b, e, large_block); }},
-      {"mmap, 8 MiB windows", [](const open_file& f, std::size_t b, std::size_t e) { return by_mapping(f, b, e, large_block, 0); }},
-      {"mmap, populated", [](const open_file& f, std::size_t b, std::size_t e) { return by_mapping(f, b, e, large_block, MAP_POPULATE); }},
-      {"mmap, whole file",
-       [](const open_file& f, std::size_t b, std::size_t e) { return by_mapping(f, b, e, std::max<std::size_t>(f.bytes, 4096), 0); }},
+      {"mmap, 8 MiB windows",
+       [](const open_file& f, std::size_t b, std::size_t e) { return by_mapping(f, b, e, large_block, 0); }},
+      {"mmap, populated",
+       [](const open_file& f, std::size_t b, std::size_t e) { return by_mapping(f, b, e, large_block, MAP_POPULATE); }},
+      {"mmap, whole file", [](const open_file& f, std::size_t b,
+                              std::size_t e) { return by_mapping(f, b, e, std::max<std::size_t>(f.bytes, 4096), 0); }},
 #ifdef COUNTEM_HAS_URING
       {"io_uring, O_DIRECT", [](const open_file& f, std::size_t b, std::size_t e) { return by_uring(f, b, e); }},
 #endif

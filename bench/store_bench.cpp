@@ -1,5 +1,6 @@
-// The event store on diffraction patterns at 1 % occupancy of 576 x 576: encode, write, read all, read one frame; with and without the
-// compact copy of the indices (argument 1). Times are processor time of one thread; every read is checked once before it is timed.
+// The event store on diffraction patterns at 1 % occupancy of 576 x 576: encode, write, read all, read one frame; with and
+// without the compact copy of the indices (argument 1). Times are processor time of one thread; every read is checked once
+// before it is timed.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -69,7 +70,8 @@ const event_store& opened(bool fast) {
 }
 
 void count_events(benchmark::State& state) {
-  state.counters["events/s"] = benchmark::Counter(static_cast<double>(sample().indices.size() * state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["events/s"] =
+      benchmark::Counter(static_cast<double>(sample().indices.size() * state.iterations()), benchmark::Counter::kIsRate);
   const auto bytes = static_cast<double>(std::filesystem::file_size(store_path(state.range(0) != 0)));
   state.counters["bytes/event"] = bytes / static_cast<double>(sample().indices.size());
 }

@@ -67,7 +67,8 @@ void canonical_codes(std::span<const std::uint8_t> lengths, std::span<std::uint1
   for (const std::uint8_t length : lengths) ++with_length[length];
   with_length[0] = 0;
   std::array<unsigned, longest_literal_code + 1> next{};
-  for (unsigned length = 1; length <= longest_literal_code; ++length) next[length] = (next[length - 1] + with_length[length - 1]) << 1U;
+  for (unsigned length = 1; length <= longest_literal_code; ++length)
+    next[length] = (next[length - 1] + with_length[length - 1]) << 1U;
   for (std::size_t symbol = 0; symbol < lengths.size(); ++symbol) {
     unsigned code = lengths[symbol] == 0 ? 0 : next[lengths[symbol]]++;
     unsigned reversed = 0;

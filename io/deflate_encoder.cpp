@@ -49,9 +49,15 @@ void for_each_pixel(std::span<const std::uint32_t> events, Visitor visit) {
 constexpr std::uint64_t code_mask = (std::uint64_t{1} << 56U) - 1;
 constexpr unsigned longest_packed = 56;
 
-unsigned bits_of(std::uint64_t packed) { return static_cast<unsigned>(packed >> 56U); }
-std::uint64_t pack(std::uint64_t code, unsigned bits) { return code | std::uint64_t{bits} << 56U; }
-bool fits(std::uint64_t first, std::uint64_t second) { return bits_of(first) + bits_of(second) <= longest_packed; }
+unsigned bits_of(std::uint64_t packed) {
+  return static_cast<unsigned>(packed >> 56U);
+}
+std::uint64_t pack(std::uint64_t code, unsigned bits) {
+  return code | std::uint64_t{bits} << 56U;
+}
+bool fits(std::uint64_t first, std::uint64_t second) {
+  return bits_of(first) + bits_of(second) <= longest_packed;
+}
 std::uint64_t join(std::uint64_t first, std::uint64_t second) {
   return pack((first & code_mask) | (second & code_mask) << bits_of(first), bits_of(first) + bits_of(second));
 }
@@ -78,9 +84,12 @@ std::vector<length_item> run_length_items(std::span<const std::uint8_t> lengths)
     while (run >= 3) {
       const unsigned most = length != 0 ? 6 : run <= 10 ? 10 : 138;
       const unsigned part = std::min(run, most);
-      if (length != 0) items.push_back({16, part - 3, 2});
-      else if (most == 10) items.push_back({17, part - 3, 3});
-      else items.push_back({18, part - 11, 7});
+      if (length != 0)
+        items.push_back({16, part - 3, 2});
+      else if (most == 10)
+        items.push_back({17, part - 3, 3});
+      else
+        items.push_back({18, part - 11, 7});
       run -= part;
     }
     for (; run > 0; --run) items.push_back({length, 0, 0});
@@ -288,7 +297,8 @@ bool frame_encoder::encode(std::span<const std::uint32_t> events, std::vector<st
   // Worst case: each event brings 4 + 2 literal zeros, one match and its own literals; full matches come per 258 bytes.
   constexpr std::size_t most_bytes_per_event = 24;
   constexpr std::size_t most_kept_bytes = std::size_t{64} << 20U;
-  const std::size_t bound = prefix_.size() + 64 + most_bytes_per_event * events.size() + static_cast<std::size_t>(frame_.bytes() / 96);
+  const std::size_t bound =
+      prefix_.size() + 64 + most_bytes_per_event * events.size() + static_cast<std::size_t>(frame_.bytes() / 96);
   thread_local std::vector<std::uint8_t> scratch;
   if (scratch.size() < bound) scratch.resize(bound);
 

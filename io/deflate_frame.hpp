@@ -64,8 +64,8 @@ class frame_encoder {
 
   dense_layout frame_;
   std::array<packed_code, literal_symbols> symbols_{};
-  std::array<packed_code, 259> near_matches_{};  ///< by length, at distance 1
-  std::array<packed_code, 259> far_matches_{};   ///< by length, at distance 4
+  std::array<packed_code, 259> near_matches_{};         ///< by length, at distance 1
+  std::array<packed_code, 259> far_matches_{};          ///< by length, at distance 4
   std::array<packed_code, table_runs> run_then_one_{};  ///< that many zero bytes, then an event of multiplicity 1
   std::vector<std::uint8_t> prefix_;  ///< zlib header, block header and Huffman codes: the same for every frame
   std::size_t prefix_bytes_ = 0;      ///< whole bytes of it
@@ -95,8 +95,8 @@ class frame_decoder {
  private:
   static constexpr unsigned step_table_bits = 12;
   static constexpr unsigned longest_code = 15;
-  /// What the next bits mean: zeros, up to two events of multiplicity 1, and perhaps a match at the end whose extra bits follow.
-  /// One word, so that a step costs one load.
+  /// What the next bits mean: zeros, up to two events of multiplicity 1, and perhaps a match at the end whose extra bits
+  /// follow. One word, so that a step costs one load.
   class step {
    public:
     struct parts {
@@ -110,8 +110,9 @@ class frame_decoder {
     };
     step() = default;
     explicit step(const parts& from)
-        : word_(std::uint64_t{from.advance} << 48U | std::uint64_t{from.second_event} << 36U | std::uint64_t{from.first_event} << 24U |
-                std::uint64_t{from.events} << 22U | std::uint64_t{from.extra_mask} << 16U | std::uint64_t{from.extra_at} << 8U | from.bits) {}
+        : word_(std::uint64_t{from.advance} << 48U | std::uint64_t{from.second_event} << 36U |
+                std::uint64_t{from.first_event} << 24U | std::uint64_t{from.events} << 22U |
+                std::uint64_t{from.extra_mask} << 16U | std::uint64_t{from.extra_at} << 8U | from.bits) {}
     [[nodiscard]] std::uint64_t advance() const { return word_ >> 48U; }
     [[nodiscard]] std::uint64_t second_event() const { return word_ >> 36U & 0xfffU; }
     [[nodiscard]] std::uint64_t first_event() const { return word_ >> 24U & 0xfffU; }
@@ -119,7 +120,6 @@ class frame_decoder {
     [[nodiscard]] std::uint64_t extra_mask() const { return word_ >> 16U & 0x1fU; }
     [[nodiscard]] std::uint64_t extra_at() const { return word_ >> 8U & 0x3fU; }
     [[nodiscard]] std::uint64_t bits() const { return word_ & 0x3fU; }
-
 
    private:
     std::uint64_t word_ = 0;
@@ -141,8 +141,8 @@ class frame_decoder {
 
   std::vector<std::uint8_t> prefix_;
   std::size_t prefix_bits_ = 0;
-  std::vector<symbol> symbols_;  ///< by the next longest_code bits
-  std::vector<step> steps_;      ///< by the next step_table_bits bits
+  std::vector<symbol> symbols_;                              ///< by the next longest_code bits
+  std::vector<step> steps_;                                  ///< by the next step_table_bits bits
   std::vector<std::uint32_t> first_buffer_, second_buffer_;  ///< events of the frames being decoded
 };
 

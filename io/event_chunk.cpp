@@ -71,14 +71,16 @@ std::size_t append_values(std::span<const std::uint32_t> values, std::vector<std
   const std::size_t count = values.size();
   std::vector<std::uint8_t> planes(4 * count);
   for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t plane = 0; plane < 4; ++plane) planes[plane * count + i] = static_cast<std::uint8_t>(values[i] >> (8 * plane));
+    for (std::size_t plane = 0; plane < 4; ++plane)
+      planes[plane * count + i] = static_cast<std::uint8_t>(values[i] >> (8 * plane));
   }
-  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(libdeflate_alloc_compressor(values_level),
-                                                                                                 libdeflate_free_compressor);
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
+      libdeflate_alloc_compressor(values_level), libdeflate_free_compressor);
   if (!compressor) throw std::bad_alloc();
   const std::size_t start = out.size();
   out.resize(start + libdeflate_zlib_compress_bound(compressor.get(), planes.size()));
-  const std::size_t length = libdeflate_zlib_compress(compressor.get(), planes.data(), planes.size(), out.data() + start, out.size() - start);
+  const std::size_t length =
+      libdeflate_zlib_compress(compressor.get(), planes.data(), planes.size(), out.data() + start, out.size() - start);
   out.resize(start + length);
   return length;
 }
@@ -113,8 +115,9 @@ bool is_intact(std::span<const std::uint8_t> chunk, const chunk_footer& footer) 
   return footer.chunk_bytes() == chunk.size() && crc32c(chunk.data(), chunk.size() - chunk_footer_bytes + at_crc) == footer.crc;
 }
 
-void append_chunk(const frame_encoder& encoder, const dense_layout& frame, const frame_facts& facts, std::span<const std::uint32_t> events,
-                  std::span<const std::uint32_t> values, bool keep_values, bool keep_indices, std::vector<std::uint8_t>& out) {
+void append_chunk(const frame_encoder& encoder, const dense_layout& frame, const frame_facts& facts,
+                  std::span<const std::uint32_t> events, std::span<const std::uint32_t> values, bool keep_values,
+                  bool keep_indices, std::vector<std::uint8_t>& out) {
   const std::size_t start = out.size();
   const bool cut = encoder.encode(events, out);
   const std::size_t stream_bytes = out.size() - start;
@@ -178,8 +181,8 @@ void chunk_decoder::decode(std::span<chunk_decoding> jobs) {
 void chunk_decoder::decode_sections(chunk_decoding& job) {
   const chunk_footer& footer = job.footer;
   if (job.events.size() != footer.events) {
-    throw format_error("the chunk holds " + std::to_string(footer.events) + " events where " + std::to_string(job.events.size()) +
-                       " are expected");
+    throw format_error("the chunk holds " + std::to_string(footer.events) + " events where " +
+                       std::to_string(job.events.size()) + " are expected");
   }
   if ((footer.flags & chunk_footer::has_indices) != 0) {
     decode_indices(job.chunk.subspan(footer.stream_bytes, footer.indices_bytes), job.events);
@@ -194,7 +197,8 @@ void chunk_decoder::decode_sections(chunk_decoding& job) {
 
 void chunk_decoder::decode_indices(std::span<const std::uint8_t> section, std::span<std::uint32_t> events) const {
   const std::size_t lows = segments(frame_) * sizeof(std::uint32_t);
-  if (section.size() != lows + events.size() * sizeof(std::uint16_t)) throw format_error("the compact indices have the wrong length");
+  if (section.size() != lows + events.size() * sizeof(std::uint16_t))
+    throw format_error("the compact indices have the wrong length");
   const std::uint8_t* low = section.data() + lows;
   std::size_t done = 0;
   for (std::size_t segment = 0; segment < segments(frame_); ++segment) {
@@ -222,7 +226,8 @@ void chunk_decoder::decode_values(std::span<const std::uint8_t> section, std::sp
   inflate_exactly(section, planes_);
   for (std::size_t i = 0; i < count; ++i) {
     values[i] = static_cast<std::uint32_t>(planes_[i]) | static_cast<std::uint32_t>(planes_[count + i]) << 8U |
-                static_cast<std::uint32_t>(planes_[2 * count + i]) << 16U | static_cast<std::uint32_t>(planes_[3 * count + i]) << 24U;
+                static_cast<std::uint32_t>(planes_[2 * count + i]) << 16U |
+                static_cast<std::uint32_t>(planes_[3 * count + i]) << 24U;
   }
 }
 
@@ -262,7 +267,8 @@ void scan_dense(std::span<const std::uint8_t> dense, const dense_layout& frame, 
     std::size_t multiplicity = dense[at];
     if (frame.element_bytes == 2) multiplicity |= static_cast<std::size_t>(dense[at + 1]) << 8U;
     if (multiplicity > events.size() - found) break;
-    std::fill_n(events.begin() + static_cast<std::ptrdiff_t>(found), multiplicity, static_cast<std::uint32_t>(at / frame.element_bytes));
+    std::fill_n(events.begin() + static_cast<std::ptrdiff_t>(found), multiplicity,
+                static_cast<std::uint32_t>(at / frame.element_bytes));
     found += multiplicity;
     at += frame.element_bytes;
   }

@@ -63,8 +63,9 @@ struct chunk_footer {
 
 /// Appends one chunk to `out`. `values` is empty or holds one value per event.
 /// @throws invalid_argument when the events are not sorted, not inside the frame, or too many for one chunk.
-void append_chunk(const frame_encoder& encoder, const dense_layout& frame, const frame_facts& facts, std::span<const std::uint32_t> events,
-                  std::span<const std::uint32_t> values, bool keep_values, bool keep_indices, std::vector<std::uint8_t>& out);
+void append_chunk(const frame_encoder& encoder, const dense_layout& frame, const frame_facts& facts,
+                  std::span<const std::uint32_t> events, std::span<const std::uint32_t> values, bool keep_values,
+                  bool keep_indices, std::vector<std::uint8_t>& out);
 
 /// One intact chunk of ours to take apart.
 struct chunk_decoding {
@@ -105,11 +106,12 @@ class chunk_decoder {
   std::unique_ptr<inflater> inflater_;
   std::vector<std::uint8_t> dense_;
   std::vector<std::uint8_t> planes_;
-  std::vector<decoding> streams_;         // of the jobs without compact indices
+  std::vector<decoding> streams_;          // of the jobs without compact indices
   std::vector<chunk_decoding*> streamed_;  // those jobs
 };
 
-/// Events of a dense frame in memory, `dense.size() == frame.bytes()`. @throws format_error when they are not as many as `events` holds.
+/// Events of a dense frame in memory, `dense.size() == frame.bytes()`. @throws format_error when they are not as many as
+/// `events` holds.
 void scan_dense(std::span<const std::uint8_t> dense, const dense_layout& frame, std::span<std::uint32_t> events);
 
 /// The most events that a chunk of this size can hold: bounds allocation before a file's word is taken.

@@ -31,7 +31,9 @@ bool is_plain(hid_t dataset, const store_description& description) {
   if (H5Pget_layout(creation) != H5D_CHUNKED) return false;
   const std::vector<hsize_t> wanted = layout::chunk_extent(description);
   std::vector<hsize_t> chunk(wanted.size());
-  if (H5Pget_chunk(creation, static_cast<int>(chunk.size()), chunk.data()) != static_cast<int>(wanted.size()) || chunk != wanted) return false;
+  if (H5Pget_chunk(creation, static_cast<int>(chunk.size()), chunk.data()) != static_cast<int>(wanted.size()) ||
+      chunk != wanted)
+    return false;
   if (H5Pget_nfilters(creation) != 1) return false;
   unsigned flags = 0;
   std::size_t no_parameters = 0;
@@ -60,7 +62,8 @@ void event_store_file::open_data() {
   const hdf5_handle space(H5Dget_space(data_), layout::data);
   std::vector<hsize_t> extent(static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(space))));
   H5Sget_simple_extent_dims(space, extent.data(), nullptr);
-  if (extent != layout::data_extent(description_)) throw format_error(std::string(layout::data) + " does not have the shape that its group describes");
+  if (extent != layout::data_extent(description_))
+    throw format_error(std::string(layout::data) + " does not have the shape that its group describes");
   const hdf5_handle type(H5Dget_type(data_), layout::data);
   const std::size_t size = H5Tget_size(type);
   if (H5Tget_class(type) != H5T_INTEGER || H5Tget_sign(type) != H5T_SGN_NONE || (size != 1 && size != 2)) {
@@ -76,7 +79,8 @@ void event_store_file::read_per_frame() {
   hsize_t file_size = 0;
   hdf5_check(H5Fget_filesize(file_, &file_size), "file size");
   const std::uint64_t frames = description_.scan.frames();
-  if (frames / largest_gain > file_size) throw format_error("the file is too short for the " + std::to_string(frames) + " frames it describes");
+  if (frames / largest_gain > file_size)
+    throw format_error("the file is too short for the " + std::to_string(frames) + " frames it describes");
   counts_ = read_dataset<std::uint32_t>(file_, layout::counts, nullptr, frames);
   status_ = read_dataset<std::uint8_t>(file_, layout::status, nullptr, frames);
   xrays_ = read_dataset<std::uint32_t>(file_, layout::xrays, nullptr, frames);

@@ -34,7 +34,8 @@ class event_store_file {
   /// Stored bytes of each frame's chunk; 0 where none is stored. Only with has_plain_chunks().
   void chunk_sizes(std::uint64_t first, std::span<std::uint64_t> sizes) const;
 
-  /// Appends the stored bytes of one chunk, `size` as chunk_sizes() says, to `to`. Returns false when the chunk is not deflated.
+  /// Appends the stored bytes of one chunk, `size` as chunk_sizes() says, to `to`. Returns false when the chunk is not
+  /// deflated.
   [[nodiscard]] bool read_chunk(std::uint64_t frame, std::uint64_t size, std::vector<std::uint8_t>& to) const;
 
   /// The dense frame as HDF5 reads it, whatever its filters.
@@ -54,6 +55,5 @@ class event_store_file {
   std::vector<std::uint8_t> status_;
   std::vector<std::uint32_t> xrays_;
 };
-
 
 }  // namespace countem::io

@@ -39,7 +39,9 @@ hdf5_handle open_group(hid_t parent, const std::string& path) {
   return {H5Gopen2(parent, path.c_str(), H5P_DEFAULT), "group " + path};
 }
 
-hdf5_handle open_dataset(hid_t parent, const std::string& path) { return {H5Dopen2(parent, path.c_str(), H5P_DEFAULT), "dataset " + path}; }
+hdf5_handle open_dataset(hid_t parent, const std::string& path) {
+  return {H5Dopen2(parent, path.c_str(), H5P_DEFAULT), "dataset " + path};
+}
 
 void write_text_list(hid_t object, const std::string& name, const std::vector<std::string>& texts) {
   const hdf5_handle type(H5Tcopy(H5T_C_S1), "string type");
@@ -74,7 +76,8 @@ void create_data(hid_t file, const store_description& description, bool wide_cou
   const std::uint16_t empty = 0;
   hdf5_check(H5Pset_fill_value(creation, H5T_NATIVE_UINT16, &empty), data);
   hdf5_check(H5Pset_fill_time(creation, H5D_FILL_TIME_IFSET), data);
-  const hdf5_handle made(H5Dcreate2(file, data, wide_counts ? H5T_STD_U16LE : H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), data);
+  const hdf5_handle made(
+      H5Dcreate2(file, data, wide_counts ? H5T_STD_U16LE : H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), data);
   write_attribute(made, "units", "electrons");
 }
 
@@ -90,7 +93,9 @@ void create_per_frame(hid_t file, const char* path, std::uint64_t frames, T fill
   const hdf5_handle made(H5Dcreate2(file, path, hdf5_type<T>(), space, H5P_DEFAULT, creation, H5P_DEFAULT), path);
 }
 
-std::string axis_path(std::size_t axis) { return std::string(counts_group) + "/dim" + std::to_string(axis + 1); }
+std::string axis_path(std::size_t axis) {
+  return std::string(counts_group) + "/dim" + std::to_string(axis + 1);
+}
 
 /// Coordinates of an axis; detector axes count detector pixels even on a finer event grid.
 std::vector<double> axis_coordinates(hsize_t length, double steps_per_unit) {
@@ -128,7 +133,8 @@ void create_emd1_links(hid_t file, const store_description& description) {
   write_attribute(cube, "emd_group_type", "array");
   write_attribute(cube, "python_class", names.size() == 4 ? "DataCube" : "Array");
   link(file, data, "/datacube_root/datacube/data");
-  for (std::size_t axis = 0; axis < names.size(); ++axis) link(file, axis_path(axis), "/datacube_root/datacube/dim" + std::to_string(axis));
+  for (std::size_t axis = 0; axis < names.size(); ++axis)
+    link(file, axis_path(axis), "/datacube_root/datacube/dim" + std::to_string(axis));
 }
 
 /// The same dataset as NeXus: viewers draw /entry/data at once.
@@ -211,7 +217,8 @@ void validate(const store_description& description, bool wide_counts) {
   const std::uint64_t frame_bytes = description.shape.pixels() * (wide_counts ? 2 : 1);
   if (description.shape.pixels() == 0) throw invalid_argument("the event store needs frames of at least one pixel");
   if (frame_bytes > max_chunk_bytes) {
-    throw invalid_argument("frames of " + std::to_string(description.shape.height) + " x " + std::to_string(description.shape.width) +
+    throw invalid_argument("frames of " + std::to_string(description.shape.height) + " x " +
+                           std::to_string(description.shape.width) +
                            " pixels do not fit into HDF5 chunks of 4 GiB; count with less upsampling or narrow counts");
   }
   if (description.scan.height == 0 || description.scan.width == 0 || description.scan.frames_per_position == 0) {
@@ -219,8 +226,9 @@ void validate(const store_description& description, bool wide_counts) {
   }
   constexpr std::uint64_t most_frames = std::uint64_t{1} << 40U;
   if (description.scan.positions() > most_frames / description.scan.frames_per_position) {
-    throw invalid_argument("a scan of " + std::to_string(description.scan.width) + " x " + std::to_string(description.scan.height) + " x " +
-                           std::to_string(description.scan.frames_per_position) + " frames is beyond 2^40 frames; check the scan size");
+    throw invalid_argument(
+        "a scan of " + std::to_string(description.scan.width) + " x " + std::to_string(description.scan.height) + " x " +
+        std::to_string(description.scan.frames_per_position) + " frames is beyond 2^40 frames; check the scan size");
   }
   if (description.upsample == 0) throw invalid_argument("upsampling by 0 makes no event grid");
 }
@@ -266,14 +274,16 @@ store_description read_description(hid_t file) {
   }
   const std::int64_t stored_version = read_integer_attribute(group, "countem_format_version");
   if (stored_version != format_version) {
-    throw format_error("event store format " + std::to_string(stored_version) + " is unknown to this countem, which reads format " +
-                       std::to_string(format_version) + "; use a newer countem");
+    throw format_error("event store format " + std::to_string(stored_version) +
+                       " is unknown to this countem, which reads format " + std::to_string(format_version) +
+                       "; use a newer countem");
   }
   store_description description;
   description.shape = {read_u32(group, "height"), read_u32(group, "width")};
   description.scan = {read_u32(group, "scan_height"), read_u32(group, "scan_width"), read_u32(group, "frames_per_position")};
   description.upsample = read_u32(group, "upsample");
-  description.options.method = static_cast<counting_method>(value_of(method_names, read_text_attribute(group, "method"), "method"));
+  description.options.method =
+      static_cast<counting_method>(value_of(method_names, read_text_attribute(group, "method"), "method"));
   description.options.row_noise =
       static_cast<row_noise_method>(value_of(row_noise_names, read_text_attribute(group, "row_noise"), "row_noise"));
   description.options.values = static_cast<event_value>(value_of(value_names, read_text_attribute(group, "values"), "values"));
@@ -287,7 +297,8 @@ store_description read_description(hid_t file) {
   }
   description.calibrated = read_calibration(open_group(file, calibration_group));
   const hdf5_handle provenance = open_group(file, provenance_group);
-  hdf5_check(H5Aiterate2(provenance, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, collect_text, &description.provenance), provenance_group);
+  hdf5_check(H5Aiterate2(provenance, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, collect_text, &description.provenance),
+             provenance_group);
   return description;
 }
 

@@ -23,7 +23,8 @@ constexpr std::size_t frames_per_task = 64;
 
 class hdf5_event_store final : public event_store {
  public:
-  explicit hdf5_event_store(const std::filesystem::path& path) : file_(path), scratch_([this] { return scratch(file_.frame_layout()); }) {}
+  explicit hdf5_event_store(const std::filesystem::path& path)
+      : file_(path), scratch_([this] { return scratch(file_.frame_layout()); }) {}
 
   [[nodiscard]] const store_description& description() const override { return file_.description(); }
   [[nodiscard]] std::uint64_t frames() const override { return file_.counts().size(); }
@@ -33,12 +34,13 @@ class hdf5_event_store final : public event_store {
 
   void read(std::uint64_t first, std::size_t count, event_batch& out, unsigned threads) const override {
     if (first > frames() || count > frames() - first) {
-      throw invalid_argument(file_.path().string() + ": frames " + std::to_string(first) + " to " + std::to_string(first + count) +
-                             " are not all among its " + std::to_string(frames()));
+      throw invalid_argument(file_.path().string() + ": frames " + std::to_string(first) + " to " +
+                             std::to_string(first + count) + " are not all among its " + std::to_string(frames()));
     }
     prepare(first, count, out);
     if (count <= frames_per_task || threads == 1) {
-      for (std::size_t from = 0; from < count; from += frames_per_task) read_some(out, from, std::min(from + frames_per_task, count));
+      for (std::size_t from = 0; from < count; from += frames_per_task)
+        read_some(out, from, std::min(from + frames_per_task, count));
       return;
     }
     tbb::task_arena arena = arena_of(threads);
@@ -96,9 +98,11 @@ class hdf5_event_store final : public event_store {
       const std::uint64_t frame = out.first_frame + i;
       const std::size_t end = mine.ends[i - from];
       const auto events = std::span(out.indices).subspan(out.indptr[i], out.indptr[i + 1] - out.indptr[i]);
-      const auto values = out.values.empty() ? std::span<std::uint32_t>() : std::span(out.values).subspan(out.indptr[i], events.size());
+      const auto values =
+          out.values.empty() ? std::span<std::uint32_t>() : std::span(out.values).subspan(out.indptr[i], events.size());
       try {
-        if (counts()[frame] != not_written) take_in(frame, {mine.bytes.data() + start, end - start}, mine.deflated[i - from], events, values, mine);
+        if (counts()[frame] != not_written)
+          take_in(frame, {mine.bytes.data() + start, end - start}, mine.deflated[i - from], events, values, mine);
       } catch (const error& reason) {
         fail(frame, reason.what());
       }
@@ -131,7 +135,8 @@ class hdf5_event_store final : public event_store {
     const std::optional<chunk_footer> footer = deflated ? find_footer(chunk) : std::nullopt;
     if (footer) {
       if (!is_intact(chunk, *footer)) throw format_error("the chunk's CRC is wrong: it was damaged after it was written");
-      if (footer->facts.frame != frame) throw format_error("its chunk says that it is frame " + std::to_string(footer->facts.frame));
+      if (footer->facts.frame != frame)
+        throw format_error("its chunk says that it is frame " + std::to_string(footer->facts.frame));
       mine.jobs.push_back({chunk, *footer, events, values, {}});
       return;
     }
@@ -157,6 +162,8 @@ class hdf5_event_store final : public event_store {
 }  // namespace
 }  // namespace io
 
-std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path) { return std::make_unique<io::hdf5_event_store>(path); }
+std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path) {
+  return std::make_unique<io::hdf5_event_store>(path);
+}
 
 }  // namespace countem

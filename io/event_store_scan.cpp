@@ -49,7 +49,8 @@ class scanner {
       start += got - (chunk_magic.size() - 1);  // a magic may lie across two windows
     }
     if (!described_) {
-      throw format_error(file_.path().string() + ": holds no trace of an event store: it is not one, or it was cut before its description was written");
+      throw format_error(file_.path().string() +
+                         ": holds no trace of an event store: it is not one, or it was cut before its description was written");
     }
     keep_one_a_frame();
     return std::move(found_);
@@ -61,7 +62,8 @@ class scanner {
     constexpr std::size_t alike = 4;  // bytes that both magics begin with
     const std::uint8_t* at = window.data();
     const std::uint8_t* end = at + window.size();
-    while ((at = static_cast<const std::uint8_t*>(::memmem(at, static_cast<std::size_t>(end - at), chunk_magic.data(), alike))) != nullptr) {
+    while ((at = static_cast<const std::uint8_t*>(
+                ::memmem(at, static_cast<std::size_t>(end - at), chunk_magic.data(), alike))) != nullptr) {
       const std::uint64_t offset = start + static_cast<std::uint64_t>(at - window.data());
       if (static_cast<std::size_t>(end - at) >= chunk_magic.size()) {
         if (std::equal(chunk_magic.begin(), chunk_magic.end(), at)) take_footer(offset);
@@ -110,8 +112,12 @@ class scanner {
   void keep_one_a_frame() {
     const std::uint64_t frames = found_.description.scan.frames();
     std::erase_if(found_.chunks, [&](const found_chunk& chunk) { return chunk.footer.facts.frame >= frames; });
-    const auto by_frame = [](const found_chunk& a, const found_chunk& b) { return a.footer.facts.frame < b.footer.facts.frame; };
-    const auto same_frame = [](const found_chunk& a, const found_chunk& b) { return a.footer.facts.frame == b.footer.facts.frame; };
+    const auto by_frame = [](const found_chunk& a, const found_chunk& b) {
+      return a.footer.facts.frame < b.footer.facts.frame;
+    };
+    const auto same_frame = [](const found_chunk& a, const found_chunk& b) {
+      return a.footer.facts.frame == b.footer.facts.frame;
+    };
     std::stable_sort(found_.chunks.begin(), found_.chunks.end(), by_frame);
     found_.chunks.erase(std::unique(found_.chunks.begin(), found_.chunks.end(), same_frame), found_.chunks.end());
     const auto is_whole = [&](std::uint64_t frame) {
@@ -150,6 +156,8 @@ std::vector<std::uint8_t> make_recovery_record(const store_description& descript
   return record;
 }
 
-found_store scan_event_store(const file_handle& file) { return scanner(file).run(); }
+found_store scan_event_store(const file_handle& file) {
+  return scanner(file).run();
+}
 
 }  // namespace countem::io

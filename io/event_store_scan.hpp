@@ -24,11 +24,12 @@ struct found_chunk {
 struct found_store {
   store_description description;
   dense_layout frame;
-  std::vector<found_chunk> chunks;  ///< whole ones, by frame, one a frame
+  std::vector<found_chunk> chunks;     ///< whole ones, by frame, one a frame
   std::vector<std::uint64_t> damaged;  ///< frames whose footer is there but whose bytes are not what was written
 };
 
-/// Looks at every byte of the file; memory is a few bytes per chunk. @throws io_error; format_error when no description is found.
+/// Looks at every byte of the file; memory is a few bytes per chunk. @throws io_error; format_error when no description is
+/// found.
 [[nodiscard]] found_store scan_event_store(const file_handle& file);
 
 }  // namespace countem::io

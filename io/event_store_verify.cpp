@@ -47,7 +47,8 @@ class fault_list {
 
 class frame_checker {
  public:
-  frame_checker(const event_store_file& file, fault_list& faults) : file_(file), faults_(faults), decoder_(file.frame_layout()) {}
+  frame_checker(const event_store_file& file, fault_list& faults)
+      : file_(file), faults_(faults), decoder_(file.frame_layout()) {}
 
   void check(std::uint64_t frame, std::uint64_t stored_bytes) {
     try {
@@ -62,15 +63,18 @@ class frame_checker {
     const std::uint32_t count = file_.counts()[frame];
     if (count == not_written) {
       if (stored_bytes != 0) faults_.add(frame, "data is stored, but its count says that it never arrived");
-      if ((file_.status()[frame] & status_sectors) != 0) faults_.add(frame, "its status says that sectors arrived, its count that none did");
+      if ((file_.status()[frame] & status_sectors) != 0)
+        faults_.add(frame, "its status says that sectors arrived, its count that none did");
       return;
     }
     if (stored_bytes == 0) throw format_error("its data is missing");
-    if (((file_.status()[frame] & status_xray) != 0) != (file_.xrays()[frame] != 0)) faults_.add(frame, "status and X-ray tally disagree");
+    if (((file_.status()[frame] & status_xray) != 0) != (file_.xrays()[frame] != 0))
+      faults_.add(frame, "status and X-ray tally disagree");
     chunk_.clear();
     const bool deflated = file_.read_chunk(frame, stored_bytes, chunk_);
     const std::optional<chunk_footer> footer = deflated ? find_footer(chunk_) : std::nullopt;
-    if (!footer) throw format_error("its chunk has no footer, so nothing vouches for it: damaged, or rewritten by another program");
+    if (!footer)
+      throw format_error("its chunk has no footer, so nothing vouches for it: damaged, or rewritten by another program");
     if (!is_intact(chunk_, *footer)) throw format_error("its CRC is wrong: the chunk was damaged after it was written");
     compare(frame, *footer);
     check_events(*footer);
@@ -79,7 +83,8 @@ class frame_checker {
   void compare(std::uint64_t frame, const chunk_footer& footer) {
     const auto expect = [&](std::uint64_t in_chunk, std::uint64_t in_dataset, const char* what) {
       if (in_chunk != in_dataset) {
-        faults_.add(frame, std::string(what) + " is " + std::to_string(in_chunk) + " in its chunk and " + std::to_string(in_dataset) + " in the dataset");
+        faults_.add(frame, std::string(what) + " is " + std::to_string(in_chunk) + " in its chunk and " +
+                               std::to_string(in_dataset) + " in the dataset");
       }
     };
     expect(footer.facts.frame, frame, "the frame number");
@@ -91,7 +96,8 @@ class frame_checker {
   /// What we read must be what every other program sees.
   void check_events(const chunk_footer& footer) {
     const bool with_values = file_.description().options.values != event_value::none;
-    if (footer.events > most_events(chunk_.size(), file_.frame_layout())) throw format_error("the chunk is too short for its events");
+    if (footer.events > most_events(chunk_.size(), file_.frame_layout()))
+      throw format_error("the chunk is too short for its events");
     events_.resize(footer.events);
     values_.resize(with_values ? footer.events : 0);
     if (with_values && (footer.flags & chunk_footer::has_values) == 0) throw format_error("its values are missing");
@@ -112,7 +118,8 @@ class frame_checker {
       }
       first = last;
     }
-    if (!std::equal(dense.begin(), dense.end(), expected_.begin())) throw format_error("its dense form and its compact indices disagree");
+    if (!std::equal(dense.begin(), dense.end(), expected_.begin()))
+      throw format_error("its dense form and its compact indices disagree");
   }
 
   const event_store_file& file_;
@@ -128,12 +135,14 @@ void check_frames(const event_store_file& file, unsigned threads, std::vector<st
   fault_list faults;
   tbb::task_arena arena = arena_of(threads);
   arena.execute([&] {
-    tbb::parallel_for(tbb::blocked_range<std::uint64_t>(0, file.counts().size(), frames_per_task), [&](const tbb::blocked_range<std::uint64_t>& range) {
-      frame_checker checker(file, faults);
-      std::vector<std::uint64_t> sizes(range.size());
-      file.chunk_sizes(range.begin(), sizes);
-      for (std::uint64_t frame = range.begin(); frame < range.end(); ++frame) checker.check(frame, sizes[frame - range.begin()]);
-    });
+    tbb::parallel_for(tbb::blocked_range<std::uint64_t>(0, file.counts().size(), frames_per_task),
+                      [&](const tbb::blocked_range<std::uint64_t>& range) {
+                        frame_checker checker(file, faults);
+                        std::vector<std::uint64_t> sizes(range.size());
+                        file.chunk_sizes(range.begin(), sizes);
+                        for (std::uint64_t frame = range.begin(); frame < range.end(); ++frame)
+                          checker.check(frame, sizes[frame - range.begin()]);
+                      });
   });
   faults.append_to(sentences);
 }
@@ -158,7 +167,8 @@ void check_structure(const event_store_file& file, std::vector<std::string>& sen
     if (address(file.file(), name) == 0) sentences.push_back(name + " is missing");
   }
   if (file.description().provenance.empty()) sentences.push_back("the provenance is empty: nothing says how the file was made");
-  if (!file.has_plain_chunks()) sentences.push_back("the chunks are not single deflated frames: another program rewrote the file, and its CRCs are gone");
+  if (!file.has_plain_chunks())
+    sentences.push_back("the chunks are not single deflated frames: another program rewrote the file, and its CRCs are gone");
 }
 
 }  // namespace

@@ -50,14 +50,18 @@ class encoder_generations {
   /// @throws invalid_argument for a frame that was not observed.
   [[nodiscard]] std::shared_ptr<const frame_encoder> for_frame(std::uint64_t frame) const {
     const std::lock_guard lock(mutex_);
-    const std::size_t generation = first_frame_ && frame >= *first_frame_ ? std::bit_width(frame - *first_frame_ + 1) - 1U : encoders_.size();
-    if (generation >= encoders_.size()) throw invalid_argument("frame " + std::to_string(frame) + " is encoded before it was observed");
+    const std::size_t generation =
+        first_frame_ && frame >= *first_frame_ ? std::bit_width(frame - *first_frame_ + 1) - 1U : encoders_.size();
+    if (generation >= encoders_.size())
+      throw invalid_argument("frame " + std::to_string(frame) + " is encoded before it was observed");
     return encoders_[generation];
   }
 
  private:
   /// At most 64 frames of each power of two, evenly spread.
-  static bool is_sampled(std::uint64_t number) { return number % std::max<std::uint64_t>(1, std::bit_floor(number + 1) / 64) == 0; }
+  static bool is_sampled(std::uint64_t number) {
+    return number % std::max<std::uint64_t>(1, std::bit_floor(number + 1) / 64) == 0;
+  }
 
   dense_layout frame_;
   symbol_statistics statistics_;
@@ -69,8 +73,8 @@ class encoder_generations {
 
 struct encoded_frames : event_sink::encoded {
   std::uint64_t first_frame = 0;
-  std::vector<std::uint8_t> chunks;    ///< one after another
-  std::vector<std::uint64_t> ends;     ///< of each frame's chunk; a frame that never arrived has an empty one
+  std::vector<std::uint8_t> chunks;  ///< one after another
+  std::vector<std::uint64_t> ends;   ///< of each frame's chunk; a frame that never arrived has an empty one
   std::vector<std::uint32_t> counts;
   std::vector<std::uint8_t> status;
   std::vector<std::uint32_t> xrays;
@@ -161,7 +165,8 @@ class hdf5_event_store_writer final : public event_store_writer {
     if (!file_) throw invalid_argument(part_.string() + ": the event store is closed");
     const std::size_t count = batch.counts.size();
     if (batch.first_frame > scan_.frames() || count > scan_.frames() - batch.first_frame) {
-      throw invalid_argument(part_.string() + ": frames " + std::to_string(batch.first_frame) + " and on are not all inside the scan");
+      throw invalid_argument(part_.string() + ": frames " + std::to_string(batch.first_frame) +
+                             " and on are not all inside the scan");
     }
     reserve(batch.chunks.size(), count);
     std::uint64_t start = 0;
@@ -218,19 +223,23 @@ class hdf5_event_store_writer final : public event_store_writer {
     }
   }
 
-  [[nodiscard]] hdf5_handle open_dataset(const char* path) const { return {H5Dopen2(file_, path, H5P_DEFAULT), part_.string() + ": " + path}; }
+  [[nodiscard]] hdf5_handle open_dataset(const char* path) const {
+    return {H5Dopen2(file_, path, H5P_DEFAULT), part_.string() + ": " + path};
+  }
 
   void append(const event_batch& events, std::size_t i, std::vector<std::uint8_t>& chunks) const {
     const std::uint64_t frame = events.first_frame + i;
     const std::size_t first = events.indptr[i];
     const std::size_t count = events.indptr[i + 1] - first;
-    if (count >= not_written) throw invalid_argument("frame " + std::to_string(frame) + " has more than 2^32 - 2 events; raise the threshold");
+    if (count >= not_written)
+      throw invalid_argument("frame " + std::to_string(frame) + " has more than 2^32 - 2 events; raise the threshold");
     if (keep_values_ && events.values.size() != events.indices.size()) {
       throw invalid_argument("the event store keeps values, but frame " + std::to_string(frame) + " comes without");
     }
     const auto values = keep_values_ ? std::span(events.values).subspan(first, count) : std::span<const std::uint32_t>();
     const frame_facts facts{frame, events.xrays[i], events.status[i]};
-    append_chunk(*encoders_.for_frame(frame), frame_, facts, events.events(i), values, keep_values_, options_.fast_sparse, chunks);
+    append_chunk(*encoders_.for_frame(frame), frame_, facts, events.events(i), values, keep_values_, options_.fast_sparse,
+                 chunks);
   }
 
   void reserve(std::size_t chunk_bytes, std::size_t frames) {
@@ -336,7 +345,8 @@ resumed_event_store resume_event_store(const std::filesystem::path& path, const 
   const io::found_store found = io::scan_event_store(unfinished);
   const std::string other = io::difference(found, description, options.wide_counts ? 2 : 1);
   if (!other.empty()) {
-    throw invalid_argument(part.string() + ": was counted with " + other + "; resume with the same inputs and options, or remove it to start over");
+    throw invalid_argument(part.string() + ": was counted with " + other +
+                           "; resume with the same inputs and options, or remove it to start over");
   }
   // A chunk that is there but damaged is counted again, and so is all after it.
   const auto is_before_damage = [&](const io::found_chunk& chunk) {

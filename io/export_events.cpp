@@ -154,7 +154,8 @@ void export_stempy(const event_store& store, const std::filesystem::path& output
   write_stempy_metadata(file, description.calibrated);
 }
 
-// --- CSR in HDF5 ---------------------------------------------------------------------------------------------------------------
+// --- CSR in HDF5
+// ---------------------------------------------------------------------------------------------------------------
 
 void export_csr(const event_store& store, const std::filesystem::path& output) {
   const auto lock = hdf5_lock();
@@ -171,12 +172,13 @@ void export_csr(const event_store& store, const std::filesystem::path& output) {
     indices.append(merged.indices);
     values.append(merged.counts);
   });
-  const nlohmann::ordered_json tag = {{"binsparse",
-                                       {{"version", "0.1"},
-                                        {"format", "CSR"},
-                                        {"shape", {store.frames(), description.shape.pixels()}},
-                                        {"number_of_stored_values", static_cast<std::uint64_t>(indices.size())},
-                                        {"data_types", {{"pointers_to_1", "uint64"}, {"indices_1", "uint32"}, {"values", "uint32"}}}}}};
+  const nlohmann::ordered_json tag = {
+      {"binsparse",
+       {{"version", "0.1"},
+        {"format", "CSR"},
+        {"shape", {store.frames(), description.shape.pixels()}},
+        {"number_of_stored_values", static_cast<std::uint64_t>(indices.size())},
+        {"data_types", {{"pointers_to_1", "uint64"}, {"indices_1", "uint32"}, {"values", "uint32"}}}}}};
   write_attribute(file, "binsparse", tag.dump());
   // Rows are frames and columns pixels; these say how they fold back.
   write_attribute(file, "scan_height", std::int64_t{description.scan.height});
@@ -186,7 +188,8 @@ void export_csr(const event_store& store, const std::filesystem::path& output) {
   write_attribute(file, "width", std::int64_t{description.shape.width});
 }
 
-// --- raw files -------------------------------------------------------------------------------------------------------------------
+// --- raw files
+// -------------------------------------------------------------------------------------------------------------------
 
 /// A file written from its start on.
 class raw_output {
@@ -253,7 +256,8 @@ std::string npy_header(const std::string& type, const std::string& shape) {
 }
 
 void export_dense(const event_store& store, const std::filesystem::path& output) {
-  if (output.extension() != ".npy") throw invalid_argument(output.string() + ": a dense export is a .npy file (the store itself is the dense HDF5)");
+  if (output.extension() != ".npy")
+    throw invalid_argument(output.string() + ": a dense export is a .npy file (the store itself is the dense HDF5)");
   const store_description& description = store.description();
   const scan_shape& scan = description.scan;
   std::string shape = fmt::format("{}, {}, ", scan.height, scan.width);
@@ -266,7 +270,8 @@ void export_dense(const event_store& store, const std::filesystem::path& output)
   for_each_block(store, [&](const event_batch& block) {
     for (std::size_t i = 0; i < block.frames(); ++i) {
       std::fill(frame.begin(), frame.end(), std::uint16_t{0});
-      for (const std::uint32_t event : block.events(i)) frame[event] = static_cast<std::uint16_t>(std::min(frame[event] + 1, 0xffff));
+      for (const std::uint32_t event : block.events(i))
+        frame[event] = static_cast<std::uint16_t>(std::min(frame[event] + 1, 0xffff));
       file.append(frame);
     }
   });
@@ -312,7 +317,8 @@ class stored_zip {
     number<std::uint16_t>(directory, zip64_version);
     number<std::uint16_t>(directory, zip64_version);
     number<std::uint64_t>(directory, 0);
-    for (const std::uint64_t value : {std::uint64_t{members_.size()}, std::uint64_t{members_.size()}, length, start}) number<std::uint64_t>(directory, value);
+    for (const std::uint64_t value : {std::uint64_t{members_.size()}, std::uint64_t{members_.size()}, length, start})
+      number<std::uint64_t>(directory, value);
     number<std::uint32_t>(directory, 0x07064b50);
     number<std::uint32_t>(directory, 0);
     number<std::uint64_t>(directory, start + length);
@@ -377,7 +383,8 @@ void export_npz(const event_store& store, const std::filesystem::path& output) {
   };
   const std::string all = std::to_string(events) + ",";
   begin_array("indices", "<u4", all);
-  for_each_block(store, [&](const event_batch& block) { zip.append(block.indices.data(), block.indices.size() * sizeof(std::uint32_t)); });
+  for_each_block(
+      store, [&](const event_batch& block) { zip.append(block.indices.data(), block.indices.size() * sizeof(std::uint32_t)); });
   zip.end();
   begin_array("indptr", "<i8", std::to_string(store.frames() + 1) + ",");
   std::uint64_t end = 0;
@@ -411,7 +418,8 @@ void export_npz(const event_store& store, const std::filesystem::path& output) {
 export_format export_format_from(std::string_view name) {
   constexpr std::array<std::string_view, 5> names = {"stempy", "csr", "raw_csr", "npz", "dense"};
   const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) throw invalid_argument("export format \"" + std::string(name) + "\" is unknown; use stempy, csr, raw_csr, npz or dense");
+  if (found == names.end())
+    throw invalid_argument("export format \"" + std::string(name) + "\" is unknown; use stempy, csr, raw_csr, npz or dense");
   return static_cast<export_format>(found - names.begin());
 }
 

@@ -47,7 +47,8 @@ class row_source {
 class stempy_rows final : public row_source {
  public:
   explicit stempy_rows(hid_t file) : lists_(H5Dopen2(file, "electron_events/frames", H5P_DEFAULT), "electron_events/frames") {
-    const hdf5_handle positions(H5Dopen2(file, "electron_events/scan_positions", H5P_DEFAULT), "electron_events/scan_positions");
+    const hdf5_handle positions(H5Dopen2(file, "electron_events/scan_positions", H5P_DEFAULT),
+                                "electron_events/scan_positions");
     const hdf5_handle space(H5Dget_space(lists_), "frames");
     const hssize_t rows = H5Sget_simple_extent_npoints(space);
     const hdf5_handle type(H5Dget_type(lists_), "frames");
@@ -59,10 +60,12 @@ class stempy_rows final : public row_source {
     scan_.width = read_extent(positions, "Nx");
     scan_.height = read_extent(positions, "Ny");
     const std::int64_t stored_version = has_attribute(file, "version") ? read_integer_attribute(file, "version") : 1;
-    if (stored_version < 1 || stored_version > 3) throw format_error("stempy version " + std::to_string(stored_version) + " is unknown");
+    if (stored_version < 1 || stored_version > 3)
+      throw format_error("stempy version " + std::to_string(stored_version) + " is unknown");
     if (stored_version == 3) {
       if (scan_.positions() == 0 || rows_ % scan_.positions() != 0 || rows_ == 0) {
-        throw format_error(std::to_string(rows_) + " event lists do not divide among " + std::to_string(scan_.positions()) + " scan positions");
+        throw format_error(std::to_string(rows_) + " event lists do not divide among " + std::to_string(scan_.positions()) +
+                           " scan positions");
       }
       scan_.frames_per_position = static_cast<std::uint32_t>(rows_ / scan_.positions());
     } else {
@@ -99,7 +102,8 @@ class stempy_rows final : public row_source {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> rows;  // position, row
     for (std::size_t row = 0; row < positions.size(); ++row) {
       if (positions[row] < 0 || static_cast<std::uint64_t>(positions[row]) >= scan_.positions()) {
-        throw format_error("scan position " + std::to_string(positions[row]) + " of event list " + std::to_string(row) + " is outside the scan");
+        throw format_error("scan position " + std::to_string(positions[row]) + " of event list " + std::to_string(row) +
+                           " is outside the scan");
       }
       rows.emplace_back(static_cast<std::uint64_t>(positions[row]), row);
     }
@@ -127,13 +131,15 @@ class stempy_rows final : public row_source {
 class csr_rows final : public row_source {
  public:
   csr_rows(hid_t file, const import_options& options)
-      : indices_(H5Dopen2(file, "indices_1", H5P_DEFAULT), "indices_1"), values_(H5Dopen2(file, "values", H5P_DEFAULT), "values") {
+      : indices_(H5Dopen2(file, "indices_1", H5P_DEFAULT), "indices_1"),
+        values_(H5Dopen2(file, "values", H5P_DEFAULT), "values") {
     const nlohmann::json tag = nlohmann::json::parse(read_text_attribute(file, "binsparse"), nullptr, false);
     const auto& matrix = tag.is_object() && tag.contains("binsparse") ? tag["binsparse"] : tag;
-    if (!matrix.is_object() || matrix.value("format", "") != "CSR") throw format_error("the binsparse matrix is not in CSR form");
+    if (!matrix.is_object() || matrix.value("format", "") != "CSR")
+      throw format_error("the binsparse matrix is not in CSR form");
     pointers_ = read_dataset<std::uint64_t>(file, "pointers_to_1");
-    if (pointers_.empty() || pointers_.front() != 0 || !std::is_sorted(pointers_.begin(), pointers_.end()) || pointers_.back() != length(indices_) ||
-        (length(values_) != pointers_.back() && length(values_) != 1)) {
+    if (pointers_.empty() || pointers_.front() != 0 || !std::is_sorted(pointers_.begin(), pointers_.end()) ||
+        pointers_.back() != length(indices_) || (length(values_) != pointers_.back() && length(values_) != 1)) {
       throw format_error("pointers_to_1, indices_1 and values contradict each other");
     }
     const bool described = has_attribute(file, "height");
@@ -146,7 +152,9 @@ class csr_rows final : public row_source {
     } else {
       throw invalid_argument("the file says neither the scan's nor the frames' shape; give both");
     }
-    if (scan_.frames() != pointers_.size() - 1) throw format_error("the matrix has " + std::to_string(pointers_.size() - 1) + " rows where the scan has " + std::to_string(scan_.frames()) + " frames");
+    if (scan_.frames() != pointers_.size() - 1)
+      throw format_error("the matrix has " + std::to_string(pointers_.size() - 1) + " rows where the scan has " +
+                         std::to_string(scan_.frames()) + " frames");
   }
 
   [[nodiscard]] frame_shape frame() const override { return frame_; }
@@ -159,10 +167,12 @@ class csr_rows final : public row_source {
     if (count > frame_.pixels()) throw format_error("row " + std::to_string(row) + " has more entries than pixels");
     const std::vector<std::uint64_t> pixels = slice(indices_, start, count);
     const bool iso = length(values_) == 1 && pointers_.back() != 1;
-    const std::vector<std::uint64_t> counts = iso ? std::vector<std::uint64_t>(count, slice(values_, 0, 1).front()) : slice(values_, start, count);
+    const std::vector<std::uint64_t> counts =
+        iso ? std::vector<std::uint64_t>(count, slice(values_, 0, 1).front()) : slice(values_, start, count);
     for (std::size_t i = 0; i < pixels.size(); ++i) {
       if (pixels[i] >= frame_.pixels()) throw format_error("row " + std::to_string(row) + " has an entry outside the frame");
-      if (counts[i] > most_repeats) throw format_error("row " + std::to_string(row) + " has a value that is no number of events");
+      if (counts[i] > most_repeats)
+        throw format_error("row " + std::to_string(row) + " has a value that is no number of events");
       events.insert(events.end(), static_cast<std::size_t>(counts[i]), static_cast<std::uint32_t>(pixels[i]));
     }
   }
@@ -193,7 +203,8 @@ class csr_rows final : public row_source {
 };
 
 std::unique_ptr<row_source> open_rows(hid_t file, const import_options& options) {
-  if (has_path(file, "electron_events/frames") && has_path(file, "electron_events/scan_positions")) return std::make_unique<stempy_rows>(file);
+  if (has_path(file, "electron_events/frames") && has_path(file, "electron_events/scan_positions"))
+    return std::make_unique<stempy_rows>(file);
   if (has_attribute(file, "binsparse")) return std::make_unique<csr_rows>(file, options);
   throw format_error("is neither a stempy file (electron_events) nor a binsparse matrix");
 }
@@ -210,7 +221,8 @@ void copy_rows(row_source& rows, event_store_writer& to) {
       events.clear();
       if (row) rows.append_row(*row, events);
       std::sort(events.begin(), events.end());
-      if (!events.empty() && events.back() >= rows.frame().pixels()) throw format_error("event list " + std::to_string(*row) + " has an event outside the frame");
+      if (!events.empty() && events.back() >= rows.frame().pixels())
+        throw format_error("event list " + std::to_string(*row) + " has an event outside the frame");
       block.indices.insert(block.indices.end(), events.begin(), events.end());
       block.indptr.push_back(block.indices.size());
       block.xrays.push_back(0);
@@ -234,7 +246,9 @@ void import_events(const std::filesystem::path& input, const std::filesystem::pa
     store_description description;
     description.shape = rows->frame();
     description.scan = rows->scan();
-    description.provenance = {{"program", std::string("countem ") + version}, {"command_line", options.command_line}, {"imported_from", input.string()}};
+    description.provenance = {{"program", std::string("countem ") + version},
+                              {"command_line", options.command_line},
+                              {"imported_from", input.string()}};
     const auto writer = create_event_store(output, description, {});
     copy_rows(*rows, *writer);
     writer->finish();

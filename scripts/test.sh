@@ -20,7 +20,9 @@ scripts/check_layers.sh
 scripts/format.sh --check
 
 step "release build"
-cmake --preset release -DCOUNTEM_TESTS=ON -DCOUNTEM_BENCH=ON
+oracles=""
+if [ "$depth" = --full ]; then oracles=-DCOUNTEM_ORACLES=ON; fi  # there, a missing oracle is a failure
+cmake --preset release -DCOUNTEM_TESTS=ON -DCOUNTEM_BENCH=ON $oracles
 cmake --build --preset release -j "$jobs"
 
 if [ "$depth" = --quick ]; then

@@ -1,5 +1,6 @@
 // Occupancy from the vendor's own calculator and published device figures, so that it needs no device.
-// Reads lines "NAME THREADS REGISTERS SHARED_BYTES" of kernels compiled for one architecture; prints warps resident per multiprocessor.
+// Reads lines "NAME THREADS REGISTERS SHARED_BYTES" of kernels compiled for one architecture; prints warps resident per
+// multiprocessor.
 //   occupancy A100|H100|H200|B200 < kernels
 #include <cuda_occupancy.h>
 

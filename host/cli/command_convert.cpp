@@ -31,7 +31,8 @@ void run(const convert_options& wanted, const context& ctx) {
     lost = export_events(*open_event_store(wanted.input), wanted.output, export_format_from(wanted.form));
   }
   if (wanted.as_json) {
-    ctx.print_json({{"input", wanted.input.string()}, {"output", wanted.output.string()}, {"to", wanted.form}, {"notes", lost}});
+    ctx.print_json(
+        {{"input", wanted.input.string()}, {"output", wanted.output.string()}, {"to", wanted.form}, {"notes", lost}});
     return;
   }
   for (const std::string& note : lost) fmt::print(stderr, "countem: note: {}\n", note);
@@ -42,8 +43,10 @@ void run(const convert_options& wanted, const context& ctx) {
 
 void add_convert(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<convert_options>();
-  CLI::App* command = app.add_subcommand("convert", "Events to the forms of other programs, or from stempy and binsparse files to a store");
-  command->add_option("input", chosen->input, "An event store; with --to store, a stempy (v1 to v3) or binsparse CSR file")->required();
+  CLI::App* command =
+      app.add_subcommand("convert", "Events to the forms of other programs, or from stempy and binsparse files to a store");
+  command->add_option("input", chosen->input, "An event store; with --to store, a stempy (v1 to v3) or binsparse CSR file")
+      ->required();
   command->add_option("-o,--output", chosen->output, "The file to write")->required();
   command->add_option("--to", chosen->form, "stempy, csr, raw_csr, npz, dense or store")->required();
   command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");

@@ -30,16 +30,18 @@ void run(const recover_options& wanted, const context& ctx) {
                     {"damaged_frames", report.damaged}});
     return;
   }
-  fmt::print(stderr, "saved {} of {} frames with {} events into {}\n", with_separators(report.frames), with_separators(report.scan_frames),
-             with_separators(report.events), wanted.fixed.string());
-  for (const std::uint64_t frame : report.damaged) fmt::print(stderr, "countem: frame {} is there but damaged; it was left out\n", frame);
+  fmt::print(stderr, "saved {} of {} frames with {} events into {}\n", with_separators(report.frames),
+             with_separators(report.scan_frames), with_separators(report.events), wanted.fixed.string());
+  for (const std::uint64_t frame : report.damaged)
+    fmt::print(stderr, "countem: frame {} is there but damaged; it was left out\n", frame);
 }
 
 }  // namespace
 
 void add_recover(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<recover_options>();
-  CLI::App* command = app.add_subcommand("recover", "Save every whole frame of a broken event store; the broken file is only read");
+  CLI::App* command =
+      app.add_subcommand("recover", "Save every whole frame of a broken event store; the broken file is only read");
   command->add_option("broken", chosen->broken, "What is left: usually NAME.h5.part")->required();
   command->add_option("-o,--output", chosen->fixed, "The event store to write")->required();
   command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");

@@ -23,7 +23,8 @@ constexpr int faults_found = 3;  // the exit code of bad input
 
 void add_verify(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<verify_options>();
-  CLI::App* command = app.add_subcommand("verify", "Check an event store: structure, every CRC, counts against data, order of events, provenance");
+  CLI::App* command = app.add_subcommand(
+      "verify", "Check an event store: structure, every CRC, counts against data, order of events, provenance");
   command->add_option("file", chosen->file, "The event store")->required();
   command->add_option("--threads", chosen->threads, "Threads; 0: all cores");
   command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
@@ -35,7 +36,8 @@ void add_verify(CLI::App& app, context& ctx) {
       return;
     }
     for (const std::string& fault : faults) fmt::print(stderr, "countem: {}\n", fault);
-    fmt::print(stderr, "{}: {}\n", chosen->file, faults.empty() ? "every frame is whole" : fmt::format("{} faults", faults.size()));
+    fmt::print(stderr, "{}: {}\n", chosen->file,
+               faults.empty() ? "every frame is whole" : fmt::format("{} faults", faults.size()));
   });
 }
 

@@ -16,7 +16,8 @@ class scan_pictures {
 
   void add(const event_batch& events);
   /// Writes STEM_sum.png, STEM_bright_field.png and STEM_dark_field.png, STEM the store's name without its suffix, into
-  /// `directory` (empty: beside the store). Frames before `first_added` were not added and are read back too. Returns the files.
+  /// `directory` (empty: beside the store). Frames before `first_added` were not added and are read back too. Returns the
+  /// files.
   std::vector<std::filesystem::path> write(const std::filesystem::path& store, std::filesystem::path directory,
                                            std::uint64_t first_added = 0);
 

@@ -315,8 +315,8 @@ void find_hits_after_noise(const batch_view& batch, cudaStream_t stream) {
   const bool cached = charges <= noise_cache_bytes;
   const dim3 half_rows(blocks_for(2 * std::uint64_t{batch.height}, noise_warps), batch.frames);
   const launch_shape shape{half_rows, dim3(noise_warps * warp_lanes), cached ? charges : 0};
-  const auto kernel =
-      batch.row_noise == row_noise_method::mean ? row_noise_kernel<Pixel, row_noise_method::mean> : row_noise_kernel<Pixel, row_noise_method::median>;
+  const auto kernel = batch.row_noise == row_noise_method::mean ? row_noise_kernel<Pixel, row_noise_method::mean>
+                                                                : row_noise_kernel<Pixel, row_noise_method::median>;
   launch(shape, stream, kernel, batch, cached);
   launch({dim3(blocks_for(4 * batch.words, 256), batch.frames), dim3(256)}, stream, quieted_hits_kernel<Pixel>, batch);
 }

@@ -128,7 +128,7 @@ class Commands(ProgramTest):
             pass  # how Linux says that the other end is closed
         os.close(terminal)
         drawn = re.findall(r"\r([^\r]*)\x1b\[K", shown.decode())
-        self.assertRegex(drawn[-1], r"\[=+\] 100 % .* 4 of 4 frames")
+        self.assertRegex(drawn[-1], r"100 % .* 4 of 4 frames")
         for line in drawn:
             self.assertLess(len(line), columns)
 

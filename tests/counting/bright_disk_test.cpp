@@ -9,7 +9,8 @@ namespace {
 
 using namespace countem;
 
-std::vector<std::uint64_t> disk(frame_shape shape, detector_point centre, double radius, std::uint64_t inside, std::uint64_t outside) {
+std::vector<std::uint64_t> disk(frame_shape shape, detector_point centre, double radius, std::uint64_t inside,
+                                std::uint64_t outside) {
   std::vector<std::uint64_t> sum(shape.pixels(), outside);
   for (std::uint32_t row = 0; row < shape.height; ++row) {
     for (std::uint32_t column = 0; column < shape.width; ++column) {

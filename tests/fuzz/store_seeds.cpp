@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   std::filesystem::create_directories(argv[1]);
   write_chunks(argv[1]);
-  countem::test::write_store(std::filesystem::path(argv[1]) / "store.h5", countem::test::description_of({8, 8}, {2, 2, 1}), {}, 2, 5);
+  countem::test::write_store(std::filesystem::path(argv[1]) / "store.h5", countem::test::description_of({8, 8}, {2, 2, 1}), {},
+                             2, 5);
   return 0;
 }

@@ -1,5 +1,5 @@
-// The counters behind a C interface, so that the Python oracles can run thousands of small random cases without a file for each.
-// For tests only; abi.py holds the other side of every structure here.
+// The counters behind a C interface, so that the Python oracles can run thousands of small random cases without a file for
+// each. For tests only; abi.py holds the other side of every structure here.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -103,20 +103,41 @@ outcome* countem_test_count(std::uint8_t which, const setup_abi* given_setup, co
   return oracle::attempt([&](event_batch& batch) {
     const counting_setup setup = setup_from(*given_setup);
     std::vector<frame_view> frames;
-    for (std::uint64_t index = 0; index < given_frames->count; ++index) frames.push_back(frame_from(*given_frames, setup, index));
+    for (std::uint64_t index = 0; index < given_frames->count; ++index)
+      frames.push_back(frame_from(*given_frames, setup, index));
     make_counter(static_cast<backend>(which), setup)->count(frames, batch);
   });
 }
 
-void countem_test_free(outcome* result) { delete result; }
-const char* countem_test_error(const outcome* result) { return result->error.c_str(); }
-std::uint8_t countem_test_unavailable(const outcome* result) { return result->unavailable ? 1 : 0; }
-std::uint64_t countem_test_frames(const outcome* result) { return result->batch.frames(); }
-std::uint64_t countem_test_values(const outcome* result) { return result->batch.values.size(); }
-const std::uint64_t* countem_test_indptr(const outcome* result) { return result->batch.indptr.data(); }
-const std::uint32_t* countem_test_indices(const outcome* result) { return result->batch.indices.data(); }
-const std::uint32_t* countem_test_values_data(const outcome* result) { return result->batch.values.data(); }
-const std::uint32_t* countem_test_xrays(const outcome* result) { return result->batch.xrays.data(); }
-const std::uint8_t* countem_test_status(const outcome* result) { return result->batch.status.data(); }
+void countem_test_free(outcome* result) {
+  delete result;
+}
+const char* countem_test_error(const outcome* result) {
+  return result->error.c_str();
+}
+std::uint8_t countem_test_unavailable(const outcome* result) {
+  return result->unavailable ? 1 : 0;
+}
+std::uint64_t countem_test_frames(const outcome* result) {
+  return result->batch.frames();
+}
+std::uint64_t countem_test_values(const outcome* result) {
+  return result->batch.values.size();
+}
+const std::uint64_t* countem_test_indptr(const outcome* result) {
+  return result->batch.indptr.data();
+}
+const std::uint32_t* countem_test_indices(const outcome* result) {
+  return result->batch.indices.data();
+}
+const std::uint32_t* countem_test_values_data(const outcome* result) {
+  return result->batch.values.data();
+}
+const std::uint32_t* countem_test_xrays(const outcome* result) {
+  return result->batch.xrays.data();
+}
+const std::uint8_t* countem_test_status(const outcome* result) {
+  return result->batch.status.data();
+}
 
 }  // extern "C"

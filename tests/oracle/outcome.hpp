@@ -23,7 +23,8 @@ outcome* attempt(const Work& work) {
     work(result->batch);
   } catch (const std::exception& failure) {
     result->error = failure.what();
-    result->unavailable = dynamic_cast<const not_compiled*>(&failure) != nullptr || dynamic_cast<const cuda_error*>(&failure) != nullptr;
+    result->unavailable =
+        dynamic_cast<const not_compiled*>(&failure) != nullptr || dynamic_cast<const cuda_error*>(&failure) != nullptr;
   }
   return result;
 }

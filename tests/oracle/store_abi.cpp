@@ -1,5 +1,5 @@
-// The event store's writer and reader behind a C interface, so that stores of events that no scan would give can be checked too.
-// For tests only; abi.py holds the other side.
+// The event store's writer and reader behind a C interface, so that stores of events that no scan would give can be checked
+// too. For tests only; abi.py holds the other side.
 #include <cstdint>
 #include <exception>
 #include <memory>

@@ -40,7 +40,8 @@ TEST_P(convert_round_trip, every_event_comes_back) {
   const test::temporary_directory directory;
   for (const scan_shape scan : {scan_shape{6, 10, 1}, scan_shape{3, 4, 3}}) {
     const event_batch expected = write_store(directory / "counted.h5", description_of({32, 48}, scan), {});
-    EXPECT_THAT(exported(directory / "counted.h5", directory / "other.h5", GetParam()), testing::Contains(HasSubstr("never arrived")));
+    EXPECT_THAT(exported(directory / "counted.h5", directory / "other.h5", GetParam()),
+                testing::Contains(HasSubstr("never arrived")));
     import_events(directory / "other.h5", directory / "back.h5", {});
     const event_batch back = read_all(directory / "back.h5");
     EXPECT_EQ(back.indptr, expected.indptr);
@@ -55,7 +56,8 @@ INSTANTIATE_TEST_SUITE_P(forms, convert_round_trip, testing::Values(export_forma
 TEST(convert, raw_csr_files_hold_the_merged_matrix) {
   const test::temporary_directory directory;
   const event_batch expected = write_store(directory / "counted.h5", description_of({32, 48}, {6, 10, 1}), {});
-  EXPECT_THAT(exported(directory / "counted.h5", directory / "counted.toml", export_format::raw_csr), testing::Contains(HasSubstr("one entry")));
+  EXPECT_THAT(exported(directory / "counted.h5", directory / "counted.toml", export_format::raw_csr),
+              testing::Contains(HasSubstr("one entry")));
   const auto pointers = numbers<std::int64_t>(directory / "counted.indptr.raw");
   const auto indices = numbers<std::int32_t>(directory / "counted.indices.raw");
   const auto data = numbers<std::uint32_t>(directory / "counted.data.raw");
@@ -85,8 +87,8 @@ TEST(convert, dense_npy_holds_every_frame) {
 }
 
 /// A stempy file of version 1 (no version attribute) or 2: rows name their positions.
-void write_old_stempy(const std::filesystem::path& path, std::int64_t version, const std::vector<std::vector<std::uint32_t>>& rows,
-                      const std::vector<std::int64_t>& positions) {
+void write_old_stempy(const std::filesystem::path& path, std::int64_t version,
+                      const std::vector<std::vector<std::uint32_t>>& rows, const std::vector<std::int64_t>& positions) {
   const auto lock = io::hdf5_lock();
   const io::hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), "file");
   if (version > 1) io::write_attribute(file, "version", version);
@@ -97,7 +99,8 @@ void write_old_stempy(const std::filesystem::path& path, std::int64_t version, c
   const io::hdf5_handle type(H5Tvlen_create(H5T_NATIVE_UINT32), "type");
   const hsize_t count = rows.size();
   const io::hdf5_handle space(H5Screate_simple(1, &count, nullptr), "space");
-  const io::hdf5_handle frames(H5Dcreate2(file, "electron_events/frames", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "frames");
+  const io::hdf5_handle frames(H5Dcreate2(file, "electron_events/frames", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                               "frames");
   std::vector<hvl_t> lists;
   for (const auto& row : rows) lists.push_back({row.size(), const_cast<std::uint32_t*>(row.data())});
   io::hdf5_check(H5Dwrite(frames, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, lists.data()), "frames");

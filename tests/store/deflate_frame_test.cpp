@@ -41,11 +41,12 @@ bytes inflated_by_zlib(const bytes& stream, std::size_t size) {
 }
 
 bytes inflated_by_libdeflate(const bytes& stream, std::size_t size) {
-  const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> inflater(libdeflate_alloc_decompressor(),
-                                                                                                   libdeflate_free_decompressor);
+  const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> inflater(
+      libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
   bytes dense(size + 1);
   std::size_t length = 0;
-  if (libdeflate_zlib_decompress(inflater.get(), stream.data(), stream.size(), dense.data(), dense.size(), &length) != LIBDEFLATE_SUCCESS) {
+  if (libdeflate_zlib_decompress(inflater.get(), stream.data(), stream.size(), dense.data(), dense.size(), &length) !=
+      LIBDEFLATE_SUCCESS) {
     return {};
   }
   dense.resize(length);
@@ -53,8 +54,8 @@ bytes inflated_by_libdeflate(const bytes& stream, std::size_t size) {
 }
 
 /// One stream decoded alone: the events, or nothing when it is not ours.
-std::optional<event_list> decoded(frame_decoder& decoder, std::span<const std::uint8_t> stream, const dense_layout& frame, std::size_t count,
-                                  std::size_t* stream_bytes = nullptr) {
+std::optional<event_list> decoded(frame_decoder& decoder, std::span<const std::uint8_t> stream, const dense_layout& frame,
+                                  std::size_t count, std::size_t* stream_bytes = nullptr) {
   event_list events(count);
   decoding job{stream, events};
   decoder.decode({&job, 1}, frame);
@@ -87,10 +88,12 @@ void expect_round_trip(const frame_encoder& encoder, const event_list& events, c
 TEST(deflate_frame, inflates_to_the_dense_frame_at_any_size_and_occupancy) {
   std::mt19937_64 generator(7);
   for (const unsigned element_bytes : {1U, 2U}) {
-    for (const std::uint64_t pixels : {1U, 2U, 3U, 4U, 5U, 6U, 39U, 40U, 41U, 44U, 257U, 258U, 259U, 263U, 576U, 1024U, 40'000U, 331'776U}) {
+    for (const std::uint64_t pixels :
+         {1U, 2U, 3U, 4U, 5U, 6U, 39U, 40U, 41U, 44U, 257U, 258U, 259U, 263U, 576U, 1024U, 40'000U, 331'776U}) {
       const dense_layout frame{pixels, element_bytes};
       for (const double occupancy : {0.0, 0.0001, 0.01, 0.3, 1.0, 3.0}) {
-        const event_list events = test::random_events(generator, pixels, static_cast<std::size_t>(occupancy * static_cast<double>(pixels)));
+        const event_list events =
+            test::random_events(generator, pixels, static_cast<std::size_t>(occupancy * static_cast<double>(pixels)));
         const frame_encoder encoder = trained_encoder({events}, frame);
         SCOPED_TRACE(testing::Message() << pixels << " pixels of " << element_bytes << " bytes, occupancy " << occupancy);
         ASSERT_NO_FATAL_FAILURE(expect_round_trip(encoder, events, frame));
@@ -150,7 +153,8 @@ TEST(deflate_frame, decodes_many_streams_at_once_damaged_and_foreign_ones_among_
   const dense_layout frame{20'000, 1};
   std::vector<event_list> frames;
   std::vector<bytes> streams;
-  const std::vector<frame_encoder> encoders = {trained_encoder({}, frame), trained_encoder({test::random_events(generator, 20'000, 500)}, frame)};
+  const std::vector<frame_encoder> encoders = {trained_encoder({}, frame),
+                                               trained_encoder({test::random_events(generator, 20'000, 500)}, frame)};
   for (std::size_t i = 0; i < 60; ++i) {
     frames.push_back(test::random_events(generator, frame.pixels, generator() % 800));
     encoders[i < 25 ? 0 : i % 2].encode(frames.back(), streams.emplace_back());
@@ -230,7 +234,8 @@ TEST(deflate_frame, leaves_streams_of_other_programs_to_inflaters) {
 
 RC_GTEST_PROP(deflate_frame_property, any_multiset_survives, ()) {
   const dense_layout frame{*rc::gen::inRange<std::uint64_t>(1, 3000), *rc::gen::element(1U, 2U)};
-  event_list events = *rc::gen::container<event_list>(rc::gen::inRange<std::uint32_t>(0, static_cast<std::uint32_t>(frame.pixels)));
+  event_list events =
+      *rc::gen::container<event_list>(rc::gen::inRange<std::uint32_t>(0, static_cast<std::uint32_t>(frame.pixels)));
   std::sort(events.begin(), events.end());
   bytes stream;
   const frame_encoder encoder = trained_encoder({}, frame);

@@ -188,7 +188,8 @@ TEST(event_store, holds_frames_of_sixteen_million_pixels) {
 TEST(event_store, names_the_frame_whose_chunk_is_damaged) {
   const test::temporary_directory directory;
   const store_description description = description_of({32, 48}, {5, 7, 1});
-  for (const std::int64_t offset : {std::int64_t{0}, std::int64_t{30}, std::int64_t{-49}, std::int64_t{-20}, std::int64_t{-1}}) {
+  for (const std::int64_t offset :
+       {std::int64_t{0}, std::int64_t{30}, std::int64_t{-49}, std::int64_t{-20}, std::int64_t{-1}}) {
     const std::filesystem::path path = directory / "damaged.h5";
     write_store(path, description, {});
     damage_chunk(path, 1, 4, offset);  // frame 11
@@ -220,7 +221,8 @@ TEST(event_store, verify_compares_counts_with_the_data) {
     values[21] = not_written;
     H5Dwrite(counts, H5T_NATIVE_UINT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
   }
-  EXPECT_THAT(verify_event_store(path), testing::IsSupersetOf({HasSubstr("frame 20: the number of events"), HasSubstr("frame 21: data is stored")}));
+  EXPECT_THAT(verify_event_store(path),
+              testing::IsSupersetOf({HasSubstr("frame 20: the number of events"), HasSubstr("frame 21: data is stored")}));
 }
 
 TEST(event_store, reads_files_that_h5repack_rewrote) {
@@ -250,7 +252,10 @@ TEST(event_store, is_a_plain_file_to_h5dump) {
   const std::filesystem::path path = directory / "counted.h5";
   const event_batch expected = write_store(path, description_of({4, 5}, {2, 2, 1}), {}, 4, 10);
   const std::filesystem::path listing = directory / "listing";
-  ASSERT_EQ(std::system(("h5dump -y -w 100000 -d /entry/data/data -o " + listing.string() + " " + path.string() + " > /dev/null").c_str()), 0);
+  ASSERT_EQ(
+      std::system(
+          ("h5dump -y -w 100000 -d /entry/data/data -o " + listing.string() + " " + path.string() + " > /dev/null").c_str()),
+      0);
   std::ifstream in(listing);
   std::vector<std::uint32_t> dense(4 * 20, 0);
   for (std::size_t frame = 0; frame < 4; ++frame) {
@@ -303,7 +308,8 @@ TEST(event_store, says_what_is_wrong_with_a_file) {
   EXPECT_THROW((void)create_event_store(directory / "no_folder" / "x.h5", description_of({4, 4}, {1, 1, 1}), {}), io_error);
   EXPECT_THROW((void)create_event_store(directory / "x.h5", description_of({4, 4}, {0, 1, 1}), {}), invalid_argument);
   EXPECT_THROW((void)create_event_store(directory / "x.h5", description_of({0, 4}, {1, 1, 1}), {}), invalid_argument);
-  EXPECT_THROW((void)create_event_store(directory / "x.h5", description_of({65536, 65535}, {1, 1, 1}), {true}), invalid_argument);
+  EXPECT_THROW((void)create_event_store(directory / "x.h5", description_of({65536, 65535}, {1, 1, 1}), {true}),
+               invalid_argument);
 }
 
 TEST(event_store, refuses_events_it_cannot_keep) {

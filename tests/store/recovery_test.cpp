@@ -207,7 +207,11 @@ TEST(recovery, tells_damaged_frames_from_lost_ones) {
   std::string bytes(std::filesystem::file_size(path), '\0');
   out.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   std::size_t footer = 0;
-  for (int seen = 0; seen < 12; ++seen) footer = bytes.find("\x89" "cntem\r\n", footer + 1);
+  for (int seen = 0; seen < 12; ++seen)
+    footer = bytes.find(
+        "\x89"
+        "cntem\r\n",
+        footer + 1);
   out.seekp(static_cast<std::streamoff>(footer) - 10);  // the end of the 12th chunk's stream: frame 12, as frame 3 has none
   out.put(static_cast<char>(bytes[footer - 10] ^ 1));
   out.close();

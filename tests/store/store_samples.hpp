@@ -22,9 +22,10 @@ inline store_description description_of(frame_shape shape, scan_shape scan) {
   return description;
 }
 
-/// Frames [first, first + count) with about `mean` events, some with repeats, X-rays and missing sectors; frame 3 never arrives.
-/// What a frame holds depends on its number alone.
-inline event_batch random_batch(std::uint64_t first, std::size_t count, const store_description& description, std::size_t mean) {
+/// Frames [first, first + count) with about `mean` events, some with repeats, X-rays and missing sectors; frame 3 never
+/// arrives. What a frame holds depends on its number alone.
+inline event_batch random_batch(std::uint64_t first, std::size_t count, const store_description& description,
+                                std::size_t mean) {
   event_batch batch;
   batch.first_frame = first;
   for (std::size_t i = 0; i < count; ++i) {
@@ -54,17 +55,18 @@ inline void put(event_store_writer& writer, const event_batch& batch) {
 }
 
 /// Puts frames [first, end of the scan) in batches.
-inline void put_rest(event_store_writer& writer, std::uint64_t first, const store_description& description, std::size_t batch_frames,
-                     std::size_t mean) {
+inline void put_rest(event_store_writer& writer, std::uint64_t first, const store_description& description,
+                     std::size_t batch_frames, std::size_t mean) {
   const std::uint64_t frames = description.scan.frames();
   for (; first < frames; first += batch_frames) {
-    put(writer, random_batch(first, static_cast<std::size_t>(std::min<std::uint64_t>(batch_frames, frames - first)), description, mean));
+    put(writer, random_batch(first, static_cast<std::size_t>(std::min<std::uint64_t>(batch_frames, frames - first)),
+                             description, mean));
   }
 }
 
 /// Writes the whole scan in batches and returns all of it as one.
-inline event_batch write_store(const std::filesystem::path& path, const store_description& description, const store_options& options,
-                               std::size_t batch_frames = 16, std::size_t mean = 40) {
+inline event_batch write_store(const std::filesystem::path& path, const store_description& description,
+                               const store_options& options, std::size_t batch_frames = 16, std::size_t mean = 40) {
   const auto writer = create_event_store(path, description, options);
   put_rest(*writer, 0, description, batch_frames, mean);
   writer->finish();

@@ -26,7 +26,8 @@ enum class export_format : std::uint8_t {
 
 /// Writes all events in another form, in bounded memory. Returns one sentence for each thing that the form could not carry.
 /// @throws io_error, format_error, invalid_argument.
-[[nodiscard]] std::vector<std::string> export_events(const event_store& store, const std::filesystem::path& output, export_format form);
+[[nodiscard]] std::vector<std::string> export_events(const event_store& store, const std::filesystem::path& output,
+                                                     export_format form);
 
 /// What a file that is not a store may leave unsaid.
 struct import_options {

@@ -83,15 +83,18 @@ struct resumed_event_store {
 
 /// What recover_event_store() found.
 struct recovery_report {
-  std::uint64_t frames = 0;   ///< saved
-  std::uint64_t events = 0;   ///< in them
-  std::uint64_t scan_frames = 0;  ///< frames of the whole scan
+  std::uint64_t frames = 0;            ///< saved
+  std::uint64_t events = 0;            ///< in them
+  std::uint64_t scan_frames = 0;       ///< frames of the whole scan
   std::vector<std::uint64_t> damaged;  ///< frames of which something is there, but not what was written
 };
 
-/// Saves every frame that reached the file, whatever state its HDF5 metadata is in, into a new store. The broken file is only read.
-/// @throws io_error, format_error when the file holds no description of an event store, invalid_argument when both paths are one.
-recovery_report recover_event_store(const std::filesystem::path& broken, const std::filesystem::path& fixed, bool overwrite = true);
+/// Saves every frame that reached the file, whatever state its HDF5 metadata is in, into a new store. The broken file is only
+/// read.
+/// @throws io_error, format_error when the file holds no description of an event store, invalid_argument when both paths are
+/// one.
+recovery_report recover_event_store(const std::filesystem::path& broken, const std::filesystem::path& fixed,
+                                    bool overwrite = true);
 
 /// A finished store, read only.
 class event_store {
