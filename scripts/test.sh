@@ -34,6 +34,7 @@ if [ "$depth" = --full ]; then
   step "sanitizers: address and undefined behaviour"
   cmake --preset asan
   cmake --build --preset asan -j "$jobs"
+  export LSAN_OPTIONS=suppressions=$PWD/scripts/leaks_of_libraries.supp:print_suppressions=0
   ctest --test-dir build/asan -j "$jobs" --output-on-failure --no-tests=error -LE 'slow|oracle|install'
 
   step "fuzzers"

@@ -149,7 +149,7 @@ std::size_t load_windows(const window_spans spans) {
         const std::uint32_t start = column + 8 - window::columns_left;
         const std::uint8_t* bytes = spans.columns + (start / 8) * spans.column_rows + first.row;
         const std::uint32_t shift = start % 8;
-        const std::uint64_t from_left = 0x0101'0101'0101'0101 * (0xffU >> shift);
+        const std::uint64_t from_left = std::uint64_t{0x0101'0101'0101'0101} * (0xffU >> shift);
         spans.hits[count] = ((load_eight_rows(bytes) >> shift) & from_left) |
                             ((load_eight_rows(bytes + spans.column_rows) << (8 - shift)) & ~from_left);
         ++count;

@@ -98,7 +98,6 @@ TEST(calibration_arguments, a_file_stands_for_what_it_was_made_from) {
   EXPECT_THROW(parsed({"a", "--calibration", "c.h5", "--dark", "d"}), CLI::ExcludesError);
   EXPECT_THROW(parsed({"a", "--calibration", "c.h5", "--seed", "1"}), CLI::ExcludesError);
   EXPECT_NO_THROW(parsed({"a", "--calibration", "c.h5", "--threshold", "9", "--xray-threshold", "inf", "--mask", "m"}));
-  EXPECT_THROW(parsed({"a", "--threshold", "-1"}), CLI::ValidationError);
 }
 
 template <class T>
