@@ -89,16 +89,16 @@ class pipeline {
     oneapi::tbb::task_arena arena(static_cast<int>(threads));
     arena.execute([&] {
       oneapi::tbb::parallel_pipeline(
-          tokens, make_filter<void, item>(filter_mode::serial_in_order, [this](oneapi::tbb::flow_control& flow) {
-                    return next(flow);
-                  }) & make_filter<item, item>(filter_mode::parallel, [this](item it) {
-                    return guarded(it, &pipeline::count);
-                  }) & make_filter<item, item>(filter_mode::serial_in_order, [this](item it) {
-                    return guarded(it, &pipeline::observe);
-                  }) & make_filter<item, item>(filter_mode::parallel, [this](item it) {
-                    return guarded(it, &pipeline::encode);
-                  }) & make_filter<item, void>(filter_mode::serial_in_order, [this](const item& it) { write(*it); }));
+          tokens,
+          make_filter<void, item>(filter_mode::serial_in_order,
+                                  [this](oneapi::tbb::flow_control& flow) { return next(flow); }) &
+              make_filter<item, item>(filter_mode::parallel, [this](item it) { return guarded(it, &pipeline::count); }) &
+              make_filter<item, item>(filter_mode::serial_in_order,
+                                      [this](item it) { return guarded(it, &pipeline::observe); }) &
+              make_filter<item, item>(filter_mode::parallel, [this](item it) { return guarded(it, &pipeline::encode); }) &
+              make_filter<item, void>(filter_mode::serial_in_order, [this](const item& it) { write_unless_failed(*it); }));
     });
+    if (error_ != nullptr) std::rethrow_exception(error_);
     result_.seconds = elapsed();
     result_.stopped = stopped_;
     return result_;
@@ -149,8 +149,21 @@ class pipeline {
 
   void encode(token& it) { it.encoded = sink_.encode(it.events); }
 
-  void write(token& it) {
-    if (it.error != nullptr) std::rethrow_exception(it.error);
+  /// The last stage keeps the first error in frame order and drops what comes after it. Nothing is thrown through the running
+  /// pipeline: that would lose the tokens in flight.
+  void write_unless_failed(token& it) {
+    if (error_ != nullptr) return;
+    error_ = it.error;
+    if (error_ != nullptr) return;
+    try {
+      write(it);
+    } catch (...) {
+      error_ = std::current_exception();
+      failed_ = true;
+    }
+  }
+
+  void write(const token& it) {
     if (options_.inspect) options_.inspect(it.events);
     sink_.write(*it.encoded);
     for (std::size_t i = 0; i < it.frames; ++i) {
@@ -180,7 +193,8 @@ class pipeline {
   std::size_t batch_frames_ = 1;
   std::size_t piece_frames_ = 1;
   bool stopped_ = false;
-  std::atomic<bool> failed_{false};
+  std::atomic<bool> failed_{false};  ///< no new batches are begun
+  std::exception_ptr error_;         ///< what ends the count
   oneapi::tbb::enumerable_thread_specific<worker> workers_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
