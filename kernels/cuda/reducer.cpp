@@ -17,8 +17,14 @@ namespace {
 
 class device_reducer final : public event_reducer {
  public:
-  /// Waits for nothing: every stage has waited for its own work.
-  ~device_reducer() override = default;
+  /// Events that were loaded and never reduced may still be on their way.
+  ~device_reducer() override {
+    try {
+      stream_.synchronize();
+    } catch (const cuda_error&) {
+      // The device is lost, and so is the work that was queued on it.
+    }
+  }
 
  private:
   void do_load() override {
@@ -28,6 +34,7 @@ class device_reducer final : public event_reducer {
     // Slices of a scan share its indices: on the device the slice begins at 0.
     std::vector<std::uint64_t> indptr(events().indptr.begin(), events().indptr.end());
     for (std::uint64_t& start : indptr) start -= events().indptr.front();
+    stream_.synchronize();  // an earlier load that nothing was asked of must not lose its memory
     indptr_.reserve(indptr.size());
     indices_.reserve(events().event_count());
     transfer_.upload(std::span<const std::uint64_t>(indptr), indptr_.data(), stream_);
@@ -126,6 +133,8 @@ class device_reducer final : public event_reducer {
     if (events().frames() != 0) queue(there);
     std::vector<T> found(size);
     transfer_.download(there, std::span(found), stream_);
+    // Of nothing, nothing is downloaded; what was queued before (uploads of a crop without events) must still be over.
+    if (size == 0) stream_.synchronize();
     return found;
   }
 
