@@ -12,7 +12,7 @@
 
 namespace countem {
 
-/// Forms in which other programs take events; docs/conversion.md says what each one carries.
+/// Forms in which other programs take events.
 enum class export_format : std::uint8_t {
   stempy,   ///< stempy's HDF5 version 3
   csr,      ///< HDF5 with a binsparse 0.1 CSR matrix, frames x pixels
