@@ -6,6 +6,7 @@
 // A worker reads a few frames, counts them while they are in its cache, and reads on; a token that travels down the pipeline
 // holds only events. Memory is bounded by threads * piece of frames + tokens * events of a batch, whatever the size of the
 // scan.
+#include <countem/append.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 
@@ -47,15 +48,6 @@ struct worker {
   frame_batch raw;
   event_batch piece;
 };
-
-void append(event_batch& to, const event_batch& piece) {
-  const std::uint64_t base = to.indices.size();
-  for (std::size_t i = 1; i < piece.indptr.size(); ++i) to.indptr.push_back(base + piece.indptr[i]);
-  to.indices.insert(to.indices.end(), piece.indices.begin(), piece.indices.end());
-  to.values.insert(to.values.end(), piece.values.begin(), piece.values.end());
-  to.xrays.insert(to.xrays.end(), piece.xrays.begin(), piece.xrays.end());
-  to.status.insert(to.status.end(), piece.status.begin(), piece.status.end());
-}
 
 class pipeline {
   using item = std::shared_ptr<token>;
