@@ -23,7 +23,6 @@ class flat_source final : public frame_source {
   void read(std::uint64_t first, std::size_t count, frame_batch& batch) const override {
     check_range(info_, first, count);
     batch.first_frame = first;
-    batch.keep_alive.reset();
     batch.frames.clear();
     const std::size_t frame_bytes = info_.shape.pixels() * size_of(info_.type);
     const bool convert = !is_frame_type(layout_.type);

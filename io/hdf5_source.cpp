@@ -168,7 +168,6 @@ class hdf5_source final : public frame_source {
   void read(std::uint64_t first, std::size_t count, frame_batch& batch) const override {
     check_range(info_, first, count);
     batch.first_frame = first;
-    batch.keep_alive.reset();
     batch.frames.clear();
     const std::size_t frame_bytes = info_.shape.pixels() * size_of(info_.type);
     const std::size_t stored_bytes = info_.shape.pixels() * size_of(type_);

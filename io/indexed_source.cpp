@@ -26,7 +26,6 @@ class indexed_source final : public frame_source {
   void read(std::uint64_t first, std::size_t count, frame_batch& batch) const override {
     check_range(info_, first, count);
     batch.first_frame = first;
-    batch.keep_alive.reset();
     batch.frames.assign(count, blank());
     const bool columns = info_.split == sector_split::columns;
     // Column sectors pass through room for one sector behind the frames.

@@ -50,7 +50,7 @@ struct frame_view {
   }
 };
 
-/// Consecutive frames in scan order, with whatever keeps their bytes alive: own storage, a file mapping, or both.
+/// Consecutive frames in scan order and the storage that their bytes lie in.
 /// Reused from batch to batch so that storage is allocated once. Move-only.
 class frame_batch {
  public:
@@ -63,8 +63,6 @@ class frame_batch {
 
   std::uint64_t first_frame = 0;
   std::vector<frame_view> frames;
-  /// Keeps mapped memory alive while the views are in use; may be empty.
-  std::shared_ptr<const void> keep_alive;
 
   /// At least `bytes` of 64-byte aligned storage, contents undefined; invalidates what an earlier call returned.
   std::byte* storage(std::size_t bytes);
