@@ -83,6 +83,17 @@ __device__ __forceinline__ std::uint32_t first_bit(std::uint32_t bits) {
   return static_cast<std::uint32_t>(__ffs(static_cast<int>(bits)) - 1);
 }
 
+/// Where a word of the bit image lies in its frame. A frame has fewer than 2^32 words: no more than pixels.
+struct word_place {
+  std::uint32_t row;
+  std::uint32_t number;  ///< within the row
+
+  __device__ word_place(const batch_view& batch, std::uint32_t word)
+      : row(word / batch.words_per_row), number(word - row * batch.words_per_row) {}
+
+  [[nodiscard]] __device__ std::uint32_t first_column() const { return number * 32; }
+};
+
 /// The frame's bit image.
 struct bit_image {
   const std::uint32_t* words;

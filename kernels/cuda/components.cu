@@ -153,18 +153,17 @@ __global__ void __launch_bounds__(root_threads) roots_kernel(batch_view batch, e
   const std::uint64_t number = std::uint64_t{blockIdx.x} * root_threads + threadIdx.x;
   std::uint32_t roots = 0;
   if (number < batch.words) {
-    roots = roots_of(hits, static_cast<std::uint32_t>(number / batch.words_per_row),
-                     static_cast<std::uint32_t>(number % batch.words_per_row));
+    const word_place place(batch, static_cast<std::uint32_t>(number));
+    roots = roots_of(hits, place.row, place.number);
   }
   const std::uint32_t total = queue.fill(roots);
   for (std::uint32_t first = 0; first < total; first += warp_lanes) {
     bool has_event = false;
     found_event event{};
     if (first + lane < total) {
-      const std::uint32_t place = queue.place[threadIdx.x / warp_lanes][first + lane];
-      const std::uint64_t word = number - lane + place / warp_lanes;
-      const root from{frame, static_cast<std::uint32_t>(word / batch.words_per_row),
-                      static_cast<std::uint32_t>(word % batch.words_per_row) * warp_lanes + place % warp_lanes};
+      const std::uint32_t queued = queue.place[threadIdx.x / warp_lanes][first + lane];
+      const word_place place(batch, static_cast<std::uint32_t>(number - lane + queued / warp_lanes));
+      const root from{frame, place.row, place.first_column() + queued % warp_lanes};
       narrow_window window;
       const window_result result = window.flood(hits, from);
       if (result == window_result::complete) {
@@ -299,16 +298,17 @@ __device__ __forceinline__ std::uint32_t take_run(std::uint32_t& bits) {
 /// Where a thread of the label kernels works: a word of a frame that needs labels.
 struct label_place {
   std::uint32_t row = 0;
-  std::uint32_t number = 0;
+  std::uint32_t number = 0;       ///< of the word within the row
   std::uint32_t first_pixel = 0;  ///< linear index of the word's lowest bit
   std::uint32_t bits = 0;         ///< none when there is nothing to do
 
   __device__ label_place(const batch_view& batch, const event_memory& events) {
     const std::uint64_t word = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     if (word >= batch.words || events.has_giant[blockIdx.y] == 0) return;
-    row = static_cast<std::uint32_t>(word / batch.words_per_row);
-    number = static_cast<std::uint32_t>(word % batch.words_per_row);
-    first_pixel = row * batch.width + number * 32;
+    const word_place place(batch, static_cast<std::uint32_t>(word));
+    row = place.row;
+    number = place.number;
+    first_pixel = row * batch.width + place.first_column();
     bits = batch.bits[blockIdx.y * batch.words + word];
   }
 };

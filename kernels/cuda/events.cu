@@ -10,18 +10,6 @@ namespace {
 
 constexpr unsigned word_threads = 128;
 
-/// Where a thread of the kernels below works: a word of a frame's bit image.
-struct word_place {
-  std::uint64_t word;
-  std::uint32_t row;
-  std::uint32_t first_column;
-
-  __device__ word_place(const batch_view& batch, std::uint64_t number)
-      : word(number),
-        row(static_cast<std::uint32_t>(number / batch.words_per_row)),
-        first_column(static_cast<std::uint32_t>(number % batch.words_per_row) * 32) {}
-};
-
 /// Charge of a neighbour as method maximum sees it: 0 outside the frame, for what is no hit, and for X-rays.
 template <class Pixel>
 __device__ __forceinline__ std::int32_t kept_charge(const batch_view& batch, const bit_image& hits, std::uint32_t frame,
@@ -53,14 +41,14 @@ __global__ void __launch_bounds__(word_threads) hit_events_kernel(batch_view bat
   if (number >= batch.words) return;
   const std::uint32_t frame = blockIdx.y;
   const std::uint64_t in_batch = frame * batch.words + number;
-  const word_place place(batch, number);
+  const word_place place(batch, static_cast<std::uint32_t>(number));
   const bit_image hits(batch, batch.bits, frame);
   const bool maximum = events.options.method == counting_method::maximum;
   std::uint32_t kept = batch.bits[in_batch];
   std::uint32_t xrays = 0;
   for (std::uint32_t bits = kept; bits != 0; bits &= bits - 1) {
     const std::uint32_t bit = first_bit(bits);
-    const std::uint32_t column = place.first_column + bit;
+    const std::uint32_t column = place.first_column() + bit;
     const std::int32_t charge = final_charge<Pixel>(batch, frame, place.row, column);
     const bool xray = charge >= batch.calibrated.xray16;
     if (xray) ++xrays;
@@ -78,12 +66,12 @@ __global__ void __launch_bounds__(word_threads) place_hits_kernel(batch_view bat
   if (number >= batch.words) return;
   const std::uint32_t frame = blockIdx.y;
   const std::uint64_t in_batch = frame * batch.words + number;
-  const word_place place(batch, number);
+  const word_place place(batch, static_cast<std::uint32_t>(number));
   std::uint32_t at = events.offsets[in_batch];
   const std::uint32_t* const image = events.options.method == counting_method::maximum ? events.maxima : batch.bits;
   for (std::uint32_t bits = image[in_batch]; bits != 0; bits &= bits - 1, ++at) {
     if (at >= events.capacity) return;
-    const std::uint32_t column = place.first_column + first_bit(bits);
+    const std::uint32_t column = place.first_column() + first_bit(bits);
     events.indices[at] = place.row * batch.width + column;
     if (events.values == nullptr) continue;
     const auto charge = static_cast<unsigned long long>(final_charge<Pixel>(batch, frame, place.row, column));

@@ -117,10 +117,11 @@ struct octet_place {
   std::uint32_t row;
   std::uint32_t column;
 
-  __device__ octet_place(const batch_view& batch, std::uint64_t number)
-      : byte(number),
-        row(static_cast<std::uint32_t>(number / (4 * std::uint64_t{batch.words_per_row}))),
-        column(static_cast<std::uint32_t>(number % (4 * std::uint64_t{batch.words_per_row})) * octet) {}
+  __device__ octet_place(const batch_view& batch, std::uint64_t number) : byte(number) {
+    const word_place word(batch, static_cast<std::uint32_t>(number / 4));
+    row = word.row;
+    column = word.first_column() + static_cast<std::uint32_t>(number % 4) * octet;
+  }
 };
 
 /// One thread an octet of pixels, in up to frames_per_thread frames one after another.

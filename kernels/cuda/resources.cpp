@@ -75,8 +75,15 @@ namespace {
 constexpr std::size_t most_staged_bytes = 16 << 20;
 }
 
+void host_transfer::make_room(std::size_t bytes, const cuda_stream& stream) {
+  const std::size_t wanted = std::min(bytes, most_staged_bytes);
+  if (wanted <= staged_.size()) return;
+  stream.synchronize();  // memory is given back only when nothing is queued
+  staged_.reserve(wanted);
+}
+
 void host_transfer::upload_bytes(std::span<const std::byte> from, void* device, const cuda_stream& stream) {
-  staged_.reserve(std::min(from.size(), most_staged_bytes));
+  make_room(from.size(), stream);
   auto* to = static_cast<std::byte*>(device);
   while (!from.empty()) {
     const std::size_t bytes = std::min(from.size(), staged_.size());
@@ -89,7 +96,7 @@ void host_transfer::upload_bytes(std::span<const std::byte> from, void* device, 
 }
 
 void host_transfer::download_bytes(const void* device, std::span<std::byte> to, const cuda_stream& stream) {
-  staged_.reserve(std::min(to.size(), most_staged_bytes));
+  make_room(to.size(), stream);
   const auto* from = static_cast<const std::byte*>(device);
   while (!to.empty()) {
     const std::size_t bytes = std::min(to.size(), staged_.size());

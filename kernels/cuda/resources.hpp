@@ -161,6 +161,7 @@ class host_transfer {
   }
 
  private:
+  void make_room(std::size_t bytes, const cuda_stream& stream);
   void upload_bytes(std::span<const std::byte> from, void* device, const cuda_stream& stream);
   void download_bytes(const void* device, std::span<std::byte> to, const cuda_stream& stream);
 
