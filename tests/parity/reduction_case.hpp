@@ -22,8 +22,8 @@ struct reduction_case {
 /// A case that depends on the seed alone: any frame size, frames without events, repeated indices, up to ten detectors.
 [[nodiscard]] reduction_case random_reduction_case(std::uint64_t seed);
 
-/// The stage in which the tested reducer's result is not the reference's; empty when there is none. `events` is the case's batch or
-/// a slice of it.
+/// The stage in which the tested reducer's result is not the reference's; empty when there is none. `events` is the case's
+/// batch or a slice of it.
 [[nodiscard]] std::string compare_with_reference(const reduction_case& drawn, const event_view& events, event_reducer& tested);
 
 }  // namespace countem::parity
