@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Takes every barrier, stream wait, bounds check and atomic of kernels/cuda away in turn and asks whether the device model's tests notice.
 #   scripts/mutants.sh [--sample N] [--list] [FILE:LINE ...]      N: only every N-th mutant; --list: name them and stop
-# Each mutant is built and run plain, then with ASan + UBSan, then with TSan, until one of them fails. Prints the survivors.
+# Each mutant is built and run on the device model plain, with ASan + UBSan and with TSan, until one of them fails. Prints the survivors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -17,30 +17,42 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-# One mutant a line: file, line, name, sed command for that line.
+# One mutant a line: file, line, name, the build that should notice first, sed command for that line. What weakens an order between threads
+# is ThreadSanitizer's to notice, what leaves memory AddressSanitizer's, what loses or invents an event the plain build's.
 mutants() {
   local file
-  for file in kernels/cuda/*.cu kernels/cuda/*.cuh kernels/cuda/counter.cpp kernels/cuda/resources.cpp; do
+  for file in kernels/cuda/*.cu kernels/cuda/*.cuh kernels/cuda/counter.cpp kernels/cuda/reducer.cpp kernels/cuda/resources.cpp; do
     [ "$file" = kernels/cuda/scan.cu ] && continue
     awk -v file="$file" '
-      function mutant(name, command) { printf "%s\t%d\t%s\t%s\n", file, NR, name, command }
+      function mutant(name, build, command) { printf "%s\t%d\t%s\t%s\t%s\n", file, NR, name, build, command }
       /^ *\/\// { next }
-      /__sync(threads|warp)\(\);/ { mutant("no barrier", "s/__sync(threads|warp)\\(\\);//") }
-      /\.hold\(/ { mutant("no stream wait", "s/[A-Za-z_.]+\\.hold\\([a-z_]+\\);//") }
-      /(\.|->)synchronize\(\);/ { mutant("no host wait", "s/[A-Za-z_.]+(\\.|->)synchronize\\(\\);/;/") }
-      /cudaStreamSynchronize\(stream->get\(\)\);/ { mutant("no wait at the end", "s/cudaStreamSynchronize\\(stream->get\\(\\)\\);/;/") }
-      /if \([^()]*(>=|>) [^()]*\) return;/ { mutant("no bounds check", "s/if \\([^()]*(>=|>) [^()]*\\) return;//") }
-      /if \(at < [^()]*\) / { mutant("no capacity check", "s/if \\(at < [^()]*\\) //") }
-      /column \+ i < width/ { mutant("reads beyond the row", "s/column \\+ i < width/true/") }
-      /row < 0 \|\| row >= height/ { mutant("rows unchecked", "s/row < 0 \\|\\| row >= height \\|\\| //") }
-      /number < 0 \|\| number >= words_per_row/ { mutant("words unchecked", "s/ \\|\\| number < 0 \\|\\| number >= words_per_row//") }
-      /i < place\.last && is_inside/ { mutant("lanes beyond the frame", "s/i < place\\.last && is_inside/is_inside/") }
-      /atomicAdd\(/ { mutant("plain add", "s/atomicAdd\\(/plain_add(/") }
-      /atomicMin\(/ { mutant("plain min", "s/atomicMin\\(/plain_min(/") }
-      /atomicMax\(/ { mutant("plain max", "s/atomicMax\\(/plain_max(/") }
-      /atomicOr\(/ { mutant("plain or", "s/atomicOr\\(/plain_or(/") }
-      /atomicExch\(/ { mutant("plain store", "s/atomicExch\\(/plain_store(/") }
-      /had_too_little_room\(batch\)\) \{/ { mutant("no retry", "s/while \\(had_too_little_room\\(batch\\)\\)/while (false)/") }
+      /__sync(threads|warp)\(\);/ { mutant("no barrier", "tsan", "s/__sync(threads|warp)\\(\\);//") }
+      /\.hold\(/ { mutant("no stream wait", "tsan", "s/[A-Za-z_.]+\\.hold\\([a-z_]+\\);//") }
+      /(\.|->)synchronize\(\);/ { mutant("no host wait", "plain", "s/[A-Za-z_.]+(\\.|->)synchronize\\(\\);/;/") }
+      /wait_for_all\(\);/ { mutant("no wait before memory goes", "plain", "s/wait_for_all\\(\\);/;/") }
+      /cudaStreamSynchronize\(stream->get\(\)\);/ { mutant("no wait at the end", "plain", "s/cudaStreamSynchronize\\(stream->get\\(\\)\\);/;/") }
+      /if \([^()]*(>=|>) [^()]*\) (return|break);/ { mutant("no bounds check", "asan", "s/if \\([^()]*(>=|>) [^()]*\\) (return|break);//") }
+      /if \(word >= batch\.words \|\| / { mutant("words beyond the frame", "asan", "s/word >= batch\\.words \\|\\| //") }
+      /if \(number < batch\.words\)/ { mutant("words beyond the frame", "asan", "s/number < batch\\.words/true/") }
+      /first \+ lane < total/ { mutant("lanes beyond the queue", "asan", "s/first \\+ lane < total/true/") }
+      /if \(i < listed && / { mutant("lanes beyond the list", "asan", "s/i < listed && //") }
+      /column >= batch\.width \|\| / { mutant("columns beyond the frame", "plain", "s/column >= batch\\.width \\|\\| //") }
+      /limit_per_pixel && in_frame/ { mutant("limits beyond the row", "asan", "s/ && in_frame//") }
+      /in_frame \? usable_bits/ { mutant("bits beyond the row", "plain", "s/in_frame \\? (usable_bits.*) : 0;/\\1;/") }
+      /min\(events\.totals->[a-z]+, events\.[a-z_]+\)/ { mutant("more than the list holds", "asan", "s/min\\((events\\.totals->[a-z]+), events\\.[a-z_]+\\)/\\1/") }
+      /if \(at < [^()]*\) / { mutant("no capacity check", "asan", "s/if \\(at < [^()]*\\) //") }
+      /column \+ i < width/ { mutant("reads beyond the row", "asan", "s/column \\+ i < width/true/") }
+      /row < 0 \|\| row >= height/ { mutant("rows unchecked", "asan", "s/row < 0 \\|\\| row >= height \\|\\| //") }
+      /number < 0 \|\| number >= words_per_row/ { mutant("words unchecked", "plain", "s/ \\|\\| number < 0 \\|\\| number >= words_per_row//") }
+      /i < place\.last && is_inside/ { mutant("lanes beyond the frame", "plain", "s/i < place\\.last && is_inside/is_inside/") }
+      /place\.frame < events\.frames/ { mutant("frames beyond the batch", "asan", "s/ && place\\.frame < events\\.frames//") }
+      /&& d < detectors/ { mutant("detectors beyond the last", "asan", "s/ && d < detectors//") }
+      /atomicAdd\(/ { mutant("plain add", "tsan", "s/atomicAdd\\(/plain_add(/") }
+      /atomicMin\(/ { mutant("plain min", "tsan", "s/atomicMin\\(/plain_min(/") }
+      /atomicMax\(/ { mutant("plain max", "tsan", "s/atomicMax\\(/plain_max(/") }
+      /atomicOr\(/ { mutant("plain or", "tsan", "s/atomicOr\\(/plain_or(/") }
+      /atomicExch\(/ { mutant("plain store", "tsan", "s/atomicExch\\(/plain_store(/") }
+      /had_too_little_room\(batch\)\) \{/ { mutant("no retry", "plain", "s/while \\(had_too_little_room\\(batch\\)\\)/while (false)/") }
     ' "$file"
   done
 }
@@ -64,25 +76,31 @@ configure() {
     -DCOUNTEM_DEVICE_MODEL=ON -DCOUNTEM_DEVICE_MODEL_SANITIZERS=ON -DCOUNTEM_WERROR=OFF >/dev/null
 }
 
-# Whether the tests of one build fail, or the build does.
+export TSAN_OPTIONS=halt_on_error=1
+
+# Whether the tests of one build fail.
 killed_by() {
   local suffix=$1 program
-  for program in cuda_counting cuda_reductions; do
-    cmake --build "$work/build" --target "test_$program$suffix" >"$work/log" 2>&1 || { echo "does not compile"; return 0; }
-    timeout 900 "$work/build/tests/device_model/test_$program$suffix" >"$work/log" 2>&1 || return 0
+  for program in cuda_reductions cuda_counting; do
+    cmake --build "$work/build" --target "test_$program$suffix" >"$work/log" 2>&1 || {
+      cat "$work/log" >&2
+      echo "mutants: this one does not compile, which proves nothing" >&2
+      exit 1
+    }
+    timeout 900 "$work/build/tests/device_model/test_$program$suffix" --gtest_fail_fast >"$work/log" 2>&1 || return 0
   done
   return 1
 }
 
 mapfile -t all < <(mutants)
-if [ "$list" = 1 ]; then printf '%s\n' "${all[@]}" | cut -f1-3; exit; fi
+if [ "$list" = 1 ]; then printf '%s\n' "${all[@]}" | cut -f1-4; exit; fi
 
 configure
 killed=0
 survivors=()
 number=0
 for mutant in "${all[@]}"; do
-  IFS=$'\t' read -r file line name command <<<"$mutant"
+  IFS=$'\t' read -r file line name first command <<<"$mutant"
   number=$((number + 1))
   if [ ${#wanted[@]} -gt 0 ]; then
     [[ " ${wanted[*]} " == *" $file:$line "* ]] || continue
@@ -96,10 +114,15 @@ for mutant in "${all[@]}"; do
     exit 1
   fi
   verdict=survived
-  for build in "" _asan _tsan; do
-    if killed_by "$build"; then verdict="killed by the ${build:-_plain} build"; break; fi
+  for build in "$first" plain asan tsan; do
+    [ "$build" = "$first" ] && [ "$verdict" = tried ] && continue
+    suffix=_$build
+    [ "$build" = plain ] && suffix=""
+    if killed_by "$suffix"; then verdict="killed by the $build build"; break; fi
+    [ "$build" = "$first" ] && verdict=tried
   done
-  printf '%s:%s %s: %s\n' "$file" "$line" "$name" "${verdict/_/}"
+  [ "$verdict" = tried ] && verdict=survived
+  printf '%s:%s %s: %s\n' "$file" "$line" "$name" "$verdict"
   if [ "$verdict" = survived ]; then survivors+=("$file:$line $name"); else killed=$((killed + 1)); fi
   cp "$work/original" "$work/source/$file"
 done

@@ -37,7 +37,8 @@ __global__ void __launch_bounds__(threads) read_kernel(const uint4* from, std::s
 constexpr std::size_t frame_pixels = 576 * 576;
 
 /// One block a frame: the sum of the pixels under a mask of one byte a pixel.
-__global__ void __launch_bounds__(threads) dense_virtual_kernel(const uint4* frames, const std::uint8_t* mask, std::uint32_t* sums) {
+__global__ void __launch_bounds__(threads)
+    dense_virtual_kernel(const uint4* frames, const std::uint8_t* mask, std::uint32_t* sums) {
   const uint4* const frame = frames + std::size_t{blockIdx.x} * frame_pixels / 8;
   std::uint32_t sum = 0;
   for (std::size_t i = threadIdx.x; i < frame_pixels / 8; i += threads) {

@@ -33,6 +33,7 @@ struct count_arguments {
   std::filesystem::path output;
   std::filesystem::path pictures;
   backend where = backend::automatic;
+  std::vector<unsigned> devices;
   unsigned threads = 0;
   bool no_pictures = false;
   bool resume = false;
@@ -93,7 +94,7 @@ void make_directory(const std::filesystem::path& directory) {
 void run(const count_arguments& wanted, context& ctx) {
   const std::unique_ptr<frame_source> source = open_source(wanted.inputs.inputs(), wanted.inputs.options());
   const source_info& info = source->info();
-  const backend_choice chosen = choose_backend(wanted.where);
+  const backend_choice chosen = choose_backend(wanted.where, wanted.devices);
   require_output(wanted.output, info.files, is_event_store);
   if (!wanted.no_pictures && !wanted.pictures.empty()) make_directory(wanted.pictures);
   if (!wanted.quiet) {
@@ -124,6 +125,7 @@ void run(const count_arguments& wanted, context& ctx) {
   scan_pictures pictures(event_grid(setup), info.scan, wanted.threads);
   pipeline_options running;
   running.where = chosen.used;
+  running.devices = wanted.devices;
   running.threads = wanted.threads;
   running.first_frame = store.next_frame;
   running.stop = &ctx.stop;
@@ -209,6 +211,8 @@ void add_count(CLI::App& app, context& ctx) {
   command->add_option("--upsample", wanted->counting.upsample, "Place events on a grid this many times finer")
       ->capture_default_str();
   add_choice(*command, "--backend", wanted->where, backend_names, "Where to count");
+  command->add_option("--devices", wanted->devices, "CUDA devices to count on, as 0,1; default: all that answer")
+      ->delimiter(',');
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
   command->add_flag("--fast-sparse", wanted->store.fast_sparse,
                     "Append a compact copy of the indices to every frame: larger file, faster sparse reads");

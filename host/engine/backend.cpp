@@ -2,16 +2,33 @@
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 
+#include <string>
+
 namespace countem {
 
-backend_choice choose_backend(backend wanted) {
+namespace {
+
+void require_devices(std::span<const unsigned> devices) {
+  if (cuda::device_count() == 0) throw not_compiled("--backend cuda cannot be had: " + cuda::device_reason());
+  for (const unsigned device : devices) {
+    if (device >= cuda::device_count()) {
+      throw cuda_error("device " + std::to_string(device) + " was asked for, but " + cuda::device_reason() +
+                       ", numbered from 0; nvidia-smi lists them");
+    }
+  }
+}
+
+}  // namespace
+
+backend_choice choose_backend(backend wanted, std::span<const unsigned> devices) {
+  if (!devices.empty() && wanted != backend::cuda && wanted != backend::automatic)
+    throw invalid_argument("devices are named, but the backend is not cuda: leave them out, or ask for --backend cuda");
   switch (wanted) {
     case backend::reference: return {backend::reference, "asked for"};
     case backend::cpu: return {backend::cpu, "asked for"};
-    case backend::cuda:
-      if (cuda::device_count() == 0) throw not_compiled("--backend cuda cannot be had: " + cuda::device_reason());
-      return {backend::cuda, "asked for"};
+    case backend::cuda: require_devices(devices); return {backend::cuda, "asked for"};
     case backend::automatic:
+      if (!devices.empty()) require_devices(devices);
       if (cuda::device_count() != 0) return {backend::cuda, cuda::device_reason()};
       return {backend::cpu, "no CUDA device: " + cuda::device_reason()};
   }

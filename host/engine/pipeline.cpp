@@ -7,6 +7,8 @@
 // holds only events. Memory is bounded by threads * piece of frames + tokens * events of a batch, whatever the size of the
 // scan.
 #include <countem/append.hpp>
+#include <countem/device_counter.hpp>
+#include <countem/devices.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 
@@ -30,8 +32,9 @@ namespace {
 constexpr std::size_t cached_bytes = std::size_t{3} << 18;
 /// A batch is what observe, encode and write see at a time; small enough that its events are a few megabytes.
 constexpr std::size_t batch_bytes = std::size_t{24} << 20;
-/// The device wants large batches; it reads a whole one at a time.
-constexpr std::size_t device_batch_bytes = std::size_t{64} << 20;
+/// The same for a worker that feeds a device: what it reads is still in some cache when the device fetches it, and large enough
+/// to be worth a dozen kernel launches.
+constexpr std::size_t device_piece_bytes = std::size_t{8} << 20;
 
 /// What travels down the pipeline. An error travels too, so that everything before it is written first.
 struct token {
@@ -44,8 +47,8 @@ struct token {
 
 /// What one worker thread owns.
 struct worker {
+  frame_batch raw;  // outlives the counter, which may still be reading it when an error ends the count
   std::unique_ptr<counter> counting;
-  frame_batch raw;
   event_batch piece;
 };
 
@@ -56,29 +59,31 @@ class pipeline {
   pipeline(const frame_source& source, const counting_setup& setup, event_sink& sink, const pipeline_options& options)
       : source_(source), setup_(setup), sink_(sink), options_(options) {
     validate(setup_);
-    result_.used = choose_backend(options.where).used;
+    result_.used = choose_backend(options.where, options.devices).used;
     const source_info& info = source.info();
     if (info.shape != setup.shape || info.type != setup.type) {
       throw invalid_argument("the frames are not of the shape and type that the counter was set up for");
     }
     total_ = info.scan.frames();
     next_ = std::min(options.first_frame, total_);
+    threads_ = options.threads != 0 ? options.threads : static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
     const std::size_t frame_bytes = std::max<std::size_t>(1, setup.shape.pixels() * size_of(setup.type));
     const bool on_device = result_.used == backend::cuda;
-    const std::size_t wanted = (on_device ? device_batch_bytes : batch_bytes) / frame_bytes;
-    batch_frames_ = options.batch_frames != 0 ? options.batch_frames : std::clamp<std::size_t>(wanted, 1, 4096);
-    piece_frames_ = on_device ? batch_frames_ : std::clamp<std::size_t>(cached_bytes / frame_bytes, 1, batch_frames_);
+    const std::size_t piece_bytes = on_device ? device_piece_bytes : cached_bytes;
+    batch_frames_ = options.batch_frames != 0
+                        ? options.batch_frames
+                        : std::clamp<std::size_t>(std::max(batch_bytes, piece_bytes) / frame_bytes, 1, 4096);
+    piece_frames_ = std::clamp<std::size_t>(piece_bytes / frame_bytes, 1, batch_frames_);
+    if (options.batch_frames == 0) batch_frames_ -= batch_frames_ % piece_frames_;  // whole pieces
   }
 
   count_result run() {
     using oneapi::tbb::filter_mode;
     using oneapi::tbb::make_filter;
-    const unsigned threads =
-        options_.threads != 0 ? options_.threads : static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
-    const std::size_t tokens = 2 * threads + 2;
+    const std::size_t tokens = 2 * threads_ + 2;
     // More threads than cores is the caller's choice: slow storage may want it.
-    const oneapi::tbb::global_control allow(oneapi::tbb::global_control::max_allowed_parallelism, threads);
-    oneapi::tbb::task_arena arena(static_cast<int>(threads));
+    const oneapi::tbb::global_control allow(oneapi::tbb::global_control::max_allowed_parallelism, threads_);
+    oneapi::tbb::task_arena arena(static_cast<int>(threads_));
     arena.execute([&] {
       oneapi::tbb::parallel_pipeline(
           tokens,
@@ -127,7 +132,10 @@ class pipeline {
 
   void count(token& it) {
     worker& mine = workers_.local();
-    if (mine.counting == nullptr) mine.counting = make_counter(result_.used, setup_);
+    if (mine.counting == nullptr) {
+      mine.counting = make_counter();
+      mine.raw = frame_batch(mine.counting->frame_memory());
+    }
     it.events.first_frame = it.first_frame;
     for (std::size_t done = 0; done < it.frames; done += piece_frames_) {
       const std::size_t frames = std::min(piece_frames_, it.frames - done);
@@ -135,6 +143,19 @@ class pipeline {
       mine.counting->count(mine.raw.frames, mine.piece);
       append(it.events, mine.piece);
     }
+  }
+
+  /// Workers take the devices in turn.
+  std::unique_ptr<counter> make_counter() {
+    if (result_.used != backend::cuda) return countem::make_counter(result_.used, setup_);
+    cuda::device_options on;
+    const unsigned turn = workers_made_++;
+    on.device = options_.devices.empty() ? turn % cuda::device_count() : options_.devices[turn % options_.devices.size()];
+    // A worker waits for its piece while those of other workers keep the device busy; one that is alone has two halves in
+    // flight.
+    on.batches_in_flight = threads_ > 1 ? 1 : 2;
+    on.batch_frames = (piece_frames_ + on.batches_in_flight - 1) / on.batches_in_flight;
+    return cuda::make_counter(setup_, on, {});
   }
 
   void observe(token& it) { sink_.observe(it.events); }
@@ -182,12 +203,14 @@ class pipeline {
   std::uint64_t total_ = 0;
   std::uint64_t next_ = 0;
   std::uint64_t written_ = 0;
+  unsigned threads_ = 1;
   std::size_t batch_frames_ = 1;
   std::size_t piece_frames_ = 1;
   bool stopped_ = false;
   std::atomic<bool> failed_{false};  ///< no new batches are begun
   std::exception_ptr error_;         ///< what ends the count
   oneapi::tbb::enumerable_thread_specific<worker> workers_;
+  std::atomic<unsigned> workers_made_{0};
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

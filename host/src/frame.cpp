@@ -10,15 +10,21 @@ namespace {
 constexpr std::align_val_t storage_alignment{64};
 }  // namespace
 
-void frame_batch::free_aligned::operator()(std::byte* memory) const {
-  ::operator delete[](memory, storage_alignment);
+void frame_batch::giver::operator()(std::byte* memory) const {
+  if (from != nullptr) {
+    from->release(memory);
+  } else {
+    ::operator delete[](memory, storage_alignment);
+  }
 }
 
 std::byte* frame_batch::storage(std::size_t bytes) {
   if (bytes > capacity_) {
     memory_.reset();
     capacity_ = 0;
-    memory_.reset(static_cast<std::byte*>(::operator new[](bytes, storage_alignment)));
+    frame_memory* const from = memory_.get_deleter().from.get();
+    memory_.reset(from != nullptr ? from->allocate(bytes)
+                                  : static_cast<std::byte*>(::operator new[](bytes, storage_alignment)));
     capacity_ = bytes;
   }
   return memory_.get();

@@ -5,9 +5,13 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <countem/append.hpp>
@@ -17,6 +21,8 @@
 #include <countem/error.hpp>
 
 #include "kernels/cuda/batch.hpp"
+#include "kernels/cuda/nvtx_range.hpp"
+#include "kernels/cuda/reducer.hpp"
 #include "kernels/cuda/resources.hpp"
 
 namespace countem::cuda {
@@ -99,8 +105,7 @@ struct capacities {
 /// What one batch in flight owns.
 struct slot {
   slot(std::size_t batch_frames, std::size_t frame_bytes, bool timed)
-      : staged(batch_frames * frame_bytes),
-        raw(batch_frames * frame_bytes),
+      : raw(batch_frames * frame_bytes),
         staged_arrivals(batch_frames),
         arrivals(batch_frames),
         report(report_layout::size(batch_frames)),
@@ -110,7 +115,7 @@ struct slot {
         count_begins(timed),
         counted(timed) {}
 
-  pinned_buffer<std::byte> staged;
+  pinned_buffer<std::byte> staged;  ///< made when frames first come from other than pinned memory
   device_buffer<std::byte> raw;
   pinned_buffer<std::uint8_t> staged_arrivals;
   device_buffer<std::uint8_t> arrivals;
@@ -128,6 +133,55 @@ struct slot {
   std::vector<std::uint8_t> status;  ///< of the batch's frames, without status_xray
   capacities room;                   ///< what it was queued with; the counter's may have grown since
 };
+
+/// Page-locked memory for raw frames, and where it is.
+class pinned_frames final : public frame_memory {
+ public:
+  explicit pinned_frames(int device) : device_(device) {}
+
+  std::byte* allocate(std::size_t bytes) override {
+    const device_scope device(device_);
+    pinned_buffer<std::byte> piece(bytes);
+    std::byte* const start = piece.data();
+    const std::lock_guard held(lock_);
+    pieces_.emplace(start, std::move(piece));
+    return start;
+  }
+
+  void release(std::byte* memory) noexcept override {
+    const std::lock_guard held(lock_);
+    pieces_.erase(memory);
+  }
+
+  [[nodiscard]] bool holds(const std::byte* first, std::size_t bytes) const {
+    const std::lock_guard held(lock_);
+    const auto after = pieces_.upper_bound(first);
+    if (after == pieces_.begin()) return false;
+    const auto& [start, piece] = *std::prev(after);
+    const auto offset = static_cast<std::size_t>(first - start);
+    return offset <= piece.size() && bytes <= piece.size() - offset;
+  }
+
+ private:
+  int device_;
+  mutable std::mutex lock_;
+  std::map<const std::byte*, pinned_buffer<std::byte>, std::less<>> pieces_;
+};
+
+/// First byte of frames that lie in memory one after the other, nothing missing; null for others.
+const std::byte* start_of_contiguous(std::span<const frame_view> frames, std::size_t frame_bytes) {
+  if (frames.empty()) return nullptr;
+  const std::byte* const start = frames.front().bands[0];
+  const std::byte* expected = start;
+  for (const frame_view& frame : frames) {
+    const std::size_t band_bytes = frame_bytes / frame.band_count;
+    for (std::size_t band = 0; band < frame.band_count; ++band) {
+      if (frame.present == 0 || frame.bands[band] == nullptr || frame.bands[band] != expected) return nullptr;
+      expected += band_bytes;
+    }
+  }
+  return start;
+}
 
 /// Memory that only the counting stream touches; batches take turns with it.
 struct scratch {
@@ -202,7 +256,8 @@ class streamed_counter final : public batch_counter {
         batches_in_flight_(options.batches_in_flight),
         timed_(options.timed),
         on_device_(std::in_place, device_),
-        calibrated_(setup, counting_) {
+        calibrated_(setup, counting_),
+        pinned_(std::make_shared<pinned_frames>(device_)) {
     check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device_), "asking for the device's size");
     const std::uint64_t pixels = sizes_.frames * setup_.shape.pixels();
     room_.events = options.event_capacity != 0 ? options.event_capacity : static_cast<std::uint32_t>(pixels / 64 + 1024);
@@ -218,9 +273,19 @@ class streamed_counter final : public batch_counter {
     for (const cuda_stream* stream : {&uploading_, &counting_, &downloading_}) cudaStreamSynchronize(stream->get());
   }
 
+  event_reducer& reducer() override {
+    if (collected_ == nullptr)
+      throw invalid_argument("a reducer was asked for where no batch was collected since the last submit");
+    const device_scope device(device_);
+    if (reducer_ == nullptr) reducer_ = std::make_unique<device_reducer>();
+    reducer_->load_resident(collected_events_, collected_->indices.data());
+    return *reducer_;
+  }
+
   [[nodiscard]] std::size_t batch_frames() const override { return sizes_.frames; }
   [[nodiscard]] std::size_t in_flight() const override { return submitted_.size(); }
   [[nodiscard]] batch_times times() const override { return times_; }
+  [[nodiscard]] std::shared_ptr<countem::frame_memory> frame_memory() override { return pinned_; }
 
   void submit(std::span<const frame_view> frames) override {
     if (frames.size() > sizes_.frames) {
@@ -235,10 +300,13 @@ class streamed_counter final : public batch_counter {
       }
     }
     const device_scope device(device_);
+    const nvtx_range range("submit batch");
+    collected_ = nullptr;
     slot& batch = free_slot();
-    stage(frames, batch);
+    note_arrivals(frames, batch);
+    const std::byte* const from = in_pinned_memory(frames, batch);
     if (timed_) batch.upload_begins.record(uploading_);
-    copy_to_device(batch.staged.data(), batch.raw.data(), frames.size() * sizes_.frame_bytes, uploading_);
+    copy_to_device(from, batch.raw.data(), frames.size() * sizes_.frame_bytes, uploading_);
     copy_to_device(batch.staged_arrivals.data(), batch.arrivals.data(), frames.size(), uploading_);
     batch.uploaded.record(uploading_);
     batch.uploaded.hold(counting_);
@@ -249,6 +317,7 @@ class streamed_counter final : public batch_counter {
   void collect(event_batch& out) override {
     if (submitted_.empty()) throw invalid_argument("a batch was to be collected where none was submitted");
     const device_scope device(device_);
+    const nvtx_range range("collect batch");
     slot& batch = *submitted_.front();
     batch.reported.synchronize();
     while (had_too_little_room(batch)) {
@@ -260,6 +329,8 @@ class streamed_counter final : public batch_counter {
       times_ = {batch.uploaded.milliseconds_since(batch.upload_begins), batch.counted.milliseconds_since(batch.count_begins)};
     submitted_.pop_front();
     free_.push_back(&batch);
+    collected_ = &batch;
+    collected_events_ = countem::view_of(out, event_grid(setup_));
   }
 
  private:
@@ -304,20 +375,31 @@ class streamed_counter final : public batch_counter {
     scratch_.giant_slots.reserve(sizes_.frames * setup_.shape.pixels());
   }
 
-  /// Gathers the bands of each frame into one piece of pinned memory.
-  void stage(std::span<const frame_view> frames, slot& batch) const {
+  static void note_arrivals(std::span<const frame_view> frames, slot& batch) {
     batch.status.clear();
     for (std::size_t f = 0; f < frames.size(); ++f) {
       const frame_view& frame = frames[f];
-      const std::size_t band_bytes = std::size_t{frame.band_height()} * frame.shape.width * size_of(frame.type);
-      std::byte* const start = batch.staged.data() + f * sizes_.frame_bytes;
-      for (std::size_t band = 0; band < frame.band_count && frame.present != 0; ++band) {
-        if (frame.bands[band] != nullptr) std::memcpy(start + band * band_bytes, frame.bands[band], band_bytes);
-      }
       batch.staged_arrivals.data()[f] = arrival(frame.split, frame.present);
       batch.status.push_back(
           static_cast<std::uint8_t>((frame.present & status_sectors) | (frame.truncated ? status_truncated : 0)));
     }
+  }
+
+  /// The frames where the device can fetch them: where they are, or gathered band by band into one piece of pinned memory.
+  const std::byte* in_pinned_memory(std::span<const frame_view> frames, slot& batch) const {
+    const std::byte* const start = start_of_contiguous(frames, sizes_.frame_bytes);
+    if (start != nullptr && pinned_->holds(start, frames.size() * sizes_.frame_bytes)) return start;
+    const nvtx_range range("gather frames");
+    batch.staged.reserve(sizes_.frames * sizes_.frame_bytes);
+    for (std::size_t f = 0; f < frames.size(); ++f) {
+      const frame_view& frame = frames[f];
+      const std::size_t band_bytes = std::size_t{frame.band_height()} * frame.shape.width * size_of(frame.type);
+      std::byte* const to = batch.staged.data() + f * sizes_.frame_bytes;
+      for (std::size_t band = 0; band < frame.band_count && frame.present != 0; ++band) {
+        if (frame.bands[band] != nullptr) std::memcpy(to + band * band_bytes, frame.bands[band], band_bytes);
+      }
+    }
+    return batch.staged.data();
   }
 
   [[nodiscard]] batch_view view_of_calibration() const {
@@ -394,6 +476,7 @@ class streamed_counter final : public batch_counter {
 
   /// Everything from raw pixels on the device to the report on the host.
   void queue_counting(slot& batch) {
+    const nvtx_range range("queue counting");
     make_room_for_events(batch);
     batch.room = room_;
     const batch_view view = view_of(batch);
@@ -468,19 +551,22 @@ class streamed_counter final : public batch_counter {
   cuda_stream downloading_;
   int multiprocessors_ = 0;
   device_calibration calibrated_;
+  std::shared_ptr<pinned_frames> pinned_;
   device_buffer<std::uint32_t> limits_;  ///< or floats, for float pixels
   capacities room_;
   scratch scratch_;
   std::deque<slot> slots_;
   std::vector<slot*> free_;
   std::deque<slot*> submitted_;
+  slot* collected_ = nullptr;  ///< the last, until its memory goes to another
+  event_view collected_events_;
+  std::unique_ptr<device_reducer> reducer_;
 };
 
-/// A counter of any number of frames, which keeps two batches in flight while it has that many.
 class device_counter final : public counter {
  public:
-  device_counter(const counting_setup& setup, const device_options& options)
-      : batches_(make_batch_counter(setup, options)), most_in_flight_(options.batches_in_flight) {}
+  device_counter(const counting_setup& setup, const device_options& options, counted_batch_look look)
+      : batches_(make_batch_counter(setup, options)), most_in_flight_(options.batches_in_flight), look_(std::move(look)) {}
 
   void count(std::span<const frame_view> frames, event_batch& out) override {
     while (batches_->in_flight() != 0) batches_->collect(piece_);  // of an earlier call that failed half-way
@@ -492,13 +578,18 @@ class device_counter final : public counter {
         frames = frames.subspan(next);
       }
       batches_->collect(piece_);
+      piece_.first_frame = out.frames();
+      if (look_) look_(piece_, batches_->reducer());
       append(out, piece_);
     }
   }
 
+  [[nodiscard]] std::shared_ptr<countem::frame_memory> frame_memory() override { return batches_->frame_memory(); }
+
  private:
   std::unique_ptr<batch_counter> batches_;
   std::size_t most_in_flight_;
+  counted_batch_look look_;
   event_batch piece_;
 };
 
@@ -508,12 +599,15 @@ std::unique_ptr<batch_counter> make_batch_counter(const counting_setup& setup, c
   return std::make_unique<streamed_counter>(setup, options);
 }
 
+std::unique_ptr<counter> make_counter(const counting_setup& setup, const device_options& options, counted_batch_look look) {
+  return std::make_unique<device_counter>(setup, options, std::move(look));
+}
+
 std::unique_ptr<counter> make_counter(const counting_setup& setup) {
-  // Counters take the devices in turn, so that the threads of a pipeline share them evenly.
   static std::atomic<unsigned> made{0};
   device_options options;
   if (const unsigned devices = device_count(); devices != 0) options.device = made++ % devices;
-  return std::make_unique<device_counter>(setup, options);
+  return make_counter(setup, options, {});
 }
 
 }  // namespace countem::cuda

@@ -230,12 +230,12 @@ __device__ std::int32_t noise_mean(const quiet_half_row<Pixel>& quiet, std::uint
   return static_cast<std::int32_t>(floor_divide(2 * sum + count, 2 * std::int64_t{count}));
 }
 
-/// Charges as unsigned numbers in the same order.
+/// Charges as unsigned numbers in the same order, from 0 to 2 charge_limit.
 __device__ __forceinline__ std::uint32_t to_key(std::int32_t charge) {
-  return static_cast<std::uint32_t>(charge + charge_limit);
+  return static_cast<std::uint32_t>(charge) + charge_limit;
 }
 __device__ __forceinline__ std::int32_t from_key(std::uint32_t key) {
-  return static_cast<std::int32_t>(key) - charge_limit;
+  return static_cast<std::int32_t>(key - charge_limit);
 }
 
 /// The median by counting: bisects for the least charge with enough others at or below it.

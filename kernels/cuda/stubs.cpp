@@ -19,6 +19,10 @@ std::unique_ptr<counter> make_counter(const counting_setup&) {
   throw not_compiled(device_reason());
 }
 
+std::unique_ptr<counter> make_counter(const counting_setup&, const device_options&, counted_batch_look) {
+  throw not_compiled(device_reason());
+}
+
 std::unique_ptr<batch_counter> make_batch_counter(const counting_setup&, const device_options&) {
   throw not_compiled(device_reason());
 }

@@ -95,6 +95,15 @@ void host_reads_too_early() {
   stream.synchronize();
 }
 
+void host_writes_too_early() {
+  const cuda_stream stream;
+  const device_buffer<unsigned> in(64);
+  const pinned_buffer<unsigned> host(64);
+  copy_to_device(host.data(), in.data(), 64, stream);
+  host.data()[3] = 1;
+  stream.synchronize();
+}
+
 void host_touches_device_memory() {
   const device_buffer<unsigned> out(64);
   std::printf("%u\n", out.data()[3]);
@@ -124,9 +133,8 @@ int main(int count, char** arguments) {
       {"beyond_global_memory", beyond_global_memory},
   };
   const std::map<std::string, void (*)()> programs{
-      {"streams_without_an_event", streams_without_an_event},
-      {"host_reads_too_early", host_reads_too_early},
-      {"host_touches_device_memory", host_touches_device_memory},
+      {"streams_without_an_event", streams_without_an_event}, {"host_reads_too_early", host_reads_too_early},
+      {"host_writes_too_early", host_writes_too_early},       {"host_touches_device_memory", host_touches_device_memory},
       {"kernel_uses_freed_memory", kernel_uses_freed_memory},
   };
   const std::string name = count > 1 ? arguments[1] : "";

@@ -1,6 +1,7 @@
 // What the model must refuse: each mistake that a device would punish with garbage, a hang or silence.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <atomic>
 
 #include <string>
 #include <vector>
@@ -215,24 +216,28 @@ TEST(streams, run_in_any_order_but_obey_events) {
     const cuda_stream one;
     const cuda_stream other;
     cuda_event mark;
-    std::vector<int> order;
-    order.reserve(8);
-    static_cast<void>(device_model::enqueue(one.get(), [&] { order.push_back(1); }));
+    std::atomic<int> turn{0};
+    int first = -1;
+    int second = -1;
+    int third = -1;
+    static_cast<void>(device_model::enqueue(one.get(), [&] { first = turn++; }));
     mark.record(one);
-    static_cast<void>(device_model::enqueue(other.get(), [&] { order.push_back(2); }));
+    static_cast<void>(device_model::enqueue(other.get(), [&] { second = turn++; }));
     mark.hold(other);
-    static_cast<void>(device_model::enqueue(other.get(), [&] { order.push_back(3); }));
+    static_cast<void>(device_model::enqueue(other.get(), [&] { third = turn++; }));
     other.synchronize();
     one.synchronize();
-    ASSERT_EQ(order.size(), 3U);
-    EXPECT_EQ(order.back(), 3);
-    first_before_second += order.front() == 1 ? 1 : 0;
+    EXPECT_EQ(third, 2);
+    first_before_second += first < second ? 1 : 0;
   }
   EXPECT_GT(first_before_second, 0);
   EXPECT_LT(first_before_second, 40);
 }
 
 TEST(streams, copies_wait_until_someone_waits_for_them) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the mistake below is a race, which ThreadSanitizer reports: faults.cpp, host_writes_too_early";
+#endif
   bool late = false;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     device_model::set_schedule({.seed = seed});

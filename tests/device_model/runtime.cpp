@@ -43,6 +43,7 @@ struct CUevent_st {
 struct CUstream_st {
   struct step {
     std::function<bool()> may_run;          ///< null: always
+    std::function<std::string()> why_not;   ///< null, or asked before it runs: why it may not
     std::function<std::string()> run;       ///< returns why it was refused
     std::unique_ptr<order_point> enqueued;  ///< after what the host did before queuing it
   };
@@ -147,6 +148,13 @@ std::vector<cudaStream_t> runnable() {
   return found;
 }
 
+/// A mistake that the device meets: nothing works from here on.
+void spoil_device(const std::string& why) {
+  auto& r = the_runtime();
+  r.sticky = refuse(why, cudaErrorLaunchFailure);
+  for (const cudaStream_t stream : r.streams) stream->queue.clear();
+}
+
 /// Runs one queued step of some stream; false when none may run.
 bool run_one_step() {
   auto& r = the_runtime();
@@ -156,6 +164,13 @@ bool run_one_step() {
   CUstream_st::step step = std::move(stream->queue.front());
   stream->queue.pop_front();
   stream->retired.emplace_back();
+  // What is the model's own work happens as the host, what the device would do as the stream: ThreadSanitizer tells them apart.
+  if (step.why_not != nullptr) {
+    if (const std::string why = step.why_not(); !why.empty()) {
+      spoil_device(why);
+      return true;
+    }
+  }
   const context::scope as_stream(stream->order);
   step.enqueued->observe();
   std::string why;
@@ -163,10 +178,7 @@ bool run_one_step() {
     const device_at_work access;
     why = step.run();
   }
-  if (!why.empty()) {
-    r.sticky = refuse(why, cudaErrorLaunchFailure);
-    for (const cudaStream_t other : r.streams) other->queue.clear();
-  }
+  if (!why.empty()) spoil_device(why);
   stream->drained.publish();
   stream->retired.back() = std::move(step);
   return true;
@@ -181,7 +193,8 @@ cudaError_t run_until(const std::function<bool()>& done, const char* waiting_for
   return r.sticky;
 }
 
-cudaError_t push(cudaStream_t stream, std::function<std::string()> run, std::function<bool()> may_run = nullptr) {
+cudaError_t push(cudaStream_t stream, std::function<std::string()> run, std::function<bool()> may_run = nullptr,
+                 std::function<std::string()> why_not = nullptr) {
   auto& r = the_runtime();
   if (r.sticky != cudaSuccess) return r.sticky;
   if (stream == nullptr)
@@ -192,7 +205,7 @@ cudaError_t push(cudaStream_t stream, std::function<std::string()> run, std::fun
                       std::to_string(current_device) + " is current",
                   cudaErrorInvalidResourceHandle);
   }
-  stream->queue.push_back({std::move(may_run), std::move(run), std::make_unique<order_point>()});
+  stream->queue.push_back({std::move(may_run), std::move(why_not), std::move(run), std::make_unique<order_point>()});
   stream->queue.back().enqueued->publish();
   while (current_schedule().random && draw(1000) < current_schedule().eager_permille && run_one_step()) {
   }
@@ -412,12 +425,14 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
     __asan_poison_memory_region(to, bytes);
   }
   ++mutable_stats().copies;
-  return push(stream, [=] {
-    if (to_host) __asan_unpoison_memory_region(to, bytes);
-    std::string gone = wrong_copy(to, from, bytes, kind);
-    if (gone.empty()) std::memcpy(to, from, bytes);
-    return gone;
-  });
+  return push(
+      stream,
+      [=] {
+        if (to_host) __asan_unpoison_memory_region(to, bytes);
+        std::memcpy(to, from, bytes);
+        return std::string();
+      },
+      nullptr, [=] { return wrong_copy(to, from, bytes, kind); });
 }
 
 cudaError_t cudaMemsetAsync(void* address, int value, std::size_t bytes, cudaStream_t stream) {

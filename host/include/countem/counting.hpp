@@ -79,6 +79,10 @@ class counter {
   /// Replaces the contents of `out` (its capacity is reused); returns when the events are in host memory.
   /// `out.first_frame` is left to the caller.
   virtual void count(std::span<const frame_view> frames, event_batch& out) = 0;
+
+  /// Memory in which frames are counted fastest, page-locked for a device; null where any memory will do. Frames that lie
+  /// elsewhere are counted all the same.
+  [[nodiscard]] virtual std::shared_ptr<countem::frame_memory> frame_memory() { return nullptr; }
 };
 
 /// What a counter is made for.
@@ -107,7 +111,8 @@ namespace cpu {
 }  // namespace cpu
 
 namespace cuda {
-/// @throws not_compiled in a build without CUDA, cuda_error where no device answers.
+/// Counters take the devices in turn, so that threads with a counter each share them evenly; countem/device_counter.hpp has
+/// more to choose. @throws not_compiled in a build without CUDA, cuda_error where no device answers.
 [[nodiscard]] std::unique_ptr<counter> make_counter(const counting_setup& setup);
 }  // namespace cuda
 

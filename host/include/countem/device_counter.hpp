@@ -2,12 +2,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
 #include <countem/counting.hpp>
 
+namespace countem {
+class event_reducer;
+}
+
 namespace countem::cuda {
+
+/// Sees a batch when it was counted. `events.first_frame` is its first frame's number among those that the counter was given;
+/// the reducer is loaded with the events, which still lie in the device's memory. Called by the thread that counts.
+using counted_batch_look = std::function<void(const event_batch& events, event_reducer& on_device)>;
 
 /// How one device is to be used.
 struct device_options {
@@ -39,7 +48,12 @@ class batch_counter {
   /// Batches submitted and not collected.
   [[nodiscard]] virtual std::size_t in_flight() const = 0;
 
-  /// Copies the frames away and queues their counting; they may be changed once it returns.
+  /// Page-locked memory: a batch whose frames lie in it one after the other, nothing missing, crosses to the device from where
+  /// it is.
+  [[nodiscard]] virtual std::shared_ptr<countem::frame_memory> frame_memory() = 0;
+
+  /// Queues the copying and counting of frames. Those that lie in frame_memory() must stay as they are until their batch is
+  /// collected; others are copied away and may be changed once this returns.
   /// @throws invalid_argument when there are too many frames, frames of another shape or type, or already batches_in_flight
   /// batches.
   virtual void submit(std::span<const frame_view> frames) = 0;
@@ -48,9 +62,19 @@ class batch_counter {
   /// @throws cuda_error when the device failed, invalid_argument when nothing is in flight.
   virtual void collect(event_batch& out) = 0;
 
+  /// A reducer loaded with the batch that was collected last, whose events still lie in the device's memory: only results cross
+  /// back. Good until the next submit(), and as long as the batch that collect() filled is left alone.
+  [[nodiscard]] virtual event_reducer& reducer() = 0;
+
   /// Of the batch collected last; zeros unless device_options::timed.
   [[nodiscard]] virtual batch_times times() const = 0;
 };
+
+/// A counter of any number of frames that keeps options.batches_in_flight batches in flight while it has that many and shows
+/// each to `look`, which may be empty.
+/// @throws not_compiled in a build without CUDA, cuda_error where the device does not answer.
+[[nodiscard]] std::unique_ptr<counter> make_counter(const counting_setup& setup, const device_options& options,
+                                                    counted_batch_look look);
 
 /// @throws not_compiled in a build without CUDA, cuda_error where the device does not answer.
 [[nodiscard]] std::unique_ptr<batch_counter> make_batch_counter(const counting_setup& setup, const device_options& options);

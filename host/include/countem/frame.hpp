@@ -50,11 +50,26 @@ struct frame_view {
   }
 };
 
+/// Where the bytes of frames come from: ordinary memory, unless a counter knows of better (counter::frame_memory).
+/// Safe to call from several threads at once.
+class frame_memory {
+ public:
+  frame_memory() = default;
+  frame_memory(const frame_memory&) = delete;
+  frame_memory& operator=(const frame_memory&) = delete;
+  virtual ~frame_memory() = default;
+
+  /// 64-byte aligned, contents undefined.
+  virtual std::byte* allocate(std::size_t bytes) = 0;
+  virtual void release(std::byte* memory) noexcept = 0;
+};
+
 /// Consecutive frames in scan order and the storage that their bytes lie in.
 /// Reused from batch to batch so that storage is allocated once. Move-only.
 class frame_batch {
  public:
-  frame_batch() = default;
+  /// `from` null: ordinary memory.
+  explicit frame_batch(std::shared_ptr<frame_memory> from = nullptr) : memory_(nullptr, {std::move(from)}) {}
   frame_batch(frame_batch&&) = default;
   frame_batch& operator=(frame_batch&&) = default;
   frame_batch(const frame_batch&) = delete;
@@ -68,10 +83,11 @@ class frame_batch {
   std::byte* storage(std::size_t bytes);
 
  private:
-  struct free_aligned {
+  struct giver {
+    std::shared_ptr<frame_memory> from;
     void operator()(std::byte* memory) const;
   };
-  std::unique_ptr<std::byte[], free_aligned> memory_;
+  std::unique_ptr<std::byte[], giver> memory_;
   std::size_t capacity_ = 0;
 };
 

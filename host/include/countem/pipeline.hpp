@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include <countem/counting.hpp>
@@ -21,6 +23,8 @@ struct count_progress {
 
 struct pipeline_options {
   backend where = backend::automatic;
+  /// Devices that count, as the CUDA runtime numbers them: worker threads take them in turn. Empty: all that answer.
+  std::vector<unsigned> devices;
   unsigned threads = 0;           ///< 0: all cores
   std::size_t batch_frames = 0;   ///< 0: chosen from the frame size
   std::uint64_t first_frame = 0;  ///< frames before it are skipped (resume)
@@ -48,8 +52,9 @@ struct backend_choice {
   backend used = backend::cpu;
   std::string reason;
 };
-/// @throws not_compiled, cuda_error when `wanted` is cuda and cannot be had.
-[[nodiscard]] backend_choice choose_backend(backend wanted);
+/// @throws not_compiled, cuda_error when `wanted` is cuda and cannot be had, or one of `devices` does not answer;
+/// invalid_argument when devices are named for another backend.
+[[nodiscard]] backend_choice choose_backend(backend wanted, std::span<const unsigned> devices = {});
 
 /// A counter of the backend; `which` must not be automatic.
 [[nodiscard]] std::unique_ptr<counter> make_counter(backend which, const counting_setup& setup);

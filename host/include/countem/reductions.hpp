@@ -177,6 +177,8 @@ class event_reducer {
  protected:
   /// What was loaded: valid, and of the shape that maps were made for.
   [[nodiscard]] const event_view& events() const { return events_; }
+  /// For a backend that made the events itself and holds them already: names them without checking or loading them.
+  void take(const event_view& events) { events_ = events; }
 
  private:
   // What a backend writes. Arguments are already checked; outputs hold whatever the caller left there.

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <countem/reductions.hpp>
+
+#include "kernels/cuda/reduce.hpp"
+#include "kernels/cuda/resources.hpp"
+
+namespace countem::cuda {
+
+/// The reductions on the device that is current when it is made: events cross to the device once, or were counted there; each result
+/// crosses back.
+class device_reducer final : public event_reducer {
+ public:
+  ~device_reducer() override;
+
+  /// Instead of load(): events that lie in the device's memory already, nothing queued that writes them, `events` their host copy.
+  /// Their memory belongs to the caller, who keeps it until the next load.
+  void load_resident(const event_view& events, const std::uint32_t* indices);
+
+ private:
+  void do_load() override;
+  void do_counts(std::span<std::uint32_t> out) override;
+  void do_add_sum(std::span<std::uint64_t> image) override;
+  void do_raise_maximum(std::span<std::uint32_t> image) override;
+  void do_virtual_counts(const detector_masks& masks, std::span<std::uint32_t> out) override;
+  void do_weighted_counts(const weight_image& weights, std::span<std::int64_t> out) override;
+  void do_moments(std::span<event_moments> out) override;
+  void do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) override;
+  void do_bin(std::uint32_t factor, event_batch& out) override;
+  void do_crop(const detector_window& window, event_batch& out) override;
+
+  [[nodiscard]] event_list list() const;
+  void upload_starts();
+  template <class T>
+  const T* upload_map(const std::vector<T>& map);
+  template <class T, class Queue>
+  std::vector<T> run(std::size_t size, Queue queue);
+
+  cuda_stream stream_;
+  host_transfer transfer_;
+  device_buffer<std::uint64_t> indptr_;
+  device_buffer<std::uint32_t> loaded_;  ///< the events that load() brought
+  const std::uint32_t* indices_ = nullptr;
+  device_buffer<std::uint64_t> starts_;
+  device_buffer<std::byte> map_;
+  device_buffer<std::byte> out_;
+};
+
+}  // namespace countem::cuda

@@ -1,0 +1,118 @@
+// From frames to a finished store, with two batches in flight on a modelled device: the store of the cpu backend, to the byte.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include <countem/error.hpp>
+#include <countem/event_store.hpp>
+#include <countem/pipeline.hpp>
+#include <countem/simulate.hpp>
+
+#include "model.hpp"
+#include "tests/store/temporary_directory.hpp"
+
+namespace countem {
+namespace {
+
+class cuda_pipeline : public testing::Test {
+ protected:
+  cuda_pipeline() {
+    simulation_options options;
+    options.scan = {9, 7, 1};
+    options.frame = {64, 48};
+    options.occupancy = 0.01;
+    source_ = simulated_source(options);
+    setup_.shape = source_->info().shape;
+    setup_.type = source_->info().type;
+    setup_.calibrated.background16 = background_from_adu(32);
+    setup_.options.values = event_value::charge;
+  }
+
+  void TearDown() override {
+    EXPECT_EQ(device_model::refusal(), "");
+    EXPECT_EQ(device_model::live_objects(), 0U);
+    device_model::forget_refusal();
+    device_model::set_limits({});
+  }
+
+  /// The bytes of the finished store.
+  std::string count(const pipeline_options& options, const std::string& name) const {
+    store_description description;
+    description.shape = event_grid(setup_);
+    description.scan = source_->info().scan;
+    description.options = setup_.options;
+    description.calibrated = setup_.calibrated;
+    const auto path = directory_ / name;
+    const auto sink = create_event_store(path, description, {});
+    const count_result result = count_frames(*source_, setup_, *sink, options);
+    EXPECT_EQ(result.used, options.where);
+    EXPECT_EQ(result.frames, 63U);
+    sink->finish();
+    EXPECT_EQ(verify_event_store(path), std::vector<std::string>{});
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  std::unique_ptr<frame_source> source_;
+  counting_setup setup_;
+  test::temporary_directory directory_;
+};
+
+TEST_F(cuda_pipeline, makes_the_store_that_the_cpu_makes) {
+  pipeline_options options;
+  options.where = backend::cpu;
+  options.batch_frames = 10;
+  const std::string expected = count(options, "cpu.h5");
+  ASSERT_FALSE(expected.empty());
+  options.where = backend::cuda;
+  for (const unsigned threads : {1U, 3U}) {
+    for (const std::uint64_t seed : {0U, 1U, 2U, 3U}) {
+      device_model::set_schedule({.seed = seed, .random = seed != 0});
+      options.threads = threads;
+      EXPECT_TRUE(count(options, "cuda.h5") == expected) << threads << " threads, schedule " << seed;
+    }
+  }
+}
+
+TEST_F(cuda_pipeline, shares_the_devices_that_are_named) {
+  device_model::set_limits({.devices = 3});
+  pipeline_options options;
+  options.where = backend::cpu;
+  options.batch_frames = 10;
+  const std::string expected = count(options, "cpu.h5");
+  options.where = backend::cuda;
+  options.threads = 4;
+  options.devices = {0, 2};
+  EXPECT_TRUE(count(options, "cuda.h5") == expected);
+}
+
+TEST_F(cuda_pipeline, says_which_devices_it_cannot_have) {
+  const std::vector<unsigned> second{1};
+  EXPECT_THAT([&] { static_cast<void>(choose_backend(backend::cuda, second)); },
+              testing::ThrowsMessage<cuda_error>(testing::HasSubstr("device 1 was asked for")));
+  EXPECT_THROW(static_cast<void>(choose_backend(backend::cpu, second)), invalid_argument);
+  EXPECT_EQ(choose_backend(backend::automatic).used, backend::cuda);
+  device_model::set_limits({.devices = 0});
+  EXPECT_EQ(choose_backend(backend::automatic).used, backend::cpu);
+  EXPECT_THROW(static_cast<void>(choose_backend(backend::cuda)), not_compiled);
+}
+
+TEST_F(cuda_pipeline, an_error_of_the_device_ends_the_count_with_what_was_written_kept) {
+  device_model::set_limits({.memory_bytes = 20'000});
+  pipeline_options options;
+  options.where = backend::cuda;
+  store_description description;
+  description.shape = event_grid(setup_);
+  description.scan = source_->info().scan;
+  description.options = setup_.options;
+  description.calibrated = setup_.calibrated;
+  const auto sink = create_event_store(directory_ / "none.h5", description, {});
+  EXPECT_THROW(static_cast<void>(count_frames(*source_, setup_, *sink, options)), cuda_error);
+  EXPECT_TRUE(std::filesystem::exists(sink->abandon()));
+}
+
+}  // namespace
+}  // namespace countem
