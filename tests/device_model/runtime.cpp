@@ -157,7 +157,6 @@ void spoil_device(const std::string& why) {
 
 /// Runs one queued step of some stream; false when none may run.
 bool run_one_step() {
-  auto& r = the_runtime();
   const std::vector<cudaStream_t> candidates = runnable();
   if (candidates.empty()) return false;
   const cudaStream_t stream = candidates[current_schedule().random ? draw(candidates.size()) : 0];
