@@ -14,6 +14,7 @@
 #include "io/event_store_scan.hpp"
 #include "io/file.hpp"
 #include "io/hdf5_handle.hpp"
+#include "io/reductions_group.hpp"
 #include "io/space_reservation.hpp"
 
 namespace countem {
@@ -200,8 +201,9 @@ class hdf5_event_store_writer final : public event_store_writer {
     part_ = part_name(path_);
   }
 
-  void finish() override {
+  void finish(std::span<const saved_image> reductions) override {
     close();
+    if (!reductions.empty()) add_reductions(reductions);
     make_durable(part_, O_RDONLY);
     refuse_existing();
     std::error_code problem;
@@ -217,6 +219,14 @@ class hdf5_event_store_writer final : public event_store_writer {
   }
 
  private:
+  /// The file can no longer be followed by readers then, so new objects may be made; the events in it are safe already.
+  void add_reductions(std::span<const saved_image> reductions) const {
+    const auto lock = hdf5_lock();
+    const hdf5_handle file(H5Fopen(part_.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), part_.string() + ": cannot be opened again");
+    write_reductions(file, reductions);
+    hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), part_.string() + ": the reductions cannot be written");
+  }
+
   void refuse_existing() const {
     if (!options_.overwrite && std::filesystem::exists(path_)) {
       throw io_error(path_.string() + ": exists already; name another output or allow overwriting");
@@ -375,7 +385,7 @@ recovery_report recover_event_store(const std::filesystem::path& broken, const s
   options.overwrite = overwrite;
   io::hdf5_event_store_writer writer(fixed, io::part_name(fixed), found.description, options);
   io::copy_chunks(file, found.chunks, writer);
-  writer.finish();
+  writer.finish({});
 
   recovery_report report;
   report.frames = found.chunks.size();

@@ -62,6 +62,7 @@ int run(int argc, char** argv) {
   add_verify(app, ctx);
   add_recover(app, ctx);
   add_convert(app, ctx);
+  add_reduce(app, ctx);
   add_compare(app, ctx);
   add_bench(app, ctx);
 

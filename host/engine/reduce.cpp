@@ -38,33 +38,51 @@ class scan_reducer::state {
   }
 
   void add(const event_batch& batch) {
+    require_inside(batch);
+    reducer_->load(view_of(plan_.skip_incomplete ? without_incomplete(batch) : batch, shape_));
+    add_loaded(batch, *reducer_);
+  }
+
+  void add(const event_batch& batch, event_reducer& loaded) {
+    require_inside(batch);
+    if (plan_.skip_incomplete && !all_complete(batch)) return add(batch);
+    add_loaded(batch, loaded);
+  }
+
+  [[nodiscard]] const reduction_result& result() const { return result_; }
+  [[nodiscard]] const reduction_plan& plan() const { return plan_; }
+
+ private:
+  void require_inside(const event_batch& batch) const {
     if (batch.frames() + 1 != batch.indptr.size() || batch.first_frame + batch.frames() > scan_.frames()) {
       throw invalid_argument("frames " + std::to_string(batch.first_frame) + " to " +
                              std::to_string(batch.first_frame + batch.frames()) + " do not fit a scan of " +
                              std::to_string(scan_.frames()) + " frames");
     }
-    reducer_->load(view_of(plan_.skip_incomplete ? without_incomplete(batch) : batch, shape_));
+  }
+
+  void add_loaded(const event_batch& batch, event_reducer& reducer) {
     const std::size_t frames = batch.frames();
 
     per_frame_.resize(frames);
-    reducer_->counts(per_frame_);
+    reducer.counts(per_frame_);
     add_to_positions(batch.first_frame, per_frame_, result_.counts);
     for (const std::uint32_t count : per_frame_) result_.events += count;
 
-    if (plan_.sum) reducer_->add_sum(result_.sum);
-    if (plan_.maximum) reducer_->raise_maximum(result_.maximum);
-    if (plan_.centre_of_mass) add_moments(batch.first_frame, frames);
+    if (plan_.sum) reducer.add_sum(result_.sum);
+    if (plan_.maximum) reducer.raise_maximum(result_.maximum);
+    if (plan_.centre_of_mass) add_moments(batch.first_frame, frames, reducer);
     if (masks_.detectors != 0) {
       per_frame_.resize(masks_.detectors * frames);
-      reducer_->virtual_counts(masks_, per_frame_);
+      reducer.virtual_counts(masks_, per_frame_);
       for (std::size_t d = 0; d < masks_.detectors; ++d) {
         add_to_positions(batch.first_frame, std::span(per_frame_).subspan(d * frames, frames), result_.virtual_images[d]);
       }
     }
-    for (std::size_t w = 0; w < weights_.size(); ++w) add_weighted(batch.first_frame, frames, w);
+    for (std::size_t w = 0; w < weights_.size(); ++w) add_weighted(batch.first_frame, frames, w, reducer);
     if (plan_.radial) {
       per_frame_.resize(frames * rings_.rings);
-      reducer_->radial_counts(rings_, per_frame_);
+      reducer.radial_counts(rings_, per_frame_);
       for (std::size_t f = 0; f < frames; ++f) {
         const std::uint64_t position = (batch.first_frame + f) / scan_.frames_per_position;
         for (std::size_t ring = 0; ring < rings_.rings; ++ring) {
@@ -75,18 +93,14 @@ class scan_reducer::state {
     result_.frames += frames;
   }
 
-  [[nodiscard]] const reduction_result& result() const { return result_; }
-  [[nodiscard]] const reduction_plan& plan() const { return plan_; }
-
- private:
   void add_to_positions(std::uint64_t first_frame, std::span<const std::uint32_t> per_frame,
                         std::vector<std::uint64_t>& map) const {
     for (std::size_t f = 0; f < per_frame.size(); ++f) map[(first_frame + f) / scan_.frames_per_position] += per_frame[f];
   }
 
-  void add_moments(std::uint64_t first_frame, std::size_t frames) {
+  void add_moments(std::uint64_t first_frame, std::size_t frames, event_reducer& reducer) {
     moments_.resize(frames);
-    reducer_->moments(moments_);
+    reducer.moments(moments_);
     for (std::size_t f = 0; f < frames; ++f) {
       event_moments& position = result_.moments[(first_frame + f) / scan_.frames_per_position];
       position.events += moments_[f].events;
@@ -95,20 +109,25 @@ class scan_reducer::state {
     }
   }
 
-  void add_weighted(std::uint64_t first_frame, std::size_t frames, std::size_t which) {
+  void add_weighted(std::uint64_t first_frame, std::size_t frames, std::size_t which, event_reducer& reducer) {
     weighted_.resize(frames);
-    reducer_->weighted_counts(weights_[which], weighted_);
+    reducer.weighted_counts(weights_[which], weighted_);
     for (std::size_t f = 0; f < frames; ++f) {
       result_.weighted_images[which][(first_frame + f) / scan_.frames_per_position] +=
           static_cast<double>(weighted_[f]) * weights_[which].unit;
     }
   }
 
+  static bool is_complete(std::uint8_t status) {
+    return (status & status_sectors) == all_sectors && (status & status_truncated) == 0;
+  }
+  static bool all_complete(const event_batch& batch) { return std::ranges::all_of(batch.status, is_complete); }
+
   /// The batch with the events of incomplete frames left out.
   const event_batch& without_incomplete(const event_batch& batch) {
     complete_.clear();
     for (std::size_t f = 0; f < batch.frames(); ++f) {
-      const bool complete = (batch.status[f] & status_sectors) == all_sectors && (batch.status[f] & status_truncated) == 0;
+      const bool complete = is_complete(batch.status[f]);
       const auto frame = batch.events(f);
       if (complete) complete_.indices.insert(complete_.indices.end(), frame.begin(), frame.end());
       complete_.indptr.push_back(complete_.indices.size());
@@ -140,6 +159,9 @@ scan_reducer& scan_reducer::operator=(scan_reducer&&) noexcept = default;
 
 void scan_reducer::add(const event_batch& events) {
   state_->add(events);
+}
+void scan_reducer::add(const event_batch& events, event_reducer& loaded) {
+  state_->add(events, loaded);
 }
 const reduction_result& scan_reducer::result() const {
   return state_->result();

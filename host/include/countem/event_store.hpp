@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <countem/calibration.hpp>
 #include <countem/counting.hpp>
+#include <countem/saved_image.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -59,8 +61,8 @@ struct store_options {
 /// Writes the HDF5 event store (docs/event_store.md) under a temporary name beside `path`, renamed by finish().
 class event_store_writer : public event_sink {
  public:
-  /// Makes the file durable and gives it its name.
-  virtual void finish() = 0;
+  /// Adds what was computed while counting to the group /reductions, makes the file durable and gives it its name.
+  virtual void finish(std::span<const saved_image> reductions = {}) = 0;
   /// Closes what was written so far under the temporary name and returns that name.
   virtual std::filesystem::path abandon() = 0;
 };

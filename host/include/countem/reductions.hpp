@@ -258,6 +258,9 @@ class scan_reducer {
 
   /// Batches may come in any order but each frame only once. @throws invalid_argument for frames outside the scan.
   void add(const event_batch& events);
+  /// The same with a reducer that is loaded with the batch already (a device's, cuda::batch_counter::reducer). With
+  /// skip_incomplete, a batch that has incomplete frames is loaded anew.
+  void add(const event_batch& events, event_reducer& loaded);
   /// What was computed so far; good to look at between two batches.
   [[nodiscard]] const reduction_result& result() const;
   [[nodiscard]] const reduction_plan& plan() const;

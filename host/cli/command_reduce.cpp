@@ -1,0 +1,256 @@
+// countem reduce: a counted scan to images, or to a smaller store.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include <countem/bright_disk.hpp>
+#include <countem/error.hpp>
+#include <countem/pipeline.hpp>
+#include <countem/store_reduction.hpp>
+#include <countem/version.hpp>
+
+#include "host/cli/choices.hpp"
+#include "host/cli/command.hpp"
+#include "host/cli/output_file.hpp"
+#include "host/cli/progress.hpp"
+#include "host/engine/picture.hpp"
+
+namespace countem::cli {
+
+namespace {
+
+struct reduce_arguments {
+  std::filesystem::path input;
+  std::filesystem::path output;
+  std::filesystem::path pictures;
+  std::filesystem::path arrays;
+  std::vector<std::string> detectors;
+  std::string centre = "auto";
+  std::string scan_window;
+  std::string detector_window;
+  std::uint32_t bin = 1;
+  std::uint32_t scan_bin = 1;
+  bool sum = false;
+  bool maximum = false;
+  bool centre_of_mass = false;
+  bool without_descan = false;
+  bool radial = false;
+  double radial_step = 1;
+  bool skip_incomplete = false;
+  backend where = backend::automatic;
+  unsigned threads = 0;
+  bool as_json = false;
+  bool quiet = false;
+
+  [[nodiscard]] bool makes_store() const { return bin != 1 || scan_bin != 1 || !detector_window.empty(); }
+  [[nodiscard]] bool makes_images() const {
+    return sum || maximum || centre_of_mass || radial || !detectors.empty() || !pictures.empty() || !arrays.empty();
+  }
+};
+
+scan_window scan_part(const reduce_arguments& wanted, const scan_shape& scan) {
+  if (wanted.scan_window.empty()) return whole(scan);
+  const index_ranges part = parse_ranges(wanted.scan_window, scan.height, scan.width);
+  return {part.row, part.column, part.row_end - part.row, part.column_end - part.column};
+}
+
+detector_window detector_part(const reduce_arguments& wanted, frame_shape grid) {
+  if (wanted.detector_window.empty()) return {0, 0, grid};
+  const index_ranges part = parse_ranges(wanted.detector_window, grid.height, grid.width);
+  return {part.row, part.column, {part.row_end - part.row, part.column_end - part.column}};
+}
+
+/// "ROW,COLUMN"; empty for "auto".
+std::optional<detector_point> given_centre(const std::string& text) {
+  if (text == "auto") return std::nullopt;
+  try {
+    std::size_t row_end = 0;
+    std::size_t column_end = 0;
+    const double row = std::stod(text, &row_end);
+    if (row_end < text.size() && text[row_end] == ',') {
+      const double column = std::stod(text.substr(row_end + 1), &column_end);
+      if (row_end + 1 + column_end == text.size()) return detector_point{row, column};
+    }
+  } catch (const std::exception&) {
+  }
+  throw invalid_argument("--centre '" + text + "' is neither 'auto' nor of the form ROW,COLUMN, as 287.5,290");
+}
+
+class reduction_run {
+ public:
+  reduction_run(const reduce_arguments& wanted, context& ctx)
+      : wanted_(wanted), ctx_(ctx), store_(open_event_store(wanted.input)), used_(choose_backend(wanted.where)) {
+    reading_.threads = wanted.threads;
+    reading_.stop = &ctx.stop;
+    window_ = scan_part(wanted, described().scan);
+  }
+
+  void run() {
+    require_output(wanted_.output, std::vector<input_file>{{wanted_.input, 0}}, makes_store() ? is_event_store : is_reduced);
+    if (!wanted_.makes_images() && !makes_store())
+      throw invalid_argument("nothing is asked for: --sum, --com, --virtual disk:20, --crop 100:400,100:400, ... (countem reduce --help)");
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<saved_image> images;
+    if (wanted_.makes_images()) images = reduce();
+    if (makes_store()) {
+      copy(images);
+    } else {
+      save_images(wanted_.output, images, provenance());
+    }
+    for (const saved_image& image : images) draw(image);
+    report(images, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+
+ private:
+  /// The file holds reductions and no events.
+  static bool is_reduced(const std::filesystem::path& path) { return is_image_file(path); }
+
+  /// Also where a part of the scan is named and nothing is to be computed from it.
+  [[nodiscard]] bool makes_store() const {
+    return wanted_.makes_store() || (!wanted_.scan_window.empty() && !wanted_.makes_images());
+  }
+
+  [[nodiscard]] const store_description& described() const { return store_->description(); }
+  [[nodiscard]] scan_shape scan() const { return inside(described().scan, window_); }
+
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> provenance() const {
+    return {{"program", std::string("countem ") + version},
+            {"command_line", ctx_.command_line},
+            {"reduced_from", wanted_.input.string()},
+            {"backend", std::string(to_string(used_.used))}};
+  }
+
+  std::vector<saved_image> reduce() {
+    reduction_plan plan;
+    plan.sum = wanted_.sum;
+    plan.maximum = wanted_.maximum;
+    plan.centre_of_mass = wanted_.centre_of_mass;
+    plan.radial = wanted_.radial;
+    plan.radial_step = wanted_.radial_step;
+    plan.skip_incomplete = wanted_.skip_incomplete;
+    for (const std::string& text : wanted_.detectors) plan.detectors.push_back(parse_detector(text));
+    plan.centre = given_centre(wanted_.centre);
+    if (!plan.centre && (plan.radial || !plan.detectors.empty())) plan.centre = find_centre();
+    centre_ = plan.centre;
+    scan_reducer reducer(plan, described().shape, scan(), used_.used, wanted_.threads);
+    each_batch([&](const event_batch& events) { reducer.add(events); });
+    frames_ = reducer.result().frames;
+    events_ = reducer.result().events;
+    return images_of(reducer.result(), plan, described().shape, scan(), wanted_.without_descan);
+  }
+
+  detector_point find_centre() {
+    reduction_plan plan;
+    plan.skip_incomplete = wanted_.skip_incomplete;
+    scan_reducer reducer(plan, described().shape, scan(), used_.used, wanted_.threads);
+    each_batch([&](const event_batch& events) { reducer.add(events); });
+    return find_bright_disk(reducer.result().sum, described().shape).centre;
+  }
+
+  void each_batch(const std::function<void(const event_batch&)>& visit) { for_batches(*store_, window_, reading_, visit); }
+
+  void copy(std::span<const saved_image> images) {
+    const copy_plan plan{window_, detector_part(wanted_, described().shape), wanted_.bin, wanted_.scan_bin};
+    store_description description = describe_copy(described(), plan);
+    for (auto& [name, text] : provenance()) {
+      // What the events themselves came from stays as it is.
+      description.provenance.emplace_back(name == "reduced_from" ? name : "reduce_" + name, text);
+    }
+    const auto sink = create_event_store(wanted_.output, description, {});
+    try {
+      copy_frames(*store_, plan, *sink, reading_);
+    } catch (...) {
+      std::error_code ignored;
+      std::filesystem::remove(sink->abandon(), ignored);  // made from a store that is still there
+      throw;
+    }
+    sink->finish(images);
+    copied_ = description.scan.frames();
+  }
+
+  void draw(const saved_image& image) const {
+    const std::string stem = wanted_.output.stem().string() + "_" + image.name;
+    if (!wanted_.arrays.empty()) save_npy(made(wanted_.arrays) / (stem + ".npy"), image);
+    if (wanted_.pictures.empty() || image.extent.size() != 2) return;
+    picture_options options;
+    options.logarithmic = image.name == "sum" || image.name == "maximum";
+    std::visit(
+        [&]<class T>(const std::vector<T>& values) {
+          write_png(made(wanted_.pictures) / (stem + ".png"), std::span<const T>(values),
+                    static_cast<std::uint32_t>(image.extent[0]), static_cast<std::uint32_t>(image.extent[1]), options);
+        },
+        image.values);
+  }
+
+  static const std::filesystem::path& made(const std::filesystem::path& directory) {
+    std::error_code failure;
+    std::filesystem::create_directories(directory, failure);
+    if (failure) throw io_error(directory.string() + ": the directory cannot be made: " + failure.message());
+    return directory;
+  }
+
+  void report(std::span<const saved_image> images, double seconds) const {
+    if (wanted_.as_json) {
+      nlohmann::ordered_json told{{"output", wanted_.output.string()}, {"backend", to_string(used_.used)}, {"frames", frames_},
+                                  {"events", events_},  {"copied_frames", copied_}, {"seconds", seconds}};
+      if (centre_) told["centre"] = {{"row", centre_->row}, {"column", centre_->column}};
+      told["images"] = nlohmann::ordered_json::array();
+      for (const saved_image& image : images)
+        told["images"].push_back({{"name", image.name}, {"extent", image.extent}, {"units", image.units}, {"meaning", image.meaning}});
+      ctx_.print_json(told);
+    }
+    if (wanted_.quiet) return;
+    if (centre_) fmt::print(stderr, "centre: row {:.2f}, column {:.2f}\n", centre_->row, centre_->column);
+    for (const saved_image& image : images) fmt::print(stderr, "reductions/{}: {}\n", image.name, image.meaning);
+    fmt::print(stderr, "wrote {} ({}, {:.2f} s)\n", wanted_.output.string(),
+               human_bytes(std::filesystem::file_size(wanted_.output)), seconds);
+  }
+
+  const reduce_arguments& wanted_;
+  context& ctx_;
+  std::unique_ptr<event_store> store_;
+  backend_choice used_;
+  reading_options reading_;
+  scan_window window_;
+  std::optional<detector_point> centre_;
+  std::uint64_t frames_ = 0;
+  std::uint64_t events_ = 0;
+  std::uint64_t copied_ = 0;
+};
+
+}  // namespace
+
+void add_reduce(CLI::App& app, context& ctx) {
+  auto wanted = std::make_shared<reduce_arguments>();
+  CLI::App* command = app.add_subcommand("reduce", "A counted scan to images (group /reductions of the output), or to a smaller store");
+  command->add_option("input", wanted->input, "Event store")->required();
+  command->add_option("-o,--output", wanted->output, "HDF5 file to write; an event store with --crop, --bin or --scan-bin")->required();
+  command->add_flag("--sum", wanted->sum, "All frames added up");
+  command->add_flag("--max", wanted->maximum, "Most electrons of any one frame in each pixel");
+  command->add_flag("--com", wanted->centre_of_mass, "Centre of mass at each position, row and column");
+  command->add_flag("--descan", wanted->without_descan, "Subtract the plane that fits the centres of mass best")->needs("--com");
+  command->add_flag("--radial", wanted->radial, "Electrons in rings around the centre at each position");
+  command->add_option("--radial-step", wanted->radial_step, "Width of a ring in pixels")->capture_default_str()->needs("--radial");
+  command->add_option("--virtual", wanted->detectors,
+                      "Virtual detectors, all in one pass: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with @ROW,COLUMN to move it");
+  command->add_option("--centre", wanted->centre, "Centre of detectors and rings: ROW,COLUMN, or auto: the bright disk of the sum")
+      ->capture_default_str();
+  command->add_option("--scan-crop", wanted->scan_window, "Positions to use: ROW:ROW,COLUMN:COLUMN");
+  command->add_option("--crop", wanted->detector_window, "Store with these detector pixels only: ROW:ROW,COLUMN:COLUMN");
+  command->add_option("--bin", wanted->bin, "Store with so many detector pixels a side merged")->check(CLI::Range(1, 65535))->capture_default_str();
+  command->add_option("--scan-bin", wanted->scan_bin, "Store with so many positions a side merged")->check(CLI::Range(1, 65535))->capture_default_str();
+  command->add_flag("--skip-incomplete", wanted->skip_incomplete, "Frames that lack a sector count as frames without electrons");
+  command->add_option("--png", wanted->pictures, "Directory for a picture of each image");
+  command->add_option("--npy", wanted->arrays, "Directory for a .npy file of each image");
+  add_choice(*command, "--backend", wanted->where, backend_names, "Where to reduce");
+  command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
+  command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
+  command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");
+  command->callback([wanted, &ctx] { reduction_run(*wanted, ctx).run(); });
+}
+
+}  // namespace countem::cli

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace countem {
+
+/// A result with a name, as it goes into a file: row-major, slowest axis first.
+struct saved_image {
+  std::string name;  ///< of the dataset; letters, digits and underscores
+  std::vector<std::uint64_t> extent;
+  std::variant<std::vector<std::uint32_t>, std::vector<std::uint64_t>, std::vector<double>> values;
+  std::string units;
+  std::string meaning;  ///< one line for whoever opens the file
+};
+
+/// Writes the images as datasets of the group /reductions of a new HDF5 file, each with the attributes `units` and `meaning`, and
+/// `provenance` as text attributes of the group /provenance. The file gets its name when it is whole.
+/// @throws io_error
+void save_images(const std::filesystem::path& path, std::span<const saved_image> images,
+                 std::span<const std::pair<std::string, std::string>> provenance);
+
+/// Whether the file is one that save_images() wrote. Never throws.
+[[nodiscard]] bool is_image_file(const std::filesystem::path& path) noexcept;
+
+/// Writes one image as a .npy file. @throws io_error
+void save_npy(const std::filesystem::path& path, const saved_image& image);
+
+}  // namespace countem

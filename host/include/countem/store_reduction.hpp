@@ -1,0 +1,84 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <countem/event_store.hpp>
+#include <countem/reductions.hpp>
+#include <countem/saved_image.hpp>
+
+/// Reductions of finished event stores, in bounded memory whatever their size, and smaller copies of stores.
+namespace countem {
+
+/// Positions [row, row + height) x [column, column + width) of a scan.
+struct scan_window {
+  std::uint32_t row = 0;
+  std::uint32_t column = 0;
+  std::uint32_t height = 0;
+  std::uint32_t width = 0;
+};
+[[nodiscard]] constexpr scan_window whole(const scan_shape& scan) {
+  return {0, 0, scan.height, scan.width};
+}
+/// The scan that a window leaves.
+[[nodiscard]] constexpr scan_shape inside(const scan_shape& scan, const scan_window& window) {
+  return {window.height, window.width, scan.frames_per_position};
+}
+
+/// "R0:R1,C0:C1": rows R0 up to but not including R1, columns likewise; either number may be left out.
+struct index_ranges {
+  std::uint32_t row = 0, row_end = 0, column = 0, column_end = 0;
+};
+/// @throws invalid_argument when the text says something else, or reaches beyond height x width.
+[[nodiscard]] index_ranges parse_ranges(std::string_view text, std::uint32_t height, std::uint32_t width);
+
+struct reading_options {
+  unsigned threads = 0;                      ///< 0: all cores
+  const std::atomic<bool>* stop = nullptr;   ///< raised by the caller to end early
+  std::function<void(std::uint64_t)> progress;  ///< called with the number of frames done so far
+};
+
+/// Calls `visit` with batch after batch of the window's frames, in order; first_frame counts within the window.
+/// @throws invalid_argument when the window reaches beyond the scan, format_error naming a damaged frame, interrupted.
+void for_batches(const event_store& store, const scan_window& window, const reading_options& options,
+                 const std::function<void(const event_batch&)>& visit);
+
+/// What to leave out of a copy of a store, and what to merge. Cropping happens before binning.
+struct copy_plan {
+  scan_window scan;           ///< positions that are kept
+  detector_window detector;   ///< pixels of the event grid that are kept
+  std::uint32_t bin = 1;      ///< pixels per side that become one
+  std::uint32_t scan_bin = 1; ///< positions per side that become one; frames of the same repeat are merged, their events all kept
+};
+
+/// What a copy is: the store's description with shape, scan and calibration cut to what is kept. A binned copy keeps the thresholds of
+/// its calibration but not its images, which are per detector pixel.
+/// @throws invalid_argument when the plan keeps nothing, or windows reach beyond scan or detector.
+[[nodiscard]] store_description describe_copy(const store_description& from, const copy_plan& plan);
+
+/// Writes the copy's frames to a sink made for describe_copy(). Values stay with their events. The caller finishes the sink.
+/// @throws as for_batches().
+void copy_frames(const event_store& from, const copy_plan& plan, event_sink& to, const reading_options& options);
+
+/// Centre of mass of each position as two maps (row, column), NaN where a position has no events.
+struct deflection {
+  std::vector<double> row;
+  std::vector<double> column;
+};
+[[nodiscard]] deflection deflections(const reduction_result& result);
+/// Subtracts from each map the plane a + b * scan_row + c * scan_column that fits it best (least squares over the positions that have
+/// events): the scan's descan. Maps of fewer than three positions with events lose their mean only.
+void subtract_plane(deflection& maps, const scan_shape& scan);
+
+/// The results as images for files: sum, maximum, counts, com_row, com_column (after subtract_plane when asked for), radial, and one
+/// virtual_N and weighted_N each.
+[[nodiscard]] std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
+                                                 const scan_shape& scan, bool without_descan);
+
+}  // namespace countem
