@@ -22,7 +22,8 @@ void write_reductions(hid_t file, std::span<const saved_image> images) {
                                 : make_group(file, reductions_group);
   for (const saved_image& image : images) {
     const std::vector<hsize_t> extent(image.extent.begin(), image.extent.end());
-    std::visit([&](const auto& values) { write_dataset(group, image.name, extent, values.data(), deflate_level); }, image.values);
+    std::visit([&](const auto& values) { write_dataset(group, image.name, extent, values.data(), deflate_level); },
+               image.values);
     const hdf5_handle made(H5Dopen2(group, image.name.c_str(), H5P_DEFAULT), image.name);
     write_attribute(made, "units", image.units);
     write_attribute(made, "meaning", image.meaning);

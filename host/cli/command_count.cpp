@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 
 #include <countem/error.hpp>
@@ -12,8 +13,10 @@
 #include <countem/version.hpp>
 
 #include "host/cli/calibration_arguments.hpp"
+#include "host/cli/centre.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/live_reductions.hpp"
 #include "host/cli/output_file.hpp"
 #include "host/cli/pictures.hpp"
 #include "host/cli/progress.hpp"
@@ -35,6 +38,8 @@ struct count_arguments {
   backend where = backend::automatic;
   std::vector<unsigned> devices;
   unsigned threads = 0;
+  std::string live;
+  std::string live_centre = "auto";
   bool no_pictures = false;
   bool resume = false;
   bool as_json = false;
@@ -91,11 +96,19 @@ void make_directory(const std::filesystem::path& directory) {
   if (failure) throw io_error(directory.string() + ": the directory cannot be made: " + failure.message());
 }
 
+/// Where a file lies; never empty.
+std::filesystem::path folder_of(const std::filesystem::path& file) {
+  return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
+
 void run(const count_arguments& wanted, context& ctx) {
   const std::unique_ptr<frame_source> source = open_source(wanted.inputs.inputs(), wanted.inputs.options());
   const source_info& info = source->info();
   const backend_choice chosen = choose_backend(wanted.where, wanted.devices);
   require_output(wanted.output, info.files, is_event_store);
+  reduction_plan live_plan;
+  if (!wanted.live.empty()) live_plan = parse_live_plan(wanted.live);
+  live_plan.centre = parse_centre(wanted.live_centre);
   if (!wanted.no_pictures && !wanted.pictures.empty()) make_directory(wanted.pictures);
   if (!wanted.quiet) {
     tell_issues(info);
@@ -132,6 +145,22 @@ void run(const count_arguments& wanted, context& ctx) {
   running.progress = [&](const count_progress& now) { progress.update(now); };
   if (!wanted.no_pictures) running.inspect = [&](const event_batch& events) { pictures.add(events); };
 
+  std::optional<live_reductions> live;
+  if (!wanted.live.empty()) {
+    reduction_plan plan = live_plan;
+    if (!plan.centre && (plan.radial || !plan.detectors.empty())) plan.centre = sampled_centre(*source, setup);
+    live.emplace(plan, event_grid(setup), info.scan, chosen.used, wanted.threads,
+                 wanted.no_pictures        ? std::filesystem::path()
+                 : wanted.pictures.empty() ? folder_of(wanted.output)
+                                           : wanted.pictures,
+                 wanted.output.stem().string());
+    running.live = &live->reducer();
+    running.progress = [&](const count_progress& now) {
+      progress.update(now);
+      live->refresh();
+    };
+  }
+
   count_result result;
   try {
     result = count_frames(*source, setup, *sink, running);
@@ -148,7 +177,7 @@ void run(const count_arguments& wanted, context& ctx) {
                                   with_separators(store.next_frame + result.frames + result.missing_frames),
                                   with_separators(info.scan.frames()), sink->abandon().string()));
   }
-  sink->finish();
+  sink->finish(live ? live->finish() : std::vector<saved_image>());
 
   std::vector<std::filesystem::path> drawn;
   if (!wanted.no_pictures) drawn = pictures.write(wanted.output, wanted.pictures, store.next_frame);
@@ -219,7 +248,15 @@ void add_count(CLI::App& app, context& ctx) {
   command->add_flag("--wide-counts", wanted->store.wide_counts, "Dense view of 16 instead of 8 bits a pixel");
   command->add_option("--png", wanted->pictures, "Directory for the pictures; default: beside the output");
   command->add_flag("--no-png", wanted->no_pictures, "Draw no pictures");
+  CLI::Option* const live = command->add_option(
+      "--live", wanted->live,
+      "Reductions to compute while counting, as sum,com,max,radial,virtual:annulus:60,200; kept in the group "
+      "/reductions of the output, drawn anew every few seconds");
+  command->add_option("--live-centre", wanted->live_centre, "Their centre: ROW,COLUMN, or auto: the bright disk of some frames")
+      ->capture_default_str()
+      ->needs(live);
   command->add_flag("--resume", wanted->resume, "Go on with what an interrupted or killed count left in OUTPUT.part");
+  command->get_option("--resume")->excludes(live);  // what was counted before is in no reducer; countem reduce sees all of it
   command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
   command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");
   command->callback([wanted, &ctx] { run(*wanted, ctx); });

@@ -13,11 +13,12 @@
 #include <countem/store_reduction.hpp>
 #include <countem/version.hpp>
 
+#include "host/cli/centre.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/output_file.hpp"
+#include "host/cli/pictures.hpp"
 #include "host/cli/progress.hpp"
-#include "host/engine/picture.hpp"
 
 namespace countem::cli {
 
@@ -64,22 +65,6 @@ detector_window detector_part(const reduce_arguments& wanted, frame_shape grid) 
   return {part.row, part.column, {part.row_end - part.row, part.column_end - part.column}};
 }
 
-/// "ROW,COLUMN"; empty for "auto".
-std::optional<detector_point> given_centre(const std::string& text) {
-  if (text == "auto") return std::nullopt;
-  try {
-    std::size_t row_end = 0;
-    std::size_t column_end = 0;
-    const double row = std::stod(text, &row_end);
-    if (row_end < text.size() && text[row_end] == ',') {
-      const double column = std::stod(text.substr(row_end + 1), &column_end);
-      if (row_end + 1 + column_end == text.size()) return detector_point{row, column};
-    }
-  } catch (const std::exception&) {
-  }
-  throw invalid_argument("--centre '" + text + "' is neither 'auto' nor of the form ROW,COLUMN, as 287.5,290");
-}
-
 class reduction_run {
  public:
   reduction_run(const reduce_arguments& wanted, context& ctx)
@@ -92,7 +77,8 @@ class reduction_run {
   void run() {
     require_output(wanted_.output, std::vector<input_file>{{wanted_.input, 0}}, makes_store() ? is_event_store : is_reduced);
     if (!wanted_.makes_images() && !makes_store())
-      throw invalid_argument("nothing is asked for: --sum, --com, --virtual disk:20, --crop 100:400,100:400, ... (countem reduce --help)");
+      throw invalid_argument(
+          "nothing is asked for: --sum, --com, --virtual disk:20, --crop 100:400,100:400, ... (countem reduce --help)");
     const auto start = std::chrono::steady_clock::now();
     std::vector<saved_image> images;
     if (wanted_.makes_images()) images = reduce();
@@ -133,7 +119,7 @@ class reduction_run {
     plan.radial_step = wanted_.radial_step;
     plan.skip_incomplete = wanted_.skip_incomplete;
     for (const std::string& text : wanted_.detectors) plan.detectors.push_back(parse_detector(text));
-    plan.centre = given_centre(wanted_.centre);
+    plan.centre = parse_centre(wanted_.centre);
     if (!plan.centre && (plan.radial || !plan.detectors.empty())) plan.centre = find_centre();
     centre_ = plan.centre;
     scan_reducer reducer(plan, described().shape, scan(), used_.used, wanted_.threads);
@@ -175,15 +161,7 @@ class reduction_run {
   void draw(const saved_image& image) const {
     const std::string stem = wanted_.output.stem().string() + "_" + image.name;
     if (!wanted_.arrays.empty()) save_npy(made(wanted_.arrays) / (stem + ".npy"), image);
-    if (wanted_.pictures.empty() || image.extent.size() != 2) return;
-    picture_options options;
-    options.logarithmic = image.name == "sum" || image.name == "maximum";
-    std::visit(
-        [&]<class T>(const std::vector<T>& values) {
-          write_png(made(wanted_.pictures) / (stem + ".png"), std::span<const T>(values),
-                    static_cast<std::uint32_t>(image.extent[0]), static_cast<std::uint32_t>(image.extent[1]), options);
-        },
-        image.values);
+    if (!wanted_.pictures.empty()) draw_image(made(wanted_.pictures) / (stem + ".png"), image);
   }
 
   static const std::filesystem::path& made(const std::filesystem::path& directory) {
@@ -195,12 +173,17 @@ class reduction_run {
 
   void report(std::span<const saved_image> images, double seconds) const {
     if (wanted_.as_json) {
-      nlohmann::ordered_json told{{"output", wanted_.output.string()}, {"backend", to_string(used_.used)}, {"frames", frames_},
-                                  {"events", events_},  {"copied_frames", copied_}, {"seconds", seconds}};
+      nlohmann::ordered_json told{{"output", wanted_.output.string()},
+                                  {"backend", to_string(used_.used)},
+                                  {"frames", frames_},
+                                  {"events", events_},
+                                  {"copied_frames", copied_},
+                                  {"seconds", seconds}};
       if (centre_) told["centre"] = {{"row", centre_->row}, {"column", centre_->column}};
       told["images"] = nlohmann::ordered_json::array();
       for (const saved_image& image : images)
-        told["images"].push_back({{"name", image.name}, {"extent", image.extent}, {"units", image.units}, {"meaning", image.meaning}});
+        told["images"].push_back(
+            {{"name", image.name}, {"extent", image.extent}, {"units", image.units}, {"meaning", image.meaning}});
       ctx_.print_json(told);
     }
     if (wanted_.quiet) return;
@@ -226,24 +209,36 @@ class reduction_run {
 
 void add_reduce(CLI::App& app, context& ctx) {
   auto wanted = std::make_shared<reduce_arguments>();
-  CLI::App* command = app.add_subcommand("reduce", "A counted scan to images (group /reductions of the output), or to a smaller store");
+  CLI::App* command =
+      app.add_subcommand("reduce", "A counted scan to images (group /reductions of the output), or to a smaller store");
   command->add_option("input", wanted->input, "Event store")->required();
-  command->add_option("-o,--output", wanted->output, "HDF5 file to write; an event store with --crop, --bin or --scan-bin")->required();
+  command->add_option("-o,--output", wanted->output, "HDF5 file to write; an event store with --crop, --bin or --scan-bin")
+      ->required();
   command->add_flag("--sum", wanted->sum, "All frames added up");
   command->add_flag("--max", wanted->maximum, "Most electrons of any one frame in each pixel");
   command->add_flag("--com", wanted->centre_of_mass, "Centre of mass at each position, row and column");
-  command->add_flag("--descan", wanted->without_descan, "Subtract the plane that fits the centres of mass best")->needs("--com");
+  command->add_flag("--descan", wanted->without_descan, "Subtract the plane that fits the centres of mass best")
+      ->needs("--com");
   command->add_flag("--radial", wanted->radial, "Electrons in rings around the centre at each position");
-  command->add_option("--radial-step", wanted->radial_step, "Width of a ring in pixels")->capture_default_str()->needs("--radial");
-  command->add_option("--virtual", wanted->detectors,
-                      "Virtual detectors, all in one pass: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with @ROW,COLUMN to move it");
-  command->add_option("--centre", wanted->centre, "Centre of detectors and rings: ROW,COLUMN, or auto: the bright disk of the sum")
+  command->add_option("--radial-step", wanted->radial_step, "Width of a ring in pixels")
+      ->capture_default_str()
+      ->needs("--radial");
+  command->add_option(
+      "--virtual", wanted->detectors,
+      "Virtual detectors, all in one pass: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with @ROW,COLUMN to move it");
+  command
+      ->add_option("--centre", wanted->centre, "Centre of detectors and rings: ROW,COLUMN, or auto: the bright disk of the sum")
       ->capture_default_str();
   command->add_option("--scan-crop", wanted->scan_window, "Positions to use: ROW:ROW,COLUMN:COLUMN");
   command->add_option("--crop", wanted->detector_window, "Store with these detector pixels only: ROW:ROW,COLUMN:COLUMN");
-  command->add_option("--bin", wanted->bin, "Store with so many detector pixels a side merged")->check(CLI::Range(1, 65535))->capture_default_str();
-  command->add_option("--scan-bin", wanted->scan_bin, "Store with so many positions a side merged")->check(CLI::Range(1, 65535))->capture_default_str();
-  command->add_flag("--skip-incomplete", wanted->skip_incomplete, "Frames that lack a sector count as frames without electrons");
+  command->add_option("--bin", wanted->bin, "Store with so many detector pixels a side merged")
+      ->check(CLI::Range(1, 65535))
+      ->capture_default_str();
+  command->add_option("--scan-bin", wanted->scan_bin, "Store with so many positions a side merged")
+      ->check(CLI::Range(1, 65535))
+      ->capture_default_str();
+  command->add_flag("--skip-incomplete", wanted->skip_incomplete,
+                    "Frames that lack a sector count as frames without electrons");
   command->add_option("--png", wanted->pictures, "Directory for a picture of each image");
   command->add_option("--npy", wanted->arrays, "Directory for a .npy file of each image");
   add_choice(*command, "--backend", wanted->where, backend_names, "Where to reduce");

@@ -20,8 +20,8 @@ constexpr std::size_t frames_at_a_time = 1024;
 /// The dark field begins where the beam's edge has faded.
 constexpr double dark_field_from = 1.25;
 
-std::vector<double> enlarged(std::span<const std::uint64_t> image, std::uint32_t height, std::uint32_t width,
-                             std::uint32_t factor) {
+template <class T>
+std::vector<double> enlarged(std::span<const T> image, std::uint32_t height, std::uint32_t width, std::uint32_t factor) {
   std::vector<double> large;
   large.reserve(image.size() * factor * factor);
   for (std::uint32_t row = 0; row < height * factor; ++row) {
@@ -32,8 +32,9 @@ std::vector<double> enlarged(std::span<const std::uint64_t> image, std::uint32_t
   return large;
 }
 
-void draw_image(const std::filesystem::path& path, std::span<const std::uint64_t> image, std::uint32_t height,
-                std::uint32_t width, const picture_options& options) {
+template <class T>
+void draw_values(const std::filesystem::path& path, std::span<const T> image, std::uint32_t height, std::uint32_t width,
+                 const picture_options& options) {
   const std::uint32_t factor = std::max(1U, smallest_side / std::max(height, width));
   write_png(path, draw(enlarged(image, height, width, factor), height * factor, width * factor, options));
 }
@@ -48,6 +49,18 @@ void reduce_stored(const event_store& store, std::uint64_t frames, scan_reducer&
 }
 
 }  // namespace
+
+void draw_image(const std::filesystem::path& path, const saved_image& image) {
+  if (image.extent.size() != 2) return;
+  picture_options options;
+  options.logarithmic = image.name == "sum" || image.name == "maximum";
+  std::visit(
+      [&]<class T>(const std::vector<T>& values) {
+        draw_values(path, std::span<const T>(values), static_cast<std::uint32_t>(image.extent[0]),
+                    static_cast<std::uint32_t>(image.extent[1]), options);
+      },
+      image.values);
+}
 
 scan_pictures::scan_pictures(frame_shape grid, scan_shape scan, unsigned threads)
     : grid_(grid), scan_(scan), threads_(threads), sum_(reduction_plan{}, grid, scan, backend::cpu, threads) {}
@@ -68,7 +81,7 @@ std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::p
   std::vector<std::filesystem::path> drawn{named("sum")};
   picture_options logarithmic;
   logarithmic.logarithmic = true;
-  draw_image(drawn.front(), sum, grid_.height, grid_.width, logarithmic);
+  draw_values(drawn.front(), std::span(sum), grid_.height, grid_.width, logarithmic);
 
   const bright_disk beam = find_bright_disk(sum, grid_);
   reduction_plan plan;
@@ -81,7 +94,7 @@ std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::p
   const char* const names[] = {"bright_field", "dark_field"};
   for (std::size_t i = 0; i < plan.detectors.size(); ++i) {
     drawn.push_back(named(names[i]));
-    draw_image(drawn.back(), images.result().virtual_images[i], scan_.height, scan_.width, {});
+    draw_values(drawn.back(), std::span(images.result().virtual_images[i]), scan_.height, scan_.width, {});
   }
   return drawn;
 }

@@ -5,8 +5,12 @@
 
 #include <countem/event_store.hpp>
 #include <countem/reductions.hpp>
+#include <countem/saved_image.hpp>
 
 namespace countem::cli {
+
+/// Draws an image of two axes, large enough to be seen, sums and maxima logarithmically; does nothing for others.
+void draw_image(const std::filesystem::path& path, const saved_image& image);
 
 /// The pictures that a count leaves: the summed pattern, added up while frames are counted, and a bright-field and a dark-field
 /// image, read back from the finished store once the beam has been found on the sum.

@@ -50,6 +50,7 @@ struct worker {
   frame_batch raw;  // outlives the counter, which may still be reading it when an error ends the count
   std::unique_ptr<counter> counting;
   event_batch piece;
+  std::uint64_t first_frame = 0;  ///< of what is being counted
 };
 
 class pipeline {
@@ -133,20 +134,21 @@ class pipeline {
   void count(token& it) {
     worker& mine = workers_.local();
     if (mine.counting == nullptr) {
-      mine.counting = make_counter();
+      mine.counting = make_counter(mine);
       mine.raw = frame_batch(mine.counting->frame_memory());
     }
     it.events.first_frame = it.first_frame;
     for (std::size_t done = 0; done < it.frames; done += piece_frames_) {
       const std::size_t frames = std::min(piece_frames_, it.frames - done);
-      source_.read(it.first_frame + done, frames, mine.raw);
+      mine.first_frame = it.first_frame + done;
+      source_.read(mine.first_frame, frames, mine.raw);
       mine.counting->count(mine.raw.frames, mine.piece);
       append(it.events, mine.piece);
     }
   }
 
   /// Workers take the devices in turn.
-  std::unique_ptr<counter> make_counter() {
+  std::unique_ptr<counter> make_counter(const worker& mine) {
     if (result_.used != backend::cuda) return countem::make_counter(result_.used, setup_);
     cuda::device_options on;
     const unsigned turn = workers_made_++;
@@ -155,10 +157,16 @@ class pipeline {
     // flight.
     on.batches_in_flight = threads_ > 1 ? 1 : 2;
     on.batch_frames = (piece_frames_ + on.batches_in_flight - 1) / on.batches_in_flight;
-    return cuda::make_counter(setup_, on, {});
+    if (options_.live == nullptr) return cuda::make_counter(setup_, on, {});
+    return cuda::make_counter(setup_, on, [this, &mine](const event_batch& events, event_reducer& on_device) {
+      options_.live->add(events, mine.first_frame + events.first_frame, on_device);
+    });
   }
 
-  void observe(token& it) { sink_.observe(it.events); }
+  void observe(token& it) {
+    sink_.observe(it.events);
+    if (options_.live != nullptr && result_.used != backend::cuda) options_.live->add(it.events);
+  }
 
   void encode(token& it) { it.encoded = sink_.encode(it.events); }
 

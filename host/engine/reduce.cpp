@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -38,53 +39,65 @@ class scan_reducer::state {
   }
 
   void add(const event_batch& batch) {
-    require_inside(batch);
-    reducer_->load(view_of(plan_.skip_incomplete ? without_incomplete(batch) : batch, shape_));
-    add_loaded(batch, *reducer_);
+    const std::lock_guard held(lock_);
+    load_and_add(batch, batch.first_frame);
   }
 
-  void add(const event_batch& batch, event_reducer& loaded) {
-    require_inside(batch);
-    if (plan_.skip_incomplete && !all_complete(batch)) return add(batch);
-    add_loaded(batch, loaded);
-  }
-
-  [[nodiscard]] const reduction_result& result() const { return result_; }
-  [[nodiscard]] const reduction_plan& plan() const { return plan_; }
-
- private:
-  void require_inside(const event_batch& batch) const {
-    if (batch.frames() + 1 != batch.indptr.size() || batch.first_frame + batch.frames() > scan_.frames()) {
-      throw invalid_argument("frames " + std::to_string(batch.first_frame) + " to " +
-                             std::to_string(batch.first_frame + batch.frames()) + " do not fit a scan of " +
-                             std::to_string(scan_.frames()) + " frames");
+  void add(const event_batch& batch, std::uint64_t first_frame, event_reducer& loaded) {
+    const std::lock_guard held(lock_);
+    if (plan_.skip_incomplete && !all_complete(batch)) {
+      load_and_add(batch, first_frame);
+    } else {
+      require_inside(batch, first_frame);
+      add_loaded(batch, first_frame, loaded);
     }
   }
 
-  void add_loaded(const event_batch& batch, event_reducer& reducer) {
+  [[nodiscard]] const reduction_result& result() const { return result_; }
+  [[nodiscard]] reduction_result snapshot() const {
+    const std::lock_guard held(lock_);
+    return result_;
+  }
+  [[nodiscard]] const reduction_plan& plan() const { return plan_; }
+
+ private:
+  void load_and_add(const event_batch& batch, std::uint64_t first_frame) {
+    require_inside(batch, first_frame);
+    reducer_->load(view_of(plan_.skip_incomplete ? without_incomplete(batch) : batch, shape_));
+    add_loaded(batch, first_frame, *reducer_);
+  }
+
+  void require_inside(const event_batch& batch, std::uint64_t first_frame) const {
+    if (batch.frames() + 1 != batch.indptr.size() || first_frame + batch.frames() > scan_.frames()) {
+      throw invalid_argument("frames " + std::to_string(first_frame) + " to " + std::to_string(first_frame + batch.frames()) +
+                             " do not fit a scan of " + std::to_string(scan_.frames()) + " frames");
+    }
+  }
+
+  void add_loaded(const event_batch& batch, std::uint64_t first_frame, event_reducer& reducer) {
     const std::size_t frames = batch.frames();
 
     per_frame_.resize(frames);
     reducer.counts(per_frame_);
-    add_to_positions(batch.first_frame, per_frame_, result_.counts);
+    add_to_positions(first_frame, per_frame_, result_.counts);
     for (const std::uint32_t count : per_frame_) result_.events += count;
 
     if (plan_.sum) reducer.add_sum(result_.sum);
     if (plan_.maximum) reducer.raise_maximum(result_.maximum);
-    if (plan_.centre_of_mass) add_moments(batch.first_frame, frames, reducer);
+    if (plan_.centre_of_mass) add_moments(first_frame, frames, reducer);
     if (masks_.detectors != 0) {
       per_frame_.resize(masks_.detectors * frames);
       reducer.virtual_counts(masks_, per_frame_);
       for (std::size_t d = 0; d < masks_.detectors; ++d) {
-        add_to_positions(batch.first_frame, std::span(per_frame_).subspan(d * frames, frames), result_.virtual_images[d]);
+        add_to_positions(first_frame, std::span(per_frame_).subspan(d * frames, frames), result_.virtual_images[d]);
       }
     }
-    for (std::size_t w = 0; w < weights_.size(); ++w) add_weighted(batch.first_frame, frames, w, reducer);
+    for (std::size_t w = 0; w < weights_.size(); ++w) add_weighted(first_frame, frames, w, reducer);
     if (plan_.radial) {
       per_frame_.resize(frames * rings_.rings);
       reducer.radial_counts(rings_, per_frame_);
       for (std::size_t f = 0; f < frames; ++f) {
-        const std::uint64_t position = (batch.first_frame + f) / scan_.frames_per_position;
+        const std::uint64_t position = (first_frame + f) / scan_.frames_per_position;
         for (std::size_t ring = 0; ring < rings_.rings; ++ring) {
           result_.radial[position * rings_.rings + ring] += per_frame_[f * rings_.rings + ring];
         }
@@ -135,6 +148,7 @@ class scan_reducer::state {
     return complete_;
   }
 
+  mutable std::mutex lock_;
   reduction_plan plan_;
   frame_shape shape_;
   scan_shape scan_;
@@ -160,8 +174,11 @@ scan_reducer& scan_reducer::operator=(scan_reducer&&) noexcept = default;
 void scan_reducer::add(const event_batch& events) {
   state_->add(events);
 }
-void scan_reducer::add(const event_batch& events, event_reducer& loaded) {
-  state_->add(events, loaded);
+void scan_reducer::add(const event_batch& events, std::uint64_t first_frame, event_reducer& loaded) {
+  state_->add(events, first_frame, loaded);
+}
+reduction_result scan_reducer::snapshot() const {
+  return state_->snapshot();
 }
 const reduction_result& scan_reducer::result() const {
   return state_->result();

@@ -51,8 +51,7 @@ std::pair<std::uint32_t, std::uint32_t> parse_range(std::string_view text, std::
 
 /// Reads frames [first, first + count) of the store and shows them as frames from `shown_as` on.
 void visit_frames(const event_store& store, std::uint64_t first, std::uint64_t count, std::uint64_t shown_as,
-                  const reading_options& options, event_batch& events,
-                  const std::function<void(const event_batch&)>& visit) {
+                  const reading_options& options, event_batch& events, const std::function<void(const event_batch&)>& visit) {
   for (std::uint64_t done = 0; done < count;) {
     if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed))
       throw interrupted("interrupted; nothing was written");
@@ -343,7 +342,8 @@ std::vector<saved_image> images_of(const reduction_result& result, const reducti
   if (plan.centre_of_mass) {
     deflection maps = deflections(result);
     if (without_descan) subtract_plane(maps, scan);
-    const std::string what = without_descan ? " of the centre of mass, the scan's descan plane subtracted" : " of the centre of mass";
+    const std::string what =
+        without_descan ? " of the centre of mass, the scan's descan plane subtracted" : " of the centre of mass";
     images.push_back({"com_row", positions, maps.row, "pixels", "row" + what + "; NaN without electrons"});
     images.push_back({"com_column", positions, maps.column, "pixels", "column" + what + "; NaN without electrons"});
   }
@@ -354,7 +354,8 @@ std::vector<saved_image> images_of(const reduction_result& result, const reducti
                       "electrons in each ring around the centre, " + std::to_string(plan.radial_step) + " pixels wide"});
   }
   for (std::size_t d = 0; d < result.virtual_images.size(); ++d)
-    images.push_back({"virtual_" + std::to_string(d), positions, result.virtual_images[d], "electrons", plan.detectors[d].name});
+    images.push_back(
+        {"virtual_" + std::to_string(d), positions, result.virtual_images[d], "electrons", plan.detectors[d].name});
   for (std::size_t w = 0; w < result.weighted_images.size(); ++w)
     images.push_back({"weighted_" + std::to_string(w), positions, result.weighted_images[w], "electrons", "weight image"});
   return images;

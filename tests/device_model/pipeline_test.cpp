@@ -89,6 +89,36 @@ TEST_F(cuda_pipeline, shares_the_devices_that_are_named) {
   EXPECT_TRUE(count(options, "cuda.h5") == expected);
 }
 
+TEST_F(cuda_pipeline, reduces_batches_before_they_leave_the_device) {
+  reduction_plan plan;
+  plan.maximum = true;
+  plan.centre_of_mass = true;
+  plan.detectors = {parse_detector("disk:12"), parse_detector("annulus:12,30")};
+  const auto reduced = [&](backend where, unsigned threads) {
+    scan_reducer live(plan, event_grid(setup_), source_->info().scan, backend::reference);
+    pipeline_options options;
+    options.where = where;
+    options.threads = threads;
+    options.batch_frames = 10;
+    options.live = &live;
+    static_cast<void>(count(options, "live.h5"));
+    return live.snapshot();
+  };
+  const reduction_result expected = reduced(backend::cpu, 2);
+  EXPECT_GT(expected.events, 0U);
+  for (const unsigned threads : {1U, 3U}) {
+    device_model::set_schedule({.seed = threads});
+    const reduction_result found = reduced(backend::cuda, threads);
+    EXPECT_EQ(found.sum, expected.sum);
+    EXPECT_EQ(found.maximum, expected.maximum);
+    EXPECT_EQ(found.counts, expected.counts);
+    EXPECT_EQ(found.moments, expected.moments);
+    EXPECT_EQ(found.virtual_images, expected.virtual_images);
+    EXPECT_EQ(found.frames, expected.frames);
+    EXPECT_EQ(found.events, expected.events);
+  }
+}
+
 TEST_F(cuda_pipeline, says_which_devices_it_cannot_have) {
   const std::vector<unsigned> second{1};
   EXPECT_THAT([&] { static_cast<void>(choose_backend(backend::cuda, second)); },

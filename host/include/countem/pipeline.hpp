@@ -10,6 +10,7 @@
 #include <countem/counting.hpp>
 #include <countem/event_store.hpp>
 #include <countem/frame_source.hpp>
+#include <countem/reductions.hpp>
 
 namespace countem {
 
@@ -32,8 +33,10 @@ struct pipeline_options {
   const std::atomic<bool>* stop = nullptr;
   /// Called from one thread at a time after a batch was written.
   std::function<void(const count_progress&)> progress;
-  /// Called in frame order with each batch of events before it is written (live reductions, pictures).
+  /// Called in frame order with each batch of events before it is written.
   std::function<void(const event_batch&)> inspect;
+  /// Gets every batch that is counted, on a device before its events leave it; not owned. Made for this scan and event grid.
+  scan_reducer* live = nullptr;
 };
 
 struct count_result {

@@ -248,6 +248,7 @@ struct reduction_result {
 };
 
 /// Reduces a scan batch after batch as it is counted or read; memory is that of the results, whatever the size of the scan.
+/// Safe to use from several threads at once: one adds while others wait.
 class scan_reducer {
  public:
   /// `which` must not be automatic. @throws invalid_argument when the plan does not fit the frames.
@@ -258,11 +259,13 @@ class scan_reducer {
 
   /// Batches may come in any order but each frame only once. @throws invalid_argument for frames outside the scan.
   void add(const event_batch& events);
-  /// The same with a reducer that is loaded with the batch already (a device's, cuda::batch_counter::reducer). With
-  /// skip_incomplete, a batch that has incomplete frames is loaded anew.
-  void add(const event_batch& events, event_reducer& loaded);
-  /// What was computed so far; good to look at between two batches.
+  /// The same, its frames being `first_frame` and on, with a reducer that is loaded with the batch already (a device's,
+  /// cuda::batch_counter::reducer). With skip_incomplete, a batch that has incomplete frames is loaded anew.
+  void add(const event_batch& events, std::uint64_t first_frame, event_reducer& loaded);
+  /// What was computed; only while nothing is added.
   [[nodiscard]] const reduction_result& result() const;
+  /// A copy of what was computed so far.
+  [[nodiscard]] reduction_result snapshot() const;
   [[nodiscard]] const reduction_plan& plan() const;
 
  private:

@@ -19,8 +19,8 @@ struct saved_image {
   std::string meaning;  ///< one line for whoever opens the file
 };
 
-/// Writes the images as datasets of the group /reductions of a new HDF5 file, each with the attributes `units` and `meaning`, and
-/// `provenance` as text attributes of the group /provenance. The file gets its name when it is whole.
+/// Writes the images as datasets of the group /reductions of a new HDF5 file, each with the attributes `units` and `meaning`,
+/// and `provenance` as text attributes of the group /provenance. The file gets its name when it is whole.
 /// @throws io_error
 void save_images(const std::filesystem::path& path, std::span<const saved_image> images,
                  std::span<const std::pair<std::string, std::string>> provenance);

@@ -39,8 +39,8 @@ struct index_ranges {
 [[nodiscard]] index_ranges parse_ranges(std::string_view text, std::uint32_t height, std::uint32_t width);
 
 struct reading_options {
-  unsigned threads = 0;                      ///< 0: all cores
-  const std::atomic<bool>* stop = nullptr;   ///< raised by the caller to end early
+  unsigned threads = 0;                         ///< 0: all cores
+  const std::atomic<bool>* stop = nullptr;      ///< raised by the caller to end early
   std::function<void(std::uint64_t)> progress;  ///< called with the number of frames done so far
 };
 
@@ -51,14 +51,15 @@ void for_batches(const event_store& store, const scan_window& window, const read
 
 /// What to leave out of a copy of a store, and what to merge. Cropping happens before binning.
 struct copy_plan {
-  scan_window scan;           ///< positions that are kept
-  detector_window detector;   ///< pixels of the event grid that are kept
-  std::uint32_t bin = 1;      ///< pixels per side that become one
-  std::uint32_t scan_bin = 1; ///< positions per side that become one; frames of the same repeat are merged, their events all kept
+  scan_window scan;          ///< positions that are kept
+  detector_window detector;  ///< pixels of the event grid that are kept
+  std::uint32_t bin = 1;     ///< pixels per side that become one
+  std::uint32_t scan_bin =
+      1;  ///< positions per side that become one; frames of the same repeat are merged, their events all kept
 };
 
-/// What a copy is: the store's description with shape, scan and calibration cut to what is kept. A binned copy keeps the thresholds of
-/// its calibration but not its images, which are per detector pixel.
+/// What a copy is: the store's description with shape, scan and calibration cut to what is kept. A binned copy keeps the
+/// thresholds of its calibration but not its images, which are per detector pixel.
 /// @throws invalid_argument when the plan keeps nothing, or windows reach beyond scan or detector.
 [[nodiscard]] store_description describe_copy(const store_description& from, const copy_plan& plan);
 
@@ -72,12 +73,12 @@ struct deflection {
   std::vector<double> column;
 };
 [[nodiscard]] deflection deflections(const reduction_result& result);
-/// Subtracts from each map the plane a + b * scan_row + c * scan_column that fits it best (least squares over the positions that have
-/// events): the scan's descan. Maps of fewer than three positions with events lose their mean only.
+/// Subtracts from each map the plane a + b * scan_row + c * scan_column that fits it best (least squares over the positions
+/// that have events): the scan's descan. Maps of fewer than three positions with events lose their mean only.
 void subtract_plane(deflection& maps, const scan_shape& scan);
 
-/// The results as images for files: sum, maximum, counts, com_row, com_column (after subtract_plane when asked for), radial, and one
-/// virtual_N and weighted_N each.
+/// The results as images for files: sum, maximum, counts, com_row, com_column (after subtract_plane when asked for), radial,
+/// and one virtual_N and weighted_N each.
 [[nodiscard]] std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
                                                  const scan_shape& scan, bool without_descan);
 

@@ -1,0 +1,117 @@
+"""countem reduce against numpy on the dense numbers of the same store: integers equal, centres of mass to 1e-9."""
+
+import pathlib
+
+import h5py
+import numpy as np
+import pytest
+import scipy.ndimage
+
+import stores
+from abi import Library
+from program import Program
+
+EXAMPLES = [stores.Example("reduced", wide_counts=True), stores.Example("reduced_repeats", frames_per_position=2, wide_counts=True),
+            stores.Example("reduced_values", wide_counts=True, values="charge")]
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda example: example.name)
+def stored(request: pytest.FixtureRequest, library: Library, tmp_path: pathlib.Path) -> tuple[pathlib.Path, np.ndarray]:
+    """A store and its dense numbers as (scan_y, scan_x, repeat, row, column)."""
+    path = tmp_path / "counted.h5"
+    dense = request.param.write(library, path)
+    scan_y, scan_x = request.param.scan
+    return path, dense.reshape(scan_y, scan_x, -1, *request.param.shape).astype(np.int64)
+
+
+def reduced(path: pathlib.Path, *options: str) -> dict[str, np.ndarray]:
+    output = path.with_name("reduced.h5")
+    Program.find().run("reduce", path, "-o", output, "--quiet", *options)
+    with h5py.File(output) as file:
+        return {name: values[...] for name, values in file["reductions"].items()}
+
+
+def distance(shape: tuple[int, int], centre: tuple[float, float]) -> np.ndarray:
+    rows, columns = np.indices(shape)
+    return np.hypot(rows - centre[0], columns - centre[1])
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_everything_at_once(stored: tuple[pathlib.Path, np.ndarray], backend: str, threads: str) -> None:
+    path, dense = stored
+    centre = (20.25, 30.5)
+    found = reduced(path, "--sum", "--max", "--com", "--radial", "--radial-step", "1.5", "--virtual", "disk:9", "annulus:9.5,22",
+                    "disk:4@10,50", "wedge:3,20,30,120", "--centre", "20.25,30.5", "--backend", backend, "--threads", threads)
+    at_position = dense.sum(axis=2)
+    away = distance(dense.shape[-2:], centre)
+    np.testing.assert_array_equal(found["sum"], dense.sum(axis=(0, 1, 2)))
+    np.testing.assert_array_equal(found["maximum"], dense.max(axis=(0, 1, 2)))
+    np.testing.assert_array_equal(found["counts"], at_position.sum(axis=(2, 3)))
+    rows, columns = np.indices(dense.shape[-2:])
+    angle = np.degrees(np.arctan2(-(rows - centre[0]), columns - centre[1])) % 360
+    masks = [away < 9, (away >= 9.5) & (away < 22), distance(dense.shape[-2:], (10, 50)) < 4,
+             (away >= 3) & (away < 20) & (angle >= 30) & (angle < 120)]
+    for number, mask in enumerate(masks):
+        np.testing.assert_array_equal(found[f"virtual_{number}"], at_position[:, :, mask].sum(axis=2), err_msg=f"detector {number}")
+    rings = np.floor(away / 1.5).astype(int)
+    assert found["radial"].shape[2] > rings.max()
+    for ring in range(found["radial"].shape[2]):
+        np.testing.assert_array_equal(found["radial"][:, :, ring], at_position[:, :, rings == ring].sum(axis=2))
+    for position in np.ndindex(*at_position.shape[:2]):
+        frame = at_position[position]
+        centre_found = (found["com_row"][position], found["com_column"][position])
+        if frame.sum() == 0:
+            assert np.isnan(centre_found).all()  # never a made-up mean
+        else:
+            np.testing.assert_allclose(centre_found, scipy.ndimage.center_of_mass(frame.astype(float)), rtol=0, atol=1e-9)
+
+
+def test_descan(stored: tuple[pathlib.Path, np.ndarray]) -> None:
+    path, _ = stored
+    plain = reduced(path, "--com")
+    level = reduced(path, "--com", "--descan")
+    scan_rows, scan_columns = np.indices(plain["counts"].shape)
+    for name in ("com_row", "com_column"):
+        there = np.isfinite(plain[name])
+        terms = np.stack([np.ones(there.sum()), scan_rows[there], scan_columns[there]], axis=1)
+        plane, *_ = np.linalg.lstsq(terms, plain[name][there], rcond=None)
+        np.testing.assert_allclose(level[name][there], plain[name][there] - terms @ plane, rtol=0, atol=1e-9)
+        assert np.isnan(level[name][~there]).all()
+
+
+def test_part_of_the_scan(stored: tuple[pathlib.Path, np.ndarray]) -> None:
+    path, dense = stored
+    found = reduced(path, "--sum", "--scan-crop", "1:3,2:")
+    np.testing.assert_array_equal(found["sum"], dense[1:3, 2:].sum(axis=(0, 1, 2)))
+    np.testing.assert_array_equal(found["counts"], dense[1:3, 2:].sum(axis=(2, 3, 4)))
+
+
+def blocks(dense: np.ndarray, axis: int, factor: int) -> np.ndarray:
+    """Sums over blocks of an axis, the last one shorter where the factor does not divide it."""
+    return np.add.reduceat(dense, np.arange(0, dense.shape[axis], factor), axis=axis)
+
+
+def test_smaller_stores(stored: tuple[pathlib.Path, np.ndarray]) -> None:
+    path, dense = stored
+    output = path.with_name("smaller.h5")
+    Program.find().run("reduce", path, "-o", output, "--quiet", "--scan-crop", ":,1:5", "--crop", "5:40,3:61", "--bin", "3", "--scan-bin", "2", "--sum")
+    wanted = dense[:, 1:5, :, 5:40, 3:61]
+    for axis, factor in ((0, 2), (1, 2), (3, 3), (4, 3)):
+        wanted = blocks(wanted, axis, factor)
+    Program.find().run("verify", output)
+    with h5py.File(output) as file:
+        data = file["electron_counts/data"][...]
+        limit = np.iinfo(data.dtype).max
+        np.testing.assert_array_equal(data.reshape(wanted.shape), np.minimum(wanted, limit))
+        np.testing.assert_array_equal(file["reductions/sum"][...], dense[:, 1:5].sum(axis=(0, 1, 2)))
+        assert "countem reduce" in file["provenance"].attrs["reduce_command_line"]
+
+
+def test_pictures_and_arrays(stored: tuple[pathlib.Path, np.ndarray]) -> None:
+    path, dense = stored
+    folder = path.with_name("arrays")
+    reduced(path, "--sum", "--com", "--npy", str(folder), "--png", str(folder))
+    np.testing.assert_array_equal(np.load(folder / "reduced_sum.npy"), dense.sum(axis=(0, 1, 2)))
+    assert np.load(folder / "reduced_com_row.npy").shape == dense.shape[:2]
+    assert (folder / "reduced_sum.png").read_bytes().startswith(b"\x89PNG")
