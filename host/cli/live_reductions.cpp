@@ -99,7 +99,8 @@ std::vector<saved_image> live_reductions::finish() {
 }
 
 void live_reductions::draw() const {
-  for (const saved_image& image : images(reducer_.snapshot())) draw_image(directory_ / (stem_ + "_live_" + image.name + ".png"), image);
+  for (const saved_image& image : images(reducer_.snapshot()))
+    draw_image(directory_ / (stem_ + "_live_" + image.name + ".png"), image);
 }
 
 }  // namespace countem::cli

@@ -13,7 +13,8 @@
 
 namespace countem::cli {
 
-/// "sum,com,max,radial,virtual:annulus:60,200@10,20,...": what to compute while counting. A number goes with the word before it.
+/// "sum,com,max,radial,virtual:annulus:60,200@10,20,...": what to compute while counting. A number goes with the word before
+/// it.
 /// @throws invalid_argument naming the word that is none of these.
 [[nodiscard]] reduction_plan parse_live_plan(std::string_view text);
 

@@ -35,6 +35,8 @@ constexpr std::size_t batch_bytes = std::size_t{24} << 20;
 /// The same for a worker that feeds a device: what it reads is still in some cache when the device fetches it, and large enough
 /// to be worth a dozen kernel launches.
 constexpr std::size_t device_piece_bytes = std::size_t{8} << 20;
+/// With live reductions, more: each piece brings a whole summed pattern back from the device.
+constexpr std::size_t reduced_piece_bytes = std::size_t{32} << 20;
 
 /// What travels down the pipeline. An error travels too, so that everything before it is written first.
 struct token {
@@ -70,7 +72,9 @@ class pipeline {
     threads_ = options.threads != 0 ? options.threads : static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
     const std::size_t frame_bytes = std::max<std::size_t>(1, setup.shape.pixels() * size_of(setup.type));
     const bool on_device = result_.used == backend::cuda;
-    const std::size_t piece_bytes = on_device ? device_piece_bytes : cached_bytes;
+    const std::size_t piece_bytes = !on_device                ? cached_bytes
+                                    : options.live == nullptr ? device_piece_bytes
+                                                              : reduced_piece_bytes;
     batch_frames_ = options.batch_frames != 0
                         ? options.batch_frames
                         : std::clamp<std::size_t>(std::max(batch_bytes, piece_bytes) / frame_bytes, 1, 4096);

@@ -33,19 +33,23 @@ const T* device_reducer::upload_map(const std::vector<T>& map) {
   return there;
 }
 
-/// What `queue` makes of `size` zeros in device memory.
+/// What `queue` makes of `size` zeros in device memory, in pinned memory until the next call.
 template <class T, class Queue>
-std::vector<T> device_reducer::run(std::size_t size, Queue queue) {
+std::span<const T> device_reducer::run(std::size_t size, Queue queue) {
   const nvtx_range range("reduce");
-  out_.reserve(size * sizeof(T));
+  const std::size_t bytes = size * sizeof(T);
+  if (bytes > out_.size() || bytes > result_.size()) {
+    stream_.synchronize();  // memory is given back only when nothing is queued
+    out_.reserve(bytes);
+    result_.reserve(bytes);
+  }
   T* const there = reinterpret_cast<T*>(out_.data());
+  T* const here = reinterpret_cast<T*>(result_.data());
   fill_with_zeros(there, size, stream_);
   if (events().frames() != 0) queue(there);
-  std::vector<T> found(size);
-  transfer_.download(there, std::span(found), stream_);
-  // Of nothing, nothing is downloaded; what was queued before (uploads of a crop without events) must still be over.
-  if (size == 0) stream_.synchronize();
-  return found;
+  copy_to_host(there, here, size, stream_);
+  stream_.synchronize();
+  return {here, size};
 }
 
 /// Slices of a scan share its indices: on the device the slice begins at 0.
@@ -124,8 +128,9 @@ void device_reducer::do_radial_counts(const ring_map& rings, std::span<std::uint
 }
 
 void device_reducer::do_bin(std::uint32_t factor, event_batch& out) {
-  out.indices = run<std::uint32_t>(events().event_count(),
-                                   [&](std::uint32_t* indices) { cuda::bin(list(), factor, indices, stream_.get()); });
+  const auto binned_indices = run<std::uint32_t>(
+      events().event_count(), [&](std::uint32_t* indices) { cuda::bin(list(), factor, indices, stream_.get()); });
+  out.indices.assign(binned_indices.begin(), binned_indices.end());
   out.indptr.assign(1, 0);
   for (std::size_t f = 0; f < events().frames(); ++f) out.indptr.push_back(events().indptr[f + 1] - events().indptr.front());
 }
@@ -137,8 +142,9 @@ void device_reducer::do_crop(const detector_window& window, event_batch& out) {
   for (const std::uint32_t count : counts) out.indptr.push_back(out.indptr.back() + count);
   starts_.reserve(out.indptr.size());
   transfer_.upload(std::span<const std::uint64_t>(out.indptr), starts_.data(), stream_);
-  out.indices = run<std::uint32_t>(
+  const auto cropped = run<std::uint32_t>(
       out.indptr.back(), [&](std::uint32_t* indices) { cuda::crop(list(), window, starts_.data(), indices, stream_.get()); });
+  out.indices.assign(cropped.begin(), cropped.end());
 }
 
 std::unique_ptr<event_reducer> make_reducer() {

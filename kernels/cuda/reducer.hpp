@@ -38,7 +38,7 @@ class device_reducer final : public event_reducer {
   template <class T>
   const T* upload_map(const std::vector<T>& map);
   template <class T, class Queue>
-  std::vector<T> run(std::size_t size, Queue queue);
+  std::span<const T> run(std::size_t size, Queue queue);
 
   cuda_stream stream_;
   host_transfer transfer_;
@@ -48,6 +48,7 @@ class device_reducer final : public event_reducer {
   device_buffer<std::uint64_t> starts_;
   device_buffer<std::byte> map_;
   device_buffer<std::byte> out_;
+  pinned_buffer<std::byte> result_;
 };
 
 }  // namespace countem::cuda

@@ -2,6 +2,7 @@
 
 import array
 import ast
+import subprocess
 import unittest
 
 from program import ProgramTest
@@ -49,8 +50,6 @@ class Reduce(ProgramTest):
         self.succeed("verify", self.counted)
 
     def dataset(self, name):
-        import subprocess
-
         raw = self.directory / "raw_numbers"
         subprocess.run(["h5dump", "-d", f"/reductions/{name}", "-b", "LE", "-o", raw, self.counted], check=True, capture_output=True)
         numbers = array.array("d" if name.startswith("com") else "Q")

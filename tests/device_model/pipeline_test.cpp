@@ -45,6 +45,7 @@ class cuda_pipeline : public testing::Test {
     description.scan = source_->info().scan;
     description.options = setup_.options;
     description.calibrated = setup_.calibrated;
+    description.provenance = {{"program", "a test"}};
     const auto path = directory_ / name;
     const auto sink = create_event_store(path, description, {});
     const count_result result = count_frames(*source_, setup_, *sink, options);
