@@ -1,11 +1,12 @@
 #include <algorithm>
+#include <array>
 #include <cstring>
-#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "io/deflate_code.hpp"
 #include "io/deflate_frame.hpp"
+#include "io/deflate_steps.hpp"
 
 namespace countem::io {
 
@@ -117,261 +118,300 @@ bool is_ours(std::span<const std::uint8_t> distance_lengths) {
   return used == 2 && ones == 2;
 }
 
-void add_events(std::span<const std::uint32_t> events, unsigned element_bytes, sparse_adler32& check) {
-  if (element_bytes == 1) {
-    check.add_ones(events.size(), std::accumulate(events.begin(), events.end(), std::uint64_t{0}), 1);
-    return;
+/// Whether the Adler-32 behind a stream is that of a frame with these events and no others.
+/// `low_bytes`: no pixel's multiplicity goes beyond the low byte of its element.
+bool has_check(std::span<const std::uint8_t> stored, std::span<const std::uint32_t> events, const dense_layout& frame,
+               bool low_bytes) {
+  sparse_adler32 check(frame.bytes());
+  if (low_bytes) {
+    check.add_ones(events.size(), sum_of(events), frame.element_bytes);
+  } else {
+    for (std::size_t first = 0; first < events.size();) {
+      std::size_t last = first + 1;
+      while (last < events.size() && events[last] == events[first]) ++last;
+      const std::size_t multiplicity = last - first;
+      check.add(std::uint64_t{events[first]} * 2, static_cast<std::uint32_t>(multiplicity & 0xffU));
+      check.add(std::uint64_t{events[first]} * 2 + 1, static_cast<std::uint32_t>(multiplicity >> 8U & 0xffU));
+      first = last;
+    }
   }
-  for (std::size_t first = 0; first < events.size();) {
-    std::size_t last = first + 1;
-    while (last < events.size() && events[last] == events[first]) ++last;
-    const std::size_t multiplicity = last - first;
-    check.add(std::uint64_t{events[first]} * 2, static_cast<std::uint32_t>(multiplicity & 0xffU));
-    check.add(std::uint64_t{events[first]} * 2 + 1, static_cast<std::uint32_t>(multiplicity >> 8U & 0xffU));
-    first = last;
-  }
+  std::uint32_t value = 0;
+  for (const std::uint8_t byte : stored) value = value << 8U | byte;
+  return value == check.value();
 }
 
-}  // namespace
+struct symbol {
+  std::uint16_t value = 0;
+  std::uint8_t bits = 0;  // 0: no such code
+};
 
-bool frame_decoder::same_prefix(std::span<const std::uint8_t> stream) const {
-  const std::size_t whole = prefix_bits_ / 8;
-  if (prefix_.empty() || stream.size() <= whole ||
-      !std::equal(prefix_.begin(), prefix_.begin() + static_cast<std::ptrdiff_t>(whole), stream.begin())) {
-    return false;
-  }
-  const auto rest = static_cast<unsigned>(prefix_bits_ % 8);
-  return ((prefix_[whole] ^ stream[whole]) & low_bits(rest)) == 0;
-}
-
-bool frame_decoder::read_prefix(std::span<const std::uint8_t> stream) {
-  if (same_prefix(stream)) return true;
-  prefix_.clear();
-  if (stream.size() < 2) return false;
-  constexpr unsigned preset_dictionary = 0x20;
-  if ((stream[0] & 0x0fU) != 8 || (stream[0] * 256U + stream[1]) % 31 != 0 || (stream[1] & preset_dictionary) != 0)
-    return false;
-  bit_reader in(stream, 16);
-  const bool last_block = in.take(1) == 1;
-  const bool dynamic = in.take(2) == 2;
-  if (!last_block || !dynamic) return false;
-  const std::optional<block_codes> codes = read_block_codes(in);
-  if (!codes || codes->literals[end_of_block] == 0 || !is_complete_code(codes->literals)) return false;
-  if (!is_ours(codes->distances)) return false;
-
-  fill_table(codes->literals, longest_code, symbols_);
-  make_steps();
-  prefix_bits_ = static_cast<std::size_t>(in.position());
-  const std::size_t kept = std::min(stream.size(), prefix_bits_ / 8 + 1);
-  prefix_.assign(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(kept));
-  prefix_.resize(prefix_bits_ / 8 + 1);
-  return true;
-}
-
-void frame_decoder::make_steps() {
-  steps_.assign(std::size_t{1} << step_table_bits, step{});
-  for (std::size_t window = 0; window < steps_.size(); ++window) {
-    step::parts filled;
-    while (filled.bits < step_table_bits) {
-      const symbol next = symbols_[window >> filled.bits];
-      const bool event = next.value == 1;
-      const bool repeated_event = next.value > 1 && next.value < end_of_block;
-      if (filled.bits + next.bits > step_table_bits || next.value == end_of_block || repeated_event) break;
-      if (event && filled.events == 2) break;
-      filled.bits += next.bits;
+/// The steps that each sequence of bits means.
+std::vector<decode_step> make_steps(const std::vector<symbol>& symbols) {
+  std::vector<decode_step> steps(std::size_t{1} << decode_step::index_bits);
+  for (std::size_t window = 0; window < steps.size(); ++window) {
+    decode_step::parts filled;
+    while (filled.bits < decode_step::index_bits) {
+      const symbol next = symbols[window >> filled.bits];
+      const unsigned behind = filled.bits + next.bits;
+      if (behind > decode_step::index_bits || next.value == end_of_block) break;
       if (next.value < end_of_block) {
-        if (event) (filled.events++ == 0 ? filled.first_event : filled.second_event) = filled.advance;
+        if (next.value > 0 && filled.advance > decode_step::farthest_event) break;
+        if (next.value + filled.events > decode_step::most_events) break;
+        for (unsigned copy = 0; copy < next.value; ++copy) filled.event_at[filled.events++] = filled.advance;
         ++filled.advance;
+        filled.bits = behind;
         continue;
       }
       const unsigned code = next.value - first_length_symbol;
       const unsigned extra = length_extra_bits[code];
-      const bool extra_inside = filled.bits + extra <= step_table_bits;
       filled.advance += length_base[code];
-      if (extra_inside) {
-        filled.advance += static_cast<unsigned>(window >> filled.bits & low_bits(extra));
+      filled.bits = behind + extra + distance_code_bits;
+      if (behind + extra <= decode_step::index_bits) {
+        filled.advance += static_cast<unsigned>(window >> behind & low_bits(extra));
       } else {
-        filled.extra_at = filled.bits;
-        filled.extra_mask = static_cast<unsigned>(low_bits(extra));
+        filled.extra_at = behind;
+        filled.extra_bits = extra;
+        break;
       }
-      filled.bits += extra + distance_code_bits;
-      if (!extra_inside) break;
     }
-    steps_[window] = step(filled);
+    steps[window] = decode_step(filled);
   }
+  return steps;
 }
 
-/// How far one frame is read. By value through everything, so that the compiler keeps it in registers.
-struct frame_decoder::lane {
-  const std::uint8_t* stream;
-  std::uint64_t position;  // bit of the stream
-  std::uint64_t at;        // byte of the dense form
-  std::uint32_t* event;    // where the next one goes
-  // Steps are taken up to here.
-  std::uint64_t last_position;
-  std::uint32_t* last_event;
+}  // namespace
 
-  std::uint64_t bytes;  // of the stream
-  std::uint64_t end;    // of the dense form
-  std::uint32_t* events_end;
-  unsigned element_bytes;
-  enum class state : std::uint8_t { running, ended, failed } now = state::running;
+/// One set of Huffman codes, and the bytes that tell it.
+struct frame_decoder::code_tables {
+  std::vector<std::uint8_t> prefix;
+  std::size_t prefix_bits = 0;
+  std::vector<symbol> symbols;     // by the next longest_literal_code bits
+  std::vector<decode_step> steps;  // by the next decode_step::index_bits bits
 
-  // Three steps take at most 3 (12 + 5 + 1) bits, which one word holds at any offset, and write at most six events, some
-  // perhaps in vain: events go to a buffer with room for those. Steps know one-byte elements and multiplicity 1 only.
-  static constexpr unsigned steps_at_once = 3;
-  static constexpr std::size_t room = 2 * steps_at_once;
-  static_assert(steps_at_once * (step_table_bits + 5 + distance_code_bits) <= 57);
-
-  lane(const decoding& job, std::vector<std::uint32_t>& buffer, std::uint64_t first_position, const dense_layout& frame)
-      : stream(job.stream.data()),
-        position(first_position),
-        at(0),
-        last_position(0),
-        bytes(job.stream.size()),
-        end(frame.bytes()),
-        element_bytes(frame.element_bytes) {
-    if (buffer.size() < job.events.size() + room) buffer.resize(job.events.size() + room);
-    event = buffer.data();
-    last_event = events_end = event + job.events.size();
-    if (bytes >= sizeof(std::uint64_t) && element_bytes == 1) last_position = (bytes - sizeof(std::uint64_t)) * 8;
+  [[nodiscard]] bool begin(std::span<const std::uint8_t> stream) const {
+    const std::size_t whole = prefix_bits / 8;
+    if (stream.size() <= whole ||
+        !std::equal(prefix.begin(), prefix.begin() + static_cast<std::ptrdiff_t>(whole), stream.begin())) {
+      return false;
+    }
+    return ((prefix[whole] ^ stream[whole]) & low_bits(prefix_bits % 8)) == 0;
   }
 
-  [[nodiscard]] bool may_step() const { return position < last_position && event <= last_event && now == state::running; }
-  [[nodiscard]] std::uint64_t word() const {
-    std::uint64_t loaded = 0;
-    std::memcpy(&loaded, stream + position / 8, sizeof loaded);
-    return loaded >> (position % 8);
-  }
-  void take(step next, std::uint64_t& bits) {
-    event[0] = static_cast<std::uint32_t>(at + next.first_event());
-    event[1] = static_cast<std::uint32_t>(at + next.second_event());
-    event += next.events();
-    at += next.advance() + (bits >> next.extra_at() & next.extra_mask());
-    bits >>= next.bits();
-    position += next.bits();
+  /// Nothing when the stream does not begin as ours do.
+  static std::unique_ptr<code_tables> read(std::span<const std::uint8_t> stream) {
+    if (stream.size() < 2) return nullptr;
+    constexpr unsigned preset_dictionary = 0x20;
+    if ((stream[0] & 0x0fU) != 8 || (stream[0] * 256U + stream[1]) % 31 != 0 || (stream[1] & preset_dictionary) != 0)
+      return nullptr;
+    bit_reader in(stream, 16);
+    const bool last_block = in.take(1) == 1;
+    const bool dynamic = in.take(2) == 2;
+    if (!last_block || !dynamic) return nullptr;
+    const std::optional<block_codes> codes = read_block_codes(in);
+    if (!codes || codes->literals[end_of_block] == 0 || !is_complete_code(codes->literals)) return nullptr;
+    if (!is_ours(codes->distances)) return nullptr;
+
+    auto made = std::make_unique<code_tables>();
+    fill_table(codes->literals, longest_literal_code, made->symbols);
+    made->steps = make_steps(made->symbols);
+    made->prefix_bits = static_cast<std::size_t>(in.position());
+    const std::size_t kept = std::min(stream.size(), made->prefix_bits / 8 + 1);
+    made->prefix.assign(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(kept));
+    made->prefix.resize(made->prefix_bits / 8 + 1);
+    return made;
   }
 };
 
-frame_decoder::lane frame_decoder::take_symbol(lane at) const {
-  const bit_reader in({at.stream, static_cast<std::size_t>(at.bytes)}, at.position);
-  std::uint64_t bits = in.peek();
-  const symbol next = symbols_[bits & low_bits(longest_code)];
-  bits >>= next.bits;
-  at.position += next.bits;
-  at.now = lane::state::failed;
-  if (at.position > at.bytes * 8 || at.at > at.end) return at;
-  if (next.value == end_of_block) {
-    at.now = lane::state::ended;
-    return at;
-  }
-  if (next.value > end_of_block) {
-    const unsigned code = next.value - first_length_symbol;
-    at.at += length_base[code] + (bits & low_bits(length_extra_bits[code]));
-    at.position += length_extra_bits[code] + distance_code_bits;
-  } else {
-    if (next.value != 0) {
-      const std::size_t multiplicity = std::size_t{next.value} << (8 * (at.at % at.element_bytes));
-      // Steps may have gone past the end: the difference can be negative.
-      if (at.at >= at.end || static_cast<std::ptrdiff_t>(multiplicity) > at.events_end - at.event) return at;
-      at.event = std::fill_n(at.event, multiplicity, static_cast<std::uint32_t>(at.at / at.element_bytes));
-    }
-    ++at.at;
-  }
-  at.now = lane::state::running;
-  return at;
-}
+/// One frame being decoded. Events go where they belong until a round of steps might write behind them, and then beside, from
+/// where finish() takes them. They are bytes of the dense form; with elements of two bytes, finish() makes pixels of them.
+struct frame_decoder::frame_in_work {
+  enum class state : std::uint8_t { running, ended, failed };
 
-frame_decoder::lane frame_decoder::run_alone(lane at) const {
-  const step* steps = steps_.data();
-  while (at.now == lane::state::running) {
-    bool stuck = true;
-    if (at.may_step()) {
-      std::uint64_t bits = at.word();
-      const std::uint64_t before = at.position;
-      for (unsigned i = 0; i < lane::steps_at_once; ++i) at.take(steps[bits & low_bits(step_table_bits)], bits);
-      stuck = at.position == before;
-    }
-    if (stuck) at = take_symbol(at);
+  /// Without `by_steps`, symbol by symbol: steps know no high bytes of wide elements.
+  void start(decoding& from, const code_tables& tables, const dense_layout& frame, bool by_steps = true) {
+    job = &from;
+    end = frame.bytes();
+    element_bytes = frame.element_bytes;
+    now = state::running;
+    beside = false;
+    stepping = by_steps;
+    high_bytes = false;
+    lane = {};
+    lane.stream = from.stream.data();
+    lane.position = tables.prefix_bits;
+    if (stepping && from.stream.size() > decode_lane::stream_room)
+      lane.last_position = (from.stream.size() - decode_lane::stream_room) * 8;
+    lane.event = from.events.data();
+    make_room();
   }
-  return at;
-}
 
-void frame_decoder::run_together(lane& first, lane& second) const {
-  const step* steps = steps_.data();
-  lane a = first;
-  lane b = second;
-  while (a.may_step() && b.may_step()) {
-    std::uint64_t bits_a = a.word();
-    std::uint64_t bits_b = b.word();
-    for (unsigned i = 0; i + 1 < lane::steps_at_once; ++i) {
-      a.take(steps[bits_a & low_bits(step_table_bits)], bits_a);
-      b.take(steps[bits_b & low_bits(step_table_bits)], bits_b);
+  /// Puts the events beside when too few are left for a round; says where a round must not begin any more.
+  void make_room() {
+    if (beside) return;
+    const std::size_t left = job->events.size() - written();
+    if (left >= decode_lane::event_room) {
+      lane.last_event = lane.event + (left - decode_lane::event_room);
+      return;
     }
-    // A step of 0 bits changes nothing, so it is enough to look at the last one.
-    const step last_a = steps[bits_a & low_bits(step_table_bits)];
-    const step last_b = steps[bits_b & low_bits(step_table_bits)];
-    a.take(last_a, bits_a);
-    b.take(last_b, bits_b);
-    if (last_a.bits() == 0) [[unlikely]]
-      a = take_symbol(a);
-    if (last_b.bits() == 0) [[unlikely]]
-      b = take_symbol(b);
+    split = written();
+    beside = true;
+    lane.event = rest.data();
+    lane.last_event = rest.data() + left;
   }
-  first = a;
-  second = b;
-}
 
-void frame_decoder::finish(const lane& at, decoding& job, const dense_layout& frame) {
-  const std::size_t check_at = static_cast<std::size_t>((at.position + 7) / 8);
-  if (at.now != lane::state::ended || at.at != at.end || at.event != at.events_end || check_at + 4 > job.stream.size()) return;
-  std::copy_n(at.events_end - job.events.size(), job.events.size(), job.events.begin());
-  if (!job.events.empty() && job.events.back() >= frame.pixels) return;
-  sparse_adler32 check(frame.bytes());
-  add_events(job.events, frame.element_bytes, check);
-  std::uint32_t stored = 0;
-  for (std::size_t i = 0; i < 4; ++i) stored = stored << 8U | job.stream[check_at + i];
-  job.stream_bytes = check_at + 4;
-  if (stored == check.value()) job.result = decoding::outcome::decoded;
+  [[nodiscard]] std::size_t written() const {
+    return beside ? split + static_cast<std::size_t>(lane.event - rest.data())
+                  : static_cast<std::size_t>(lane.event - job->events.data());
+  }
+
+  /// Whether go_on() is needed before the next round of steps.
+  [[nodiscard]] bool is_stuck(const code_tables& tables) const {
+    return !lane.may_step() ||
+           tables.steps[bit_reader(job->stream, lane.position).peek() & low_bits(decode_step::index_bits)].bits() == 0;
+  }
+
+  /// Goes on where steps cannot: makes room, or reads one symbol.
+  void go_on(const code_tables& tables) {
+    if (!beside && lane.event > lane.last_event) {
+      make_room();
+    } else {
+      take_symbol(tables);
+    }
+  }
+
+  void take_symbol(const code_tables& tables) {
+    const std::span<const std::uint8_t> stream = job->stream;
+    std::uint64_t bits = bit_reader(stream, lane.position).peek();
+    const symbol next = tables.symbols[bits & low_bits(longest_literal_code)];
+    bits >>= next.bits;
+    lane.position += next.bits;
+    now = state::failed;
+    if (lane.position > std::uint64_t{stream.size()} * 8 || lane.at > end || written() > job->events.size()) return;
+    if (next.value == end_of_block) {
+      now = state::ended;
+      return;
+    }
+    if (next.value > end_of_block) {
+      const unsigned code = next.value - first_length_symbol;
+      lane.at += length_base[code] + (bits & low_bits(length_extra_bits[code]));
+      lane.position += length_extra_bits[code] + distance_code_bits;
+    } else {
+      // The high byte of a wide element counts for 256: so many events of the pixel's low byte.
+      const std::size_t multiplicity = std::size_t{next.value} << (8 * (lane.at % element_bytes));
+      if (multiplicity > 0 && (lane.at >= end || multiplicity > job->events.size() - written())) return;
+      high_bytes = high_bytes || (multiplicity > 0 && lane.at % element_bytes != 0);
+      const auto where = static_cast<std::uint32_t>(lane.at - lane.at % element_bytes);
+      lane.event = std::fill_n(lane.event, multiplicity, where);
+      ++lane.at;
+    }
+    now = state::running;
+  }
+
+  /// Returns false when the frame is to be started again without steps.
+  [[nodiscard]] bool finish(const dense_layout& frame) {
+    // Steps take a high byte for a single event; then there are too few.
+    if (now == state::ended && stepping && element_bytes == 2 && written() < job->events.size()) return false;
+    conclude(frame);
+    return true;
+  }
+
+  void conclude(const dense_layout& frame) {
+    const auto check_at = static_cast<std::size_t>((lane.position + 7) / 8);
+    constexpr std::size_t check_bytes = 4;
+    const std::span<std::uint32_t> events = job->events;
+    if (now != state::ended || lane.at != end || written() != events.size()) return;
+    if (check_at > job->stream.size() || job->stream.size() - check_at < check_bytes) return;
+    if (beside) std::copy_n(rest.begin(), events.size() - split, events.begin() + static_cast<std::ptrdiff_t>(split));
+    if (element_bytes == 2) {
+      for (std::uint32_t& event : events) event /= 2;
+    }
+    if (!has_check(job->stream.subspan(check_at, check_bytes), events, frame, !high_bytes)) return;
+    job->stream_bytes = check_at + check_bytes;
+    job->result = decoding::outcome::decoded;
+  }
+
+  decode_lane lane;
+  decoding* job = nullptr;
+  std::uint64_t end = 0;  // of the dense form
+  unsigned element_bytes = 1;
+  state now = state::ended;
+  bool stepping = true;
+  bool high_bytes = false;  // seen, symbol by symbol
+  bool beside = false;
+  std::size_t split = 0;  // events before those beside
+  std::array<std::uint32_t, 2 * decode_lane::event_room> rest{};
+};
+
+frame_decoder::frame_decoder() = default;
+frame_decoder::~frame_decoder() = default;
+
+const frame_decoder::code_tables* frame_decoder::tables_of(std::span<const std::uint8_t> stream) {
+  constexpr std::size_t most_known = 16;  // codes change rarely, and frames may be read in any order
+  auto found = std::find_if(known_.begin(), known_.end(), [&](const auto& tables) { return tables->begin(stream); });
+  if (found == known_.end()) {
+    std::unique_ptr<code_tables> made = code_tables::read(stream);
+    if (!made) return nullptr;
+    if (known_.size() == most_known) known_.pop_back();
+    found = known_.insert(known_.end(), std::move(made));
+  }
+  std::rotate(known_.begin(), found, found + 1);
+  return known_.front().get();
 }
 
 void frame_decoder::decode(std::span<decoding> jobs, const dense_layout& frame) {
-  std::size_t next = 0;
-  while (next < jobs.size()) {
-    decoding& opening = jobs[next++];
-    opening.result = decoding::outcome::foreign;
-    if (read_prefix(opening.stream)) decode_alike(opening, jobs, next, frame);
+  for (std::size_t first = 0; first < jobs.size();) {
+    jobs[first].result = decoding::outcome::foreign;
+    const code_tables* tables = tables_of(jobs[first].stream);
+    std::size_t last = first + 1;
+    while (tables != nullptr && last < jobs.size() && tables->begin(jobs[last].stream)) ++last;
+    if (tables != nullptr) decode_alike(jobs.subspan(first, last - first), *tables, frame);
+    first = last;
   }
 }
 
-void frame_decoder::decode_alike(decoding& opening, std::span<decoding> jobs, std::size_t& next, const dense_layout& frame) {
-  // Two lanes, each refilled as its frame ends, for as long as the frames have the Huffman codes of the tables.
-  const auto is_alike = [&] { return next < jobs.size() && same_prefix(jobs[next].stream); };
-  const auto take_next = [&](lane& into, std::vector<std::uint32_t>& buffer) {
-    jobs[next].result = decoding::outcome::foreign;
-    into = lane(jobs[next], buffer, prefix_bits_, frame);
-    return &jobs[next++];
+void frame_decoder::decode_alike(std::span<decoding> jobs, const code_tables& tables, const dense_layout& frame) {
+  std::array<frame_in_work, decode_lanes> frames;
+  std::array<frame_in_work*, decode_lanes> working{};  // the first `active` of them
+  std::size_t active = 0;
+  const auto take_next = [&](frame_in_work& into) {
+    jobs.front().result = decoding::outcome::foreign;
+    into.start(jobs.front(), tables, frame);
+    jobs = jobs.subspan(1);
   };
-  lane first(opening, first_buffer_, prefix_bits_, frame);
-  lane second = first;
-  decoding* first_job = &opening;
-  decoding* second_job = is_alike() ? take_next(second, second_buffer_) : nullptr;
-  while (second_job != nullptr) {
-    run_together(first, second);
-    if (first.may_step()) {
-      std::swap(first, second);
-      std::swap(first_job, second_job);
-      std::swap(first_buffer_, second_buffer_);
-    }
-    finish(run_alone(first), *first_job, frame);
-    if (is_alike()) {
-      first_job = take_next(first, first_buffer_);
-    } else {
-      first = second;
-      first_job = std::exchange(second_job, nullptr);
+  for (; active < decode_lanes && !jobs.empty(); ++active) {
+    working[active] = &frames[active];
+    take_next(frames[active]);
+  }
+  while (active > 0) {
+    take_steps(tables, std::span(working).first(active));
+    for (std::size_t i = 0; i < active; ++i) {
+      frame_in_work& one = *working[i];
+      if (!one.is_stuck(tables)) continue;
+      one.go_on(tables);
+      if (one.now == frame_in_work::state::running) continue;
+      if (!one.finish(frame)) {
+        one.start(*one.job, tables, frame, false);
+      } else if (!jobs.empty()) {
+        take_next(one);
+      } else {
+        working[i--] = working[--active];
+      }
     }
   }
-  finish(run_alone(first), *first_job, frame);
+}
+
+void frame_decoder::take_steps(const code_tables& tables, std::span<frame_in_work* const> working) {
+  const auto may_step = [](const frame_in_work* one) { return one->lane.may_step(); };
+  if (working.size() == decode_lanes && std::all_of(working.begin(), working.end(), may_step)) {
+    std::array<decode_lane, decode_lanes> lanes;
+    for (std::size_t i = 0; i < decode_lanes; ++i) lanes[i] = working[i]->lane;
+    run_lanes(tables.steps.data(), lanes);
+    for (std::size_t i = 0; i < decode_lanes; ++i) working[i]->lane = lanes[i];
+  } else if (working.size() < decode_lanes) {
+    for (frame_in_work* one : working) {
+      if (may_step(one)) run_lane(tables.steps.data(), one->lane);
+    }
+  }
 }
 
 }  // namespace countem::io

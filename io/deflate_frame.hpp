@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -52,7 +53,7 @@ class frame_encoder {
  private:
   /// Up to 56 bits of code, their number in the top byte; 0: does not fit.
   using packed_code = std::uint64_t;
-  static constexpr std::size_t table_runs = 1024;
+  static constexpr std::size_t table_runs = 2048;
 
   struct bit_writer;
   [[nodiscard]] bit_writer put_zeros(bit_writer out, std::uint64_t length) const;
@@ -84,66 +85,28 @@ struct decoding {
   outcome result = outcome::foreign;
 };
 
-/// Reads streams of frame_encoder back into events. Keeps the tables of the last Huffman codes it saw: one decoder a thread.
+/// Reads streams of frame_encoder back into events. Keeps the tables of the Huffman codes it saw last: one decoder a thread.
 /// It takes every match for a copy of zeros, which holds for our streams; others are told apart by their Adler-32.
 class frame_decoder {
  public:
-  /// Sets `result` of each job; any bytes are safe. Frames are decoded two at a time, since one alone leaves most of the
+  frame_decoder();
+  ~frame_decoder();
+  frame_decoder(const frame_decoder&) = delete;
+  frame_decoder& operator=(const frame_decoder&) = delete;
+
+  /// Sets `result` of each job; any bytes are safe. Frames are decoded several at a time, since one alone leaves most of the
   /// processor waiting for the look-up before.
   void decode(std::span<decoding> jobs, const dense_layout& frame);
 
  private:
-  static constexpr unsigned step_table_bits = 12;
-  static constexpr unsigned longest_code = 15;
-  /// What the next bits mean: zeros, up to two events of multiplicity 1, and perhaps a match at the end whose extra bits
-  /// follow. One word, so that a step costs one load.
-  class step {
-   public:
-    struct parts {
-      unsigned advance = 0;  ///< bytes of the dense form, without the extra bits' share
-      unsigned events = 0;
-      unsigned first_event = 0;  ///< byte where the first event lies, from the step's start
-      unsigned second_event = 0;
-      unsigned bits = 0;      ///< all that the step uses up; 0: look at the single symbol instead
-      unsigned extra_at = 0;  ///< where the extra bits are
-      unsigned extra_mask = 0;
-    };
-    step() = default;
-    explicit step(const parts& from)
-        : word_(std::uint64_t{from.advance} << 48U | std::uint64_t{from.second_event} << 36U |
-                std::uint64_t{from.first_event} << 24U | std::uint64_t{from.events} << 22U |
-                std::uint64_t{from.extra_mask} << 16U | std::uint64_t{from.extra_at} << 8U | from.bits) {}
-    [[nodiscard]] std::uint64_t advance() const { return word_ >> 48U; }
-    [[nodiscard]] std::uint64_t second_event() const { return word_ >> 36U & 0xfffU; }
-    [[nodiscard]] std::uint64_t first_event() const { return word_ >> 24U & 0xfffU; }
-    [[nodiscard]] std::uint64_t events() const { return word_ >> 22U & 3U; }
-    [[nodiscard]] std::uint64_t extra_mask() const { return word_ >> 16U & 0x1fU; }
-    [[nodiscard]] std::uint64_t extra_at() const { return word_ >> 8U & 0x3fU; }
-    [[nodiscard]] std::uint64_t bits() const { return word_ & 0x3fU; }
+  struct code_tables;
+  struct frame_in_work;
 
-   private:
-    std::uint64_t word_ = 0;
-  };
-  struct symbol {
-    std::uint16_t value = 0;
-    std::uint8_t bits = 0;  ///< 0: no such code
-  };
-  struct lane;
+  [[nodiscard]] const code_tables* tables_of(std::span<const std::uint8_t> stream);
+  void decode_alike(std::span<decoding> jobs, const code_tables& tables, const dense_layout& frame);
+  static void take_steps(const code_tables& tables, std::span<frame_in_work* const> working);
 
-  [[nodiscard]] bool read_prefix(std::span<const std::uint8_t> stream);
-  [[nodiscard]] bool same_prefix(std::span<const std::uint8_t> stream) const;
-  void make_steps();
-  void decode_alike(decoding& opening, std::span<decoding> jobs, std::size_t& next, const dense_layout& frame);
-  void run_together(lane& first, lane& second) const;
-  [[nodiscard]] lane run_alone(lane at) const;
-  [[nodiscard]] lane take_symbol(lane at) const;
-  static void finish(const lane& at, decoding& job, const dense_layout& frame);
-
-  std::vector<std::uint8_t> prefix_;
-  std::size_t prefix_bits_ = 0;
-  std::vector<symbol> symbols_;                              ///< by the next longest_code bits
-  std::vector<step> steps_;                                  ///< by the next step_table_bits bits
-  std::vector<std::uint32_t> first_buffer_, second_buffer_;  ///< events of the frames being decoded
+  std::vector<std::unique_ptr<code_tables>> known_;  ///< most recent first
 };
 
 }  // namespace countem::io

@@ -168,9 +168,10 @@ void chunk_decoder::decode(std::span<chunk_decoding> jobs) {
   }
   decoder_.decode(streams_, frame_);
   for (std::size_t i = 0; i < streams_.size(); ++i) {
-    if (streams_[i].result == decoding::outcome::decoded) continue;
+    const std::uint32_t stream_bytes = streamed_[i]->footer.stream_bytes;
+    if (streams_[i].result == decoding::outcome::decoded && streams_[i].stream_bytes == stream_bytes) continue;
     try {
-      decode_foreign(streams_[i].stream, streams_[i].events);
+      decode_foreign(streams_[i].stream.first(stream_bytes), streams_[i].events);
     } catch (const format_error& reason) {
       streamed_[i]->fault = reason.what();
     }
@@ -187,7 +188,7 @@ void chunk_decoder::decode_sections(chunk_decoding& job) {
   if ((footer.flags & chunk_footer::has_indices) != 0) {
     decode_indices(job.chunk.subspan(footer.stream_bytes, footer.indices_bytes), job.events);
   } else {
-    streams_.push_back({job.chunk.first(footer.stream_bytes), job.events});
+    streams_.push_back({job.chunk, job.events});  // what follows the stream lets the decoder read ahead
     streamed_.push_back(&job);
   }
   if (job.values.empty()) return;
