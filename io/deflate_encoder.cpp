@@ -227,7 +227,15 @@ void frame_encoder::make_prefix(const std::array<std::uint8_t, literal_symbols>&
   prefix_.resize(prefix_bytes_ + 1);
 }
 
-frame_encoder::bit_writer frame_encoder::put_zeros(bit_writer out, std::uint64_t length) const {
+/// A frame being written.
+struct frame_encoder::progress {
+  bit_writer out;
+  sparse_adler32 check;
+  std::uint64_t next = 0;  ///< first byte of the dense form that is not spelled yet
+  bool cut = false;
+};
+
+void frame_encoder::put_zeros(bit_writer& out, std::uint64_t length) const {
   const zero_run run(length);
   const auto& matches = run.far ? far_matches_ : near_matches_;
   for (unsigned i = 0; i < run.leading_literals; ++i) out.put(symbols_[0]);
@@ -240,62 +248,63 @@ frame_encoder::bit_writer frame_encoder::put_zeros(bit_writer out, std::uint64_t
   for (; left > 0; --left) out.put(full);
   if (run.last_match != 0) out.put(matches[run.last_match]);
   for (unsigned i = 0; i < run.trailing_literals; ++i) out.put(symbols_[0]);
-  return out;
+}
+
+/// Spells the pixel of events[i] and of its like, whatever its multiplicity and the run before it; returns how many those are.
+template <unsigned ElementBytes>
+std::size_t frame_encoder::put_pixel(std::span<const std::uint32_t> events, std::size_t i, progress& done) const {
+  const std::uint32_t pixel = events[i];
+  const std::uint64_t at = std::uint64_t{pixel} * ElementBytes;
+  if (at < done.next || at >= frame_.bytes()) {
+    throw invalid_argument("event " + std::to_string(i) + " at pixel " + std::to_string(pixel) +
+                           (at < done.next ? " is out of order; sort the events of a frame by pixel" : " lies outside the frame"));
+  }
+  std::size_t last = i + 1;
+  while (last < events.size() && events[last] == pixel) ++last;
+  const std::size_t multiplicity = last - i;
+  done.cut = done.cut || multiplicity > frame_.largest();
+  const std::size_t value = std::min<std::size_t>(multiplicity, frame_.largest());
+  for (unsigned byte = 0; byte < ElementBytes; ++byte) {
+    const std::uint32_t literal = static_cast<std::uint32_t>(value >> (8 * byte)) & 0xffU;
+    if (literal == 0) continue;
+    put_zeros(done.out, at + byte - done.next);
+    done.out.put(symbols_[literal]);
+    done.check.add(at + byte, literal);
+    done.next = at + byte + 1;
+  }
+  return multiplicity;
 }
 
 template <unsigned ElementBytes>
-std::uint8_t* frame_encoder::encode_as(std::span<const std::uint32_t> events, bit_writer out, bool& cut) const {
-  // `out` goes by value through put_zeros(), so that the compiler keeps it in registers: its bytes could alias anything.
-  const std::uint64_t end = frame_.bytes();
+void frame_encoder::put_events(std::span<const std::uint32_t> events, progress& done) const {
+  const packed_code* const table = run_then_one_.data();
+  const std::uint32_t* const event = events.data();
   const std::size_t count = events.size();
-  sparse_adler32 check(end);
-  std::uint64_t next = 0;  // first byte of the dense form that is not spelled yet
+  // Out in variables of their own, which the compiler keeps in registers: the bytes written could alias anything else.
+  bit_writer out = done.out;
+  std::uint64_t next = 0;
   std::uint64_t ones = 0;
   std::uint64_t one_positions = 0;
   for (std::size_t i = 0; i < count;) {
-    const std::uint32_t pixel = events[i];
-    const std::uint64_t at = std::uint64_t{pixel} * ElementBytes;
-    const std::uint64_t run = at - next;  // wraps when the events are not sorted
-    if (run >= table_runs && (at < next || at >= end)) {
-      throw invalid_argument("event " + std::to_string(i) + " at pixel " + std::to_string(pixel) +
-                             (at < next ? " is out of order; sort the events of a frame by pixel" : " lies outside the frame"));
-    }
-    if (i + 1 == count || events[i + 1] != pixel) [[likely]] {
-      if (run < table_runs && run_then_one_[run] != 0) [[likely]] {
-        out.put(run_then_one_[run]);
-      } else {
-        out = put_zeros(out, run);
-        out.put(symbols_[1]);
-      }
+    const std::uint32_t pixel = event[i];
+    const std::uint64_t run = std::uint64_t{pixel} * ElementBytes - next;  // wraps when the events are not sorted
+    if (run < table_runs && i + 1 < count && event[i + 1] != pixel && table[run] != 0) [[likely]] {
+      out.put(table[run]);
       ++ones;
       one_positions += pixel;
-      next = at + 1;
+      next += run + 1;
       ++i;
       continue;
     }
-    std::size_t last = i + 1;
-    while (last < count && events[last] == pixel) ++last;
-    const std::size_t multiplicity = last - i;
-    i = last;
-    cut = cut || multiplicity > frame_.largest();
-    const std::size_t value = std::min<std::size_t>(multiplicity, frame_.largest());
-    for (unsigned byte = 0; byte < ElementBytes; ++byte) {
-      const std::uint32_t literal = static_cast<std::uint32_t>(value >> (8 * byte)) & 0xffU;
-      if (literal == 0) continue;
-      out = put_zeros(out, at + byte - next);
-      out.put(symbols_[literal]);
-      check.add(at + byte, literal);
-      next = at + byte + 1;
-    }
+    done.out = out;
+    done.next = next;
+    i += put_pixel<ElementBytes>(events, i, done);
+    out = done.out;
+    next = done.next;
   }
-  if (next > end) throw invalid_argument("event at pixel " + std::to_string(events.back()) + " lies outside the frame");
-  out = put_zeros(out, end - next);
-  out.put(symbols_[end_of_block]);
-  if (out.bits > 0) ++out.at;
-  check.add_ones(ones, one_positions, ElementBytes);
-  const std::uint32_t adler = check.value();
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) *out.at++ = static_cast<std::uint8_t>(adler >> shift);
-  return out.at;
+  done.out = out;
+  done.next = next;
+  done.check.add_ones(ones, one_positions, ElementBytes);
 }
 
 bool frame_encoder::encode(std::span<const std::uint32_t> events, std::vector<std::uint8_t>& out) const {
@@ -308,12 +317,18 @@ bool frame_encoder::encode(std::span<const std::uint32_t> events, std::vector<st
   if (scratch.size() < bound) scratch.resize(bound);
 
   std::memcpy(scratch.data(), prefix_.data(), prefix_.size());
-  const bit_writer start{scratch.data() + prefix_bytes_, prefix_.back(), prefix_bits_};
-  bool cut = false;
-  std::uint8_t* stop = frame_.element_bytes == 1 ? encode_as<1>(events, start, cut) : encode_as<2>(events, start, cut);
+  progress done{{scratch.data() + prefix_bytes_, prefix_.back(), prefix_bits_}, sparse_adler32(frame_.bytes())};
+  frame_.element_bytes == 1 ? put_events<1>(events, done) : put_events<2>(events, done);
+  if (done.next > frame_.bytes())
+    throw invalid_argument("event at pixel " + std::to_string(events.back()) + " lies outside the frame");
+  put_zeros(done.out, frame_.bytes() - done.next);
+  done.out.put(symbols_[end_of_block]);
+  std::uint8_t* stop = done.out.at + (done.out.bits > 0 ? 1 : 0);
+  const std::uint32_t adler = done.check.value();
+  for (const unsigned shift : {24U, 16U, 8U, 0U}) *stop++ = static_cast<std::uint8_t>(adler >> shift);
   out.insert(out.end(), scratch.data(), stop);
   if (scratch.size() > most_kept_bytes) scratch = {};
-  return cut;
+  return done.cut;
 }
 
 }  // namespace countem::io

@@ -56,9 +56,12 @@ class frame_encoder {
   static constexpr std::size_t table_runs = 2048;
 
   struct bit_writer;
-  [[nodiscard]] bit_writer put_zeros(bit_writer out, std::uint64_t length) const;
+  struct progress;
+  void put_zeros(bit_writer& out, std::uint64_t length) const;
   template <unsigned ElementBytes>
-  std::uint8_t* encode_as(std::span<const std::uint32_t> events, bit_writer out, bool& cut) const;
+  [[nodiscard]] std::size_t put_pixel(std::span<const std::uint32_t> events, std::size_t i, progress& done) const;
+  template <unsigned ElementBytes>
+  void put_events(std::span<const std::uint32_t> events, progress& done) const;
   void make_matches();
   void make_runs();
   void make_prefix(const std::array<std::uint8_t, literal_symbols>& lengths);

@@ -19,7 +19,7 @@ namespace io {
 namespace {
 
 /// Frames whose chunks are read in one go under the HDF5 lock, then decoded beside other threads.
-constexpr std::size_t frames_per_task = 64;
+constexpr std::size_t frames_per_task = 16;
 
 class hdf5_event_store final : public event_store {
  public:
@@ -66,7 +66,8 @@ class hdf5_event_store final : public event_store {
   void prepare(std::uint64_t first, std::size_t count, event_batch& out) const {
     sizes_.assign(count, 0);
     if (file_.has_plain_chunks()) file_.chunk_sizes(first, sizes_);
-    out.clear();
+    // Without clear(): growing a vector from nothing would fill it with zeros first, an eighth of the time of reading.
+    out.indptr.assign(1, 0);
     out.first_frame = first;
     const auto begin = static_cast<std::ptrdiff_t>(first);
     const auto end = static_cast<std::ptrdiff_t>(first + count);
@@ -82,7 +83,7 @@ class hdf5_event_store final : public event_store {
       out.indptr.push_back(out.indptr.back() + events);
     }
     out.indices.resize(out.indptr.back());
-    if (keeps_values()) out.values.resize(out.indptr.back());
+    out.values.resize(keeps_values() ? out.indptr.back() : 0);
   }
 
   /// Frames [from, to) of the batch.

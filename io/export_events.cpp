@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -21,12 +22,35 @@ namespace {
 
 constexpr std::size_t block_frames = 1024;
 
-void for_each_block(const event_store& store, const std::function<void(const event_batch&)>& visit) {
+using hdf5_lock_type = std::unique_lock<std::recursive_mutex>;
+
+/// Gives a lock up for as long as it lives.
+class unlocked {
+ public:
+  explicit unlocked(hdf5_lock_type& lock) : lock_(lock) { lock_.unlock(); }
+  unlocked(const unlocked&) = delete;
+  unlocked& operator=(const unlocked&) = delete;
+  ~unlocked() { lock_.lock(); }
+
+ private:
+  hdf5_lock_type& lock_;
+};
+
+/// `lock` is held while a block is visited, but not while it is read: the store's threads need it.
+void for_each_block(const event_store& store, hdf5_lock_type& lock, const std::function<void(const event_batch&)>& visit) {
   event_batch block;
   for (std::uint64_t first = 0; first < store.frames(); first += block_frames) {
-    store.read(first, static_cast<std::size_t>(std::min<std::uint64_t>(block_frames, store.frames() - first)), block);
+    {
+      const unlocked while_reading(lock);
+      store.read(first, static_cast<std::size_t>(std::min<std::uint64_t>(block_frames, store.frames() - first)), block);
+    }
     visit(block);
   }
+}
+
+void for_each_block(const event_store& store, const std::function<void(const event_batch&)>& visit) {
+  hdf5_lock_type lock = hdf5_lock();
+  for_each_block(store, lock, visit);
 }
 
 std::uint64_t total_events(const event_store& store) {
@@ -120,7 +144,7 @@ void write_stempy_metadata(hid_t file, const calibration& used) {
 }
 
 void export_stempy(const event_store& store, const std::filesystem::path& output) {
-  const auto lock = hdf5_lock();
+  auto lock = hdf5_lock();
   const store_description& description = store.description();
   const hdf5_handle file = create_hdf5(output);
   write_attribute(file, "version", std::int64_t{3});
@@ -129,7 +153,7 @@ void export_stempy(const event_store& store, const std::filesystem::path& output
   const hsize_t frames = store.frames();
   const hdf5_handle space(H5Screate_simple(1, &frames, nullptr), "frames");
   const hdf5_handle lists(H5Dcreate2(group, "frames", list_type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "frames");
-  for_each_block(store, [&](const event_batch& block) {
+  for_each_block(store, lock, [&](const event_batch& block) {
     std::vector<hvl_t> rows(block.frames());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const auto events = block.events(i);
@@ -158,14 +182,14 @@ void export_stempy(const event_store& store, const std::filesystem::path& output
 // ---------------------------------------------------------------------------------------------------------------
 
 void export_csr(const event_store& store, const std::filesystem::path& output) {
-  const auto lock = hdf5_lock();
+  auto lock = hdf5_lock();
   const store_description& description = store.description();
   const hdf5_handle file = create_hdf5(output);
   growing_dataset<std::uint64_t> pointers(file, "pointers_to_1");
   growing_dataset<std::uint32_t> indices(file, "indices_1");
   growing_dataset<std::uint32_t> values(file, "values");
   pointers.append({0});
-  for_each_block(store, [&](const event_batch& block) {
+  for_each_block(store, lock, [&](const event_batch& block) {
     merged_block merged(block);
     for (std::uint64_t& end : merged.row_ends) end += indices.size();
     pointers.append(merged.row_ends);
