@@ -44,17 +44,20 @@ class sparse_adler32 {
 
   /// One byte at offset `at`.
   void add(std::uint64_t at, std::uint32_t value) {
-    sum_ = (sum_ + value) % modulus;
-    weighted_ = (weighted_ + (bytes_ - at) % modulus * value) % modulus;
+    sum_ += value;
+    weighted_ += (bytes_ - at) * value;
+    // Divisions only when needed: a frame has at most 2^33 bytes, so that this far from the end nothing wraps.
+    constexpr std::uint64_t nearly_full = std::uint64_t{1} << 62U;
+    if (weighted_ >= nearly_full) weighted_ %= modulus;
   }
   /// `count` bytes of value 1, their offsets adding up to stride * positions.
   void add_ones(std::uint64_t count, std::uint64_t positions, unsigned stride) {
     const std::uint64_t offsets = positions % modulus * stride % modulus;
     sum_ = (sum_ + count) % modulus;
-    weighted_ = (weighted_ + count % modulus * (bytes_ % modulus) + modulus - offsets) % modulus;
+    weighted_ = (weighted_ % modulus + count % modulus * (bytes_ % modulus) + modulus - offsets) % modulus;
   }
   [[nodiscard]] std::uint32_t value() const {
-    return static_cast<std::uint32_t>((bytes_ + weighted_) % modulus << 16 | (1 + sum_) % modulus);
+    return static_cast<std::uint32_t>((bytes_ + weighted_ % modulus) % modulus << 16 | (1 + sum_) % modulus);
   }
 
  private:

@@ -236,6 +236,11 @@ struct frame_encoder::progress {
 };
 
 void frame_encoder::put_zeros(bit_writer& out, std::uint64_t length) const {
+  if (length < table_runs && run_then_one_[length] != 0) {  // without its last symbol
+    const unsigned bits = bits_of(run_then_one_[length]) - bits_of(symbols_[1]);
+    out.put(run_then_one_[length] & ((std::uint64_t{1} << bits) - 1), bits);
+    return;
+  }
   const zero_run run(length);
   const auto& matches = run.far ? far_matches_ : near_matches_;
   for (unsigned i = 0; i < run.leading_literals; ++i) out.put(symbols_[0]);
