@@ -261,8 +261,9 @@ std::size_t frame_encoder::put_pixel(std::span<const std::uint32_t> events, std:
   const std::uint32_t pixel = events[i];
   const std::uint64_t at = std::uint64_t{pixel} * ElementBytes;
   if (at < done.next || at >= frame_.bytes()) {
-    throw invalid_argument("event " + std::to_string(i) + " at pixel " + std::to_string(pixel) +
-                           (at < done.next ? " is out of order; sort the events of a frame by pixel" : " lies outside the frame"));
+    throw invalid_argument(
+        "event " + std::to_string(i) + " at pixel " + std::to_string(pixel) +
+        (at < done.next ? " is out of order; sort the events of a frame by pixel" : " lies outside the frame"));
   }
   std::size_t last = i + 1;
   while (last < events.size() && events[last] == pixel) ++last;

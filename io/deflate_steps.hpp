@@ -17,18 +17,19 @@ class decode_step {
   static constexpr unsigned farthest_event = 255;
 
   struct parts {
-    unsigned bits = 0;         ///< that the step uses up, extra bits included; 0: look at the single symbol instead
-    unsigned extra_at = 0;     ///< where the extra bits are
-    unsigned extra_bits = 0;   ///< how many; their value adds to `advance`
-    unsigned advance = 0;      ///< bytes of the dense form
-    unsigned events = 0;       ///< a pixel of multiplicity two is two events
+    unsigned bits = 0;        ///< that the step uses up, extra bits included; 0: look at the single symbol instead
+    unsigned extra_at = 0;    ///< where the extra bits are
+    unsigned extra_bits = 0;  ///< how many; their value adds to `advance`
+    unsigned advance = 0;     ///< bytes of the dense form
+    unsigned events = 0;      ///< a pixel of multiplicity two is two events
     std::array<unsigned, most_events> event_at{};  ///< byte where each event lies, from the step's start
   };
   decode_step() = default;
   explicit decode_step(const parts& from)
       : word_(std::uint64_t{from.bits} | std::uint64_t{from.extra_bits} << 8U | std::uint64_t{from.advance} << 16U |
               std::uint64_t{from.event_at[0]} << 32U | std::uint64_t{from.event_at[1]} << 40U |
-              std::uint64_t{from.event_at[2]} << 48U | std::uint64_t{from.extra_at} << 56U | std::uint64_t{from.events} << 62U) {}
+              std::uint64_t{from.event_at[2]} << 48U | std::uint64_t{from.extra_at} << 56U |
+              std::uint64_t{from.events} << 62U) {}
   [[nodiscard]] unsigned bits() const { return static_cast<unsigned>(word_ & 0xffU); }
 
  private:
@@ -38,10 +39,10 @@ class decode_step {
 /// How far one stream is read.
 struct decode_lane {
   const std::uint8_t* stream = nullptr;
-  std::uint64_t position = 0;       ///< bit of the stream
-  std::uint64_t at = 0;             ///< byte of the dense form
-  std::uint32_t* event = nullptr;   ///< where the next one goes: its byte of the dense form
-  std::uint64_t last_position = 0;  ///< a round of steps may begin up to here ...
+  std::uint64_t position = 0;           ///< bit of the stream
+  std::uint64_t at = 0;                 ///< byte of the dense form
+  std::uint32_t* event = nullptr;       ///< where the next one goes: its byte of the dense form
+  std::uint64_t last_position = 0;      ///< a round of steps may begin up to here ...
   std::uint32_t* last_event = nullptr;  ///< ... and here
 
   static constexpr unsigned steps_a_round = 6;

@@ -3,6 +3,7 @@
 #include <libdeflate.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <string>
 
@@ -48,6 +49,13 @@ T load(const std::uint8_t* footer, footer_field field) {
 
 std::size_t segments(const dense_layout& frame) {
   return static_cast<std::size_t>((frame.pixels + (std::uint64_t{1} << segment_shift) - 1) >> segment_shift);
+}
+
+/// HDF5's index of chunks keeps a stored size in a byte more than the frame's own size takes, at most four.
+std::uint64_t largest_chunk(const dense_layout& frame) {
+  const auto log2 = static_cast<unsigned>(std::bit_width(frame.bytes())) - 1;
+  const unsigned size_bytes = 1 + (log2 + 8) / 8;
+  return size_bytes >= 4 ? max_chunk_bytes : (std::uint64_t{1} << (8 * size_bytes)) - 1;
 }
 
 std::size_t append_indices(std::span<const std::uint32_t> events, const dense_layout& frame, std::vector<std::uint8_t>& out) {
@@ -123,9 +131,10 @@ void append_chunk(const frame_encoder& encoder, const dense_layout& frame, const
   const std::size_t stream_bytes = out.size() - start;
   const std::size_t indices_bytes = keep_indices || cut ? append_indices(events, frame, out) : 0;
   const std::size_t values_bytes = keep_values ? append_values(values, out) : 0;
-  if (out.size() - start + chunk_footer_bytes > max_chunk_bytes) {
+  if (out.size() - start + chunk_footer_bytes > largest_chunk(frame)) {
     throw invalid_argument("frame " + std::to_string(facts.frame) + " has " + std::to_string(events.size()) +
-                           " events, more than fit into one HDF5 chunk of 4 GiB; raise the threshold");
+                           " events, more than fit into its HDF5 chunk of at most " + std::to_string(largest_chunk(frame)) +
+                           " bytes; raise the threshold");
   }
   out.resize(out.size() + chunk_footer_bytes, 0);
   std::uint8_t* at = out.data() + out.size() - chunk_footer_bytes;

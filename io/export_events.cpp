@@ -1,4 +1,4 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include <countem/convert.hpp>
 #include <countem/error.hpp>
 
+#include "io/event_store_layout.hpp"
 #include "io/file.hpp"
 #include "io/hdf5_handle.hpp"
 
@@ -64,6 +65,7 @@ struct merged_block {
   std::vector<std::uint64_t> row_ends;  ///< within the block
   std::vector<std::uint32_t> indices;
   std::vector<std::uint32_t> counts;
+  std::uint64_t merged = 0;  ///< events that went into the entry of an earlier one
 
   explicit merged_block(const event_batch& block) {
     for (std::size_t frame = 0; frame < block.frames(); ++frame) {
@@ -71,6 +73,7 @@ struct merged_block {
       for (const std::uint32_t event : block.events(frame)) {
         if (indices.size() > start && indices.back() == event) {
           ++counts.back();
+          ++merged;
         } else {
           indices.push_back(event);
           counts.push_back(1);
@@ -120,7 +123,7 @@ hdf5_handle create_hdf5(const std::filesystem::path& path) {
   return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path.string() + ": cannot be created"};
 }
 
-// --- stempy ------------------------------------------------------------------------------------------------------------------
+// --- stempy ---
 
 void write_stempy_metadata(hid_t file, const calibration& used) {
   const hdf5_handle parent(H5Gcreate2(file, "metadata", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "metadata");
@@ -178,10 +181,10 @@ void export_stempy(const event_store& store, const std::filesystem::path& output
   write_stempy_metadata(file, description.calibrated);
 }
 
-// --- CSR in HDF5
-// ---------------------------------------------------------------------------------------------------------------
+// --- CSR in HDF5 ---
 
-void export_csr(const event_store& store, const std::filesystem::path& output) {
+/// Returns how many events went into the entry of an earlier one.
+std::uint64_t export_csr(const event_store& store, const std::filesystem::path& output) {
   auto lock = hdf5_lock();
   const store_description& description = store.description();
   const hdf5_handle file = create_hdf5(output);
@@ -189,9 +192,11 @@ void export_csr(const event_store& store, const std::filesystem::path& output) {
   growing_dataset<std::uint32_t> indices(file, "indices_1");
   growing_dataset<std::uint32_t> values(file, "values");
   pointers.append({0});
+  std::uint64_t all_merged = 0;
   for_each_block(store, lock, [&](const event_batch& block) {
     merged_block merged(block);
     for (std::uint64_t& end : merged.row_ends) end += indices.size();
+    all_merged += merged.merged;
     pointers.append(merged.row_ends);
     indices.append(merged.indices);
     values.append(merged.counts);
@@ -210,10 +215,10 @@ void export_csr(const event_store& store, const std::filesystem::path& output) {
   write_attribute(file, "frames_per_position", std::int64_t{description.scan.frames_per_position});
   write_attribute(file, "height", std::int64_t{description.shape.height});
   write_attribute(file, "width", std::int64_t{description.shape.width});
+  return all_merged;
 }
 
-// --- raw files
-// -------------------------------------------------------------------------------------------------------------------
+// --- raw files ---
 
 /// A file written from its start on.
 class raw_output {
@@ -235,7 +240,8 @@ class raw_output {
   std::uint64_t size_ = 0;
 };
 
-void export_raw_csr(const event_store& store, const std::filesystem::path& output) {
+/// Returns how many events went into the entry of an earlier one.
+std::uint64_t export_raw_csr(const event_store& store, const std::filesystem::path& output) {
   const store_description& description = store.description();
   if (description.shape.pixels() > 0x7fff'ffffULL) throw invalid_argument("raw_csr takes frames of at most 2^31 - 1 pixels");
   const auto beside = [&](const char* ending) {
@@ -246,11 +252,13 @@ void export_raw_csr(const event_store& store, const std::filesystem::path& outpu
   raw_output indices(beside(".indices.raw"));
   raw_output data(beside(".data.raw"));
   std::uint64_t stored = 0;
+  std::uint64_t all_merged = 0;
   pointers.append(std::vector<std::uint64_t>{0});
   for_each_block(store, [&](const event_batch& block) {
     merged_block merged(block);
     for (std::uint64_t& end : merged.row_ends) end += stored;
     stored += merged.indices.size();
+    all_merged += merged.merged;
     pointers.append(merged.row_ends);
     indices.append(merged.indices);
     data.append(merged.counts);
@@ -265,6 +273,7 @@ void export_raw_csr(const event_store& store, const std::filesystem::path& outpu
       "data_file = \"{}\"\ndata_dtype = \"<u4\"\n",
       nav, description.shape.height, description.shape.width, name(".indptr.raw"), name(".indices.raw"), name(".data.raw"));
   raw_output(output).append(text.data(), text.size());
+  return all_merged;
 }
 
 /// The header of a .npy file of format 1.0.
@@ -279,26 +288,82 @@ std::string npy_header(const std::string& type, const std::string& shape) {
   return header + text;
 }
 
-void export_dense(const event_store& store, const std::filesystem::path& output) {
-  if (output.extension() != ".npy")
-    throw invalid_argument(output.string() + ": a dense export is a .npy file (the store itself is the dense HDF5)");
-  const store_description& description = store.description();
+/// Events of a frame as counts per pixel. Returns how many did not fit into 16 bits.
+std::uint64_t make_dense(std::span<const std::uint32_t> events, std::vector<std::uint16_t>& frame) {
+  constexpr std::uint16_t largest = 0xffff;
+  std::fill(frame.begin(), frame.end(), std::uint16_t{0});
+  std::uint64_t cut = 0;
+  for (const std::uint32_t event : events) {
+    if (frame[event] == largest) {
+      ++cut;
+    } else {
+      ++frame[event];
+    }
+  }
+  return cut;
+}
+
+std::vector<std::uint64_t> dense_extent(const store_description& description) {
   const scan_shape& scan = description.scan;
-  std::string shape = fmt::format("{}, {}, ", scan.height, scan.width);
-  if (scan.frames_per_position > 1) shape += fmt::format("{}, ", scan.frames_per_position);
-  shape += fmt::format("{}, {}", description.shape.height, description.shape.width);
+  std::vector<std::uint64_t> extent = {scan.height, scan.width};
+  if (scan.frames_per_position > 1) extent.push_back(scan.frames_per_position);
+  extent.insert(extent.end(), {description.shape.height, description.shape.width});
+  return extent;
+}
+
+std::uint64_t export_dense_npy(const event_store& store, const std::filesystem::path& output) {
   raw_output file(output);
-  const std::string header = npy_header("<u2", shape);
+  const std::string header = npy_header("<u2", fmt::format("{}", fmt::join(dense_extent(store.description()), ", ")));
   file.append(header.data(), header.size());
-  std::vector<std::uint16_t> frame(static_cast<std::size_t>(description.shape.pixels()));
+  std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));
+  std::uint64_t cut = 0;
   for_each_block(store, [&](const event_batch& block) {
     for (std::size_t i = 0; i < block.frames(); ++i) {
-      std::fill(frame.begin(), frame.end(), std::uint16_t{0});
-      for (const std::uint32_t event : block.events(i))
-        frame[event] = static_cast<std::uint16_t>(std::min(frame[event] + 1, 0xffff));
+      cut += make_dense(block.events(i), frame);
       file.append(frame);
     }
   });
+  return cut;
+}
+
+/// One dataset /data, a chunk a frame, for programs that want 16-bit counts or no bytes behind the compressed ones.
+std::uint64_t export_dense_hdf5(const event_store& store, const std::filesystem::path& output) {
+  auto lock = hdf5_lock();
+  const hdf5_handle file = create_hdf5(output);
+  const std::vector<std::uint64_t> lengths = dense_extent(store.description());
+  const std::vector<hsize_t> extent(lengths.begin(), lengths.end());
+  const int rank = static_cast<int>(extent.size());
+  std::vector<hsize_t> chunk = extent;
+  std::fill(chunk.begin(), chunk.end() - 2, hsize_t{1});
+  const hdf5_handle space(H5Screate_simple(rank, extent.data(), nullptr), "data");
+  const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), "data");
+  hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), "data");
+  hdf5_check(H5Pset_deflate(creation, 1), "data");
+  const hdf5_handle data(H5Dcreate2(file, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
+  write_attribute(data, "units", "electrons");
+  const hdf5_handle memory_space(H5Screate_simple(rank, chunk.data(), nullptr), "data");
+  std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));
+  std::uint64_t cut = 0;
+  for_each_block(store, lock, [&](const event_batch& block) {
+    for (std::size_t i = 0; i < block.frames(); ++i) {
+      if (block.events(i).empty()) continue;  // reads as zeros
+      cut += make_dense(block.events(i), frame);
+      const std::vector<hsize_t> offset = layout::chunk_offset(store.description().scan, block.first_frame + i);
+      const hdf5_handle file_space(H5Dget_space(data), "data");
+      hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, offset.data(), nullptr, chunk.data(), nullptr), "data");
+      hdf5_check(H5Dwrite(data, H5T_NATIVE_UINT16, memory_space, file_space, H5P_DEFAULT, frame.data()),
+                 output.string() + ": data");
+    }
+  });
+  return cut;
+}
+
+/// Returns how many events did not fit into the counts.
+std::uint64_t export_dense(const event_store& store, const std::filesystem::path& output) {
+  const std::string ending = output.extension().string();
+  if (ending == ".npy") return export_dense_npy(store, output);
+  if (ending == ".h5" || ending == ".hdf5") return export_dense_hdf5(store, output);
+  throw invalid_argument(output.string() + ": a dense export is a .npy, .h5 or .hdf5 file; name the output so");
 }
 
 /// A ZIP archive of stored (not compressed) members, ZIP64 throughout, as numpy writes .npz; zlib gives the CRCs.
@@ -449,17 +514,20 @@ export_format export_format_from(std::string_view name) {
 
 std::vector<std::string> export_events(const event_store& store, const std::filesystem::path& output, export_format form) {
   std::vector<std::string> lost;
+  std::uint64_t merged = 0;
+  std::uint64_t cut = 0;
   switch (form) {
     case export_format::stempy: io::export_stempy(store, output); break;
-    case export_format::csr: io::export_csr(store, output); break;
-    case export_format::raw_csr: io::export_raw_csr(store, output); break;
+    case export_format::csr: merged = io::export_csr(store, output); break;
+    case export_format::raw_csr: merged = io::export_raw_csr(store, output); break;
     case export_format::npz: io::export_npz(store, output); break;
-    case export_format::dense: io::export_dense(store, output); break;
+    case export_format::dense: cut = io::export_dense(store, output); break;
   }
-  if (form == export_format::csr || form == export_format::raw_csr) {
-    lost.emplace_back("events at the same pixel of a frame became one entry whose value is their number");
+  if (merged > 0) {
+    lost.push_back(
+        fmt::format("{} events at pixels that had one already were merged into its entry, whose value counts them", merged));
   }
-  if (form == export_format::dense) lost.emplace_back("more than 65535 events at one pixel of a frame are cut to 65535");
+  if (cut > 0) lost.push_back(fmt::format("{} events beyond 65535 at one pixel of a frame were cut off", cut));
   if (store.description().options.values != event_value::none) lost.emplace_back("the events' values were left out");
   if (std::find(store.counts().begin(), store.counts().end(), not_written) != store.counts().end()) {
     lost.emplace_back("frames that never arrived look like frames without events");

@@ -30,6 +30,18 @@ std::uint32_t read_extent(hid_t object, const std::string& name) {
   return static_cast<std::uint32_t>(value);
 }
 
+/// A small file must not make us believe in large arrays: HDF5 gives fill values for what was never written, and deflate gains
+/// at most a factor of 1032.
+std::uint64_t most_elements(hid_t file) {
+  constexpr std::uint64_t largest_gain = 1032;
+  hsize_t bytes = 0;
+  hdf5_check(H5Fget_filesize(file, &bytes), "file size");
+  return bytes * largest_gain / sizeof(std::uint32_t);
+}
+
+/// More events than this in one frame are no counted frame: four on each pixel of the largest detector.
+constexpr std::uint64_t most_events_in_a_row = std::uint64_t{1} << 26U;
+
 /// A file of event lists, one a row, that can be read row by row.
 class row_source {
  public:
@@ -56,9 +68,12 @@ class stempy_rows final : public row_source {
       throw format_error("electron_events/frames is not a list of event lists");
     }
     rows_ = static_cast<std::uint64_t>(rows);
+    if (rows_ > most_elements(file))
+      throw format_error("the file is too short for its " + std::to_string(rows_) + " event lists");
     frame_ = {read_extent(lists_, "Nx"), read_extent(lists_, "Ny")};
     scan_.width = read_extent(positions, "Nx");
     scan_.height = read_extent(positions, "Ny");
+    require_plausible_scan(file);
     const std::int64_t stored_version = has_attribute(file, "version") ? read_integer_attribute(file, "version") : 1;
     if (stored_version < 1 || stored_version > 3)
       throw format_error("stempy version " + std::to_string(stored_version) + " is unknown");
@@ -92,11 +107,23 @@ class stempy_rows final : public row_source {
     hvl_t list{};
     hdf5_check(H5Dread(lists_, memory_type, memory_space, file_space, H5P_DEFAULT, &list), "frames");
     const auto* first = static_cast<const std::uint32_t*>(list.p);
-    events.insert(events.end(), first, first + list.len);
+    if (first != nullptr) events.insert(events.end(), first, first + list.len);
     hdf5_check(H5Dvlen_reclaim(memory_type, memory_space, H5P_DEFAULT, &list), "frames");
   }
 
  private:
+  /// Each event list takes 16 bytes at least; a scan with far more positions than that is a damaged number.
+  void require_plausible_scan(hid_t file) const {
+    constexpr std::uint64_t bytes_a_position = 8;
+    hsize_t bytes = 0;
+    hdf5_check(H5Fget_filesize(file, &bytes), "file size");
+    const std::uint64_t most = bytes / bytes_a_position;
+    if (scan_.width > most || scan_.height > most / scan_.width) {
+      throw format_error("a scan of " + std::to_string(scan_.width) + " x " + std::to_string(scan_.height) +
+                         " positions makes no sense in a file of " + std::to_string(bytes) + " bytes");
+    }
+  }
+
   void order_by_position(const std::vector<std::int64_t>& positions) {
     if (positions.size() != rows_) throw format_error("scan_positions does not name one position per event list");
     std::vector<std::pair<std::uint64_t, std::uint64_t>> rows;  // position, row
@@ -135,9 +162,12 @@ class csr_rows final : public row_source {
         values_(H5Dopen2(file, "values", H5P_DEFAULT), "values") {
     const nlohmann::json tag = nlohmann::json::parse(read_text_attribute(file, "binsparse"), nullptr, false);
     const auto& matrix = tag.is_object() && tag.contains("binsparse") ? tag["binsparse"] : tag;
-    if (!matrix.is_object() || matrix.value("format", "") != "CSR")
+    if (!matrix.is_object() || !matrix.contains("format") || matrix["format"] != "CSR")
       throw format_error("the binsparse matrix is not in CSR form");
-    pointers_ = read_dataset<std::uint64_t>(file, "pointers_to_1");
+    const std::uint64_t most = most_elements(file);
+    pointers_ = read_dataset<std::uint64_t>(file, "pointers_to_1", nullptr, most);
+    if (length(indices_) > most)
+      throw format_error("the file is too short for its " + std::to_string(length(indices_)) + " entries");
     if (pointers_.empty() || pointers_.front() != 0 || !std::is_sorted(pointers_.begin(), pointers_.end()) ||
         pointers_.back() != length(indices_) || (length(values_) != pointers_.back() && length(values_) != 1)) {
       throw format_error("pointers_to_1, indices_1 and values contradict each other");
@@ -169,10 +199,11 @@ class csr_rows final : public row_source {
     const bool iso = length(values_) == 1 && pointers_.back() != 1;
     const std::vector<std::uint64_t> counts =
         iso ? std::vector<std::uint64_t>(count, slice(values_, 0, 1).front()) : slice(values_, start, count);
+    std::uint64_t total = 0;
     for (std::size_t i = 0; i < pixels.size(); ++i) {
       if (pixels[i] >= frame_.pixels()) throw format_error("row " + std::to_string(row) + " has an entry outside the frame");
-      if (counts[i] > most_repeats)
-        throw format_error("row " + std::to_string(row) + " has a value that is no number of events");
+      if (counts[i] > most_repeats || (total += counts[i]) > most_events_in_a_row)
+        throw format_error("row " + std::to_string(row) + " has values that are no numbers of events");
       events.insert(events.end(), static_cast<std::size_t>(counts[i]), static_cast<std::uint32_t>(pixels[i]));
     }
   }

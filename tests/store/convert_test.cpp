@@ -57,7 +57,7 @@ TEST(convert, raw_csr_files_hold_the_merged_matrix) {
   const test::temporary_directory directory;
   const event_batch expected = write_store(directory / "counted.h5", description_of({32, 48}, {6, 10, 1}), {});
   EXPECT_THAT(exported(directory / "counted.h5", directory / "counted.toml", export_format::raw_csr),
-              testing::Contains(HasSubstr("one entry")));
+              testing::Contains(HasSubstr("were merged")));
   const auto pointers = numbers<std::int64_t>(directory / "counted.indptr.raw");
   const auto indices = numbers<std::int32_t>(directory / "counted.indices.raw");
   const auto data = numbers<std::uint32_t>(directory / "counted.data.raw");
@@ -83,7 +83,41 @@ TEST(convert, dense_npy_holds_every_frame) {
     for (const std::uint32_t pixel : expected.events(frame)) ++dense[pixel];
     EXPECT_TRUE(std::equal(dense.begin(), dense.end(), words.begin() + 64 + static_cast<std::ptrdiff_t>(frame) * 32)) << frame;
   }
-  EXPECT_THROW((void)exported(directory / "counted.h5", directory / "dense.h5", export_format::dense), invalid_argument);
+  EXPECT_THROW((void)exported(directory / "counted.h5", directory / "dense.tif", export_format::dense), invalid_argument);
+}
+
+TEST(convert, dense_hdf5_holds_every_frame_and_says_what_it_cut) {
+  const test::temporary_directory directory;
+  const store_description description = description_of({16, 16}, {2, 2, 3});
+  const auto writer = create_event_store(directory / "counted.h5", description, {});
+  event_batch batch = test::random_batch(0, 12, description, 5);
+  batch.indices.insert(batch.indices.end(), 70'000, 255);  // of the last frame
+  batch.indptr.back() += 70'000;
+  test::put(*writer, batch);
+  writer->finish();
+  EXPECT_THAT(exported(directory / "counted.h5", directory / "dense.h5", export_format::dense),
+              testing::Contains(HasSubstr("were cut off")));
+  const auto lock = io::hdf5_lock();
+  const io::hdf5_handle file(H5Fopen((directory / "dense.h5").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "dense");
+  std::vector<hsize_t> extent;
+  const auto dense = io::read_dataset<std::uint16_t>(file, "data", &extent);
+  EXPECT_EQ(extent, (std::vector<hsize_t>{2, 2, 3, 16, 16}));
+  for (std::size_t frame = 0; frame < 12; ++frame) {
+    std::vector<std::uint32_t> expected(256);
+    for (const std::uint32_t pixel : batch.events(frame)) expected[pixel] = std::min(expected[pixel] + 1, 65'535U);
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), dense.begin() + static_cast<std::ptrdiff_t>(frame) * 256))
+        << frame;
+  }
+}
+
+TEST(convert, exports_more_frames_than_the_store_reads_at_a_time) {
+  const test::temporary_directory directory;
+  const event_batch expected = write_store(directory / "counted.h5", description_of({16, 16}, {40, 70, 1}), {}, 100, 5);
+  for (const export_format form : {export_format::stempy, export_format::csr}) {
+    (void)exported(directory / "counted.h5", directory / "other.h5", form);
+    import_events(directory / "other.h5", directory / "back.h5", {});
+    EXPECT_EQ(read_all(directory / "back.h5").indices, expected.indices);
+  }
 }
 
 /// A stempy file of version 1 (no version attribute) or 2: rows name their positions.

@@ -326,6 +326,12 @@ TEST(event_store, refuses_events_it_cannot_keep) {
   EXPECT_THROW((void)writer->encode(batch), invalid_argument);  // outside the frame
   batch.indices = {15};
   writer->write(*writer->encode(batch));
+  batch.indices.assign(40'000, 15);
+  batch.indptr = {0, 40'000};
+  EXPECT_THROW((void)writer->encode(batch),
+               invalid_argument);  // 80,000 bytes: HDF5 keeps sizes of such small chunks in 16 bits
+  batch.indices = {15};
+  batch.indptr = {0, 1};
   store_description shorter = description;
   shorter.scan = {1, 1, 1};
   const auto other = create_event_store(directory / "y.h5", shorter, {});

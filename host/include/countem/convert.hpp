@@ -18,7 +18,7 @@ enum class export_format : std::uint8_t {
   csr,      ///< HDF5 with a binsparse 0.1 CSR matrix, frames x pixels
   raw_csr,  ///< LiberTEM's raw_csr: a TOML file and three raw files beside it
   npz,      ///< what scipy.sparse.load_npz takes
-  dense,    ///< .npy: the dense scan, saturating like the store
+  dense,    ///< .npy or .h5, by the output's name: u16 counts of every pixel
 };
 
 /// @throws invalid_argument listing the known names.

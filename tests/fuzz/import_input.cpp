@@ -1,0 +1,154 @@
+#include "tests/fuzz/import_input.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include <countem/convert.hpp>
+#include <countem/error.hpp>
+
+#include "io/hdf5_handle.hpp"
+#include "tests/store/store_samples.hpp"
+#include "tests/store/temporary_directory.hpp"
+
+namespace countem::fuzz {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const test::temporary_directory& scratch() {
+  static const test::temporary_directory directory;
+  return directory;
+}
+
+enum class kind : std::uint8_t { file, stempy, csr };
+
+/// Numbers off the front of the input; zeros behind its end.
+class reader {
+ public:
+  explicit reader(std::span<const std::uint8_t> rest) : rest_(rest) {}
+  std::uint8_t byte() {
+    if (rest_.empty()) return 0;
+    const std::uint8_t first = rest_.front();
+    rest_ = rest_.subspan(1);
+    return first;
+  }
+  /// Small as a rule, any number now and then.
+  std::int64_t number() {
+    const std::uint8_t first = byte();
+    if (first < 0xf0) return first;
+    std::uint64_t value = 0;
+    for (unsigned count = first & 7U; count > 0; --count) value = value << 8U | byte();
+    return static_cast<std::int64_t>(first < 0xf8 ? value : -value);
+  }
+  std::vector<std::int64_t> numbers() {
+    std::vector<std::int64_t> list(byte() % 64U);
+    for (std::int64_t& value : list) value = number();
+    return list;
+  }
+  std::string text() {
+    std::string letters(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(rest_.size(), byte())));
+    rest_ = rest_.subspan(letters.size());
+    std::erase(letters, '\0');
+    return letters;
+  }
+
+ private:
+  std::span<const std::uint8_t> rest_;
+};
+
+void write_list(hid_t file, const std::string& path, const std::vector<std::int64_t>& values) {
+  io::write_dataset(file, path, {values.size()}, values.data());
+}
+
+void write_stempy(hid_t file, reader in) {
+  if (const std::uint8_t version = in.byte(); version != 1) io::write_attribute(file, "version", std::int64_t{version});
+  write_list(file, "electron_events/scan_positions", in.numbers());
+  const io::hdf5_handle scan(H5Dopen2(file, "electron_events/scan_positions", H5P_DEFAULT), "scan_positions");
+  io::write_attribute(scan, "Nx", in.number());
+  io::write_attribute(scan, "Ny", in.number());
+  std::vector<std::vector<std::uint32_t>> rows(in.byte() % 32U);
+  for (auto& row : rows) {
+    for (const std::int64_t value : in.numbers()) row.push_back(static_cast<std::uint32_t>(value));
+  }
+  std::vector<hvl_t> lists;
+  for (auto& row : rows) lists.push_back({row.size(), row.data()});
+  const io::hdf5_handle type(H5Tvlen_create(H5T_NATIVE_UINT32), "type");
+  const hsize_t count = lists.size();
+  const io::hdf5_handle space(H5Screate_simple(1, &count, nullptr), "space");
+  const io::hdf5_handle frames(H5Dcreate2(file, "electron_events/frames", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                               "frames");
+  if (count > 0) io::hdf5_check(H5Dwrite(frames, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, lists.data()), "frames");
+  io::write_attribute(frames, "Nx", in.number());
+  io::write_attribute(frames, "Ny", in.number());
+}
+
+void write_csr(hid_t file, reader in) {
+  const std::string tag = in.text();
+  io::write_attribute(file, "binsparse", tag.empty() ? R"({"binsparse": {"version": "0.1", "format": "CSR"}})" : tag);
+  for (const char* name : {"pointers_to_1", "indices_1", "values"}) write_list(file, name, in.numbers());
+  for (const char* name : {"height", "width", "scan_height", "scan_width", "frames_per_position"})
+    io::write_attribute(file, name, in.number());
+}
+
+std::vector<std::uint8_t> load(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void make_file(const fs::path& path, kind made_of, std::span<const std::uint8_t> input) {
+  if (made_of == kind::file) {
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input.size()));
+    return;
+  }
+  const auto lock = io::hdf5_lock();
+  const io::hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path);
+  made_of == kind::stempy ? write_stempy(file, reader(input)) : write_csr(file, reader(input));
+}
+
+}  // namespace
+
+void try_import(std::span<const std::uint8_t> input) {
+  if (input.empty()) return;
+  const fs::path path = scratch() / "input.h5";
+  const fs::path output = scratch() / "output.h5";
+  make_file(path, static_cast<kind>(input[0] % 3), input.subspan(1));
+  bool imported = false;
+  try {
+    import_events(path, output, {});
+    imported = true;
+  } catch (const error&) {  // refused: fine; any other exception is not
+  }
+  if (imported && !verify_event_store(output, 1).empty()) throw std::logic_error("an imported store does not verify");
+  const auto lock = io::hdf5_lock();
+  if (H5Fget_obj_count(static_cast<hid_t>(H5F_OBJ_ALL), H5F_OBJ_ALL) != 0)
+    throw std::logic_error("an HDF5 object was left open");
+}
+
+std::vector<std::pair<std::string, std::vector<std::uint8_t>>> import_seeds() {
+  std::vector<std::pair<std::string, std::vector<std::uint8_t>>> seeds;
+  const auto add = [&](const std::string& name, kind made_of, const std::vector<std::uint8_t>& rest) {
+    std::vector<std::uint8_t> input{static_cast<std::uint8_t>(made_of)};
+    input.insert(input.end(), rest.begin(), rest.end());
+    seeds.emplace_back(name, input);
+  };
+  test::write_store(scratch() / "store.h5", test::description_of({4, 5}, {2, 3, 1}), {}, 3, 4);
+  for (const auto& [name, form] : {std::pair{"stempy_file", export_format::stempy}, {"csr_file", export_format::csr}}) {
+    (void)export_events(*open_event_store(scratch() / "store.h5"), scratch() / name, form);
+    add(name, kind::file, load(scratch() / name));
+  }
+  // Version, positions, scan of 2 x 1, two rows, frames of 4 x 5.
+  for (const std::uint8_t version : {std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{3}})
+    add("stempy_v" + std::to_string(version), kind::stempy, {version, 2, 0, 1, 2, 1, 2, 3, 1, 1, 19, 1, 7, 4, 5});
+  add("stempy_repeats", kind::stempy, {2, 3, 0, 1, 1, 2, 1, 3, 1, 3, 0, 2, 4, 4, 4, 5});
+  // No tag, three pointers, indices and values, frames of 4 x 5 in a scan of 1 x 2.
+  add("csr", kind::csr, {0, 3, 0, 1, 3, 3, 7, 0, 19, 3, 1, 2, 1, 4, 5, 1, 2, 1});
+  add("csr_iso", kind::csr, {0, 3, 0, 1, 3, 3, 7, 0, 19, 1, 1, 4, 5, 1, 2, 1});
+  return seeds;
+}
+
+}  // namespace countem::fuzz

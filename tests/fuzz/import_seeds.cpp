@@ -1,0 +1,20 @@
+// Writes the inputs that the fuzzer of importers starts from into a directory.
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "tests/fuzz/import_input.hpp"
+
+int main(int count, char** arguments) {
+  if (count != 2) {
+    std::cerr << "usage: import_seeds DIRECTORY\n";
+    return 2;
+  }
+  const std::filesystem::path directory = arguments[1];
+  std::filesystem::create_directories(directory);
+  for (const auto& [name, bytes] : countem::fuzz::import_seeds()) {
+    std::ofstream(directory / name, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  }
+  return 0;
+}
