@@ -13,9 +13,10 @@ namespace countem::io {
 namespace {
 
 /// Opens through the operating system first: its words about missing files and permissions are clearer than HDF5's.
-hdf5_handle open_hdf5(const std::filesystem::path& path) {
+hdf5_handle open_hdf5(const std::filesystem::path& path, store_state state) {
   (void)file_handle::open_read(path);
-  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const unsigned access = state == store_state::running ? H5F_ACC_RDONLY | H5F_ACC_SWMR_READ : H5F_ACC_RDONLY;
+  const hid_t file = H5Fopen(path.c_str(), access, H5P_DEFAULT);
   if (file >= 0) return {file, path.string()};
   const std::string reason = hdf5_last_error();
   if (H5Fis_hdf5(path.c_str()) > 0) {
@@ -42,13 +43,14 @@ bool is_plain(hid_t dataset, const store_description& description) {
 
 }  // namespace
 
-event_store_file::event_store_file(const std::filesystem::path& path) : path_(path) {
+event_store_file::event_store_file(const std::filesystem::path& path, store_state state) : path_(path) {
   const auto lock = hdf5_lock();
-  file_ = open_hdf5(path);
+  file_ = open_hdf5(path, state);
   try {
     description_ = layout::read_description(file_);
     open_data();
     read_per_frame();
+    if (state == store_state::running) hide_unfinished_frames();
   } catch (const format_error& reason) {
     throw format_error(path.string() + ": " + reason.what());
   } catch (const io_error& reason) {
@@ -86,6 +88,20 @@ void event_store_file::read_per_frame() {
   xrays_ = read_dataset<std::uint32_t>(file_, layout::xrays, nullptr, frames);
   if (counts_.size() != frames || status_.size() != frames || xrays_.size() != frames) {
     throw format_error("counts, status and xrays do not have one value for each of the " + std::to_string(frames) + " frames");
+  }
+}
+
+/// The writer's counts may reach the file a moment before the chunks do.
+void event_store_file::hide_unfinished_frames() {
+  if (!plain_chunks_) return;
+  for (std::uint64_t frame = counts_.size(); frame-- > 0;) {
+    if (counts_[frame] == not_written) continue;
+    std::uint64_t size = 0;
+    chunk_sizes(frame, {&size, 1});
+    if (size != 0) return;  // frames are written in order
+    counts_[frame] = not_written;
+    status_[frame] = 0;
+    xrays_[frame] = 0;
   }
 }
 

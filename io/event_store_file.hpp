@@ -14,11 +14,16 @@
 
 namespace countem::io {
 
+enum class store_state : std::uint8_t {
+  finished,
+  running,  ///< perhaps: another process may be writing it; what it shows is what was there at some moment
+};
+
 /// An event store opened for reading, chunk by chunk; what the reader and the checker share.
 class event_store_file {
  public:
   /// @throws io_error, format_error; the texts name the file.
-  explicit event_store_file(const std::filesystem::path& path);
+  explicit event_store_file(const std::filesystem::path& path, store_state state = store_state::finished);
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const store_description& description() const { return description_; }
@@ -44,6 +49,7 @@ class event_store_file {
  private:
   void open_data();
   void read_per_frame();
+  void hide_unfinished_frames();
 
   std::filesystem::path path_;
   hdf5_handle file_;

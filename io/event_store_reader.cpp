@@ -23,8 +23,8 @@ constexpr std::size_t frames_per_task = 16;
 
 class hdf5_event_store final : public event_store {
  public:
-  explicit hdf5_event_store(const std::filesystem::path& path)
-      : file_(path), scratch_([this] { return scratch(file_.frame_layout()); }) {}
+  explicit hdf5_event_store(const std::filesystem::path& path, store_state state = store_state::finished)
+      : file_(path, state), scratch_([this] { return scratch(file_.frame_layout()); }) {}
 
   [[nodiscard]] const store_description& description() const override { return file_.description(); }
   [[nodiscard]] std::uint64_t frames() const override { return file_.counts().size(); }
@@ -165,6 +165,10 @@ class hdf5_event_store final : public event_store {
 
 std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path) {
   return std::make_unique<io::hdf5_event_store>(path);
+}
+
+std::unique_ptr<event_store> open_running_event_store(const std::filesystem::path& path) {
+  return std::make_unique<io::hdf5_event_store>(path, io::store_state::running);
 }
 
 }  // namespace countem

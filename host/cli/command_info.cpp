@@ -2,7 +2,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <memory>
+#include <optional>
+#include <thread>
 
 #include <countem/calibrate.hpp>
 #include <countem/error.hpp>
@@ -165,9 +169,55 @@ void print(const json& told, int indent = 0) {
   }
 }
 
+/// What `count` calls its output until it is finished.
+std::filesystem::path part_of(const std::filesystem::path& path) {
+  std::filesystem::path part = path;
+  return part += ".part";
+}
+
+/// Tells on stderr how a running count goes, until its file gets its name; then what it holds.
+json follow(const std::filesystem::path& named, double interval_seconds) {
+  using clock = std::chrono::steady_clock;
+  const std::filesystem::path path = named.extension() == ".part" ? std::filesystem::path(named).replace_extension() : named;
+  const std::filesystem::path part = part_of(path);
+  std::uint64_t frames_before = 0;
+  std::optional<clock::time_point> time_before;
+  while (std::filesystem::exists(part)) {
+    std::unique_ptr<event_store> store;
+    try {
+      store = open_running_event_store(part);
+    } catch (const error&) {  // just being made, renamed, or changed under our eyes
+      if (!std::filesystem::exists(part)) break;
+    }
+    if (store) {
+      const auto written = [](std::uint32_t count) { return count != not_written; };
+      const auto frames = static_cast<std::uint64_t>(std::count_if(store->counts().begin(), store->counts().end(), written));
+      std::uint64_t events = 0;
+      for (const std::uint32_t count : store->counts()) events += written(count) ? count : 0;
+      const clock::time_point now = clock::now();
+      std::string rate;
+      if (time_before) {
+        const double seconds = std::chrono::duration<double>(now - *time_before).count();
+        rate = fmt::format(", {:.0f} frames/s", static_cast<double>(frames - std::min(frames, frames_before)) / seconds);
+      }
+      fmt::print(stderr, "{} of {} frames, {} events{}\n", with_separators(frames), with_separators(store->frames()),
+                 with_separators(events), rate);
+      frames_before = frames;
+      time_before = now;
+    }
+    std::this_thread::sleep_for(std::chrono::duration<double>(interval_seconds));
+  }
+  if (!std::filesystem::exists(path)) {
+    throw io_error(part.string() + ": no count is writing it, and " + path.string() + " does not exist either");
+  }
+  return describe(*open_event_store(path));
+}
+
 struct info_options {
   source_arguments inputs;
   bool as_json = false;
+  bool following = false;
+  double interval_seconds = 1;
 };
 
 }  // namespace
@@ -178,8 +228,15 @@ void add_info(CLI::App& app, context& ctx) {
       app.add_subcommand("info", "Tell what a file is and what it holds: an event store, a calibration, raw frames");
   chosen->inputs.add_to(*command);
   command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  command->add_flag("--follow", chosen->following,
+                    "Follow a running count by the name of its output, until it is finished: a line on stderr now and then");
+  command->add_option("--interval", chosen->interval_seconds, "Seconds between the lines of --follow")
+      ->check(CLI::Range(0.01, 3600.0));
   command->callback([chosen, &ctx] {
-    const json told = describe_inputs(chosen->inputs);
+    if (chosen->following && chosen->inputs.inputs().size() != 1)
+      throw invalid_argument("--follow takes one file: the output of a running count");
+    const json told =
+        chosen->following ? follow(chosen->inputs.inputs().front(), chosen->interval_seconds) : describe_inputs(chosen->inputs);
     if (chosen->as_json) {
       ctx.print_json(told);
     } else {

@@ -50,7 +50,8 @@ class reader {
     return list;
   }
   std::string text() {
-    std::string letters(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(rest_.size(), byte())));
+    std::string letters(rest_.begin(),
+                        rest_.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(rest_.size(), byte())));
     rest_ = rest_.subspan(letters.size());
     std::erase(letters, '\0');
     return letters;

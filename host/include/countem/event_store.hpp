@@ -122,6 +122,12 @@ class event_store {
 /// @throws io_error, format_error.
 [[nodiscard]] std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path);
 
+/// What a store that is still being written (NAME.part) holds by now: frames up to the writer's last flush or a little beyond.
+/// Open it again to see more. A store of a killed writer is shown the same way, as far as its HDF5 metadata reaches; use
+/// recover_event_store() to get all of it.
+/// @throws io_error, format_error.
+[[nodiscard]] std::unique_ptr<event_store> open_running_event_store(const std::filesystem::path& path);
+
 /// Checks structure, every CRC, counts against data, order of indices and provenance; returns one sentence per fault found.
 /// @throws io_error when the file cannot be opened at all.
 [[nodiscard]] std::vector<std::string> verify_event_store(const std::filesystem::path& path, unsigned threads = 0);
