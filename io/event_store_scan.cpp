@@ -41,7 +41,7 @@ class scanner {
   explicit scanner(const file_handle& file) : file_(file), size_(file.size()) {}
 
   found_store run() {
-    std::vector<std::uint8_t> window(window_bytes);
+    std::vector<std::uint8_t> window(static_cast<std::size_t>(std::min<std::uint64_t>(window_bytes, size_ + 1)));
     for (std::uint64_t start = 0; start < size_;) {
       const std::size_t got = file_.read_at(start, window.data(), window.size());
       look_through(start, std::span(window).first(got));
