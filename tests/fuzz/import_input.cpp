@@ -50,8 +50,9 @@ class reader {
     return list;
   }
   std::string text() {
-    std::string letters(rest_.begin(),
-                        rest_.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(rest_.size(), byte())));
+    const std::size_t length = byte();
+    const auto taken = rest_.first(std::min(length, rest_.size()));
+    std::string letters(taken.begin(), taken.end());
     rest_ = rest_.subspan(letters.size());
     std::erase(letters, '\0');
     return letters;
