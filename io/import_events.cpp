@@ -98,17 +98,9 @@ class stempy_rows final : public row_source {
   }
 
   void append_row(std::uint64_t row, std::vector<std::uint32_t>& events) override {
-    const hsize_t start = row;
-    const hsize_t one = 1;
-    const hdf5_handle file_space(H5Dget_space(lists_), "frames");
-    hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, nullptr, &one, nullptr), "frames");
-    const hdf5_handle memory_space(H5Screate_simple(1, &one, nullptr), "frames");
-    const hdf5_handle memory_type(H5Tvlen_create(H5T_NATIVE_UINT32), "vlen type");
-    hvl_t list{};
-    hdf5_check(H5Dread(lists_, memory_type, memory_space, file_space, H5P_DEFAULT, &list), "frames");
-    const auto* first = static_cast<const std::uint32_t*>(list.p);
-    if (first != nullptr) events.insert(events.end(), first, first + list.len);
-    hdf5_check(H5Dvlen_reclaim(memory_type, memory_space, H5P_DEFAULT, &list), "frames");
+    if (row < first_read_ || row - first_read_ >= read_.size()) read_lists(row);
+    const std::vector<std::uint32_t>& list = read_[static_cast<std::size_t>(row - first_read_)];
+    events.insert(events.end(), list.begin(), list.end());
   }
 
  private:
@@ -122,6 +114,29 @@ class stempy_rows final : public row_source {
       throw format_error("a scan of " + std::to_string(scan_.width) + " x " + std::to_string(scan_.height) +
                          " positions makes no sense in a file of " + std::to_string(bytes) + " bytes");
     }
+  }
+
+  /// The lists from `row` on: HDF5 takes its time for each call.
+  void read_lists(std::uint64_t row) {
+    const hsize_t start = row;
+    const hsize_t count = std::min<std::uint64_t>(block_frames, rows_ - row);
+    const hdf5_handle file_space(H5Dget_space(lists_), "frames");
+    hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, nullptr, &count, nullptr), "frames");
+    const hdf5_handle memory_space(H5Screate_simple(1, &count, nullptr), "frames");
+    const hdf5_handle memory_type(H5Tvlen_create(H5T_NATIVE_UINT32), "vlen type");
+    std::vector<hvl_t> lists(static_cast<std::size_t>(count));
+    read_.clear();
+    const herr_t done = H5Dread(lists_, memory_type, memory_space, file_space, H5P_DEFAULT, lists.data());
+    if (done >= 0) {
+      for (const hvl_t& list : lists) {
+        const auto* first = static_cast<const std::uint32_t*>(list.p);
+        read_.emplace_back(first, first == nullptr ? first : first + list.len);
+      }
+      first_read_ = row;
+    }
+    const std::string problem = done < 0 ? hdf5_last_error() : std::string();
+    hdf5_check(H5Dvlen_reclaim(memory_type, memory_space, H5P_DEFAULT, lists.data()), "frames");
+    if (done < 0) throw format_error("event lists from " + std::to_string(row) + " on cannot be read: " + problem);
   }
 
   void order_by_position(const std::vector<std::int64_t>& positions) {
@@ -149,6 +164,8 @@ class stempy_rows final : public row_source {
 
   hdf5_handle lists_;
   std::uint64_t rows_ = 0;
+  std::uint64_t first_read_ = 0;                  ///< row of read_.front()
+  std::vector<std::vector<std::uint32_t>> read_;  ///< lists read ahead
   frame_shape frame_;
   scan_shape scan_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> by_frame_;  ///< frame, row, sorted; empty: row is frame

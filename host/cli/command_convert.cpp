@@ -9,6 +9,7 @@
 #include <countem/error.hpp>
 
 #include "host/cli/command.hpp"
+#include "host/cli/source_arguments.hpp"
 
 namespace countem::cli {
 
@@ -18,6 +19,8 @@ struct convert_options {
   std::filesystem::path input;
   std::filesystem::path output;
   std::string form = "store";
+  std::string scan;
+  std::string shape;
   bool as_json = false;
 };
 
@@ -26,6 +29,8 @@ void run(const convert_options& wanted, const context& ctx) {
   if (wanted.form == "store") {
     import_options options;
     options.command_line = ctx.command_line;
+    if (!wanted.scan.empty()) options.scan = scan_from(wanted.scan);
+    if (!wanted.shape.empty()) options.frame = shape_from(wanted.shape);
     import_events(wanted.input, wanted.output, options);
   } else {
     lost = export_events(*open_event_store(wanted.input), wanted.output, export_format_from(wanted.form));
@@ -49,6 +54,8 @@ void add_convert(CLI::App& app, context& ctx) {
       ->required();
   command->add_option("-o,--output", chosen->output, "The file to write")->required();
   command->add_option("--to", chosen->form, "stempy, csr, raw_csr, npz, dense or store")->required();
+  command->add_option("--scan", chosen->scan, "From binsparse: scan size WIDTHxHEIGHT[xFRAMES], where the file does not say");
+  command->add_option("--shape", chosen->shape, "From binsparse: frame shape HEIGHTxWIDTH, where the file does not say");
   command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
   command->callback([chosen, &ctx] { run(*chosen, ctx); });
 }
