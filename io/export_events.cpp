@@ -203,7 +203,7 @@ std::uint64_t export_csr(const event_store& store, const std::filesystem::path& 
   });
   const nlohmann::ordered_json tag = {
       {"binsparse",
-       {{"version", "0.1"},
+       {{"version", "0.1.0"},
         {"format", "CSR"},
         {"shape", {store.frames(), description.shape.pixels()}},
         {"number_of_stored_values", static_cast<std::uint64_t>(indices.size())},
