@@ -129,7 +129,7 @@ def test_binsparse(library: Library, program: Program, stored: Callable, tmp_pat
               "from binsparse.conversions.scipy import from_scipy, to_scipy\n"
               "matrix = to_scipy(load_binsparse(sys.argv[1]))\n"
               "numpy.save(sys.argv[2], matrix.toarray())\n"
-              "save_binsparse(sys.argv[3], from_scipy(matrix))\n")
+              "save_binsparse(from_scipy(matrix), sys.argv[3])\n")
     python = pathlib.Path(os.environ["COUNTEM_ORACLE_ENVIRONMENTS"]) / "binsparse/bin/python"
     subprocess.run([python, "-c", script, tmp_path / "out.h5", tmp_path / "dense.npy", tmp_path / "theirs.h5"], check=True)
     np.testing.assert_array_equal(np.load(tmp_path / "dense.npy"), rows_of(example))
