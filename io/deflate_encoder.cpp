@@ -6,6 +6,7 @@
 
 #include "io/deflate_code.hpp"
 #include "io/deflate_frame.hpp"
+#include "io/deflate_steps.hpp"
 
 namespace countem::io {
 
@@ -53,6 +54,7 @@ void for_each_pixel(std::span<const std::uint32_t> events, Visitor visit) {
 
 constexpr std::uint64_t code_mask = (std::uint64_t{1} << 56U) - 1;
 constexpr unsigned longest_packed = 56;
+constexpr std::ptrdiff_t largest_low_byte = 0xff;  ///< multiplicity that fits into one literal
 
 unsigned bits_of(std::uint64_t packed) {
   return static_cast<unsigned>(packed >> 56U);
@@ -65,6 +67,12 @@ bool fits(std::uint64_t first, std::uint64_t second) {
 }
 std::uint64_t join(std::uint64_t first, std::uint64_t second) {
   return pack((first & code_mask) | (second & code_mask) << bits_of(first), bits_of(first) + bits_of(second));
+}
+
+/// What is spelled before the last symbol.
+std::uint64_t without_last(std::uint64_t packed, std::uint64_t last) {
+  const unsigned bits = bits_of(packed) - bits_of(last);
+  return pack(packed & ((std::uint64_t{1} << bits) - 1), bits);
 }
 
 /// One item of the run-length code in which a block header gives code lengths.
@@ -237,8 +245,7 @@ struct frame_encoder::progress {
 
 void frame_encoder::put_zeros(bit_writer& out, std::uint64_t length) const {
   if (length < table_runs && run_then_one_[length] != 0) {  // without its last symbol
-    const unsigned bits = bits_of(run_then_one_[length]) - bits_of(symbols_[1]);
-    out.put(run_then_one_[length] & ((std::uint64_t{1} << bits) - 1), bits);
+    out.put(without_last(run_then_one_[length], symbols_[1]));
     return;
   }
   const zero_run run(length);
@@ -284,33 +291,44 @@ std::size_t frame_encoder::put_pixel(std::span<const std::uint32_t> events, std:
 template <unsigned ElementBytes>
 void frame_encoder::put_events(std::span<const std::uint32_t> events, progress& done) const {
   const packed_code* const table = run_then_one_.data();
-  const std::uint32_t* const event = events.data();
-  const std::size_t count = events.size();
+  const std::uint32_t* const begin = events.data();
+  const std::uint32_t* const end = begin + events.size();
   // Out in variables of their own, which the compiler keeps in registers: the bytes written could alias anything else.
   bit_writer out = done.out;
   std::uint64_t next = 0;
-  std::uint64_t ones = 0;
-  std::uint64_t one_positions = 0;
-  for (std::size_t i = 0; i < count;) {
-    const std::uint32_t pixel = event[i];
-    const std::uint64_t run = std::uint64_t{pixel} * ElementBytes - next;  // wraps when the events are not sorted
-    if (run < table_runs && i + 1 < count && event[i + 1] != pixel && table[run] != 0) [[likely]] {
-      out.put(table[run]);
-      ++ones;
-      one_positions += pixel;
+  std::uint64_t others = 0;
+  std::uint64_t other_positions = 0;
+  for (const std::uint32_t* event = begin; event < end;) {
+    while (event + 1 < end) {
+      const std::uint64_t run = std::uint64_t{*event} * ElementBytes - next;  // wraps when the events are not sorted
+      if (run >= table_runs || table[run] == 0) [[unlikely]]
+        break;
+      if (event[1] != *event) [[likely]] {
+        out.put(table[run]);
+        ++event;
+      } else {
+        const std::uint32_t* last = event + 2;
+        while (last < end && *last == *event) ++last;
+        if (last - event > largest_low_byte) break;
+        out.put(without_last(table[run], symbols_[1]));
+        out.put(symbols_[static_cast<std::size_t>(last - event)]);
+        event = last;
+      }
       next += run + 1;
-      ++i;
-      continue;
     }
+    if (event == end) break;
     done.out = out;
     done.next = next;
-    i += put_pixel<ElementBytes>(events, i, done);
+    const std::size_t alike = put_pixel<ElementBytes>(events, static_cast<std::size_t>(event - begin), done);
+    others += alike;
+    other_positions += *event * std::uint64_t{alike};
+    event += alike;
     out = done.out;
     next = done.next;
   }
   done.out = out;
   done.next = next;
-  done.check.add_ones(ones, one_positions, ElementBytes);
+  done.check.add_ones(events.size() - others, sum_of(events) - other_positions, ElementBytes);
 }
 
 bool frame_encoder::encode(std::span<const std::uint32_t> events, std::vector<std::uint8_t>& out) const {
