@@ -149,8 +149,8 @@ seconds_table measure(const scan_size& size, const bench_reductions_options& cho
     for (std::size_t e = 0; e < reducers.size(); ++e) {
       what.run(*reducers[e], found[e]);
       if (!same_results(found[e], expected))
-        throw error(fmt::format("the {} of {} frames is not that of the reference; please report this", what.name,
-                                encodings[e].name));
+        throw error(
+            fmt::format("the {} of {} frames is not that of the reference; please report this", what.name, encodings[e].name));
     }
     // In turn, so that whatever else the machine does meets all alike.
     std::vector<std::vector<double>> seconds(reducers.size());
@@ -184,8 +184,8 @@ struct sweep {
   const char* name;
   std::vector<scan_size> sizes;
   double (*of)(const scan_size&);
-  bool dense_grows;   ///< the table's exponent for dense frames is 1 rather than 0
-  bool events_grow;   ///< and that for both encodings of events
+  bool dense_grows;  ///< the table's exponent for dense frames is 1 rather than 0
+  bool events_grow;  ///< and that for both encodings of events
 };
 
 const std::vector<sweep>& sweeps() {
@@ -224,7 +224,8 @@ json rates(const bench_reductions_options& chosen, const context& ctx) {
   for (const encoding& one : encodings) told["megabytes"][one.name] = one.bytes(view_of(batch, {size.side, size.side})) / 1e6;
   for (std::size_t s = 0; s < std::size(stages); ++s) {
     json& row = told["stages"][stages[s].name];
-    for (std::size_t e = 0; e < std::size(encodings); ++e) row["ns_per_event"][encodings[e].name] = 1e9 * seconds[s][e] / events;
+    for (std::size_t e = 0; e < std::size(encodings); ++e)
+      row["ns_per_event"][encodings[e].name] = 1e9 * seconds[s][e] / events;
     row["million_events_per_s"] = events / seconds[s][1] / 1e6;
     row["dense_over_linear_index"] = seconds[s][0] / seconds[s][1];
     // Dense frames cost the same at any occupancy, events in proportion to it. No occupancy where it comes out above 1.

@@ -121,8 +121,7 @@ class run_length_reducer final : public event_reducer {
       for_events(frames_.frame(f), [&](std::uint32_t index) {
         const std::uint32_t row = index / frames_.shape.width - window.row;  // what lies before wraps to a large number
         const std::uint32_t column = index % frames_.shape.width - window.column;
-        if (row < window.shape.height && column < window.shape.width)
-          out.indices.push_back(row * window.shape.width + column);
+        if (row < window.shape.height && column < window.shape.width) out.indices.push_back(row * window.shape.width + column);
       });
       out.indptr.push_back(out.indices.size());
     }
