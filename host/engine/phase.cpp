@@ -118,8 +118,7 @@ std::vector<double> integrate(const deflection& maps, const scan_shape& scan) {
       const double k_column = frequency(c, width);
       const double squared = k_row * k_row + k_column * k_column;
       const std::complex<double> along = slope(k_row) * rows.coefficient(r, c) + slope(k_column) * columns.coefficient(r, c);
-      rows.coefficient(r, c) =
-          squared == 0 ? 0 : along / std::complex<double>(0, 2 * std::numbers::pi * squared * scale);
+      rows.coefficient(r, c) = squared == 0 ? 0 : along / std::complex<double>(0, 2 * std::numbers::pi * squared * scale);
     }
   }
   rows.backward();
@@ -135,7 +134,10 @@ std::vector<double> integrate(const deflection& maps, const scan_shape& scan) {
 saved_image phase_image(const reduction_result& result, const scan_shape& scan, bool without_descan) {
   deflection maps = deflections(result);
   if (without_descan) subtract_plane(maps, scan);
-  return {"phase", {scan.height, scan.width}, integrate(maps, scan), "pixels * steps",
+  return {"phase",
+          {scan.height, scan.width},
+          integrate(maps, scan),
+          "pixels * steps",
           "integrated centre of mass (differential phase contrast); NaN without electrons"};
 }
 
