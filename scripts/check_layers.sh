@@ -20,7 +20,7 @@ forbid "CUDA headers belong in kernels/cuda" '(cuda|cub/|thrust/|nvtx3/|device_l
 forbid "HDF5 headers belong in io" '(hdf5|H5|io/hdf5)' . ':!io' ':!tests' ':!bench'
 forbid "public headers know neither kernels nor io" '(kernels/|io/|host/|data_gen/|tbb/|oneapi/|hwy/)' host/include
 forbid "core needs the standard library only" '(kernels/|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/src
-forbid "the reference and cuda kernels need core only" '(kernels/cpu|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' kernels/reference kernels/cuda
+forbid "the reference, baseline and cuda kernels need core only" '(kernels/cpu|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' kernels/reference kernels/baselines kernels/cuda
 forbid "the cpu kernels do not reach up" '(io/|host/|data_gen/|kernels/cuda)' kernels/cpu
 forbid "io does not reach up" '(kernels/|host/|data_gen/)' io
 forbid "data_gen makes frames; it does not count them" '(kernels/|host/)' data_gen

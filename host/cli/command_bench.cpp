@@ -12,6 +12,7 @@
 #include <countem/version.hpp>
 
 #include "host/cli/bench_frames.hpp"
+#include "host/cli/bench_reductions.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
 
@@ -195,6 +196,7 @@ void add_bench(CLI::App& app, context& ctx) {
       app.add_subcommand("bench", "Measure this machine: simulates in memory, checks the result, then times it");
   command->require_subcommand(1);
   add_bench_count(*command, ctx);
+  add_bench_reductions(*command, ctx);
 }
 
 }  // namespace countem::cli

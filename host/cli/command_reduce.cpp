@@ -39,6 +39,7 @@ struct reduce_arguments {
   bool maximum = false;
   bool centre_of_mass = false;
   bool without_descan = false;
+  bool phase = false;
   bool radial = false;
   double radial_step = 1;
   bool skip_incomplete = false;
@@ -126,7 +127,9 @@ class reduction_run {
     each_batch([&](const event_batch& events) { reducer.add(events); });
     frames_ = reducer.result().frames;
     events_ = reducer.result().events;
-    return images_of(reducer.result(), plan, described().shape, scan(), wanted_.without_descan);
+    std::vector<saved_image> images = images_of(reducer.result(), plan, described().shape, scan(), wanted_.without_descan);
+    if (wanted_.phase) images.push_back(phase_image(reducer.result(), scan(), wanted_.without_descan));
+    return images;
   }
 
   detector_point find_centre() {
@@ -219,6 +222,7 @@ void add_reduce(CLI::App& app, context& ctx) {
   command->add_flag("--com", wanted->centre_of_mass, "Centre of mass at each position, row and column");
   command->add_flag("--descan", wanted->without_descan, "Subtract the plane that fits the centres of mass best")
       ->needs("--com");
+  command->add_flag("--phase", wanted->phase, "Integrate the centres of mass: differential phase contrast")->needs("--com");
   command->add_flag("--radial", wanted->radial, "Electrons in rings around the centre at each position");
   command->add_option("--radial-step", wanted->radial_step, "Width of a ring in pixels")
       ->capture_default_str()

@@ -10,6 +10,8 @@
 #include <countem/error.hpp>
 #include <countem/reductions.hpp>
 
+#include "kernels/baselines/encodings.hpp"
+
 namespace {
 
 using namespace countem;
@@ -113,6 +115,36 @@ TEST_F(by_hand, a_slice_of_the_scan) {
   reducer->add_sum(image);
   EXPECT_EQ(std::accumulate(image.begin(), image.end(), std::uint64_t{0}), 1U);
   EXPECT_EQ(image[11], 1U);
+}
+
+TEST(encodings, run_length_by_hand) {
+  const event_batch batch = batch_of({{3, 4, 5, 5, 6, 9}, {}, {0}, {1}});
+  const auto encoded = baselines::encode_run_length(view_of(batch, {2, 5}));
+  EXPECT_THAT(encoded.indptr, ElementsAre(0, 3, 3, 4, 5));
+  std::vector<std::uint32_t> numbers;
+  for (const auto& run : encoded.runs) numbers.insert(numbers.end(), {run.first, run.length});
+  EXPECT_THAT(numbers, ElementsAre(3, 3, 5, 2, 9, 1, 0, 1, 1, 1));
+}
+
+TEST(encodings, what_was_encoded_is_decoded) {
+  const event_batch batch = batch_of({{3, 4, 5, 5, 6, 9}, {}, {0}, {1, 1, 1}, {9}});
+  event_batch decoded;
+  baselines::decode(baselines::encode_run_length(view_of(batch, {2, 5})), decoded);
+  EXPECT_EQ(decoded.indptr, batch.indptr);
+  EXPECT_EQ(decoded.indices, batch.indices);
+  const baselines::dense_frames dense = baselines::encode_dense(view_of(batch, {2, 5}));
+  EXPECT_THAT(dense.frame(0), ElementsAre(0, 0, 0, 1, 1, 2, 1, 0, 0, 1));
+  baselines::decode(dense, decoded);
+  EXPECT_EQ(decoded.indptr, batch.indptr);
+  EXPECT_EQ(decoded.indices, batch.indices);
+}
+
+TEST(encodings, dense_frames_refuse_what_they_cannot_hold) {
+  event_batch crowded = batch_of({std::vector<std::uint32_t>(65535, 1)});
+  EXPECT_EQ(baselines::encode_dense(view_of(crowded, {1, 2})).frame(0)[1], 65535);
+  crowded.indices.push_back(1);
+  ++crowded.indptr.back();
+  EXPECT_THROW(static_cast<void>(baselines::encode_dense(view_of(crowded, {1, 2}))), invalid_argument);
 }
 
 TEST(detectors, annulus_takes_its_inner_edge_and_not_its_outer) {
@@ -300,7 +332,9 @@ TEST_P(backend_equals_reference, slice_of_the_scan) {
 
 INSTANTIATE_TEST_SUITE_P(, backend_equals_reference,
                          testing::Combine(testing::Values(backend_case{"cpu_1_thread", [] { return cpu::make_reducer(1); }},
-                                                          backend_case{"cpu_3_threads", [] { return cpu::make_reducer(3); }}),
+                                                          backend_case{"cpu_3_threads", [] { return cpu::make_reducer(3); }},
+                                                          backend_case{"dense", &baselines::make_dense_reducer},
+                                                          backend_case{"run_length", &baselines::make_run_length_reducer}),
                                           testing::Values(random_scan{{1, 1}, 3, 4}, random_scan{{5, 7}, 6, 9},
                                                           random_scan{{16, 16}, 40, 5}, random_scan{{33, 129}, 100, 20},
                                                           random_scan{{129, 33}, 2, 40}, random_scan{{576, 576}, 3000, 6},

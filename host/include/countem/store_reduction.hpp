@@ -77,6 +77,17 @@ struct deflection {
 /// that have events): the scan's descan. Maps of fewer than three positions with events lose their mean only.
 void subtract_plane(deflection& maps, const scan_shape& scan);
 
+/// The map whose differences between neighbouring positions, per row and per column, are the deflections in the least squares
+/// sense: differential phase contrast, integrated (10.1016/j.ultramic.2015.10.011). Units are detector pixels times scan steps;
+/// it becomes a phase when multiplied by 2 pi times the reciprocal pixel size times the step. The mean deflection, and so an
+/// arbitrary centre, drops out; the scan counts as periodic. Positions without events are integrated as undeflected from the
+/// mean and are NaN in the result, whose other values have mean 0.
+/// @throws invalid_argument when the maps are not of the scan's size.
+[[nodiscard]] std::vector<double> integrate(const deflection& maps, const scan_shape& scan);
+
+/// The integrated deflections (after subtract_plane when asked for) as the image "phase".
+[[nodiscard]] saved_image phase_image(const reduction_result& result, const scan_shape& scan, bool without_descan);
+
 /// The results as images for files: sum, maximum, counts, com_row, com_column (after subtract_plane when asked for), radial,
 /// and one virtual_N and weighted_N each.
 [[nodiscard]] std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
