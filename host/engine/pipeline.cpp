@@ -95,8 +95,7 @@ class pipeline {
           make_filter<void, item>(filter_mode::serial_in_order,
                                   [this](oneapi::tbb::flow_control& flow) { return next(flow); }) &
               make_filter<item, item>(filter_mode::parallel, [this](item it) { return guarded(it, &pipeline::count); }) &
-              make_filter<item, item>(filter_mode::serial_in_order,
-                                      [this](item it) { return guarded(it, &pipeline::observe); }) &
+              make_filter<item, item>(filter_mode::serial_in_order, [this](item it) { return observe_unless_ended(it); }) &
               make_filter<item, item>(filter_mode::parallel, [this](item it) { return guarded(it, &pipeline::encode); }) &
               make_filter<item, void>(filter_mode::serial_in_order, [this](const item& it) { write_unless_failed(*it); }));
     });
@@ -167,6 +166,14 @@ class pipeline {
     });
   }
 
+  /// A sink sees no batch after one that failed: such a gap is no order to learn from.
+  item observe_unless_ended(item it) {
+    if (it->error == nullptr) it->error = earlier_error_;
+    it = guarded(it, &pipeline::observe);
+    earlier_error_ = it->error;
+    return it;
+  }
+
   void observe(token& it) {
     sink_.observe(it.events);
     if (options_.live != nullptr && result_.used != backend::cuda) options_.live->add(it.events);
@@ -219,8 +226,9 @@ class pipeline {
   std::size_t batch_frames_ = 1;
   std::size_t piece_frames_ = 1;
   bool stopped_ = false;
-  std::atomic<bool> failed_{false};  ///< no new batches are begun
-  std::exception_ptr error_;         ///< what ends the count
+  std::atomic<bool> failed_{false};   ///< no new batches are begun
+  std::exception_ptr earlier_error_;  ///< of a batch before, in frame order; the observing stage's own
+  std::exception_ptr error_;          ///< what ends the count
   oneapi::tbb::enumerable_thread_specific<worker> workers_;
   std::atomic<unsigned> workers_made_{0};
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
