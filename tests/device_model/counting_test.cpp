@@ -155,8 +155,13 @@ TEST_F(cuda_counting, frames_in_pinned_memory_cross_from_where_they_are) {
   const std::size_t bytes = drawn.setup.shape.pixels() * size_of(drawn.setup.type);
   std::byte* const storage = raw.storage(3 * bytes);
   std::vector<frame_view> frames;
+  const auto fill = [&](std::byte* to) {
+    const std::size_t row_bytes = drawn.setup.shape.width * size_of(drawn.setup.type);
+    for (std::uint32_t row = 0; row < drawn.setup.shape.height; ++row)
+      std::memcpy(to + row * row_bytes, drawn.frames.front().row(row), row_bytes);
+  };
   for (std::size_t f = 0; f < 3; ++f) {
-    std::memcpy(storage + f * bytes, drawn.frames.front().bands[0], bytes);
+    fill(storage + f * bytes);
     frames.push_back(contiguous_frame(drawn.setup.shape, drawn.setup.type, storage + f * bytes));
     frames.back().split = drawn.frames.front().split;
   }
@@ -171,7 +176,7 @@ TEST_F(cuda_counting, frames_in_pinned_memory_cross_from_where_they_are) {
   std::memset(storage, 0, 3 * bytes);
   device_model::set_schedule({.seed = 5, .eager_permille = 0});
   counting->submit(frames);
-  std::memcpy(storage, drawn.frames.front().bands[0], bytes);
+  fill(storage);
   counting->collect(found);
   EXPECT_TRUE(std::ranges::equal(found.events(0), expected.events(0)));
   EXPECT_TRUE(found.events(1).empty());
