@@ -264,6 +264,13 @@ class Lens {
   }
 }
 
+/** On paper, images are drawn as if this wide, so that their words stay legible at a third of a page. */
+const paper = { printing: false, imageWidth: 250, chartWidth: 360, redraw: [] };
+matchMedia("print").addEventListener("change", (event) => {
+  paper.printing = event.matches;
+  for (const draw of paper.redraw) draw();
+});
+
 class Viewer {
   /** `paint(context, viewer)` draws, `hover(row, column)` is told the pixel under the pointer (or nothing), `pick` the one that
       was clicked, `arrow(rows, columns)` where arrow keys lead. */
@@ -276,6 +283,7 @@ class Viewer {
     this.stretch = shape * lens.width / lens.height;
     if (this.stretch > 0.8 && this.stretch < 1.25) this.stretch = 1;
     new ResizeObserver(() => this.refresh()).observe(this.canvas);
+    paper.redraw.push(() => this.draw());
     this.listen();
   }
   refresh() {
@@ -284,20 +292,26 @@ class Viewer {
     requestAnimationFrame(() => { this.waiting = false; this.draw(); });
   }
   draw() {
-    const dots = window.devicePixelRatio || 1;
-    const box = this.canvas.getBoundingClientRect();
-    if (box.width === 0) return;
-    this.width = box.width;
-    this.height = box.height;
-    const w = Math.round(box.width * dots), h = Math.round(box.height * dots);
-    if (this.canvas.width !== w || this.canvas.height !== h) Object.assign(this.canvas, { width: w, height: h });
+    const canvas = this.canvas;
+    if (!paper.printing) {
+      const box = canvas.getBoundingClientRect(), fine = window.devicePixelRatio || 1;
+      if (box.width === 0) return;
+      this.width = box.width;
+      this.height = box.height;
+      const w = Math.round(box.width * fine), h = Math.round(box.height * fine);
+      if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+    } else {
+      this.width = paper.imageWidth;
+      this.height = paper.imageWidth * canvas.height / canvas.width;
+    }
+    const dots = canvas.width / this.width;
     const fit = Math.min(this.width / this.lens.width, this.height / (this.lens.height * this.stretch));
     this.scale = fit * this.lens.zoom;
-    const context = this.canvas.getContext("2d");
+    const context = canvas.getContext("2d");
     context.setTransform(dots, 0, 0, dots, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
     this.paint(context, this);
-    this.canvas.style.touchAction = this.lens.zoom > 1 ? "none" : "pan-y";
+    canvas.style.touchAction = this.lens.zoom > 1 ? "none" : "pan-y";
   }
   /** Screen place of a point of the image; pixel (0, 0) reaches from 0 to 1. */
   x(column) { return this.width / 2 + (column - this.lens.column) * this.scale; }
@@ -442,6 +456,7 @@ function drawDetectors(context, viewer) {
   const farthest = Math.hypot(data.frame.height, data.frame.width);
   // The chosen one last, on top of the others.
   const order = data.detectors.map((_, i) => i).sort((a, b) => (a === chosen) - (b === chosen));
+  const labels = [];
   for (const i of order) {
     const detector = data.detectors[i];
     const x = viewer.x(detector.column + 0.5), y = viewer.y(detector.row + 0.5);
@@ -473,16 +488,30 @@ function drawDetectors(context, viewer) {
     context.lineWidth = wide;
     outline();
     context.setLineDash([]);
-    // Labels sit in their rings, each in a direction of its own, and never outside of what is seen.
-    const edge = Math.min(data.frame.height, data.frame.width) / 2;
-    const radius = detector.outer === null ? (detector.inner < edge ? (detector.inner + edge) / 2 : detector.inner) : (detector.inner + outer) / 2;
-    const angle = isWedge ? (from + to) / 2 : -Math.PI / 2 + (detector.inner === 0 ? 0 : (i % 2 ? 1 : -1) * (0.45 + 0.2 * i));
-    const half = context.measureText(detector.label).width / 2;
-    const labelX = x + (detector.inner === 0 && !isWedge ? 0 : radius * viewer.scale * Math.cos(angle));
-    const labelY = y + (detector.inner === 0 && !isWedge ? 4 : radius * viewer.scale * Math.sin(angle));
-    if (i !== chosen && viewer.width < 300) continue;
-    outlined(context, detector.label, Math.max(4, Math.min(viewer.width - 2 * half - 4, labelX - half)),
-             Math.max(14, Math.min(viewer.height - 30, labelY)), ringColour(i));
+    labels.unshift(() => {
+      const inside = detector.inner === 0 && !isWedge;
+      const edge = Math.min(data.frame.height, data.frame.width) / 2;
+      const radius = inside ? 0 : detector.outer !== null ? (detector.inner + outer) / 2 : Math.max(detector.inner, (detector.inner + edge) / 2);
+      return { text: detector.label, colour: ringColour(i), x, y, reach: radius * viewer.scale, angle: isWedge ? (from + to) / 2 : -Math.PI / 2 };
+    });
+  }
+  placeLabels(context, viewer, labels.map((label) => label()));
+}
+
+/** Each label sits in its ring where no other one does, and never outside of what is seen; without such a place it is left out. */
+function placeLabels(context, viewer, labels) {
+  const placed = [];
+  for (const { text, colour, x, y, reach, angle } of labels) {
+    const wide = context.measureText(text).width;
+    for (const turn of [0, 0.5, -0.5, 1, -1, 1.6, -1.6, 2.2, -2.2, Math.PI]) {
+      const left = x + reach * Math.cos(angle + turn) - wide / 2, bottom = y + reach * Math.sin(angle + turn) + 4;
+      const out = left < 4 || left + wide > viewer.width - 4 || bottom < 14 || bottom > viewer.height - 34;
+      const taken = placed.some((other) => left < other.right + 6 && left + wide > other.left - 6 && Math.abs(bottom - other.bottom) < 16);
+      if (out || taken) continue;
+      placed.push({ left, right: left + wide, bottom });
+      outlined(context, text, left, bottom, colour);
+      break;
+    }
   }
 }
 
@@ -494,11 +523,11 @@ function drawEvents(context, viewer) {
   context.fillRect(viewer.x(0), viewer.y(0), viewer.lens.width * viewer.scale, viewer.lens.height * viewer.scale);
   if (!shownFrame) return;
   const { bin, width } = data.frames;
-  const side = Math.max(1.8, bin * viewer.scale), pad = (side - bin * viewer.scale) / 2;
+  const side = Math.max(2.4, bin * viewer.scale), pad = (side - bin * viewer.scale) / 2;
   const most = Math.max(2, shownFrame.most);
   const places = [...shownFrame.counts].sort((a, b) => a[1] - b[1]);
   for (const [index, count] of places) {
-    context.fillStyle = colour(0.62 + 0.38 * (count - 1) / (most - 1));
+    context.fillStyle = colour(0.8 + 0.2 * (count - 1) / (most - 1));
     context.fillRect(viewer.x((index % width) * bin) - pad, viewer.y(Math.floor(index / width) * bin) - pad, side, side);
   }
 }
@@ -679,7 +708,7 @@ const tiles = images.map((image, i) => {
     drawn.style.imageRendering = drawn.width < 400 ? "pixelated" : "auto";
     box.replaceChildren(drawn);
     words.textContent = scale ? `${detectorText(image.detector)}${short(scale.low, 4)} to ${short(scale.high, 4)} electrons` : `full colour at ${short(full)} pixels`;
-    bar.replaceChildren(scale ? rampCanvas(ramps[state.colours]) : document.createTextNode(""));
+    bar.replaceChildren(scale ? rampCanvas(ramps[state.colours]) : wheelCanvas());
   } };
 });
 
@@ -715,7 +744,7 @@ function histogram(id, { edges, values, logarithmic, xLabel, yLabel, marks = [],
   readout.className = "readout";
   let at = -1;
   const draw = () => {
-    const width = Math.max(280, holder.clientWidth || 600), height = Math.round(Math.min(300, Math.max(210, width * 0.42)));
+    const width = paper.printing ? paper.chartWidth : Math.max(280, holder.clientWidth || 600), height = Math.round(Math.min(300, Math.max(210, width * 0.42)));
     const left = 62, right = 14, top = marks.length > 0 ? 16 + 15 * marks.length : 14, bottom = 42;
     const low = edges[0], high = edges[edges.length - 1];
     const positive = values.filter((v) => v > 0);
@@ -786,6 +815,7 @@ function histogram(id, { edges, values, logarithmic, xLabel, yLabel, marks = [],
     if (focused) plot.focus();
     hide();
   };
+  paper.redraw.push(draw);
   let drawnWidth = 0;
   new ResizeObserver(() => {
     if (holder.clientWidth === drawnWidth) return;
@@ -858,7 +888,7 @@ function drawCalibration() {
     return;
   }
   const fitted = fit.sigma_adu > 0;
-  if (fitted) words.push(`Noise fitted to ${plural(fit.sampled_frames, "frame")}: ${short(fit.mean_adu)} ± ${short(fit.sigma_adu, 4)} ADU; the threshold lies ${short(fit.background_sigmas)} sigma above.`);
+  if (fitted) words.push(`Noise fitted to ${plural(fit.sampled_frames, "frame")}: ${fit.mean_adu.toFixed(3)} ± ${fit.sigma_adu.toFixed(3)} ADU; the threshold lies ${short(fit.background_sigmas)} sigma above.`);
   element("calibration-words").textContent = words.join(" ");
 
   const end = fit.first_adu + counts.length * fit.step_adu;
@@ -936,13 +966,13 @@ function drawArrival() {
     ["Frames of the scan", whole(found.frames)],
     ["Complete", `${whole(found.complete)} (${short(100 * found.complete / found.frames, 4)} %)`],
     ["Never arrived", whole(found.never_arrived)],
-    ...found.without_sector.map((count, sector) => [`Without sector ${sector}`, whole(count)]),
+    ...(found.without_sector.some((count) => count > 0)
+      ? found.without_sector.map((count, sector) => [`Without sector ${sector}`, whole(count)]) : [["Without a sector", "0"]]),
     ["With a record cut short", whole(found.truncated)],
     ["With rejected X-rays", `${whole(found.with_xrays)} (${plural(found.xrays, "X-ray")})`],
   ]);
-  for (const scheme of [matchMedia("(prefers-color-scheme: dark)"), matchMedia("print")]) {
-    scheme.addEventListener("change", () => { paintMap(); scanLens.changed(); });
-  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { paintMap(); scanLens.changed(); });
+  paper.redraw.unshift(paintMap);
 }
 
 // ---- Words --------------------------------------------------------------------------------------------------------------
