@@ -63,6 +63,7 @@ int run(int argc, char** argv) {
   add_recover(app, ctx);
   add_convert(app, ctx);
   add_reduce(app, ctx);
+  add_report(app, ctx);
   add_compare(app, ctx);
   add_bench(app, ctx);
 

@@ -216,33 +216,9 @@ std::array<double, 3> solve(std::array<std::array<double, 4>, 3> equations) {
   return solution;
 }
 
-/// The plane through the finite values of a map, as its values at the scan's middle and per row and column from there.
-std::array<double, 3> fit_plane(const std::vector<double>& map, const scan_shape& scan, double middle_row,
-                                double middle_column) {
-  std::array<std::array<double, 4>, 3> equations{};
-  std::size_t points = 0;
-  for (std::size_t position = 0; position < map.size(); ++position) {
-    if (!std::isfinite(map[position])) continue;
-    ++points;
-    const std::array<double, 3> term{1, static_cast<double>(position / scan.width) - middle_row,
-                                     static_cast<double>(position % scan.width) - middle_column};
-    for (std::size_t i = 0; i < 3; ++i) {
-      for (std::size_t j = 0; j < 3; ++j) equations[i][j] += term[i] * term[j];
-      equations[i][3] += term[i] * map[position];
-    }
-  }
-  if (points < 3) return {points == 0 ? 0 : equations[0][3] / static_cast<double>(points), 0, 0};
-  return solve(equations);
-}
-
 void subtract_plane(std::vector<double>& map, const scan_shape& scan) {
-  const double middle_row = (scan.height - 1) / 2.0;
-  const double middle_column = (scan.width - 1) / 2.0;
-  const std::array<double, 3> plane = fit_plane(map, scan, middle_row, middle_column);
-  for (std::size_t position = 0; position < map.size(); ++position) {
-    map[position] -= plane[0] + plane[1] * (static_cast<double>(position / scan.width) - middle_row) +
-                     plane[2] * (static_cast<double>(position % scan.width) - middle_column);
-  }
+  const scan_plane plane = fit_plane(map, scan);
+  for (std::size_t position = 0; position < map.size(); ++position) map[position] -= plane.at(scan, position);
 }
 
 }  // namespace
@@ -323,6 +299,26 @@ deflection deflections(const reduction_result& result) {
     maps.column.push_back(centre.column);
   }
   return maps;
+}
+
+scan_plane fit_plane(const std::vector<double>& map, const scan_shape& scan) {
+  const double middle_row = (scan.height - 1) / 2.0;
+  const double middle_column = (scan.width - 1) / 2.0;
+  std::array<std::array<double, 4>, 3> equations{};
+  std::size_t points = 0;
+  for (std::size_t position = 0; position < map.size(); ++position) {
+    if (!std::isfinite(map[position])) continue;
+    ++points;
+    const std::array<double, 3> term{1, static_cast<double>(position / scan.width) - middle_row,
+                                     static_cast<double>(position % scan.width) - middle_column};
+    for (std::size_t i = 0; i < 3; ++i) {
+      for (std::size_t j = 0; j < 3; ++j) equations[i][j] += term[i] * term[j];
+      equations[i][3] += term[i] * map[position];
+    }
+  }
+  if (points < 3) return {points == 0 ? 0 : equations[0][3] / static_cast<double>(points), 0, 0};
+  const std::array<double, 3> plane = solve(equations);
+  return {plane[0], plane[1], plane[2]};
 }
 
 void subtract_plane(deflection& maps, const scan_shape& scan) {

@@ -73,8 +73,21 @@ struct deflection {
   std::vector<double> column;
 };
 [[nodiscard]] deflection deflections(const reduction_result& result);
-/// Subtracts from each map the plane a + b * scan_row + c * scan_column that fits it best (least squares over the positions
-/// that have events): the scan's descan. Maps of fewer than three positions with events lose their mean only.
+/// A plane over the scan, by its value in the scan's middle.
+struct scan_plane {
+  double middle = 0;
+  double per_row = 0;
+  double per_column = 0;
+
+  [[nodiscard]] double at(const scan_shape& scan, std::uint64_t position) const {
+    const double row = static_cast<double>(position / scan.width) - (scan.height - 1) / 2.0;
+    const double column = static_cast<double>(position % scan.width) - (scan.width - 1) / 2.0;
+    return middle + per_row * row + per_column * column;
+  }
+};
+/// The plane that fits a map best (least squares over its finite values); level where there are fewer than three.
+[[nodiscard]] scan_plane fit_plane(const std::vector<double>& map, const scan_shape& scan);
+/// Subtracts from each map the plane that fits it best: the scan's descan.
 void subtract_plane(deflection& maps, const scan_shape& scan);
 
 /// The map whose differences between neighbouring positions, per row and per column, are the deflections in the least squares

@@ -1,0 +1,192 @@
+// countem report: a counted scan as one page for a browser.
+#include <fmt/core.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <system_error>
+
+#include <countem/error.hpp>
+#include <countem/pipeline.hpp>
+#include <countem/version.hpp>
+
+#include "host/cli/centre.hpp"
+#include "host/cli/choices.hpp"
+#include "host/cli/command.hpp"
+#include "host/cli/output_file.hpp"
+#include "host/cli/progress.hpp"
+#include "host/cli/report/frame_code.hpp"
+#include "host/cli/report/page.hpp"
+
+namespace countem::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+using json = nlohmann::ordered_json;
+
+/// What the description of the frames adds to a page, their number and sizes apart.
+constexpr std::uint64_t frame_description_bytes = 1024;
+constexpr const char* page_mark = "<meta name=\"generator\" content=\"countem report\">";
+
+struct report_arguments {
+  fs::path input;
+  fs::path output;
+  fs::path counted;
+  std::string title;
+  std::vector<std::string> detectors;
+  std::string centre = "auto";
+  double limit_mb = 15;
+  double pixel_mrad = 0;
+  double step_nm = 0;
+  bool skip_incomplete = false;
+  backend where = backend::automatic;
+  unsigned threads = 0;
+  bool as_json = false;
+  bool quiet = false;
+};
+
+/// A page that this command wrote says so near its beginning.
+bool is_report(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string start(2048, '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  return start.find(page_mark) != std::string::npos;
+}
+
+json load_counted(const fs::path& path) {
+  if (path.empty()) return nullptr;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw io_error(path.string() + ": cannot be opened: give what countem count --json printed");
+  json told = json::parse(file, nullptr, false);
+  if (!told.is_object() || !told.contains("frames_per_s") || !told["frames_per_s"].is_number()) {
+    throw format_error(path.string() + ": is not what countem count --json printed");
+  }
+  return told;
+}
+
+/// The file gets its name when it is whole.
+void write_page(const fs::path& path, const std::string& page) {
+  fs::path unfinished = path;
+  unfinished += ".part";
+  std::error_code failure;
+  {
+    std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
+    file.write(page.data(), static_cast<std::streamsize>(page.size()));
+    file.close();
+    if (!file) {
+      fs::remove(unfinished, failure);
+      throw io_error(path.string() + ": cannot be written: look at the disk's free space and the directory's permissions");
+    }
+  }
+  fs::rename(unfinished, path, failure);
+  if (failure) throw io_error(path.string() + ": cannot be written: " + failure.message());
+}
+
+std::optional<double> if_given(double value) {
+  return value > 0 ? std::optional(value) : std::nullopt;
+}
+
+/// One sentence about the frames that the page carries.
+std::string embedded_words(const std::optional<report::embedded_frames>& frames) {
+  if (!frames) return "no frames embedded: they do not fit, raise --limit";
+  std::string words = fmt::format("{} frames embedded", with_separators(std::uint64_t{frames->rows.count} * frames->columns.count));
+  if (frames->choice.stride > 1) words += fmt::format(", of every {}th position each way", frames->choice.stride);
+  if (frames->choice.bin > 1) words += fmt::format(", {0} x {0} pixels as one", frames->choice.bin);
+  return words;
+}
+
+void run(const report_arguments& wanted, context& ctx) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::unique_ptr<event_store> store = open_event_store(wanted.input);
+  require_output(wanted.output, std::vector<input_file>{{wanted.input, 0}}, is_report);
+  const store_description& described = store->description();
+
+  report::content_options options;
+  for (const std::string& text : wanted.detectors) options.detectors.push_back({text, parse_detector(text)});
+  options.centre = parse_centre(wanted.centre);
+  options.skip_incomplete = wanted.skip_incomplete;
+  options.where = choose_backend(wanted.where).used;
+  options.limit_bytes = static_cast<std::uint64_t>(wanted.limit_mb * 1e6);
+  options.reading.threads = wanted.threads;
+  options.reading.stop = &ctx.stop;
+
+  report::page_facts facts;
+  facts.title = wanted.title.empty() ? wanted.input.filename().string() : wanted.title;
+  facts.program = std::string("countem ") + version;
+  facts.command_line = ctx.command_line;
+  facts.backend = to_string(options.where);
+  facts.store_bytes = fs::file_size(wanted.input);
+  facts.pixel_mrad = if_given(wanted.pixel_mrad);
+  facts.step_nm = if_given(wanted.step_nm);
+  facts.counted = load_counted(wanted.counted);
+
+  report::frame_costs costs(described.shape, described.scan, report::cell_of(described.scan, described.shape),
+                            options.limit_bytes);
+  const report::scan_content content = report::compute_content(*store, options, costs);
+  const std::uint64_t rest = report::make_page(described, content, facts, std::nullopt).size() + frame_description_bytes;
+  std::optional<report::embedded_frames> frames;
+  if (rest < options.limit_bytes) {
+    if (const auto choice = costs.choose(options.limit_bytes - rest)) {
+      frames = report::embed_frames(*store, *choice, options.reading);
+    }
+  }
+  const std::string page = report::make_page(described, content, facts, frames);
+  write_page(wanted.output, page);
+
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!wanted.quiet) {
+    if (page.size() > options.limit_bytes)
+      fmt::print(stderr, "countem: warning: the page is larger than --limit even without frames\n");
+    fmt::print(stderr, "wrote {} ({}, {}, {:.2f} s)\n", wanted.output.string(), human_bytes(page.size()),
+               embedded_words(frames), seconds);
+  }
+  if (wanted.as_json) {
+    json told{{"output", wanted.output.string()},
+              {"bytes", page.size()},
+              {"events", content.events},
+              {"centre", {{"row", content.centre.row}, {"column", content.centre.column}}},
+              {"embedded_frames", frames ? json{{"stride", frames->choice.stride},
+                                                {"bin", frames->choice.bin},
+                                                {"frames", std::uint64_t{frames->rows.count} * frames->columns.count}}
+                                         : json(nullptr)},
+              {"seconds", seconds}};
+    ctx.print_json(told);
+  }
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, context& ctx) {
+  auto wanted = std::make_shared<report_arguments>();
+  CLI::App* command = app.add_subcommand("report", "A counted scan as one page to look at in a browser, without network");
+  command->add_option("input", wanted->input, "Event store")->required();
+  command->add_option("-o,--output", wanted->output, "HTML file to write")->required();
+  command->add_option("--title", wanted->title, "Title of the page; default: the store's name");
+  command->add_option("--virtual", wanted->detectors,
+                      "Virtual detectors instead of the usual four: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with "
+                      "@ROW,COLUMN to move it");
+  command->add_option("--centre", wanted->centre, "Centre of the detectors: ROW,COLUMN, or auto: the bright disk of the sum")
+      ->capture_default_str();
+  command->add_option("--pixel-mrad", wanted->pixel_mrad, "Scattering angle per detector pixel in mrad, for the scale bars")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--step-nm", wanted->step_nm, "Distance of scan positions in nm, for the scale bars")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--count-json", wanted->counted, "What countem count --json printed: the page then shows its speed");
+  command->add_option("--limit", wanted->limit_mb, "Size of the page in MB; frames that do not fit are thinned out")
+      ->check(CLI::Range(0.1, 2000.0))
+      ->capture_default_str();
+  command->add_flag("--skip-incomplete", wanted->skip_incomplete,
+                    "Frames that lack a sector count as frames without electrons");
+  add_choice(*command, "--backend", wanted->where, backend_names, "Where to reduce");
+  command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
+  command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
+  command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");
+  command->callback([wanted, &ctx] { run(*wanted, ctx); });
+}
+
+}  // namespace countem::cli

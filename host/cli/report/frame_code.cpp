@@ -1,0 +1,163 @@
+#include "host/cli/report/frame_code.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include <countem/error.hpp>
+
+namespace countem::cli::report {
+
+namespace {
+
+std::uint64_t varint_size(std::uint64_t number) {
+  return (static_cast<std::uint64_t>(std::bit_width(number | 1)) + 6) / 7;
+}
+
+/// Calls visit(difference) for each event.
+template <class Visit>
+void for_differences(std::span<const std::uint32_t> events, const Visit& visit) {
+  std::uint32_t last = 0;
+  for (const std::uint32_t event : events) {
+    visit(event - last);
+    last = event;
+  }
+}
+
+struct rice_choice {
+  unsigned low_bits = 0;
+  std::uint64_t bits = 0;  ///< of all differences
+};
+
+/// The best number of low bits lies within one of log2 of the mean difference.
+rice_choice choose(std::span<const std::uint32_t> events) {
+  const std::uint64_t mean = events.back() / events.size();
+  const auto about = static_cast<unsigned>(std::bit_width(mean | 1)) - 1;
+  rice_choice best{0, ~std::uint64_t{0}};
+  for (unsigned low_bits = about == 0 ? 0 : about - 1; low_bits <= std::min(about + 1, 31U); ++low_bits) {
+    std::uint64_t bits = events.size() * (std::uint64_t{low_bits} + 1);
+    for_differences(events, [&](std::uint32_t difference) { bits += difference >> low_bits; });
+    if (bits < best.bits) best = {low_bits, bits};
+  }
+  return best;
+}
+
+class bit_writer {
+ public:
+  explicit bit_writer(std::string& to) : to_(to) {}
+  void put(bool bit) {
+    byte_ = static_cast<unsigned char>(byte_ << 1U | static_cast<unsigned>(bit));
+    if (++filled_ == 8) flush();
+  }
+  void finish() {
+    while (filled_ != 0) put(false);
+  }
+
+ private:
+  void flush() {
+    to_ += static_cast<char>(byte_);
+    byte_ = 0;
+    filled_ = 0;
+  }
+
+  std::string& to_;
+  unsigned char byte_ = 0;
+  unsigned filled_ = 0;
+};
+
+class byte_reader {
+ public:
+  explicit byte_reader(std::string_view bytes) : bytes_(bytes) {}
+  [[nodiscard]] bool at_end() const { return at_ == bytes_.size() && unread_bits_ == 0; }
+
+  std::uint8_t byte() {
+    if (at_ == bytes_.size()) throw format_error("an embedded frame ends too early");
+    return static_cast<std::uint8_t>(bytes_[at_++]);
+  }
+  std::uint64_t varint() {
+    std::uint64_t number = 0;
+    for (unsigned shift = 0; shift < 63; shift += 7) {
+      const std::uint8_t next = byte();
+      number |= std::uint64_t{next & 0x7fU} << shift;
+      if (next < 0x80) return number;
+    }
+    throw format_error("an embedded number is longer than 63 bits");
+  }
+  bool bit() {
+    if (unread_bits_ == 0) {
+      current_ = byte();
+      unread_bits_ = 8;
+    }
+    return ((current_ >> --unread_bits_) & 1U) != 0;
+  }
+  void skip_padding() { unread_bits_ = 0; }
+
+ private:
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+  std::uint8_t current_ = 0;
+  unsigned unread_bits_ = 0;
+};
+
+}  // namespace
+
+void append_varint(std::string& to, std::uint64_t number) {
+  for (; number >= 0x80; number >>= 7U) to += static_cast<char>(0x80U | (number & 0x7fU));
+  to += static_cast<char>(number);
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve(base64_size(bytes.size()));
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::size_t here = std::min<std::size_t>(3, bytes.size() - at);
+    std::uint32_t three = 0;
+    for (std::size_t i = 0; i < 3; ++i) three = three << 8U | (i < here ? static_cast<unsigned char>(bytes[at + i]) : 0U);
+    for (std::size_t i = 0; i < 4; ++i) text += i <= here ? alphabet[(three >> (18 - 6 * i)) & 63U] : '=';
+  }
+  return text;
+}
+
+void append_frame(std::string& to, std::span<const std::uint32_t> events) {
+  append_varint(to, events.size());
+  if (events.empty()) return;
+  const unsigned low_bits = choose(events).low_bits;
+  to += static_cast<char>(low_bits);
+  bit_writer bits(to);
+  for_differences(events, [&](std::uint32_t difference) {
+    for (std::uint32_t ones = difference >> low_bits; ones > 0; --ones) bits.put(true);
+    bits.put(false);
+    for (unsigned low = low_bits; low > 0; --low) bits.put(((difference >> (low - 1)) & 1U) != 0);
+  });
+  bits.finish();
+}
+
+std::uint64_t coded_size(std::span<const std::uint32_t> events) {
+  if (events.empty()) return 1;
+  return varint_size(events.size()) + 1 + (choose(events).bits + 7) / 8;
+}
+
+std::vector<std::uint32_t> decode_frame(std::string_view coded) {
+  byte_reader reader(coded);
+  const std::uint64_t count = reader.varint();
+  if (count > 8 * coded.size()) throw format_error("an embedded frame claims more events than it has bits");
+  std::vector<std::uint32_t> events;
+  if (count > 0) {
+    const unsigned low_bits = reader.byte();
+    if (low_bits > 31) throw format_error("an embedded frame has an impossible code");
+    std::uint64_t index = 0;
+    while (events.size() < count) {
+      std::uint64_t difference = 0;
+      while (reader.bit()) ++difference;
+      for (unsigned low = 0; low < low_bits; ++low) difference = difference << 1U | static_cast<unsigned>(reader.bit());
+      index += difference;
+      if (index > 0xffff'ffffU) throw format_error("an embedded event lies outside every frame");
+      events.push_back(static_cast<std::uint32_t>(index));
+    }
+    reader.skip_padding();
+  }
+  if (!reader.at_end()) throw format_error("an embedded frame is followed by something else");
+  return events;
+}
+
+}  // namespace countem::cli::report

@@ -1,0 +1,264 @@
+#include "host/cli/report/page.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <numbers>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "host/cli/report/assets.hpp"
+#include "host/cli/report/frame_code.hpp"
+#include "host/engine/picture.hpp"
+
+namespace countem::cli::report {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+/// Hues and strengths of the table that directions are coloured from.
+constexpr std::uint32_t hues = 180;
+constexpr std::uint32_t strengths = 48;
+
+std::string packed(const std::vector<std::uint64_t>& numbers) {
+  std::string bytes;
+  for (const std::uint64_t number : numbers) append_varint(bytes, number);
+  return base64(bytes);
+}
+
+std::string packed(const std::vector<std::uint8_t>& numbers) {
+  return base64({reinterpret_cast<const char*>(numbers.data()), numbers.size()});
+}
+
+/// float32, lowest byte first.
+std::string packed(const std::vector<double>& numbers) {
+  std::string bytes;
+  for (const double number : numbers) {
+    const auto narrow = static_cast<float>(number);
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &narrow, sizeof bits);
+    for (unsigned shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(bits >> shift & 0xffU);
+  }
+  return base64(bytes);
+}
+
+std::string colour_table(colour_map map) {
+  std::vector<std::uint8_t> table;
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    const rgb colour = colour_of(map, i / 255.0);
+    table.insert(table.end(), colour.begin(), colour.end());
+  }
+  return packed(table);
+}
+
+/// [hue][strength], hue 0 towards higher columns and a quarter of the way round towards lower rows.
+std::string direction_table() {
+  std::vector<std::uint8_t> table;
+  for (std::uint32_t hue = 0; hue < hues; ++hue) {
+    for (std::uint32_t strength = 0; strength < strengths; ++strength) {
+      const rgb colour = direction_colour(2 * std::numbers::pi * hue / hues, strength / (strengths - 1.0));
+      table.insert(table.end(), colour.begin(), colour.end());
+    }
+  }
+  return packed(table);
+}
+
+json finite(double number) {
+  return std::isfinite(number) ? json(number) : json(nullptr);
+}
+
+json plane_json(const scan_plane& plane) {
+  return {{"middle", plane.middle}, {"per_row", plane.per_row}, {"per_column", plane.per_column}};
+}
+
+json detector_json(const named_detector& one, const scan_content& content) {
+  const detector_point centre = one.detector.centre.value_or(content.centre);
+  return {{"label", one.label},
+          {"row", centre.row},
+          {"column", centre.column},
+          {"inner", one.detector.inner},
+          {"outer", finite(one.detector.outer)},
+          {"from", one.detector.from_degrees},
+          {"to", one.detector.to_degrees}};
+}
+
+json detectors_json(const scan_content& content) {
+  json listed = json::array();
+  for (std::size_t i = 0; i < content.detectors.size(); ++i) {
+    json one = detector_json(content.detectors[i], content);
+    one["image"] = packed(content.virtual_images[i]);
+    listed.push_back(std::move(one));
+  }
+  return listed;
+}
+
+json calibration_json(const calibration& used) {
+  json told{{"background_adu", used.background16 / 16.0},
+            {"per_pixel", !used.pixel_background16.empty()},
+            {"xray_adu", used.xray16 == no_xray_threshold ? json(nullptr) : json(used.xray16 / 16.0)},
+            {"dark_frames", used.dark_frames},
+            {"dark", !used.dark16.empty()},
+            {"gain", !used.gain.empty()}};
+  std::uint64_t masked = 0;
+  for (const std::uint8_t reasons : used.mask) masked += reasons != 0;
+  told["masked_pixels"] = masked;
+  if (!used.fit) return told;
+  const noise_fit& fit = *used.fit;
+  told["fit"] = {{"mean_adu", finite(fit.mean_adu)},
+                 {"sigma_adu", finite(fit.sigma_adu)},
+                 {"background_sigmas", fit.background_sigmas},
+                 {"xray_sigmas", fit.xray_sigmas},
+                 {"sampled_frames", fit.frames.size()},
+                 {"sample_min_adu", fit.sample_min_adu},
+                 {"sample_max_adu", fit.sample_max_adu},
+                 {"first_adu", fit.histogram_first_adu},
+                 {"step_adu", fit.histogram_step_adu},
+                 {"histogram", packed(fit.histogram)}};
+  return told;
+}
+
+json completeness_json(const completeness& found) {
+  return {{"frames", found.frames},
+          {"complete", found.complete},
+          {"never_arrived", found.never_arrived},
+          {"truncated", found.truncated},
+          {"with_xrays", found.with_xrays},
+          {"xrays", found.xrays},
+          {"without_sector", found.without_sector}};
+}
+
+json provenance_json(const store_description& described) {
+  json listed = json::array();
+  for (const auto& [name, text] : described.provenance) {
+    const json parsed = json::parse(text, nullptr, false);
+    listed.push_back({name, parsed.is_structured() ? parsed : json(text)});
+  }
+  return listed;
+}
+
+json frames_json(const std::optional<embedded_frames>& frames) {
+  if (!frames) return nullptr;
+  const auto lines = [](const kept_lines& kept) { return json{{"first", kept.first}, {"count", kept.count}}; };
+  return {{"stride", frames->choice.stride},
+          {"bin", frames->choice.bin},
+          {"height", frames->shape.height},
+          {"width", frames->shape.width},
+          {"rows", lines(frames->rows)},
+          {"columns", lines(frames->columns)},
+          {"lengths", base64(frames->lengths)}};
+}
+
+json page_json(const store_description& described, const scan_content& content, const page_facts& facts,
+               const std::optional<embedded_frames>& frames) {
+  return {{"title", facts.title},
+          {"program", facts.program},
+          {"command_line", facts.command_line},
+          {"backend", facts.backend},
+          {"seconds", content.seconds},
+          {"store_bytes", facts.store_bytes},
+          {"events", content.events},
+          {"pixel_mrad", facts.pixel_mrad ? json(*facts.pixel_mrad) : json(nullptr)},
+          {"step_nm", facts.step_nm ? json(*facts.step_nm) : json(nullptr)},
+          {"scan",
+           {{"height", described.scan.height},
+            {"width", described.scan.width},
+            {"frames_per_position", described.scan.frames_per_position}}},
+          {"frame", {{"height", described.shape.height}, {"width", described.shape.width}, {"upsample", described.upsample}}},
+          {"maps", {{"height", content.maps.height}, {"width", content.maps.width}, {"stride", content.cell.stride}}},
+          {"pattern",
+           {{"height", content.pattern.height},
+            {"width", content.pattern.width},
+            {"bin", content.cell.bin},
+            {"sum", packed(content.sum)}}},
+          {"centre", {{"row", content.centre.row}, {"column", content.centre.column}}},
+          {"beam_radius", content.beam_radius},
+          {"detectors", detectors_json(content)},
+          {"counts", packed(content.counts)},
+          {"centre_of_mass",
+           {{"row", packed(content.centres.row)},
+            {"column", packed(content.centres.column)},
+            {"row_plane", plane_json(content.row_plane)},
+            {"column_plane", plane_json(content.column_plane)}}},
+          {"status", packed(content.status)},
+          {"complete", completeness_json(content.complete)},
+          {"events_per_frame",
+           {{"first", content.events_per_frame.first},
+            {"step", content.events_per_frame.step},
+            {"frames", content.events_per_frame.frames}}},
+          {"radial", {{"step", content.ring_step}, {"electrons_per_pixel", content.radial}}},
+          {"calibration", calibration_json(described.calibrated)},
+          {"provenance", provenance_json(described)},
+          {"counted", facts.counted},
+          {"frames", frames_json(frames)},
+          {"colours",
+           {{"perceptual", colour_table(colour_map::perceptual)},
+            {"hues", hues},
+            {"strengths", strengths},
+            {"directions", direction_table()}}}};
+}
+
+/// JSON that no HTML parser mistakes for the end of its script element. File names are any bytes; JSON is UTF-8.
+std::string script_text(const json& object) {
+  const std::string dumped = object.dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string text;
+  text.reserve(dumped.size());
+  for (const char c : dumped) {
+    if (c == '<') {
+      text += "\\u003c";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+std::string html_text(std::string_view plain) {
+  std::string text;
+  for (const char c : plain) {
+    switch (c) {
+      case '&': text += "&amp;"; break;
+      case '<': text += "&lt;"; break;
+      case '>': text += "&gt;"; break;
+      case '"': text += "&quot;"; break;
+      default: text += c;
+    }
+  }
+  return text;
+}
+
+/// The template with each {{NAME}} replaced; what is put in is not looked at again.
+std::string filled(std::string_view page, const std::vector<std::pair<std::string_view, std::string_view>>& values) {
+  std::size_t size = page.size();
+  for (const auto& [name, value] : values) size += value.size();
+  std::string text;
+  text.reserve(size);
+  while (!page.empty()) {
+    const std::size_t open = page.find("{{");
+    text += page.substr(0, open);
+    if (open == std::string_view::npos) break;
+    const std::size_t close = page.find("}}", open);
+    const std::string_view name = page.substr(open + 2, close - open - 2);
+    for (const auto& [known, value] : values) {
+      if (known == name) text += value;
+    }
+    page.remove_prefix(close + 2);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string make_page(const store_description& described, const scan_content& content, const page_facts& facts,
+                      const std::optional<embedded_frames>& frames) {
+  const std::string data = script_text(page_json(described, content, facts, frames));
+  const std::string title = html_text(facts.title);
+  const std::string packed_frames = frames ? base64(frames->frames) : std::string();
+  return filled(page_html, {{"title", title},
+                            {"css", page_css},
+                            {"data", data},
+                            {"frames", packed_frames},
+                            {"js", page_js}});
+}
+
+}  // namespace countem::cli::report

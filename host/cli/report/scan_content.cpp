@@ -1,0 +1,201 @@
+#include "host/cli/report/scan_content.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <countem/error.hpp>
+
+namespace countem::cli::report {
+
+namespace {
+
+constexpr std::uint64_t most_map_cells = std::uint64_t{1} << 18U;
+constexpr std::uint64_t most_pattern_cells = 1'500'000;
+constexpr std::uint64_t histogram_bins = 96;
+constexpr double radial_bins = 256;
+/// Radii in units of the beam's: the dark field begins where the beam's edge has faded, and is split where scattering by single
+/// atoms takes over from diffraction.
+constexpr double dark_field_from = 1.25;
+constexpr double high_angles_from = 2;
+
+constexpr std::uint32_t divide_up(std::uint32_t a, std::uint32_t b) {
+  return a / b + (a % b != 0 ? 1 : 0);
+}
+
+/// Calls visit(position, cell) for each position of a scan.
+template <class Visit>
+void for_cells(const scan_shape& scan, std::uint32_t stride, const Visit& visit) {
+  const std::uint32_t width = divide_up(scan.width, stride);
+  for (std::uint32_t row = 0; row < scan.height; ++row) {
+    for (std::uint32_t column = 0; column < scan.width; ++column)
+      visit(std::size_t{row} * scan.width + column, std::size_t{row / stride} * width + column / stride);
+  }
+}
+
+std::vector<std::uint64_t> summed(const std::vector<std::uint64_t>& map, const scan_shape& scan, std::uint32_t stride) {
+  if (stride == 1) return map;
+  std::vector<std::uint64_t> out(cells(scan, stride).positions());
+  for_cells(scan, stride, [&](std::size_t position, std::size_t cell) { out[cell] += map[position]; });
+  return out;
+}
+
+std::vector<event_moments> summed(const std::vector<event_moments>& map, const scan_shape& scan, std::uint32_t stride) {
+  std::vector<event_moments> out(cells(scan, stride).positions());
+  for_cells(scan, stride, [&](std::size_t position, std::size_t cell) {
+    out[cell].events += map[position].events;
+    out[cell].row_sum += map[position].row_sum;
+    out[cell].column_sum += map[position].column_sum;
+  });
+  return out;
+}
+
+/// A frame is there once its count is, and some of its sectors are.
+bool arrived(const event_store& store, std::uint64_t frame) {
+  return store.counts()[frame] != not_written && (store.status()[frame] & status_sectors) != 0;
+}
+
+void look_at_status(const event_store& store, scan_content& content) {
+  const scan_shape& scan = store.description().scan;
+  content.status.assign(content.maps.positions(), 0);
+  completeness& found = content.complete;
+  for_cells(scan, content.cell.stride, [&](std::size_t position, std::size_t cell) {
+    std::uint8_t& flags = content.status[cell];
+    for (std::uint64_t repeat = 0; repeat < scan.frames_per_position; ++repeat) {
+      const std::uint64_t frame = position * scan.frames_per_position + repeat;
+      ++found.frames;
+      const std::uint8_t status = store.status()[frame];
+      found.xrays += store.xrays()[frame];
+      if ((status & status_truncated) != 0) {
+        ++found.truncated;
+        flags |= cell_truncated;
+      }
+      if (!arrived(store, frame)) {
+        ++found.never_arrived;
+        flags |= cell_never_arrived;
+        continue;
+      }
+      const auto missing = static_cast<std::uint8_t>(~status & status_sectors);
+      flags = static_cast<std::uint8_t>(flags | missing);
+      if (missing == 0) ++found.complete;
+      for (std::size_t sector = 0; sector < sectors_per_frame; ++sector) found.without_sector[sector] += missing >> sector & 1U;
+      if ((status & status_xray) != 0) {
+        ++found.with_xrays;
+        flags |= cell_xray;
+      }
+    }
+  });
+}
+
+count_histogram histogram_of(const event_store& store) {
+  count_histogram histogram;
+  std::uint32_t least = not_written;
+  std::uint32_t most = 0;
+  for (std::uint64_t frame = 0; frame < store.frames(); ++frame) {
+    if (!arrived(store, frame)) continue;
+    least = std::min(least, store.counts()[frame]);
+    most = std::max(most, store.counts()[frame]);
+  }
+  if (least > most) return histogram;
+  const std::uint64_t range = std::uint64_t{most} - least + 1;
+  histogram.step = (range + histogram_bins - 1) / histogram_bins;
+  histogram.first = least / histogram.step * histogram.step;
+  histogram.frames.assign((most - histogram.first) / histogram.step + 1, 0);
+  for (std::uint64_t frame = 0; frame < store.frames(); ++frame) {
+    if (arrived(store, frame)) ++histogram.frames[(store.counts()[frame] - histogram.first) / histogram.step];
+  }
+  return histogram;
+}
+
+void find_radial_profile(const std::vector<std::uint64_t>& sum, frame_shape shape, scan_content& content) {
+  content.ring_step = std::max(1.0, std::ceil(std::hypot(shape.height, shape.width) / radial_bins));
+  const ring_map rings = make_rings(shape, content.centre, content.ring_step);
+  std::vector<std::uint64_t> events(rings.rings);
+  for (std::size_t pixel = 0; pixel < sum.size(); ++pixel) {
+    if (rings.ring[pixel] != ring_map::outside) events[rings.ring[pixel]] += sum[pixel];
+  }
+  for (std::uint32_t ring = 0; ring < rings.rings; ++ring) {
+    content.radial.push_back(rings.pixels[ring] == 0 ? 0
+                                                     : static_cast<double>(events[ring]) / static_cast<double>(rings.pixels[ring]));
+  }
+}
+
+}  // namespace
+
+std::vector<named_detector> usual_detectors(const bright_disk& beam) {
+  const auto ring = [](const char* label, double inner, double outer) {
+    virtual_detector detector;
+    detector.name = label;
+    detector.inner = inner;
+    detector.outer = outer;
+    return named_detector{label, detector};
+  };
+  const double r = beam.radius;
+  return {ring("Bright field", 0, r), ring("Annular bright field", r / 2, r),
+          ring("Annular dark field", dark_field_from * r, high_angles_from * r),
+          ring("High-angle dark field", high_angles_from * r, std::numeric_limits<double>::infinity())};
+}
+
+scan_shape cells(const scan_shape& scan, std::uint32_t stride) {
+  return {divide_up(scan.height, stride), divide_up(scan.width, stride), 1};
+}
+
+frame_choice cell_of(const scan_shape& scan, frame_shape shape) {
+  frame_choice cell;
+  while (cells(scan, cell.stride).positions() > most_map_cells) ++cell.stride;
+  while (binned(shape, cell.bin).pixels() > most_pattern_cells) ++cell.bin;
+  return cell;
+}
+
+scan_content compute_content(const event_store& store, const content_options& options, frame_costs& costs) {
+  const auto start = std::chrono::steady_clock::now();
+  const store_description& described = store.description();
+  const scan_shape& scan = described.scan;
+  const frame_shape shape = described.shape;
+  scan_content content;
+  content.cell = cell_of(scan, shape);
+  content.maps = cells(scan, content.cell.stride);
+  content.pattern = binned(shape, content.cell.bin);
+
+  reduction_plan first;
+  first.skip_incomplete = options.skip_incomplete;
+  scan_reducer summing(first, shape, scan, options.where, options.reading.threads);
+  position_walk walk(scan, [&](std::uint64_t position, std::span<const std::uint32_t> events) { costs.add(position, events); });
+  for_batches(store, whole(scan), options.reading, [&](const event_batch& events) {
+    summing.add(events);
+    walk.add(events);
+  });
+  const std::vector<std::uint64_t>& sum = summing.result().sum;
+  content.events = summing.result().events;
+  content.sum = summed(sum, {shape.height, shape.width, 1}, content.cell.bin);
+  const bright_disk beam = find_bright_disk(sum, shape);
+  content.centre = options.centre.value_or(beam.centre);
+  content.beam_radius = beam.radius;
+  find_radial_profile(sum, shape, content);
+
+  reduction_plan second;
+  second.sum = false;
+  second.centre_of_mass = true;
+  second.centre = content.centre;
+  second.skip_incomplete = options.skip_incomplete;
+  content.detectors = options.detectors.empty() ? usual_detectors(beam) : options.detectors;
+  for (const named_detector& one : content.detectors) second.detectors.push_back(one.detector);
+  scan_reducer imaging(second, shape, scan, options.where, options.reading.threads);
+  for_batches(store, whole(scan), options.reading, [&](const event_batch& events) { imaging.add(events); });
+
+  reduction_result cut;
+  cut.moments = summed(imaging.result().moments, scan, content.cell.stride);
+  content.centres = deflections(cut);
+  content.row_plane = fit_plane(content.centres.row, content.maps);
+  content.column_plane = fit_plane(content.centres.column, content.maps);
+  content.counts = summed(imaging.result().counts, scan, content.cell.stride);
+  for (const auto& image : imaging.result().virtual_images) {
+    content.virtual_images.push_back(summed(image, scan, content.cell.stride));
+  }
+  look_at_status(store, content);
+  content.events_per_frame = histogram_of(store);
+  content.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return content;
+}
+
+}  // namespace countem::cli::report

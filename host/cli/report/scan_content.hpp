@@ -1,0 +1,94 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <countem/bright_disk.hpp>
+#include <countem/event_store.hpp>
+#include <countem/reductions.hpp>
+#include <countem/store_reduction.hpp>
+
+#include "host/cli/report/embedded_frames.hpp"
+
+// What a report shows of a scan, computed from its events in bounded memory.
+namespace countem::cli::report {
+
+/// A virtual detector and what people call it.
+struct named_detector {
+  std::string label;
+  virtual_detector detector;
+};
+
+/// The detectors of a report that was not told any: bright field, annular bright field, and dark fields at low and high angles,
+/// from the radius of the unscattered beam.
+[[nodiscard]] std::vector<named_detector> usual_detectors(const bright_disk& beam);
+
+struct content_options {
+  std::vector<named_detector> detectors;    ///< empty: the usual ones
+  std::optional<detector_point> centre;     ///< unset: the bright disk of the summed pattern
+  bool skip_incomplete = false;             ///< frames that lack a sector count as frames without electrons
+  backend where = backend::cpu;             ///< not automatic
+  std::uint64_t limit_bytes = 0;            ///< of the page
+  reading_options reading;
+};
+
+/// Bits of scan_content::status; the lower four: sectors that a frame at the position lacks.
+enum cell_status : std::uint8_t {
+  cell_truncated = 0x10,
+  cell_xray = 0x20,
+  cell_never_arrived = 0x80,  ///< a frame of which nothing is there
+};
+
+/// How many frames lack what.
+struct completeness {
+  std::uint64_t frames = 0;
+  std::uint64_t complete = 0;
+  std::uint64_t never_arrived = 0;
+  std::uint64_t truncated = 0;
+  std::uint64_t with_xrays = 0;
+  std::uint64_t xrays = 0;
+  std::array<std::uint64_t, sectors_per_frame> without_sector{};
+};
+
+struct count_histogram {
+  std::uint64_t first = 0;  ///< events of the first bin
+  std::uint64_t step = 1;
+  std::vector<std::uint64_t> frames;
+};
+
+struct scan_content {
+  frame_choice cell;   ///< positions (stride) and pixels (bin) a side that one cell of a map or of the pattern stands for
+  scan_shape maps{};   ///< cells of the maps
+  frame_shape pattern{};
+  std::vector<std::uint64_t> sum;  ///< [pattern cell]
+  detector_point centre{};
+  double beam_radius = 0;  ///< 0: the centre was given
+  std::vector<named_detector> detectors;
+  std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][cell]
+  std::vector<std::uint64_t> counts;                       ///< [cell]
+  deflection centres;                                      ///< [cell], in detector pixels
+  scan_plane row_plane;                                    ///< descan, over cells
+  scan_plane column_plane;
+  std::vector<std::uint8_t> status;  ///< [cell]
+  completeness complete;
+  count_histogram events_per_frame;
+  double ring_step = 1;
+  std::vector<double> radial;  ///< electrons a pixel and ring of the summed pattern
+  std::uint64_t events = 0;
+  double seconds = 0;  ///< that reading and reducing took
+};
+
+/// Computes everything but the frames; `costs` learns what those would cost.
+/// @throws as for_batches(), and invalid_argument for a detector that does not fit.
+[[nodiscard]] scan_content compute_content(const event_store& store, const content_options& options, frame_costs& costs);
+
+/// Cells of maps and pattern, so that neither outgrows a page: at most some hundred thousand positions, a million pixels.
+[[nodiscard]] frame_choice cell_of(const scan_shape& scan, frame_shape shape);
+
+/// The cells of a map that bins a scan so.
+[[nodiscard]] scan_shape cells(const scan_shape& scan, std::uint32_t stride);
+
+}  // namespace countem::cli::report
