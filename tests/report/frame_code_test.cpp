@@ -56,7 +56,8 @@ TEST(frame_code, costs_little_more_than_the_events_tell) {
 
 TEST(frame_code, says_what_is_damaged) {
   const std::string whole = coded({5, 12, 700, 701});
-  for (std::size_t kept = 0; kept < whole.size(); ++kept) EXPECT_THROW(static_cast<void>(decode_frame(whole.substr(0, kept))), format_error);
+  for (std::size_t kept = 0; kept < whole.size(); ++kept)
+    EXPECT_THROW(static_cast<void>(decode_frame(whole.substr(0, kept))), format_error);
   EXPECT_THROW(static_cast<void>(decode_frame(whole + whole)), format_error);
   EXPECT_THROW(static_cast<void>(decode_frame("\xff\xff\xff\xff\xff\xff\xff\x7f")), format_error);
 }

@@ -74,7 +74,8 @@ int main(int argc, char** argv) {
   }
   try {
     const std::uint32_t side = whole_number(argv[6]);
-    write(argv[1], {whole_number(argv[2]), whole_number(argv[3]), whole_number(argv[4])}, std::strtod(argv[5], nullptr), {side, side});
+    write(argv[1], {whole_number(argv[2]), whole_number(argv[3]), whole_number(argv[4])}, std::strtod(argv[5], nullptr),
+          {side, side});
     return 0;
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "%s\n", failure.what());

@@ -76,12 +76,13 @@ struct embedded_frames {
   frame_choice choice;
   kept_lines rows;
   kept_lines columns;
-  frame_shape shape{};   ///< of the binned frames
-  std::string frames;    ///< append_frame() of each, row by row
-  std::string lengths;   ///< bytes of each, as varints
+  frame_shape shape{};  ///< of the binned frames
+  std::string frames;   ///< append_frame() of each, row by row
+  std::string lengths;  ///< bytes of each, as varints
 };
 
 /// Reads and packs the frames of a choice. @throws as for_batches().
-[[nodiscard]] embedded_frames embed_frames(const event_store& store, const frame_choice& choice, const reading_options& reading);
+[[nodiscard]] embedded_frames embed_frames(const event_store& store, const frame_choice& choice,
+                                           const reading_options& reading);
 
 }  // namespace countem::cli::report

@@ -105,16 +105,11 @@ json calibration_json(const calibration& used) {
   told["masked_pixels"] = masked;
   if (!used.fit) return told;
   const noise_fit& fit = *used.fit;
-  told["fit"] = {{"mean_adu", finite(fit.mean_adu)},
-                 {"sigma_adu", finite(fit.sigma_adu)},
-                 {"background_sigmas", fit.background_sigmas},
-                 {"xray_sigmas", fit.xray_sigmas},
-                 {"sampled_frames", fit.frames.size()},
-                 {"sample_min_adu", fit.sample_min_adu},
-                 {"sample_max_adu", fit.sample_max_adu},
-                 {"first_adu", fit.histogram_first_adu},
-                 {"step_adu", fit.histogram_step_adu},
-                 {"histogram", packed(fit.histogram)}};
+  told["fit"] = {{"mean_adu", finite(fit.mean_adu)},           {"sigma_adu", finite(fit.sigma_adu)},
+                 {"background_sigmas", fit.background_sigmas}, {"xray_sigmas", fit.xray_sigmas},
+                 {"sampled_frames", fit.frames.size()},        {"sample_min_adu", fit.sample_min_adu},
+                 {"sample_max_adu", fit.sample_max_adu},       {"first_adu", fit.histogram_first_adu},
+                 {"step_adu", fit.histogram_step_adu},         {"histogram", packed(fit.histogram)}};
   return told;
 }
 
@@ -140,12 +135,8 @@ json provenance_json(const store_description& described) {
 json frames_json(const std::optional<embedded_frames>& frames) {
   if (!frames) return nullptr;
   const auto lines = [](const kept_lines& kept) { return json{{"first", kept.first}, {"count", kept.count}}; };
-  return {{"stride", frames->choice.stride},
-          {"bin", frames->choice.bin},
-          {"height", frames->shape.height},
-          {"width", frames->shape.width},
-          {"rows", lines(frames->rows)},
-          {"columns", lines(frames->columns)},
+  return {{"stride", frames->choice.stride},   {"bin", frames->choice.bin},   {"height", frames->shape.height},
+          {"width", frames->shape.width},      {"rows", lines(frames->rows)}, {"columns", lines(frames->columns)},
           {"lengths", base64(frames->lengths)}};
 }
 
@@ -254,11 +245,7 @@ std::string make_page(const store_description& described, const scan_content& co
   const std::string data = script_text(page_json(described, content, facts, frames));
   const std::string title = html_text(facts.title);
   const std::string packed_frames = frames ? base64(frames->frames) : std::string();
-  return filled(page_html, {{"title", title},
-                            {"css", page_css},
-                            {"data", data},
-                            {"frames", packed_frames},
-                            {"js", page_js}});
+  return filled(page_html, {{"title", title}, {"css", page_css}, {"data", data}, {"frames", packed_frames}, {"js", page_js}});
 }
 
 }  // namespace countem::cli::report

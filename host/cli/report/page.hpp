@@ -11,13 +11,13 @@ namespace countem::cli::report {
 /// What the page tells beside what was computed.
 struct page_facts {
   std::string title;
-  std::string program;                 ///< "countem 1.2.3"
-  std::string command_line;            ///< that made the page
-  std::string backend;                 ///< that reduced
+  std::string program;       ///< "countem 1.2.3"
+  std::string command_line;  ///< that made the page
+  std::string backend;       ///< that reduced
   std::uint64_t store_bytes = 0;
-  std::optional<double> pixel_mrad;    ///< scattering angle per detector pixel
-  std::optional<double> step_nm;       ///< distance of scan positions
-  nlohmann::ordered_json counted;      ///< what `countem count --json` said; null where nobody kept it
+  std::optional<double> pixel_mrad;  ///< scattering angle per detector pixel
+  std::optional<double> step_nm;     ///< distance of scan positions
+  nlohmann::ordered_json counted;    ///< what `countem count --json` said; null where nobody kept it
 };
 
 /// The page without frames: a whole page of its own, from which the room for frames is found.

@@ -115,8 +115,8 @@ void find_radial_profile(const std::vector<std::uint64_t>& sum, frame_shape shap
     if (rings.ring[pixel] != ring_map::outside) events[rings.ring[pixel]] += sum[pixel];
   }
   for (std::uint32_t ring = 0; ring < rings.rings; ++ring) {
-    content.radial.push_back(rings.pixels[ring] == 0 ? 0
-                                                     : static_cast<double>(events[ring]) / static_cast<double>(rings.pixels[ring]));
+    content.radial.push_back(
+        rings.pixels[ring] == 0 ? 0 : static_cast<double>(events[ring]) / static_cast<double>(rings.pixels[ring]));
   }
 }
 

@@ -27,11 +27,11 @@ struct named_detector {
 [[nodiscard]] std::vector<named_detector> usual_detectors(const bright_disk& beam);
 
 struct content_options {
-  std::vector<named_detector> detectors;    ///< empty: the usual ones
-  std::optional<detector_point> centre;     ///< unset: the bright disk of the summed pattern
-  bool skip_incomplete = false;             ///< frames that lack a sector count as frames without electrons
-  backend where = backend::cpu;             ///< not automatic
-  std::uint64_t limit_bytes = 0;            ///< of the page
+  std::vector<named_detector> detectors;  ///< empty: the usual ones
+  std::optional<detector_point> centre;   ///< unset: the bright disk of the summed pattern
+  bool skip_incomplete = false;           ///< frames that lack a sector count as frames without electrons
+  backend where = backend::cpu;           ///< not automatic
+  std::uint64_t limit_bytes = 0;          ///< of the page
   reading_options reading;
 };
 
@@ -60,8 +60,8 @@ struct count_histogram {
 };
 
 struct scan_content {
-  frame_choice cell;   ///< positions (stride) and pixels (bin) a side that one cell of a map or of the pattern stands for
-  scan_shape maps{};   ///< cells of the maps
+  frame_choice cell;  ///< positions (stride) and pixels (bin) a side that one cell of a map or of the pattern stands for
+  scan_shape maps{};  ///< cells of the maps
   frame_shape pattern{};
   std::vector<std::uint64_t> sum;  ///< [pattern cell]
   detector_point centre{};
