@@ -36,5 +36,7 @@ run $countem compare "$out/counted.h5" "$out/raw/truth.h5"
 say "6. Reduce: centre of mass, its phase, an annular detector, from the events alone"
 run $countem reduce "$out/counted.h5" -o "$out/reduced.h5" --com --descan --phase --virtual annulus:60,200 --png "$out"
 
-say "7. Look: $out/counted_sum.png, $out/counted_bright_field.png, $out/counted_dark_field.png, $out/reduced_phase.png"
+run $countem report "$out/counted.h5" -o "$out/report.html"
+
+say "7. Look: $out/report.html in a browser, $out/counted_sum.png, $out/counted_bright_field.png, $out/counted_dark_field.png, $out/reduced_phase.png"
 ls -l "$out"/*.h5 "$out"/*.png
