@@ -49,7 +49,7 @@ if [ "$depth" = --full ]; then
   export PATH=$PATH:/usr/local/cuda/bin
   if command -v nvcc >/dev/null; then
     step "the cuda backend under the sanitizers, and a sample of mutants"
-    scripts/mutants.sh --sample 16
+    scripts/mutants.sh --sample 24
 
     step "the cuda backend for every architecture: warnings, spills, budget"
     python3 scripts/cuda_budget.py --jobs "$jobs"
