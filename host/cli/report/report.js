@@ -308,8 +308,9 @@ class Viewer {
     const fit = Math.min(this.width / this.lens.width, this.height / (this.lens.height * this.stretch));
     this.scale = fit * this.lens.zoom;
     const context = canvas.getContext("2d");
-    context.setTransform(dots, 0, 0, dots, 0, 0);
-    context.clearRect(0, 0, this.width, this.height);
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.setTransform(dots, 0, 0, canvas.height / this.height, 0, 0);
     this.paint(context, this);
     canvas.style.touchAction = this.lens.zoom > 1 ? "none" : "pan-y";
   }
@@ -1044,7 +1045,7 @@ function drawWords() {
     const { frames, seconds, frames_per_s, gigabytes_per_s, backend } = data.counted;
     told.push(["Counting", `${whole(frames_per_s)} frames/s, ${short(gigabytes_per_s)} GB/s (${plural(frames, "frame")} in ${short(seconds)} s, ${backend})`]);
   }
-  told.push(["Reading and reducing twice, for this page", `${short(data.seconds)} s, ${short(2 * data.events / data.seconds / 1e6)} million electrons/s (${data.backend})`]);
+  told.push(["Reading the store and making all images", `${short(data.imaging_seconds)} s, ${short(data.events / data.imaging_seconds / 1e6)} million electrons/s (${data.backend})`]);
   if (data.frames) {
     const { rows: r, columns: c, bin } = data.frames;
     told.push(["Frames in this page", `${whole(r.count * c.count)} of ${whole(scan.height * scan.width)} positions${bin > 1 ? `, ${bin} × ${bin} pixels as one` : ""}, ${size(frameText.length)}`]);

@@ -148,7 +148,6 @@ frame_choice cell_of(const scan_shape& scan, frame_shape shape) {
 }
 
 scan_content compute_content(const event_store& store, const content_options& options, frame_costs& costs) {
-  const auto start = std::chrono::steady_clock::now();
   const store_description& described = store.description();
   const scan_shape& scan = described.scan;
   const frame_shape shape = described.shape;
@@ -181,7 +180,9 @@ scan_content compute_content(const event_store& store, const content_options& op
   content.detectors = options.detectors.empty() ? usual_detectors(beam) : options.detectors;
   for (const named_detector& one : content.detectors) second.detectors.push_back(one.detector);
   scan_reducer imaging(second, shape, scan, options.where, options.reading.threads);
+  const auto start = std::chrono::steady_clock::now();
   for_batches(store, whole(scan), options.reading, [&](const event_batch& events) { imaging.add(events); });
+  content.imaging_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   reduction_result cut;
   cut.moments = summed(imaging.result().moments, scan, content.cell.stride);
@@ -194,7 +195,6 @@ scan_content compute_content(const event_store& store, const content_options& op
   }
   look_at_status(store, content);
   content.events_per_frame = histogram_of(store);
-  content.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return content;
 }
 

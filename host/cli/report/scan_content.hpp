@@ -78,7 +78,7 @@ struct scan_content {
   double ring_step = 1;
   std::vector<double> radial;  ///< electrons a pixel and ring of the summed pattern
   std::uint64_t events = 0;
-  double seconds = 0;  ///< that reading and reducing took
+  double imaging_seconds = 0;  ///< that it took to read all events and make virtual images and centres of mass from them
 };
 
 /// Computes everything but the frames; `costs` learns what those would cost.
