@@ -27,7 +27,7 @@ say "3. Calibrate: dark reference, noise, thresholds"
 run $countem calibrate "$out"/raw/data_*.data --dark "$out"/raw/dark_*.data -o "$out/calibration.h5"
 
 say "4. Count"
-run $countem count "$out"/raw/data_*.data --calibration "$out/calibration.h5" -o "$out/counted.h5"
+run $countem count "$out"/raw/data_*.data --calibration "$out/calibration.h5" -o "$out/counted.h5" --json >"$out/count.json"
 
 say "5. Verify the file, and compare its events with the electrons that truly hit"
 run $countem verify "$out/counted.h5"
@@ -36,7 +36,8 @@ run $countem compare "$out/counted.h5" "$out/raw/truth.h5"
 say "6. Reduce: centre of mass, its phase, an annular detector, from the events alone"
 run $countem reduce "$out/counted.h5" -o "$out/reduced.h5" --com --descan --phase --virtual annulus:60,200 --png "$out"
 
-run $countem report "$out/counted.h5" -o "$out/report.html"
+say "7. Draw: everything on one page for a browser"
+run $countem report "$out/counted.h5" -o "$out/report.html" --count-json "$out/count.json"
 
-say "7. Look: $out/report.html in a browser, $out/counted_sum.png, $out/counted_bright_field.png, $out/counted_dark_field.png, $out/reduced_phase.png"
-ls -l "$out"/*.h5 "$out"/*.png
+say "8. Look: $out/report.html in a browser, $out/counted_sum.png, $out/counted_bright_field.png, $out/counted_dark_field.png, $out/reduced_phase.png"
+ls -l "$out"/*.h5 "$out"/*.png "$out"/*.html

@@ -5,7 +5,7 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libhdf5-dev libtbb-dev libhwy-dev libcli11-dev libfmt-dev nlohmann-json3-dev libpng-dev
        zlib1g-dev libdeflate-dev libisal-dev libeigen3-dev)
-test=(git libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev hdf5-tools python3-h5py bitshuffle python3-venv clang-format-14)
+test=(git libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev hdf5-tools python3-h5py bitshuffle python3-venv clang-format-14 chromium)
 full=(clang libclang-rt-14-dev libboost-context-dev)
 case "${1:-test}" in
   build) packages=("${build[@]}") ;;

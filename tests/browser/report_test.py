@@ -227,6 +227,12 @@ class Report(unittest.TestCase):
         for name, width, dark in (("wide", 1440, False), ("dark", 1440, True), ("tablet", 820, False), ("phone", 390, True)):
             self.show(width=width, dark=dark, mobile=width < 500)
             self.assertLessEqual(self.js("document.documentElement.scrollWidth"), width, name)
+            boxes = self.js("['scan', 'pattern', 'frame'].map((id) => { const b = document.getElementById(id).getBoundingClientRect(); return [b.top, b.width, b.height]; })")
+            for top, wide, high in boxes:
+                self.assertLess(wide, width)
+                self.assertLessEqual(high, 1.5 * wide + 1)
+            if width > 1020:
+                self.assertEqual(len({top for top, _, _ in boxes}), 1, "the images of a row begin on one line")
             self.picture(name)
 
     def test_words_stand_out(self):

@@ -222,7 +222,7 @@ function valueText(image, i) {
   if (!image.vectors) return plural(image.values[i], image.unit);
   const [row, column] = deflection(i);
   if (!Number.isFinite(row)) return "no electrons";
-  return `${short(row)} pixels down, ${short(column)} right (${short(Math.hypot(row, column))})`;
+  return `${short(Math.abs(row))} pixels ${row < 0 ? "up" : "down"}, ${short(Math.abs(column))} ${column < 0 ? "left" : "right"} (${short(Math.hypot(row, column))})`;
 }
 
 function legend(into, image, drawn) {
@@ -746,7 +746,7 @@ function histogram(id, { edges, values, logarithmic, xLabel, yLabel, marks = [],
   let at = -1;
   const draw = () => {
     const width = paper.printing ? paper.chartWidth : Math.max(280, holder.clientWidth || 600), height = Math.round(Math.min(300, Math.max(210, width * 0.42)));
-    const left = 62, right = 14, top = marks.length > 0 ? 16 + 15 * marks.length : 14, bottom = 42;
+    const left = 64, right = 14, top = marks.length > 0 ? 16 + 15 * marks.length : 14, bottom = 42;
     const low = edges[0], high = edges[edges.length - 1];
     const positive = values.filter((v) => v > 0);
     const most = Math.max(...values, logarithmic ? 1 : 0) || 1;
@@ -757,10 +757,10 @@ function histogram(id, { edges, values, logarithmic, xLabel, yLabel, marks = [],
       return height - bottom - share * (height - top - bottom);
     };
     const plot = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, tabindex: 0 });
-    const yTicks = logarithmic ? decades(floor, ceiling) : ticks(0, ceiling, 4);
+    const yTicks = logarithmic ? decades(floor, ceiling) : ticks(0, ceiling, 4).filter(Number.isInteger);
     for (const v of yTicks) {
       plot.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }),
-                  svg("text", { x: left - 7, y: y(v) + 4, "text-anchor": "end" }, logarithmic && v >= 1e5 ? `10${superscript(Math.round(Math.log10(v)))}` : short(v)));
+                  svg("text", { x: left - 7, y: y(v) + 4, "text-anchor": "end" }, logarithmic && v >= 1e4 ? `10${superscript(Math.round(Math.log10(v)))}` : short(v)));
     }
     for (const { from, to, colour } of bands) {
       const a = Math.max(low, from), b = Math.min(high, to);
