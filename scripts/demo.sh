@@ -10,7 +10,7 @@ occupancy=${2:-0.002}
 out=demo_out
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-run() { printf '$ %s\n' "$*"; "$@"; }
+run() { printf '$ %s\n' "$*" >&2; "$@"; }
 
 say "1. Build"
 scripts/install_dependencies.sh build

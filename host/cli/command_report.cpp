@@ -112,7 +112,6 @@ void run(const report_arguments& wanted, context& ctx) {
   options.centre = parse_centre(wanted.centre);
   options.skip_incomplete = wanted.skip_incomplete;
   options.where = choose_backend(wanted.where).used;
-  options.limit_bytes = static_cast<std::uint64_t>(wanted.limit_mb * 1e6);
   options.reading.threads = wanted.threads;
   options.reading.stop = &ctx.stop;
 
@@ -126,13 +125,13 @@ void run(const report_arguments& wanted, context& ctx) {
   facts.step_nm = if_given(wanted.step_nm);
   facts.counted = load_counted(wanted.counted);
 
-  report::frame_costs costs(described.shape, described.scan, report::cell_of(described.scan, described.shape),
-                            options.limit_bytes);
+  const auto limit_bytes = static_cast<std::uint64_t>(wanted.limit_mb * 1e6);
+  report::frame_costs costs(described.shape, described.scan, report::cell_of(described.scan, described.shape), limit_bytes);
   const report::scan_content content = report::compute_content(*store, options, costs);
   const std::uint64_t rest = report::make_page(described, content, facts, std::nullopt).size() + frame_description_bytes;
   std::optional<report::embedded_frames> frames;
-  if (rest < options.limit_bytes) {
-    if (const auto choice = costs.choose(options.limit_bytes - rest)) {
+  if (rest < limit_bytes) {
+    if (const auto choice = costs.choose(limit_bytes - rest)) {
       frames = report::embed_frames(*store, *choice, options.reading);
     }
   }
@@ -141,7 +140,7 @@ void run(const report_arguments& wanted, context& ctx) {
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!wanted.quiet) {
-    if (page.size() > options.limit_bytes)
+    if (page.size() > limit_bytes)
       fmt::print(stderr, "countem: warning: the page is larger than --limit even without frames\n");
     fmt::print(stderr, "wrote {} ({}, {}, {:.2f} s)\n", wanted.output.string(), human_bytes(page.size()),
                embedded_words(frames), seconds);

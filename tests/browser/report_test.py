@@ -142,7 +142,6 @@ class Report(unittest.TestCase):
         self.assertIn("sigma above", self.js("document.getElementById('calibration-words').textContent"))
         self.assertIn("frames/s", self.js("document.getElementById('sizes').textContent"))
         self.assertIn("mrad", self.js("document.getElementById('tiles').textContent"))
-        # The curve is the histogram's own left flank: it passes within a fifth of the bars there.
         self.assertEqual(self.js("document.querySelectorAll('.chart svg').length"), 4)
 
     # How it is used

@@ -49,7 +49,7 @@ class Report(ProgramTest):
         self.assertEqual([(one["row"], one["column"], one["outer"]) for one in data["detectors"]], [(288, 287.5, 9), (100, 200, 90)])
         self.assertEqual(data["counted"]["frames_per_s"], self.told["frames_per_s"])
         self.assertEqual((data["pixel_mrad"], data["step_nm"]), (0.1, 2))
-        # Its own page may be written anew; the same store gives the same page, but for the time it took.
+        # A page of its own may be written anew.
         again = self.succeed_json("report", self.counted, "-o", self.page, "--limit", 3)
         self.assertLessEqual(again["bytes"], 3_000_000)
 

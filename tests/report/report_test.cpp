@@ -103,9 +103,7 @@ TEST_F(report_of_a_store, embeds_the_events_of_each_kept_position) {
 TEST_F(report_of_a_store, knows_beforehand_what_frames_cost) {
   constexpr std::uint64_t plenty = 1'000'000;
   frame_costs costs(shape, scan, {}, plenty);
-  content_options options;
-  options.limit_bytes = plenty;
-  static_cast<void>(compute_content(*store_, options, costs));
+  static_cast<void>(compute_content(*store_, {}, costs));
   EXPECT_EQ(costs.choose(plenty), (frame_choice{1, 1}));
   std::uint64_t limit = plenty;
   std::vector<frame_choice> chosen;
@@ -123,9 +121,7 @@ TEST_F(report_of_a_store, knows_beforehand_what_frames_cost) {
 
 TEST_F(report_of_a_store, counts_what_is_there) {
   frame_costs costs(shape, scan, {}, 1'000'000);
-  content_options options;
-  options.limit_bytes = 1'000'000;
-  const scan_content content = compute_content(*store_, options, costs);
+  const scan_content content = compute_content(*store_, {}, costs);
   std::uint64_t events = 0;
   std::vector<std::uint64_t> sum(shape.pixels());
   for (const auto& frame : frames_) {
@@ -150,9 +146,7 @@ TEST_F(report_of_a_store, counts_what_is_there) {
 
 TEST_F(report_of_a_store, lets_nothing_out_of_its_script_elements) {
   frame_costs costs(shape, scan, {}, 1'000'000);
-  content_options options;
-  options.limit_bytes = 1'000'000;
-  const scan_content content = compute_content(*store_, options, costs);
+  const scan_content content = compute_content(*store_, {}, costs);
   page_facts facts;
   facts.title = "</title><script>alert(1)</script> {{frames}} \xff";
   const std::string page = make_page(store_->description(), content, facts, embed_frames(*store_, {}, {}));

@@ -31,7 +31,6 @@ struct content_options {
   std::optional<detector_point> centre;   ///< unset: the bright disk of the summed pattern
   bool skip_incomplete = false;           ///< frames that lack a sector count as frames without electrons
   backend where = backend::cpu;           ///< not automatic
-  std::uint64_t limit_bytes = 0;          ///< of the page
   reading_options reading;
 };
 
