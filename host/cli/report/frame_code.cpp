@@ -45,7 +45,7 @@ class bit_writer {
  public:
   explicit bit_writer(std::string& to) : to_(to) {}
   void put(bool bit) {
-    byte_ = static_cast<unsigned char>(byte_ << 1U | static_cast<unsigned>(bit));
+    byte_ = static_cast<unsigned char>(unsigned{byte_} << 1U | static_cast<unsigned>(bit));
     if (++filled_ == 8) flush();
   }
   void finish() {
