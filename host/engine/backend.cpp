@@ -2,20 +2,13 @@
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 
-#include <string>
-
 namespace countem {
 
 namespace {
 
 void require_devices(std::span<const unsigned> devices) {
   if (cuda::device_count() == 0) throw not_compiled("--backend cuda cannot be had: " + cuda::device_reason());
-  for (const unsigned device : devices) {
-    if (device >= cuda::device_count()) {
-      throw cuda_error("device " + std::to_string(device) + " was asked for, but " + cuda::device_reason() +
-                       ", numbered from 0; nvidia-smi lists them");
-    }
-  }
+  for (const unsigned device : devices) cuda::require_device(device);
 }
 
 }  // namespace

@@ -238,12 +238,7 @@ const counting_setup& validated(const counting_setup& setup) {
 
 int device_number(const device_options& options) {
   if (options.batches_in_flight == 0) throw invalid_argument("a device counter needs at least one batch in flight");
-  const unsigned devices = device_count();
-  if (devices == 0) throw cuda_error(device_reason() + "; use --backend cpu");
-  if (options.device >= devices) {
-    throw cuda_error("device " + std::to_string(options.device) + " was asked for, but only devices 0 to " +
-                     std::to_string(devices - 1) + " answer");
-  }
+  require_device(options.device);
   return static_cast<int>(options.device);
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include <countem/devices.hpp>
+#include <countem/error.hpp>
 
 namespace countem::cuda {
 
@@ -22,6 +23,15 @@ unsigned device_count() noexcept {
   int count = 0;
   static_cast<void>(ask_for_devices(count));
   return static_cast<unsigned>(count);
+}
+
+void require_device(unsigned number) {
+  const unsigned devices = device_count();
+  if (devices == 0) throw cuda_error(device_reason() + "; use --backend cpu");
+  if (number >= devices) {
+    throw cuda_error("device " + std::to_string(number) + " was asked for, but " + device_reason() +
+                     ", numbered from 0; nvidia-smi lists them");
+  }
 }
 
 std::string device_reason() {

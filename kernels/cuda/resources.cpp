@@ -75,15 +75,11 @@ namespace {
 constexpr std::size_t most_staged_bytes = 16 << 20;
 }
 
-void host_transfer::make_room(std::size_t bytes, const cuda_stream& stream) {
-  const std::size_t wanted = std::min(bytes, most_staged_bytes);
-  if (wanted <= staged_.size()) return;
-  stream.synchronize();  // memory is given back only when nothing is queued
-  staged_.reserve(wanted);
-}
-
 void host_transfer::upload_bytes(std::span<const std::byte> from, void* device, const cuda_stream& stream) {
-  make_room(from.size(), stream);
+  if (const std::size_t wanted = std::min(from.size(), most_staged_bytes); wanted > staged_.size()) {
+    stream.synchronize();  // memory is given back only when nothing is queued
+    staged_.reserve(wanted);
+  }
   auto* to = static_cast<std::byte*>(device);
   while (!from.empty()) {
     const std::size_t bytes = std::min(from.size(), staged_.size());
@@ -92,19 +88,6 @@ void host_transfer::upload_bytes(std::span<const std::byte> from, void* device, 
     stream.synchronize();
     from = from.subspan(bytes);
     to += bytes;
-  }
-}
-
-void host_transfer::download_bytes(const void* device, std::span<std::byte> to, const cuda_stream& stream) {
-  make_room(to.size(), stream);
-  const auto* from = static_cast<const std::byte*>(device);
-  while (!to.empty()) {
-    const std::size_t bytes = std::min(to.size(), staged_.size());
-    copy_to_host(from, staged_.data(), bytes, stream);
-    stream.synchronize();
-    std::memcpy(to.data(), staged_.data(), bytes);
-    to = to.subspan(bytes);
-    from += bytes;
   }
 }
 

@@ -147,7 +147,7 @@ void fill_with_zeros(T* device, std::size_t count, const cuda_stream& stream) {
   check(cudaMemsetAsync(device, 0, count * sizeof(T), stream.get()), "clearing device memory");
 }
 
-/// Copies between any host memory and the device, through pinned memory of its own. Every call returns when its copy is done,
+/// Copies from any host memory to the device, through pinned memory of its own. Every call returns when its copy is done,
 /// so use it for what is copied now and then; what is copied all the time deserves pinned memory from the start.
 class host_transfer {
  public:
@@ -155,15 +155,9 @@ class host_transfer {
   void upload(std::span<const T> from, T* device, const cuda_stream& stream) {
     upload_bytes(std::as_bytes(from), device, stream);
   }
-  template <class T>
-  void download(const T* device, std::span<T> to, const cuda_stream& stream) {
-    download_bytes(device, std::as_writable_bytes(to), stream);
-  }
 
  private:
-  void make_room(std::size_t bytes, const cuda_stream& stream);
   void upload_bytes(std::span<const std::byte> from, void* device, const cuda_stream& stream);
-  void download_bytes(const void* device, std::span<std::byte> to, const cuda_stream& stream);
 
   pinned_buffer<std::byte> staged_;
 };

@@ -15,6 +15,10 @@ std::string device_reason() {
          "--backend cpu";
 }
 
+void require_device(unsigned) {
+  throw not_compiled(device_reason());
+}
+
 std::unique_ptr<counter> make_counter(const counting_setup&) {
   throw not_compiled(device_reason());
 }

@@ -31,31 +31,6 @@ constexpr std::uint64_t share = 1;
 constexpr std::uint64_t most_pixels = 20'000;
 #endif
 
-/// A batch counter as a counter of any number of frames, to compare it with the reference.
-class batches final : public counter {
- public:
-  batches(const counting_setup& setup, const cuda::device_options& options)
-      : counting_(cuda::make_batch_counter(setup, options)), most_in_flight_(options.batches_in_flight) {}
-
-  void count(std::span<const frame_view> frames, event_batch& out) override {
-    out.clear();
-    event_batch piece;
-    while (!frames.empty() || counting_->in_flight() != 0) {
-      while (!frames.empty() && counting_->in_flight() < most_in_flight_) {
-        const std::size_t next = std::min(frames.size(), counting_->batch_frames());
-        counting_->submit(frames.first(next));
-        frames = frames.subspan(next);
-      }
-      counting_->collect(piece);
-      append(out, piece);
-    }
-  }
-
- private:
-  std::unique_ptr<cuda::batch_counter> counting_;
-  std::size_t most_in_flight_;
-};
-
 class cuda_counting : public testing::Test {
  protected:
   void TearDown() override {
@@ -68,10 +43,10 @@ class cuda_counting : public testing::Test {
   static void expect_equal(const parity_case& drawn, const std::string& name, std::uint64_t seed,
                            const cuda::device_options& options = {}) {
     device_model::set_schedule({.seed = seed, .random = seed % 8 != 0});
-    batches tested(drawn.setup, options);
-    EXPECT_EQ(compare_with_reference(drawn, tested), "") << name << ", schedule " << seed << ": " << describe(drawn);
+    const auto tested = cuda::make_counter(drawn.setup, options, {});
+    EXPECT_EQ(compare_with_reference(drawn, *tested), "") << name << ", schedule " << seed << ": " << describe(drawn);
     // Memory that one batch leaves behind must not show in the next.
-    EXPECT_EQ(compare_with_reference(drawn, tested), "")
+    EXPECT_EQ(compare_with_reference(drawn, *tested), "")
         << name << ", schedule " << seed << ", second call: " << describe(drawn);
   }
 };
