@@ -112,6 +112,19 @@ json describe(const frame_source& source) {
   return told;
 }
 
+/// @throws format_error when `path` is an event store that was never closed, which is then what there is to say about it.
+void refuse_growing_store(const std::filesystem::path& path) {
+  try {
+    static_cast<void>(open_running_event_store(path));
+  } catch (const error&) {
+    return;
+  }
+  throw format_error(
+      path.string() +
+      ": an event store that a count is still writing (`countem info --follow` tells how far it is), or that was "
+      "left behind when its count was killed (`countem recover` makes it whole)");
+}
+
 /// Whatever the inputs are: one of our own HDF5 files, else raw frames. Where nothing fits, each reason is told.
 json describe_inputs(const source_arguments& inputs) {
   std::string reasons;
@@ -120,6 +133,7 @@ json describe_inputs(const source_arguments& inputs) {
     try {
       return describe(*open_event_store(path));
     } catch (const error& reason) {
+      refuse_growing_store(path);
       reasons += std::string("; not an event store: ") + reason.what();
     }
     try {

@@ -27,6 +27,22 @@ class Commands(ProgramTest):
         self.succeed("simulate", raw, "--scan", "6x5", "--occupancy", 0.001, "--seed", 3, "--dark-frames", 20, *options)
         return sorted(raw.glob("data_*")), sorted(raw.glob("dark_*")), raw / "truth.h5"
 
+    def wait_for_events(self, running, counted):
+        """Returns when the store that the program `running` writes holds events, however slow the machine."""
+        part = counted.with_name(counted.name + ".part")
+        while not part.exists():
+            self.assertIsNone(running.poll(), "it ended before it made a store")
+            time.sleep(0.01)
+        with subprocess.Popen([COUNTEM, "info", str(counted), "--follow", "--interval", "0.05"], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True) as following:
+            for line in following.stderr:
+                self.assertIsNone(running.poll(), "it ended before anything was seen in its store")
+                told = re.fullmatch(r"[\d,]+ of [\d,]+ frames, ([\d,]+) events.*", line.strip())
+                self.assertTrue(told, line)
+                if told[1] != "0":
+                    break
+            following.terminate()
+
     def test_the_whole_way(self):
         frames, darks, truth = self.simulate()
         calibration, counted = self.directory / "calibration.h5", self.directory / "counted.h5"
@@ -143,7 +159,7 @@ class Commands(ProgramTest):
         counted = self.directory / "counted.h5"
         running = subprocess.Popen([COUNTEM, "count", *map(str, sorted(raw.glob("data_*"))), "-o", str(counted), "--backend", "reference",
                                     "--threads", "1", "--threshold", "30", "--row-noise", "median"], stderr=subprocess.PIPE, text=True)
-        time.sleep(2)
+        self.wait_for_events(running, counted)
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=120)
         self.assertEqual(running.returncode, 130, err)
