@@ -7,10 +7,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <functional>
+#include <numeric>
 #include <random>
+#include <string_view>
 
 #include <countem/error.hpp>
+#include <countem/event_store.hpp>
 #include <countem/reductions.hpp>
 #include <countem/version.hpp>
 
@@ -23,18 +27,22 @@ namespace {
 using json = nlohmann::ordered_json;
 
 struct bench_reductions_options {
-  unsigned repetitions = 7;
-  double occupancy = 0.01;
+  unsigned repetitions = 5;
+  std::vector<double> occupancies{0.001, 0.01};
+  std::filesystem::path store;
   std::uint64_t seed = 1;
   bool as_json = false;
 };
 
 /// One point of the table: M = side * side pixels, C events a frame, F frames.
 struct scan_size {
-  std::uint32_t side = 256;
-  std::uint32_t events = 655;
-  std::uint32_t frames = 200;
+  std::uint32_t side = 0;
+  std::uint32_t events = 0;
+  std::uint32_t frames = 0;
 };
+
+/// Frames of the tables of rates: as dense frames 660 MB, far more than any cache.
+constexpr std::uint32_t frames_of_rates = 1000;
 
 /// Events spread evenly over the detector, `size.events` in each frame.
 event_batch make_events(const scan_size& size, std::uint64_t seed) {
@@ -53,17 +61,19 @@ event_batch make_events(const scan_size& size, std::uint64_t seed) {
 
 /// What a stage needs besides the events, and where it writes.
 struct workspace {
-  explicit workspace(const scan_size& size)
-      : shape{size.side, size.side},
-        masks(make_masks(std::vector{parse_detector(fmt::format("annulus:{},{}", size.side / 8, size.side / 3))}, shape,
-                         middle_of(shape))),
-        rings(make_rings(shape, middle_of(shape), 1, size.side / 2)),
+  explicit workspace(const event_view& scan)
+      : shape(scan.shape),
+        side(std::min(shape.height, shape.width)),
+        masks(
+            make_masks(std::vector{parse_detector(fmt::format("annulus:{},{}", side / 8, side / 3))}, shape, middle_of(shape))),
+        rings(make_rings(shape, middle_of(shape), 1, side / 2)),
         image(shape.pixels()),
-        counts(size.frames),
-        moments(size.frames),
-        radial(std::size_t{size.frames} * rings.rings) {}
+        counts(scan.frames()),
+        moments(scan.frames()),
+        radial(scan.frames() * rings.rings) {}
 
   frame_shape shape;
+  std::uint32_t side;
   detector_masks masks;
   ring_map rings;
   std::vector<std::uint64_t> image;
@@ -76,10 +86,11 @@ struct workspace {
 struct stage {
   const char* name;
   void (*run)(event_reducer&, workspace&);
+  bool looks_at_events = true;  ///< of linear indices; else at nothing but indptr
 };
 constexpr stage stages[] = {
     {"sum", [](event_reducer& r, workspace& w) { r.add_sum(w.image); }},
-    {"counts", [](event_reducer& r, workspace& w) { r.counts(w.counts); }},
+    {"counts", [](event_reducer& r, workspace& w) { r.counts(w.counts); }, false},
     {"virtual detector", [](event_reducer& r, workspace& w) { r.virtual_counts(w.masks, w.counts); }},
     {"centre of mass", [](event_reducer& r, workspace& w) { r.moments(w.moments); }},
     {"radial sum", [](event_reducer& r, workspace& w) { r.radial_counts(w.rings, w.radial); }},
@@ -98,6 +109,7 @@ struct encoding {
 double linear_bytes(const event_view& e) {
   return static_cast<double>(e.event_count() * sizeof(std::uint32_t) + e.indptr.size_bytes());
 }
+enum encoding_number : std::size_t { dense, linear_index, run_length };
 const encoding encodings[] = {
     {"dense", &baselines::make_dense_reducer,
      [](const event_view& e) { return static_cast<double>(e.frames() * e.shape.pixels() * sizeof(std::uint16_t)); }},
@@ -121,18 +133,28 @@ double median(std::vector<double> numbers) {
   return *middle;
 }
 
+/// Seconds of one call; what is over too soon for the clock is done many times.
 double seconds_of(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  using clock = std::chrono::steady_clock;
+  constexpr double enough = 100e-6;
+  std::uint64_t calls = 1;
+  while (true) {
+    const auto start = clock::now();
+    for (std::uint64_t call = 0; call < calls; ++call) work();
+    const double seconds = std::chrono::duration<double>(clock::now() - start).count();
+    if (seconds >= enough || calls >= 1'000'000) return seconds / static_cast<double>(calls);
+    calls *= 10;
+  }
 }
 
-/// [stage][encoding] median seconds of one pass, each checked against the reference first.
-using seconds_table = std::vector<std::vector<double>>;
+/// Median seconds of one pass of each.
+struct scan_timing {
+  std::vector<std::vector<double>> stages;  ///< [stage][encoding]
+  double streaming_read = 0;                ///< of the linear indices, added up and nothing else: the floor
+};
 
-seconds_table measure(const scan_size& size, const bench_reductions_options& chosen, const context& ctx) {
-  const event_batch batch = make_events(size, chosen.seed);
-  const event_view events = view_of(batch, {size.side, size.side});
+/// Each stage is checked against the reference first.
+scan_timing measure(const event_view& events, const bench_reductions_options& chosen, const context& ctx) {
   const auto oracle = reference::make_reducer();
   oracle->load(events);
   std::vector<std::unique_ptr<event_reducer>> reducers;
@@ -140,12 +162,13 @@ seconds_table measure(const scan_size& size, const bench_reductions_options& cho
     reducers.push_back(one.make());
     reducers.back()->load(events);
   }
-  seconds_table table;
+  scan_timing timing;
+  std::vector<double> reads;
+  std::uint64_t read = 0;
   for (const stage& what : stages) {
-    if (ctx.stop.load()) throw interrupted("interrupted");
-    workspace expected(size);
+    workspace expected(events);
     what.run(*oracle, expected);
-    std::vector<workspace> found(std::size(encodings), workspace(size));
+    std::vector<workspace> found(std::size(encodings), workspace(events));
     for (std::size_t e = 0; e < reducers.size(); ++e) {
       what.run(*reducers[e], found[e]);
       if (!same_results(found[e], expected))
@@ -155,13 +178,17 @@ seconds_table measure(const scan_size& size, const bench_reductions_options& cho
     // In turn, so that whatever else the machine does meets all alike.
     std::vector<std::vector<double>> seconds(reducers.size());
     for (unsigned repetition = 0; repetition < chosen.repetitions; ++repetition) {
+      if (ctx.stop.load()) throw interrupted("interrupted");
       for (std::size_t e = 0; e < reducers.size(); ++e)
         seconds[e].push_back(seconds_of([&] { what.run(*reducers[e], found[e]); }));
+      reads.push_back(seconds_of([&] { read += std::accumulate(events.indices.begin(), events.indices.end(), 0U); }));
     }
-    auto& row = table.emplace_back();
+    auto& row = timing.stages.emplace_back();
     for (const auto& of_encoding : seconds) row.push_back(median(of_encoding));
   }
-  return table;
+  if (read == 0) throw error("the events of the bench are all in pixel 0");  // keeps the compiler from dropping the reads
+  timing.streaming_read = median(reads);
+  return timing;
 }
 
 /// Slope of log(seconds) over log(x) by least squares.
@@ -179,7 +206,8 @@ double fitted_exponent(const std::vector<double>& x, const std::vector<double>& 
   return (n * sxy - sx * sy) / (n * sxx - sx * sx);
 }
 
-/// A decade of one of the three numbers, the other two held.
+/// A decade of one of the three numbers, the other two held. Even the smallest scans are larger than caches as dense frames, so
+/// that every pass over events finds them in memory.
 struct sweep {
   const char* name;
   std::vector<scan_size> sizes;
@@ -191,17 +219,17 @@ struct sweep {
 const std::vector<sweep>& sweeps() {
   static const std::vector<sweep> all{
       {"M",
-       {{128, 1000, 150}, {192, 1000, 150}, {276, 1000, 150}, {405, 1000, 150}},
+       {{128, 2000, 1000}, {188, 2000, 1000}, {276, 2000, 1000}, {405, 2000, 1000}},
        [](const scan_size& s) { return static_cast<double>(s.side) * s.side; },
        true,
        false},
       {"C",
-       {{256, 655, 150}, {256, 1400, 150}, {256, 3000, 150}, {256, 6550, 150}},
+       {{256, 655, 1000}, {256, 1400, 1000}, {256, 3000, 1000}, {256, 6550, 1000}},
        [](const scan_size& s) { return static_cast<double>(s.events); },
        false,
        true},
       {"F",
-       {{128, 655, 100}, {128, 655, 215}, {128, 655, 464}, {128, 655, 1000}},
+       {{128, 655, 1000}, {128, 655, 2150}, {128, 655, 4640}, {128, 655, 10000}},
        [](const scan_size& s) { return static_cast<double>(s.frames); },
        true,
        true},
@@ -209,27 +237,36 @@ const std::vector<sweep>& sweeps() {
   return all;
 }
 
-/// Rates at one occupancy on the detector's own frames, memory, and the occupancy from which dense frames win.
-json rates(const bench_reductions_options& chosen, const context& ctx) {
-  scan_size size{576, 0, 150};
-  const double pixels = static_cast<double>(size.side) * size.side;
-  size.events = static_cast<std::uint32_t>(std::max(1.0, chosen.occupancy * pixels));
-  const seconds_table seconds = measure(size, chosen, ctx);
-  const double events = static_cast<double>(size.events) * size.frames;
+/// Counts of linear indices are differences of indptr: they grow with the frames alone.
+int predicted_exponent(const sweep& over, const stage& what, std::size_t encoding) {
+  if (encoding == dense) return over.dense_grows ? 1 : 0;
+  if (encoding == linear_index && !what.looks_at_events && over.name == std::string_view("C")) return 0;
+  return over.events_grow ? 1 : 0;
+}
+
+/// Rates on one scan, memory, and the occupancy from which dense frames win.
+json rates(const event_view& events, const bench_reductions_options& chosen, const context& ctx) {
+  const scan_timing timing = measure(events, chosen, ctx);
+  const auto pixels = static_cast<double>(events.shape.pixels());
+  const auto number = static_cast<double>(events.event_count());
+  const double occupancy = number / static_cast<double>(events.frames()) / pixels;
   json told;
+  told["occupancy"] = occupancy;
   told["detector_pixels"] = pixels;
-  told["events_per_frame"] = size.events;
-  told["frames"] = size.frames;
-  const event_batch batch = make_events(size, chosen.seed);
-  for (const encoding& one : encodings) told["megabytes"][one.name] = one.bytes(view_of(batch, {size.side, size.side})) / 1e6;
+  told["events_per_frame"] = occupancy * pixels;
+  told["frames"] = events.frames();
+  told["streaming_read_million_events_per_s"] = number / timing.streaming_read / 1e6;
+  for (const encoding& one : encodings) told["megabytes"][one.name] = one.bytes(events) / 1e6;
   for (std::size_t s = 0; s < std::size(stages); ++s) {
+    const std::vector<double>& seconds = timing.stages[s];
     json& row = told["stages"][stages[s].name];
-    for (std::size_t e = 0; e < std::size(encodings); ++e)
-      row["ns_per_event"][encodings[e].name] = 1e9 * seconds[s][e] / events;
-    row["million_events_per_s"] = events / seconds[s][1] / 1e6;
-    row["dense_over_linear_index"] = seconds[s][0] / seconds[s][1];
-    // Dense frames cost the same at any occupancy, events in proportion to it. No occupancy where it comes out above 1.
-    row["crossover_occupancy"] = chosen.occupancy * seconds[s][0] / seconds[s][1];
+    for (std::size_t e = 0; e < std::size(encodings); ++e) row["ns_per_event"][encodings[e].name] = 1e9 * seconds[e] / number;
+    row["million_events_per_s"] = number / seconds[linear_index] / 1e6;
+    row["fraction_of_streaming_read"] = timing.streaming_read / seconds[linear_index];
+    row["dense_over_linear_index"] = seconds[dense] / seconds[linear_index];
+    // Dense frames cost the same at any occupancy, events in proportion to it.
+    const double crossover = occupancy * seconds[dense] / seconds[linear_index];
+    row["crossover_occupancy"] = crossover < 1 ? json(crossover) : json();
   }
   return told;
 }
@@ -238,23 +275,39 @@ json measure_all(const bench_reductions_options& chosen, const context& ctx) {
   json told;
   told["version"] = version;
   told["threads"] = 1;
-  told["occupancy"] = chosen.occupancy;
   told["checked"] = true;
-  told["rates"] = rates(chosen, ctx);
+  told["rates"] = json::array();
+  if (!chosen.store.empty()) {
+    told["store"] = chosen.store.string();
+    const auto store = open_event_store(chosen.store);
+    event_batch batch;
+    store->read(0, static_cast<std::size_t>(std::min<std::uint64_t>(frames_of_rates, store->frames())), batch);
+    if (batch.indices.empty())
+      throw invalid_argument(chosen.store.string() + ": its first frames hold no events to measure on");
+    told["rates"].push_back(rates(view_of(batch, store->description().shape), chosen, ctx));
+    return told;
+  }
+  for (const double occupancy : chosen.occupancies) {
+    const frame_shape camera{576, 576};
+    const auto events = static_cast<std::uint32_t>(std::max(1.0, occupancy * static_cast<double>(camera.pixels())));
+    const event_batch batch = make_events({camera.width, events, frames_of_rates}, chosen.seed);
+    told["rates"].push_back(rates(view_of(batch, camera), chosen, ctx));
+  }
   for (const sweep& over : sweeps()) {
     std::vector<double> x;
-    std::vector<seconds_table> tables;
+    std::vector<scan_timing> timings;
     for (const scan_size& size : over.sizes) {
       x.push_back(over.of(size));
-      tables.push_back(measure(size, chosen, ctx));
+      const event_batch batch = make_events(size, chosen.seed);
+      timings.push_back(measure(view_of(batch, {size.side, size.side}), chosen, ctx));
     }
     for (std::size_t s = 0; s < std::size(stages); ++s) {
       for (std::size_t e = 0; e < std::size(encodings); ++e) {
         std::vector<double> seconds;
-        for (const seconds_table& table : tables) seconds.push_back(table[s][e]);
+        for (const scan_timing& timing : timings) seconds.push_back(timing.stages[s][e]);
         json& cell = told["exponents"][stages[s].name][encodings[e].name][over.name];
         cell["fitted"] = fitted_exponent(x, seconds);
-        cell["predicted"] = (e == 0 ? over.dense_grows : over.events_grow) ? 1 : 0;
+        cell["predicted"] = predicted_exponent(over, stages[s], e);
         cell["x"] = x;
         cell["seconds"] = seconds;
       }
@@ -263,19 +316,28 @@ json measure_all(const bench_reductions_options& chosen, const context& ctx) {
   return told;
 }
 
-void print(const json& told) {
-  const json& at = told["rates"];
-  fmt::print("{} frames of {:.0f} pixels, {} events each, one thread\n", at["frames"].get<unsigned>(),
-             at["detector_pixels"].get<double>(), at["events_per_frame"].get<unsigned>());
-  fmt::print("{:<18}{:>14}{:>14}{:>12}{:>14}{:>12}\n", "ns an event", "dense", "linear index", "run-length", "M events/s",
-             "crossover");
+void print_rates(const json& at) {
+  fmt::print("{} frames of {:.0f} pixels, {:.0f} events each, one thread; linear indices are read at {:.0f} M events/s\n",
+             at["frames"].get<unsigned>(), at["detector_pixels"].get<double>(), at["events_per_frame"].get<double>(),
+             at["streaming_read_million_events_per_s"].get<double>());
+  fmt::print("{:<18}{:>12}{:>14}{:>12}{:>14}{:>10}{:>12}{:>12}\n", "ns an event", "dense", "linear index", "run-length",
+             "M events/s", "of read", "dense wins", "and is");
   for (const auto& [name, row] : at["stages"].items()) {
     const json& ns = row["ns_per_event"];
-    fmt::print("{:<18}{:>14.3f}{:>14.3f}{:>12.3f}{:>14.0f}{:>11.1f}%\n", name, ns["dense"].get<double>(),
+    const json& crossover = row["crossover_occupancy"];
+    fmt::print("{:<18}{:>12.3f}{:>14.3f}{:>12.3f}{:>14.0f}{:>10.2f}{:>12}{:>12}\n", name, ns["dense"].get<double>(),
                ns["linear index"].get<double>(), ns["run-length"].get<double>(), row["million_events_per_s"].get<double>(),
-               100 * row["crossover_occupancy"].get<double>());
+               row["fraction_of_streaming_read"].get<double>(),
+               crossover.is_null() ? "never" : fmt::format("above {:.0f}%", 100 * crossover.get<double>()),
+               fmt::format("{:.0f} x slower", row["dense_over_linear_index"].get<double>()));
   }
-  fmt::print("\n{:<18}{:<14}{:>14}{:>14}{:>14}\n", "fitted/predicted", "", "M", "C", "F");
+  fmt::print("\n");
+}
+
+void print(const json& told) {
+  for (const json& at : told["rates"]) print_rates(at);
+  if (!told.contains("exponents")) return;
+  fmt::print("{:<18}{:<14}{:>14}{:>14}{:>14}\n", "fitted/predicted", "", "M", "C", "F");
   for (const auto& [name, encoded] : told["exponents"].items()) {
     for (const auto& [how, cells] : encoded.items()) {
       fmt::print("{:<18}{:<14}", name, how);
@@ -292,9 +354,11 @@ void add_bench_reductions(CLI::App& bench, context& ctx) {
   auto chosen = std::make_shared<bench_reductions_options>();
   CLI::App* command = bench.add_subcommand(
       "reductions", "Reductions of dense frames, linear indices and run lengths, and how their time grows with each size");
-  command->add_option("--occupancy", chosen->occupancy, "Events a pixel and frame of the table of rates")
+  command->add_option("--occupancy", chosen->occupancies, "Events a pixel and frame of the tables of rates")
       ->check(CLI::Range(1e-5, 0.5))
       ->capture_default_str();
+  command->add_option("--store", chosen->store,
+                      "Measure on the first frames of this event store instead, and fit no exponents");
   command->add_option("--seed", chosen->seed, "Seed of the events")->capture_default_str();
   command->add_option("--repetitions", chosen->repetitions, "Measurements; the median counts")
       ->check(CLI::Range(1U, 1000U))

@@ -5,47 +5,13 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include <countem/error.hpp>
 
+#include "host/cli/detector_image.hpp"
+
 namespace countem::cli {
-
-namespace {
-
-std::string text(frame_shape shape) {
-  return std::to_string(shape.height) + " x " + std::to_string(shape.width);
-}
-
-std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, frame_shape shape,
-                                       const std::filesystem::path& path) {
-  if (source->info().shape != shape) {
-    throw invalid_argument(path.string() + ": is of " + text(source->info().shape) + " pixels, the frames are of " +
-                           text(shape) + "; give a reference of the same detector");
-  }
-  return source;
-}
-
-/// An image of the detector. Flat files say nothing of themselves: one of just the right size holds one value of type `flat`
-/// per pixel.
-std::unique_ptr<frame_source> open_image(const std::filesystem::path& path, frame_shape shape, pixel_type flat) {
-  source_options options;
-  std::error_code unknown;
-  if (std::filesystem::is_regular_file(path, unknown) &&
-      std::filesystem::file_size(path, unknown) == shape.pixels() * size_of(flat)) {
-    options.format = input_format::raw;
-    options.raw = raw_layout{shape, flat};
-  }
-  try {
-    return of_shape(open_source({path}, options), shape, path);
-  } catch (const format_error& reason) {
-    throw format_error(fmt::format("{} (a flat file of one {} a pixel would have {} bytes)", reason.what(), to_string(flat),
-                                   shape.pixels() * size_of(flat)));
-  }
-}
-
-}  // namespace
 
 void calibration_arguments::add_making_to(CLI::App& command) {
   const auto add = [&](auto&&... of_option) { return command.add_option(of_option...)->group("Calibration"); };

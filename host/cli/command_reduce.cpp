@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 
 #include <countem/bright_disk.hpp>
+#include <countem/calibrate.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 #include <countem/store_reduction.hpp>
@@ -16,6 +18,7 @@
 #include "host/cli/centre.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/detector_image.hpp"
 #include "host/cli/output_file.hpp"
 #include "host/cli/pictures.hpp"
 #include "host/cli/progress.hpp"
@@ -30,6 +33,8 @@ struct reduce_arguments {
   std::filesystem::path pictures;
   std::filesystem::path arrays;
   std::vector<std::string> detectors;
+  std::vector<std::filesystem::path> masks;
+  std::vector<std::filesystem::path> weights;
   std::string centre = "auto";
   std::string scan_window;
   std::string detector_window;
@@ -38,9 +43,11 @@ struct reduce_arguments {
   bool sum = false;
   bool maximum = false;
   bool centre_of_mass = false;
+  bool from_centre = false;
   bool without_descan = false;
   bool phase = false;
   bool radial = false;
+  bool radial_profile = false;
   double radial_step = 1;
   bool skip_incomplete = false;
   backend where = backend::automatic;
@@ -50,7 +57,12 @@ struct reduce_arguments {
 
   [[nodiscard]] bool makes_store() const { return bin != 1 || scan_bin != 1 || !detector_window.empty(); }
   [[nodiscard]] bool makes_images() const {
-    return sum || maximum || centre_of_mass || radial || !detectors.empty() || !pictures.empty() || !arrays.empty();
+    return sum || maximum || centre_of_mass || radial || radial_profile || !detectors.empty() || !masks.empty() ||
+           !weights.empty() || !pictures.empty() || !arrays.empty();
+  }
+  [[nodiscard]] deflection_origin origin() const {
+    if (without_descan) return deflection_origin::descan;
+    return from_centre ? deflection_origin::centre : deflection_origin::corner;
   }
 };
 
@@ -112,6 +124,43 @@ class reduction_run {
   }
 
   std::vector<saved_image> reduce() {
+    reduction_plan plan = planned();
+    const bool needs_centre = !plan.detectors.empty() || plan.radial || wanted_.radial_profile || wanted_.from_centre;
+    reduction_result result;
+    if (!plan.centre && needs_centre) {
+      // Two passes: what does not depend on the centre, the sum among it, which shows where the centre is; then the rest.
+      reduction_plan first = plan;
+      first.sum = true;
+      first.detectors.clear();
+      first.radial = false;
+      result = pass(first);
+      plan.centre = find_bright_disk(result.sum, described().shape).centre;
+      reduction_plan second = plan;
+      second.sum = second.maximum = second.centre_of_mass = false;
+      second.weights.clear();
+      if (!second.detectors.empty() || second.radial) {
+        reduction_result around = pass(second);
+        result.virtual_images = std::move(around.virtual_images);
+        result.radial = std::move(around.radial);
+        result.rings = around.rings;
+      }
+    } else {
+      reduction_plan all = plan;
+      all.sum |= wanted_.radial_profile;
+      result = pass(all);
+    }
+    centre_ = plan.centre;
+    frames_ = result.frames;
+    events_ = result.events;
+    std::vector<saved_image> images = images_of(result, plan, described().shape, scan(), wanted_.origin());
+    if (wanted_.phase) images.push_back(phase_image(result, scan(), wanted_.origin()));
+    if (wanted_.radial_profile)
+      std::ranges::move(radial_profile(result.sum, make_rings(described().shape, *centre_, plan.radial_step)),
+                        std::back_inserter(images));
+    return images;
+  }
+
+  [[nodiscard]] reduction_plan planned() const {
     reduction_plan plan;
     plan.sum = wanted_.sum;
     plan.maximum = wanted_.maximum;
@@ -119,25 +168,25 @@ class reduction_run {
     plan.radial = wanted_.radial;
     plan.radial_step = wanted_.radial_step;
     plan.skip_incomplete = wanted_.skip_incomplete;
-    for (const std::string& text : wanted_.detectors) plan.detectors.push_back(parse_detector(text));
     plan.centre = parse_centre(wanted_.centre);
-    if (!plan.centre && (plan.radial || !plan.detectors.empty())) plan.centre = find_centre();
-    centre_ = plan.centre;
-    scan_reducer reducer(plan, described().shape, scan(), used_.used, wanted_.threads);
-    each_batch([&](const event_batch& events) { reducer.add(events); });
-    frames_ = reducer.result().frames;
-    events_ = reducer.result().events;
-    std::vector<saved_image> images = images_of(reducer.result(), plan, described().shape, scan(), wanted_.without_descan);
-    if (wanted_.phase) images.push_back(phase_image(reducer.result(), scan(), wanted_.without_descan));
-    return images;
+    for (const std::string& text : wanted_.detectors) plan.detectors.push_back(parse_detector(text));
+    const frame_shape grid = described().shape;
+    for (const std::filesystem::path& path : wanted_.masks) {
+      const std::vector<float> pixels = read_image(*open_image(path, grid, pixel_type::u8), "mask");
+      virtual_detector& detector = plan.detectors.emplace_back();
+      detector.name = path.filename().string();
+      std::ranges::transform(pixels, std::back_inserter(detector.mask),
+                             [](float pixel) { return static_cast<std::uint8_t>(pixel != 0); });
+    }
+    for (const std::filesystem::path& path : wanted_.weights)
+      plan.weights.push_back({path.filename().string(), read_image(*open_image(path, grid, pixel_type::f32), "weight image")});
+    return plan;
   }
 
-  detector_point find_centre() {
-    reduction_plan plan;
-    plan.skip_incomplete = wanted_.skip_incomplete;
+  reduction_result pass(const reduction_plan& plan) {
     scan_reducer reducer(plan, described().shape, scan(), used_.used, wanted_.threads);
     each_batch([&](const event_batch& events) { reducer.add(events); });
-    return find_bright_disk(reducer.result().sum, described().shape).centre;
+    return reducer.result();
   }
 
   void each_batch(const std::function<void(const event_batch&)>& visit) { for_batches(*store_, window_, reading_, visit); }
@@ -220,16 +269,23 @@ void add_reduce(CLI::App& app, context& ctx) {
   command->add_flag("--sum", wanted->sum, "All frames added up");
   command->add_flag("--max", wanted->maximum, "Most electrons of any one frame in each pixel");
   command->add_flag("--com", wanted->centre_of_mass, "Centre of mass at each position, row and column");
+  CLI::Option* from_centre =
+      command->add_flag("--from-centre", wanted->from_centre, "Give centres of mass relative to the centre")->needs("--com");
   command->add_flag("--descan", wanted->without_descan, "Subtract the plane that fits the centres of mass best")
-      ->needs("--com");
+      ->needs("--com")
+      ->excludes(from_centre);
   command->add_flag("--phase", wanted->phase, "Integrate the centres of mass: differential phase contrast")->needs("--com");
   command->add_flag("--radial", wanted->radial, "Electrons in rings around the centre at each position");
-  command->add_option("--radial-step", wanted->radial_step, "Width of a ring in pixels")
-      ->capture_default_str()
-      ->needs("--radial");
+  command->add_flag("--radial-profile", wanted->radial_profile, "Electrons in rings around the centre, all frames added up");
+  command->add_option("--radial-step", wanted->radial_step, "Width of a ring in pixels")->capture_default_str();
   command->add_option(
       "--virtual", wanted->detectors,
       "Virtual detectors, all in one pass: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with @ROW,COLUMN to move it");
+  command->add_option(
+      "--mask", wanted->masks,
+      "Images of the detector (.npy, .mrc, HDF5 or flat bytes) whose pixels that are not 0 make a virtual detector");
+  command->add_option("--weights", wanted->weights,
+                      "Images of the detector (flat: float32): each electron counts as much as its pixel says");
   command
       ->add_option("--centre", wanted->centre, "Centre of detectors and rings: ROW,COLUMN, or auto: the bright disk of the sum")
       ->capture_default_str();

@@ -84,7 +84,7 @@ live_reductions::live_reductions(const reduction_plan& plan, frame_shape grid, s
       reducer_(plan, grid, scan, where == backend::cuda ? backend::cpu : where, threads) {}
 
 std::vector<saved_image> live_reductions::images(const reduction_result& result) const {
-  return images_of(result, reducer_.plan(), grid_, scan_, false);
+  return images_of(result, reducer_.plan(), grid_, scan_);
 }
 
 void live_reductions::refresh() {

@@ -104,9 +104,9 @@ std::vector<double> integrate(const deflection& maps, const scan_shape& scan) {
   return phase;
 }
 
-saved_image phase_image(const reduction_result& result, const scan_shape& scan, bool without_descan) {
+saved_image phase_image(const reduction_result& result, const scan_shape& scan, deflection_origin origin) {
   deflection maps = deflections(result);
-  if (without_descan) subtract_plane(maps, scan);
+  if (origin == deflection_origin::descan) subtract_plane(maps, scan);
   return {"phase",
           {scan.height, scan.width},
           integrate(maps, scan),

@@ -24,7 +24,7 @@ class scan_reducer::state {
       : plan_(plan), shape_(shape), scan_(scan), reducer_(make_reducer(which, threads)) {
     const detector_point centre = plan.centre.value_or(middle_of(shape));
     masks_ = make_masks(plan.detectors, shape, centre);
-    for (const auto& weights : plan.weights) weights_.push_back(make_weights(weights, shape));
+    for (const weight_map& map : plan.weights) weights_.push_back(make_weights(map.weights, shape));
     if (plan.radial) rings_ = make_rings(shape, centre, plan.radial_step);
 
     const std::uint64_t positions = scan.positions();

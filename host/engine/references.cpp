@@ -33,21 +33,6 @@ void add_reasons(calibration& into, const std::vector<std::uint8_t>& reasons) {
   std::transform(reasons.begin(), reasons.end(), into.mask.begin(), into.mask.begin(), std::bit_or<std::uint8_t>());
 }
 
-/// The one frame of an image file, whole.
-frame_batch only_frame(const frame_source& image, const char* what) {
-  const std::uint64_t frames = image.info().scan.frames();
-  const std::string name = image.info().files.empty() ? what : image.info().files.front().path.string();
-  if (frames != 1) {
-    throw format_error(name + ": holds " + std::to_string(frames) + " frames where a " + what + " is a single one");
-  }
-  frame_batch batch;
-  image.read(0, 1, batch);
-  const frame_view& frame = batch.frames.front();
-  const std::uint8_t whole = frame.split == sector_split::none ? 1 : all_sectors;
-  if ((frame.present & whole) != whole) throw format_error(name + ": the " + what + " is not complete");
-  return batch;
-}
-
 std::vector<float> values_of(const frame_view& image) {
   std::vector<float> values(image.shape.pixels());
   for (std::uint32_t row = 0; row < image.shape.height; ++row) {
@@ -59,6 +44,20 @@ std::vector<float> values_of(const frame_view& image) {
 
 }  // namespace
 
+std::vector<float> read_image(const frame_source& image, const char* what) {
+  const std::uint64_t frames = image.info().scan.frames();
+  const std::string name = image.info().files.empty() ? what : image.info().files.front().path.string();
+  if (frames != 1) {
+    throw format_error(name + ": holds " + std::to_string(frames) + " frames where a " + what + " is a single one");
+  }
+  frame_batch batch;
+  image.read(0, 1, batch);
+  const frame_view& frame = batch.frames.front();
+  const std::uint8_t whole = frame.split == sector_split::none ? 1 : all_sectors;
+  if ((frame.present & whole) != whole) throw format_error(name + ": the " + what + " is not complete");
+  return values_of(frame);
+}
+
 void apply_dark(calibration& into, const dark_reference& dark) {
   take_shape(into, dark.shape, "dark reference");
   into.dark16 = dark.mean16;
@@ -68,9 +67,9 @@ void apply_dark(calibration& into, const dark_reference& dark) {
 }
 
 void apply_gain(calibration& into, const frame_source& gain) {
-  const frame_batch image = only_frame(gain, "gain reference");
+  std::vector<float> values = read_image(gain, "gain reference");
   take_shape(into, gain.info().shape, "gain reference");
-  into.gain = values_of(image.frames.front());
+  into.gain = std::move(values);
   std::vector<std::uint8_t> reasons(into.gain.size());
   std::transform(into.gain.begin(), into.gain.end(), reasons.begin(),
                  [](float factor) { return std::isfinite(factor) && factor >= 0 ? std::uint8_t{0} : std::uint8_t{mask_dead}; });
@@ -78,9 +77,8 @@ void apply_gain(calibration& into, const frame_source& gain) {
 }
 
 void apply_mask(calibration& into, const frame_source& mask) {
-  const frame_batch image = only_frame(mask, "mask");
+  const std::vector<float> values = read_image(mask, "mask");
   take_shape(into, mask.info().shape, "mask");
-  const std::vector<float> values = values_of(image.frames.front());
   std::vector<std::uint8_t> reasons(values.size());
   std::transform(values.begin(), values.end(), reasons.begin(),
                  [](float value) { return value == 0 ? std::uint8_t{0} : std::uint8_t{mask_given}; });

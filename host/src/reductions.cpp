@@ -73,6 +73,20 @@ void draw_mask(const virtual_detector& detector, frame_shape shape, detector_poi
   });
 }
 
+/// From the first row with a pixel of the detector to the last.
+row_range rows_of(const detector_masks& masks, std::size_t detector) {
+  row_range rows{masks.shape.height, 0};
+  std::uint64_t pixel = 0;
+  for (std::uint32_t row = 0; row < masks.shape.height; ++row) {
+    bool any = false;
+    for (std::uint32_t column = 0; column < masks.shape.width; ++column) any |= masks.contains(detector, pixel++);
+    if (!any) continue;
+    rows.first = std::min(rows.first, row);
+    rows.end = row + 1;
+  }
+  return rows.first < rows.end ? rows : row_range{};
+}
+
 /// The annulus in float32 arithmetic, if some pair of limits separates its pixels from all others.
 std::optional<annulus_test> arithmetic_of(const detector_masks& masks, std::size_t detector, detector_point centre) {
   annulus_test test{static_cast<float>(centre.row), static_cast<float>(centre.column), std::numeric_limits<float>::infinity(),
@@ -251,6 +265,7 @@ detector_masks make_masks(std::span<const virtual_detector> detectors, frame_sha
               static_cast<std::uint8_t>(1U << (d % detector_masks::per_group)));
     masks.arithmetic.push_back(detectors[d].mask.empty() ? arithmetic_of(masks, d, detectors[d].centre.value_or(centre))
                                                          : std::nullopt);
+    masks.rows.push_back(rows_of(masks, d));
   }
   return masks;
 }

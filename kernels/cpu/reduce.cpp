@@ -47,6 +47,32 @@ frame_events between(frame_events events, std::uint64_t first, std::uint64_t end
   return {begin, std::lower_bound(begin, events.end(), end)};
 }
 
+/// The events that may lie in those rows. Indices ascend, so rows are one piece of a frame; but to find its ends costs a few
+/// reads from memory one after another, during which many hundred events can be looked at instead.
+frame_events in_rows(frame_events events, frame_shape shape, const row_range& rows) {
+  constexpr std::size_t worth_a_search = 2000;
+  const std::uint64_t other_rows = shape.height - (rows.end - rows.first);
+  if (events.size() * other_rows < worth_a_search * shape.height) return events;
+  return between(events, std::uint64_t{rows.first} * shape.width, std::uint64_t{rows.end} * shape.width);
+}
+
+/// Adds events to an image through one byte a pixel: a quarter of a 32-bit counter stays in a cache that the whole would not
+/// fit. What a byte cannot hold is carried into the image at once.
+void add_through_bytes(frame_events events, std::vector<std::uint8_t>& bytes, std::span<std::uint64_t> image) {
+  constexpr std::size_t ahead = 256;  // events; read once, they should not push the bytes out of the cache
+  constexpr std::size_t line = 16;
+  const auto add = [&](std::uint32_t index) {
+    if (++bytes[index] == 0) [[unlikely]]
+      image[index] += 256;
+  };
+  std::size_t i = 0;
+  for (; i + ahead < events.size(); i += line) {
+    __builtin_prefetch(&events[i + ahead], 0, 0);
+    for (std::size_t j = 0; j < line; ++j) add(events[i + j]);
+  }
+  for (; i < events.size(); ++i) add(events[i]);
+}
+
 /// Bins the events of a frame. Binned rows come out in order, the columns within one do not; two counting sorts, by column and
 /// then back into rows, mend that without a branch that could be mispredicted.
 class frame_binner {
@@ -156,18 +182,20 @@ class cpu_reducer final : public event_reducer {
   }
 
   void do_add_sum(std::span<std::uint64_t> image) override {
-    // Small counters stay in the cache; worth the walk over the image only where there are more events than pixels.
-    if (events().event_count() < image.size() || events().event_count() > 0xffff'ffffULL) {
+    // The walk over the image at the end is not worth it for few events.
+    if (events().event_count() < image.size() / 4) {
       for_pixel_strips([&](frame_events piece) {
         for (const std::uint32_t index : piece) ++image[index];
       });
       return;
     }
-    counters_.assign(image.size(), 0);
-    for_pixel_strips([counters = counters_.data()](frame_events piece) {
-      for (const std::uint32_t index : piece) ++counters[index];
-    });
-    for (std::size_t p = 0; p < image.size(); ++p) image[p] += counters_[p];
+    bytes_.assign(image.size(), 0);
+    if (threads_ == 1) {
+      add_through_bytes(events().events(), bytes_, image);
+    } else {
+      for_pixel_strips([&](frame_events piece) { add_through_bytes(piece, bytes_, image); });
+    }
+    for (std::size_t p = 0; p < image.size(); ++p) image[p] += bytes_[p];
   }
 
   void do_raise_maximum(std::span<std::uint32_t> image) override {
@@ -192,7 +220,8 @@ class cpu_reducer final : public event_reducer {
           for (std::size_t d = g * detector_masks::per_group;
                d < std::min(masks.detectors, (g + 1) * detector_masks::per_group); ++d) {
             if (masks.arithmetic[d] && lanes) {
-              out[d * frames + f] = count_inside(frame, events().shape, *masks.arithmetic[d]);
+              out[d * frames + f] =
+                  count_inside(in_rows(frame, events().shape, masks.rows[d]), events().shape, *masks.arithmetic[d]);
               continue;
             }
             if (!looked_up) inside = count_group(frame, masks.groups[g]);
@@ -266,25 +295,52 @@ class cpu_reducer final : public event_reducer {
 
   void do_crop(const detector_window& window, event_batch& out) override {
     const frame_shape shape = events().shape;
+    const row_range rows{window.row, window.row + window.shape.height};
     const bool lanes = fits_lanes(shape);
-    same_indptr(out);
-    std::vector<std::uint64_t> kept(events().frames());
-    for_frames([&](std::size_t first, std::size_t last) {
+    gather(out, [&](std::size_t first, std::size_t last, event_batch& piece) {
+      std::vector<std::uint32_t> cropped;
       for (std::size_t f = first; f < last; ++f) {
-        const frame_events frame = events().events(f);
-        std::uint32_t* const to = out.indices.data() + out.indptr[f];
+        const frame_events frame = in_rows(events().events(f), shape, rows);
+        cropped.resize(std::max(cropped.size(), frame.size()));
+        std::size_t kept = 0;
         if (lanes) {
-          kept[f] = crop_frame(frame, shape, window, to);
-          continue;
+          kept = crop_frame(frame, shape, window, cropped.data());
+        } else {
+          for (const std::uint32_t index : frame) {
+            const std::uint32_t row = index / shape.width - window.row;  // what lies before the window wraps to a large number
+            const std::uint32_t column = index % shape.width - window.column;
+            if (row < window.shape.height && column < window.shape.width) cropped[kept++] = row * window.shape.width + column;
+          }
         }
-        for (const std::uint32_t index : frame) {
-          const std::uint32_t row = index / shape.width - window.row;  // what lies before the window wraps to a large number
-          const std::uint32_t column = index % shape.width - window.column;
-          if (row < window.shape.height && column < window.shape.width) to[kept[f]++] = row * window.shape.width + column;
-        }
+        piece.indices.insert(piece.indices.end(), cropped.data(), cropped.data() + kept);
+        piece.indptr.push_back(piece.indices.size());
       }
     });
-    close_gaps(kept, out);
+  }
+
+  /// Replaces the events of `out` by those that work(first, last, piece) appends to its piece for frames [first, last).
+  template <class Work>
+  void gather(event_batch& out, Work work) {
+    const auto begin = [](event_batch& piece) {
+      piece.indptr.assign(1, 0);
+      piece.indices.clear();
+    };
+    begin(out);
+    const std::size_t frames = events().frames();
+    if (threads_ == 1 || frames < 2) return work(std::size_t{0}, frames, out);
+    const std::size_t number = std::min(frames, 4 * static_cast<std::size_t>(threads_));
+    std::vector<event_batch> pieces(number);
+    arena_.execute([&] {
+      oneapi::tbb::parallel_for(std::size_t{0}, number, [&](std::size_t p) {
+        begin(pieces[p]);
+        work(frames * p / number, frames * (p + 1) / number, pieces[p]);
+      });
+    });
+    for (const event_batch& piece : pieces) {
+      const std::uint64_t before = out.indices.size();
+      for (std::size_t f = 1; f < piece.indptr.size(); ++f) out.indptr.push_back(before + piece.indptr[f]);
+      out.indices.insert(out.indices.end(), piece.indices.begin(), piece.indices.end());
+    }
   }
 
   /// Room for as many events per frame as there are now.
@@ -295,21 +351,8 @@ class cpu_reducer final : public event_reducer {
     out.indices.resize(events().event_count());
   }
 
-  /// Moves the first kept[f] events of each frame together.
-  static void close_gaps(const std::vector<std::uint64_t>& kept, event_batch& out) {
-    std::uint64_t end = 0;
-    for (std::size_t f = 0; f < kept.size(); ++f) {
-      const auto from = out.indices.begin() + static_cast<std::ptrdiff_t>(out.indptr[f]);
-      std::copy(from, from + static_cast<std::ptrdiff_t>(kept[f]), out.indices.begin() + static_cast<std::ptrdiff_t>(end));
-      out.indptr[f] = end;
-      end += kept[f];
-    }
-    out.indptr.back() = end;
-    out.indices.resize(end);
-  }
-
   int threads_;
-  std::vector<std::uint32_t> counters_;
+  std::vector<std::uint8_t> bytes_;  ///< [pixel] of do_add_sum
   oneapi::tbb::task_arena arena_;
 };
 

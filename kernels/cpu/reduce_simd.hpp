@@ -21,8 +21,7 @@ using frame_events = std::span<const std::uint32_t>;
 /// Writes (row << 16 | column) on the binned grid, whose sides are below 2^16, for each event in their order.
 void bin_positions(frame_events events, frame_shape shape, std::uint32_t factor, std::uint32_t* out);
 
-/// Writes the events of the window to `out` and returns their number; out may lie over the events' own room but never behind
-/// it, and has room for as many as there are events.
+/// Writes the events of the window to `out` and returns their number; `out` has room for as many as there are events.
 [[nodiscard]] std::size_t crop_frame(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out);
 
 /// Whether the functions above may be used on frames of this shape: signed 32-bit lanes and float32 quotients must do.

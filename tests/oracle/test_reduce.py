@@ -102,6 +102,50 @@ def test_phase(stored: tuple[pathlib.Path, np.ndarray], descan: list[str]) -> No
     assert np.isnan(found["phase"][~there]).all()
 
 
+def test_masks_and_weights_from_files(stored: tuple[pathlib.Path, np.ndarray], tmp_path: pathlib.Path) -> None:
+    path, dense = stored
+    random = np.random.default_rng(5)
+    mask = random.random(dense.shape[-2:]) < 0.3
+    weights = random.normal(size=mask.shape)
+    np.save(tmp_path / "mask.npy", mask.astype(np.uint8))
+    np.save(tmp_path / "weights.npy", weights.astype(np.float32))
+    weights.astype("<f4").tofile(tmp_path / "weights.raw")
+    found = reduced(path, "--virtual", "disk:9@20,30", "--mask", str(tmp_path / "mask.npy"),
+                    "--weights", str(tmp_path / "weights.npy"), str(tmp_path / "weights.raw"))
+    at_position = dense.sum(axis=2)
+    np.testing.assert_array_equal(found["virtual_1"], at_position[:, :, mask].sum(axis=2))
+    wanted = (at_position * weights.astype(np.float32).astype(np.float64)).sum(axis=(2, 3))
+    np.testing.assert_allclose(found["weighted_0"], wanted, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(found["weighted_0"], found["weighted_1"])
+
+
+def test_about_the_centre(stored: tuple[pathlib.Path, np.ndarray]) -> None:
+    path, dense = stored
+    centre = (20.25, 30.5)
+    options = ("--centre", "20.25,30.5", "--com")
+    plain, relative = reduced(path, *options), reduced(path, *options, "--from-centre", "--radial-profile", "--radial-step", "2")
+    np.testing.assert_allclose(relative["com_row"], plain["com_row"] - centre[0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(relative["com_column"], plain["com_column"] - centre[1], rtol=0, atol=1e-12)
+    assert "sum" not in relative
+    rings = np.floor(distance(dense.shape[-2:], centre) / 2).astype(int)
+    wanted = np.bincount(rings.ravel(), dense.sum(axis=(0, 1, 2)).ravel(), minlength=len(relative["radial_sum"]))
+    np.testing.assert_array_equal(relative["radial_sum"], wanted)
+    np.testing.assert_allclose(relative["radial_mean"], wanted / np.bincount(rings.ravel()))
+
+
+def test_a_centre_that_is_found_costs_nothing_twice(stored: tuple[pathlib.Path, np.ndarray]) -> None:
+    """Two passes give what one gives when the centre is named."""
+    path, _ = stored
+    options = ("--sum", "--max", "--com", "--virtual", "disk:9", "--radial")
+    found = reduced(path, *options)
+    told = Program.find().run("reduce", path, "-o", path.with_name("again.h5"), "--json", "--quiet", *options)
+    centre = told["centre"]
+    given = reduced(path, *options, "--centre", f"{centre['row']!r},{centre['column']!r}")
+    assert found.keys() == given.keys()
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, given[name], err_msg=name)
+
+
 def test_part_of_the_scan(stored: tuple[pathlib.Path, np.ndarray]) -> None:
     path, dense = stored
     found = reduced(path, "--sum", "--scan-crop", "1:3,2:")

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 #include <random>
+#include <string_view>
 
 #include <countem/error.hpp>
 #include <countem/reductions.hpp>
@@ -268,6 +269,25 @@ TEST_P(backend_equals_reference, sum) {
   expect_equal<std::uint64_t>(shape_.pixels(), [](auto& reducer, auto out) { reducer.add_sum(out); });
 }
 
+/// More events than pixels, and in some of them more than a byte or two can count.
+TEST_P(backend_equals_reference, sum_of_many_events_in_few_pixels) {
+  const auto last = static_cast<std::uint32_t>(shape_.pixels() - 1);
+  std::vector<std::uint32_t> crowded(300, 0);
+  crowded.insert(crowded.end(), 255, last / 2);
+  crowded.insert(crowded.end(), 70'000, last);
+  std::sort(crowded.begin(), crowded.end());
+  std::vector<std::uint32_t> everywhere(shape_.pixels());
+  std::iota(everywhere.begin(), everywhere.end(), 0U);
+  const event_batch batch = batch_of({crowded, everywhere, crowded});
+  oracle_->load(view_of(batch, shape_));
+  if (std::string_view(std::get<0>(GetParam()).name) == "dense") {
+    EXPECT_THROW(tested_->load(view_of(batch, shape_)), invalid_argument);  // 16 bits a pixel and frame
+    return;
+  }
+  tested_->load(view_of(batch, shape_));
+  expect_equal<std::uint64_t>(shape_.pixels(), [](auto& reducer, auto out) { reducer.add_sum(out); });
+}
+
 TEST_P(backend_equals_reference, maximum) {
   expect_equal<std::uint32_t>(shape_.pixels(), [](auto& reducer, auto out) { reducer.raise_maximum(out); });
 }
@@ -283,6 +303,18 @@ TEST_P(backend_equals_reference, detectors) {
     const detector_masks masks = make_masks(detectors, shape_, {middle_of(shape_).row + 0.3, middle_of(shape_).column - 0.2});
     expect_equal<std::uint32_t>(number * batch_.frames(), [&](auto& reducer, auto out) { reducer.virtual_counts(masks, out); });
   }
+}
+
+TEST_P(backend_equals_reference, detectors_of_few_rows) {
+  const double h = shape_.height;
+  std::vector<virtual_detector> detectors{parse_detector("disk:1.2@0,0"),
+                                          parse_detector("disk:2@" + std::to_string(h - 1) + ",1"),
+                                          parse_detector("annulus:1,3@" + std::to_string(h / 2) + ",2"),
+                                          parse_detector("wedge:0,4,10,100@" + std::to_string(h / 3) + ",0"),
+                                          parse_detector("disk:2@" + std::to_string(h + 9) + ",0")};  // beside the frame
+  const detector_masks masks = make_masks(detectors, shape_, middle_of(shape_));
+  expect_equal<std::uint32_t>(detectors.size() * batch_.frames(),
+                              [&](auto& reducer, auto out) { reducer.virtual_counts(masks, out); });
 }
 
 TEST_P(backend_equals_reference, weights) {
@@ -314,6 +346,11 @@ TEST_P(backend_equals_reference, bin) {
 TEST_P(backend_equals_reference, crop) {
   const std::uint32_t h = shape_.height;
   const std::uint32_t w = shape_.width;
+  const detector_window row{h / 2, 0, {1, w}};
+  const detector_window column{0, w / 2, {h, 1}};
+  for (const detector_window& window : {row, column}) {
+    expect_equal_events([&](auto& reducer, auto& out) { reducer.crop(window, out); });
+  }
   for (const detector_window& window : {detector_window{0, 0, shape_}, detector_window{h / 3, w / 4, {h / 2, w / 2}},
                                         detector_window{h - 1, w - 1, {1, 1}}, detector_window{0, 0, {0, 0}}}) {
     expect_equal_events([&](auto& reducer, auto& out) { reducer.crop(window, out); });

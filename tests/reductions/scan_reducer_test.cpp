@@ -25,7 +25,7 @@ TEST(scan_reducer, adds_up_the_repeats_at_a_position_in_any_order) {
   plan.centre_of_mass = true;
   plan.radial = true;
   plan.detectors = {parse_detector("disk:0.5")};
-  plan.weights = {{0.5F, 0, 0, 2}};
+  plan.weights = {{"half and two", {0.5F, 0, 0, 2}}};
   plan.centre = detector_point{1, 1};
   scan_reducer reducer(plan, {2, 2}, {1, 2, 2}, backend::cpu, 1);
   reducer.add(frame_at(3, {0, 3}));

@@ -44,6 +44,10 @@ struct dark_reference {
 /// or there is no noise peak to fit.
 [[nodiscard]] calibration calibrate(const frame_source& frames, calibration start, const calibration_options& options);
 
+/// The pixels of a source that is one whole frame: an image of the detector. `what` says in errors what it is wanted as.
+/// @throws format_error when it holds another number of frames, or only a part of one.
+[[nodiscard]] std::vector<float> read_image(const frame_source& image, const char* what);
+
 /// Puts a dark reference into a calibration; its bad pixels are added to the mask.
 /// @throws invalid_argument when the calibration is for frames of another shape (so do the next two).
 void apply_dark(calibration& into, const dark_reference& dark);

@@ -80,6 +80,12 @@ struct annulus_test {
   float outer = 0;
 };
 
+/// Rows [first, end).
+struct row_range {
+  std::uint32_t first = 0;
+  std::uint32_t end = 0;
+};
+
 /// Several detectors as one bit per detector and pixel, so that one look at an event serves up to eight.
 struct detector_masks {
   static constexpr std::size_t per_group = 8;
@@ -89,6 +95,7 @@ struct detector_masks {
   std::vector<std::vector<std::uint8_t>> groups;  ///< [detector / 8][pixel], bit detector % 8
   /// [detector]; set only where it names exactly the pixels of the mask, which was checked for each of them.
   std::vector<std::optional<annulus_test>> arithmetic;
+  std::vector<row_range> rows;  ///< [detector]; no row outside has a pixel of it
 
   [[nodiscard]] bool contains(std::size_t detector, std::uint64_t pixel) const {
     return ((groups[detector / per_group][pixel] >> (detector % per_group)) & 1U) != 0;
@@ -219,6 +226,12 @@ namespace cuda {
 /// A reducer of the backend; `which` must not be automatic.
 [[nodiscard]] std::unique_ptr<event_reducer> make_reducer(backend which, unsigned threads = 0);
 
+/// A weight for each pixel of the detector.
+struct weight_map {
+  std::string name;
+  std::vector<float> weights;
+};
+
 /// What to compute from a scan in one pass over its events.
 struct reduction_plan {
   bool sum = true;
@@ -227,9 +240,9 @@ struct reduction_plan {
   bool radial = false;
   double radial_step = 1;
   std::vector<virtual_detector> detectors;
-  std::vector<std::vector<float>> weights;  ///< weight images, each of the frame's size
-  std::optional<detector_point> centre;     ///< common centre of detectors and rings; unset: the frame's middle
-  bool skip_incomplete = false;             ///< frames that lack a sector or were cut short count as frames without events
+  std::vector<weight_map> weights;       ///< each of the frame's size
+  std::optional<detector_point> centre;  ///< common centre of detectors and rings; unset: the frame's middle
+  bool skip_incomplete = false;          ///< frames that lack a sector or were cut short count as frames without events
 };
 
 /// What was computed; what the plan did not ask for is empty. Maps are per scan position, row-major, the repeats at a position
@@ -240,7 +253,7 @@ struct reduction_result {
   std::vector<std::uint64_t> counts;                       ///< [position]; always there
   std::vector<event_moments> moments;                      ///< [position]
   std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][position]
-  std::vector<std::vector<double>> weighted_images;        ///< [weight image][position]
+  std::vector<std::vector<double>> weighted_images;        ///< [weight map][position]
   std::vector<std::uint64_t> radial;                       ///< [position * rings + ring]
   std::uint32_t rings = 0;
   std::uint64_t frames = 0;  ///< frames seen so far

@@ -98,12 +98,22 @@ void subtract_plane(deflection& maps, const scan_shape& scan);
 /// @throws invalid_argument when the maps are not of the scan's size.
 [[nodiscard]] std::vector<double> integrate(const deflection& maps, const scan_shape& scan);
 
-/// The integrated deflections (after subtract_plane when asked for) as the image "phase".
-[[nodiscard]] saved_image phase_image(const reduction_result& result, const scan_shape& scan, bool without_descan);
+/// What centres of mass are given relative to.
+enum class deflection_origin : std::uint8_t {
+  corner,  ///< pixel (0, 0)
+  centre,  ///< the plan's centre
+  descan,  ///< the plane that fits them best
+};
 
-/// The results as images for files: sum, maximum, counts, com_row, com_column (after subtract_plane when asked for), radial,
-/// and one virtual_N and weighted_N each.
+/// The integrated deflections (after subtract_plane with deflection_origin::descan) as the image "phase".
+[[nodiscard]] saved_image phase_image(const reduction_result& result, const scan_shape& scan, deflection_origin origin);
+
+/// The results as images for files: sum, maximum, counts, com_row, com_column, radial, and one virtual_N and weighted_N each.
 [[nodiscard]] std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
-                                                 const scan_shape& scan, bool without_descan);
+                                                 const scan_shape& scan, deflection_origin origin = deflection_origin::corner);
+
+/// The profile of a summed pattern as the images radial_sum, electrons in each ring, and radial_mean, electrons a pixel of the
+/// ring; NaN where no pixel lies in it.
+[[nodiscard]] std::vector<saved_image> radial_profile(std::span<const std::uint64_t> sum, const ring_map& rings);
 
 }  // namespace countem

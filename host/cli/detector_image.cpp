@@ -1,0 +1,45 @@
+#include "host/cli/detector_image.hpp"
+
+#include <fmt/core.h>
+
+#include <string>
+#include <system_error>
+
+#include <countem/error.hpp>
+
+namespace countem::cli {
+
+namespace {
+
+std::string text(frame_shape shape) {
+  return std::to_string(shape.height) + " x " + std::to_string(shape.width);
+}
+
+}  // namespace
+
+std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, frame_shape shape,
+                                       const std::filesystem::path& path) {
+  if (source->info().shape != shape) {
+    throw invalid_argument(path.string() + ": is of " + text(source->info().shape) + " pixels, the frames are of " +
+                           text(shape) + "; give one of the same detector");
+  }
+  return source;
+}
+
+std::unique_ptr<frame_source> open_image(const std::filesystem::path& path, frame_shape shape, pixel_type flat) {
+  source_options options;
+  std::error_code unknown;
+  if (std::filesystem::is_regular_file(path, unknown) &&
+      std::filesystem::file_size(path, unknown) == shape.pixels() * size_of(flat)) {
+    options.format = input_format::raw;
+    options.raw = raw_layout{shape, flat};
+  }
+  try {
+    return of_shape(open_source({path}, options), shape, path);
+  } catch (const format_error& reason) {
+    throw format_error(fmt::format("{} (a flat file of one {} a pixel would have {} bytes)", reason.what(), to_string(flat),
+                                   shape.pixels() * size_of(flat)));
+  }
+}
+
+}  // namespace countem::cli
