@@ -1,6 +1,6 @@
 """The same frames through countem, stempy, scipy and OpenCV: one table and one JSON object.
 
-    python3 bench/peers/run.py --countem build/release/countem [--json FILE] [--write docs/benchmarks.md]
+    python3 bench/peers/counting.py --countem build/release/countem [--json FILE] [--write docs/benchmarks.md]
 
 Makes its own environment beside the program the first time (Python 3.11 with its venv module, and a reachable package registry).
 Frames come from `countem simulate`, are read once and stay in memory and in the page cache; results are checked where the programs
@@ -10,30 +10,16 @@ mean the same thing; every number is the median over repetitions.
 import argparse
 import json
 import multiprocessing
-import os
 import pathlib
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 
-HERE = pathlib.Path(__file__).resolve().parent
-ORACLES = HERE.parents[1] / "tests" / "oracle"  # the environment script and the reader of sector files are shared with the tests
-ENVIRONMENT_READY = "COUNTEM_PEERS_ENVIRONMENT"
+import common
+from common import median_seconds
+
 THRESHOLD_ADU = 31.5  # dark = 0: the raw scale; between the noise of 2 ADU on a baseline of 20 and an electron's peak
-MARKERS = ("<!-- peers: begin -->", "<!-- peers: end -->")
-
-
-def enter_environment(countem: pathlib.Path) -> None:
-    """Makes the pinned environment and starts this script again in it, one thread to a library."""
-    environments = countem.resolve().parent / "peer_environments"
-    subprocess.run([sys.executable, ORACLES / "environment.py", "create", environments, "--main", HERE / "requirements.txt", "--required"],
-                   check=True)
-    python = environments / "main" / "bin" / "python"
-    os.execve(python, [str(python), *sys.argv], os.environ | {ENVIRONMENT_READY: "1", "OMP_NUM_THREADS": "1"})
 
 
 class Frames:
@@ -89,16 +75,6 @@ def work_through(task: tuple[Callable, int, int]) -> None:
     count, first, last = task
     for frame in shared_frames.pixels[first:last]:
         count(frame)
-
-
-def median_seconds(repetitions: int, work: Callable[[], None]) -> float:
-    work()  # warms up
-    seconds = []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
 
 
 def python_rate(count: Callable, frames: Frames, threads: int, repetitions: int) -> float:
@@ -201,12 +177,6 @@ def measure(frames: Frames, countem: Countem, threads: int, repetitions: int) ->
     }
 
 
-def machine() -> dict[str, str | int]:
-    model = next((line.partition(":")[2].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.machine())
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "load_at_start": round(os.getloadavg()[0], 1)}
-
-
 def table(result: dict) -> str:
     columns = [(run["occupancy"], run["threads"]) for run in result["runs"]]
     lines = ["| frames/s | " + " | ".join(f"{100 * occupancy:g} %, {threads} thread{'s' * (threads > 1)}" for occupancy, threads in columns) + " |",
@@ -219,27 +189,10 @@ def table(result: dict) -> str:
 
 
 def report(result: dict) -> str:
-    facts = result["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     agreed = "\n".join(f"- {100 * float(occupancy):g} %, {name}: {text}" for occupancy, told in result["agreement"].items()
                        for name, text in told.items())
-    return (f"{facts['cpu']}, {facts['cores']} cores, load {facts['load_at_start']} at the start; {versions}; {result['frames']} frames of "
+    return (f"{common.circumstances(result)}; {result['frames']} frames of "
             f"576 x 576 u16 at 300 kV, medians of {result['repetitions']}.\n\n{table(result)}\n\nAgreement of what was counted:\n\n{agreed}\n")
-
-
-def write_between_markers(path: pathlib.Path, text: str) -> None:
-    before, begin, rest = path.read_text().partition(MARKERS[0])
-    _, end, after = rest.partition(MARKERS[1])
-    if not begin or not end:
-        raise SystemExit(f"{path} has no lines {MARKERS[0]} and {MARKERS[1]} to put the result between")
-    path.write_text(f"{before}{begin}\n{text}{end}{after}")
-
-
-def versions(countem: pathlib.Path) -> dict[str, str]:
-    from importlib.metadata import version
-
-    told = subprocess.run([countem, "--version"], check=True, capture_output=True, text=True).stdout.split()[-1]
-    return {"countem": told} | {name: version(name) for name in ("stempy", "scipy", "opencv-python-headless", "numpy")}
 
 
 def parse() -> argparse.Namespace:
@@ -256,14 +209,12 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     asked = parse()
-    if ENVIRONMENT_READY not in os.environ:
-        enter_environment(asked.countem)
-    sys.path.insert(0, str(ORACLES))
+    common.enter_environment(asked.countem, "counting", common.HERE / "requirements.txt")
     import cv2
 
     cv2.setNumThreads(1)
     program = asked.countem.resolve()
-    result = {"machine": machine(), "versions": versions(program), "frames": asked.side**2, "repetitions": asked.repetitions,
+    result = {"machine": common.machine(), "versions": common.versions(program, "stempy", "scipy", "opencv-python-headless", "numpy"), "frames": asked.side**2, "repetitions": asked.repetitions,
               "agreement": {}, "runs": []}
     for occupancy in asked.occupancy:
         with tempfile.TemporaryDirectory() as folder:
@@ -278,7 +229,7 @@ def main() -> None:
     if asked.json:
         asked.json.write_text(json.dumps(result, indent=2) + "\n")
     if asked.write:
-        write_between_markers(asked.write, report(result))
+        common.write_between_markers(asked.write, "counting", report(result))
 
 
 if __name__ == "__main__":
