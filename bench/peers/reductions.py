@@ -9,6 +9,7 @@ checked against numpy's. One thread each; every number is the median over repeti
 
 import argparse
 import json
+import logging
 import pathlib
 import subprocess
 import sys
@@ -130,10 +131,11 @@ def libertem_udfs(scan: Scan, program: pathlib.Path) -> dict[str, Callable]:
     import libertem.api
     import numpy as np
     import sparse
+    from libertem.executor.inline import InlineJobExecutor
     from libertem.udf.masks import ApplyMasksUDF
     from libertem.udf.sum import SumUDF
 
-    context = libertem.api.Context.make_with("inline")
+    context = libertem.api.Context(executor=InlineJobExecutor(inline_threads=1))
     target = scan.folder / "events.toml"
     subprocess.run([program, "convert", scan.store, "-o", target, "--to", "raw_csr"], check=True)
     dataset = context.load("raw_csr", path=str(target))
@@ -154,6 +156,7 @@ def libertem_udfs(scan: Scan, program: pathlib.Path) -> dict[str, Callable]:
         moments = run(weighted).reshape(-1, 3)
         return moments[:, 1:] / moments[:, :1]
 
+    logging.getLogger("libertem").setLevel(logging.ERROR)  # masks are not sent anywhere here, so their size does not matter
     return {
         "sum": lambda: run(summing),
         "virtual detector": lambda: run(detector).ravel(),
@@ -212,7 +215,7 @@ def countem_from_file(program: pathlib.Path, scan: Scan, repetitions: int) -> di
     }
     found = {}
     for stage, chosen in options.items():
-        command = [program, "reduce", scan.store, "-o", scan.folder / "reduced.h5", "--threads", "1", "--quiet", "--centre",
+        command = [program, "reduce", scan.store, "-o", scan.folder / f"{stage}.h5", "--threads", "1", "--quiet", "--centre",
                    f"{CENTRE},{CENTRE}", *chosen]
         found[stage] = scan.events / common.median_seconds(repetitions, lambda command=command: subprocess.run(command, check=True)) / 1e6
     return found
@@ -234,6 +237,12 @@ def measure(program: pathlib.Path, scan: Scan, repetitions: int) -> dict:
             "streaming_read_million_events_per_s": read}
 
 
+def cell(rate: float | None) -> str:
+    if rate is None:
+        return "-"
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.2g}"
+
+
 def report(result: dict) -> str:
     text = f"{common.circumstances(result)}; {SIDE} x {SIDE} pixels, one thread, medians of {result['repetitions']}.\n"
     for run in result["runs"]:
@@ -241,8 +250,7 @@ def report(result: dict) -> str:
                  f"{run['streaming_read_million_events_per_s']:,.0f} M events/s.\n\n")
         text += "| M events/s | " + " | ".join(STAGES) + " |\n|---|" + "---:|" * len(STAGES) + "\n"
         for name, found in run["million_events_per_s"].items():
-            cells = (f"{found[stage]:,.3g}" if found.get(stage, 0) < 1000 else f"{found[stage]:,.0f}" for stage in STAGES)
-            text += f"| {name} | " + " | ".join(cell if cell != "0" else "-" for cell in cells) + " |\n"
+            text += f"| {name} | " + " | ".join(cell(found.get(stage)) for stage in STAGES) + " |\n"
         for problem in run["differing"]:
             text += f"\n- {problem}"
         text += "\n" if run["differing"] else ""
@@ -252,7 +260,7 @@ def report(result: dict) -> str:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--countem", type=pathlib.Path, required=True, help="the program")
-    parser.add_argument("--side", type=int, default=16, help="scan positions along each axis (default 16: 256 frames)")
+    parser.add_argument("--side", type=int, default=24, help="scan positions along each axis (default 24: 576 frames)")
     parser.add_argument("--occupancy", type=float, nargs="+", default=[0.001, 0.01])
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--json", type=pathlib.Path, help="where the JSON object goes")

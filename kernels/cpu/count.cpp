@@ -63,6 +63,7 @@ class frame_counter final : public counter {
         charge_(setup_.calibrated),
         raw_charges_(charges_are_small<Pixel>(setup_.calibrated) && setup_.calibrated.dark16.empty()),
         at_limit_(find_charges_at_limit<Pixel>(setup_, finder_.limits())),
+        gains_(interleaved_gain<Pixel>(setup_.calibrated)),
         work_(frames_side_by_side, frame_in_work<Pixel>(setup.shape)),
         root_rows_(root_rows_per_strip(setup.shape, sizeof(Pixel))),
         windows_(root_rows_, work_.front().hits.stride()),
@@ -119,6 +120,7 @@ class frame_counter final : public counter {
         return use(limit_charges<Pixel>{work.rows.data(), finder_.limits().per_pixel.data(), at_limit_->above_lowest.data(),
                                         at_limit_->lowest, setup_.shape.width});
       }
+      if (!gains_.empty()) return use(gained_charges<Pixel>{work.rows.data(), gains_.data(), setup_.shape.width});
     }
     use(general);
   }
@@ -293,6 +295,7 @@ class frame_counter final : public counter {
   pixel_charge charge_;
   bool raw_charges_;
   std::optional<charges_at_limit> at_limit_;
+  std::vector<pixel_gain> gains_;
   std::vector<frame_in_work<Pixel>> work_;
   std::uint32_t root_rows_;
   component_windows windows_;

@@ -30,9 +30,8 @@ class hit_finder {
     }
     narrow_ = find_narrow_calibration(setup);
     if (narrow_) {
-      half_rows_.assign(2, narrow_half_row(shape_.width - shape_.width / 2));
-      denoised_.resize(shape_.width);
-      for (const std::int16_t background : narrow_->background) denoised_limits_.push_back(denoised_limit(background));
+      half_rows_.assign(2 * threshold_block<Pixel>::most_frames,
+                        narrow_half_row(shape_.width - shape_.width / 2, !narrow_->background.empty()));
     } else {
       charges_.resize(shape_.width);
       quiet_.reserve(shape_.width);
@@ -52,14 +51,14 @@ class hit_finder {
     }
     for (std::uint32_t y = first; y < last; ++y) {
       for (frame_in_work<Pixel>& work : frames) {
-        if (!work.arrived()) continue;
-        if (work.rows[y] == nullptr) {
-          std::fill_n(work.hits.row(y), work.hits.words(), std::uint64_t{0});
-        } else if (narrow_) {
-          find_above_narrow_noise(work, y);
-        } else {
-          find_above_noise(work, y);
-        }
+        if (work.arrived()) std::fill_n(work.hits.row(y), work.hits.words(), std::uint64_t{0});
+      }
+      if (narrow_) {
+        find_above_narrow_noise(frames, y);
+        continue;
+      }
+      for (frame_in_work<Pixel>& work : frames) {
+        if (work.arrived() && work.rows[y] != nullptr) find_above_noise(work, y);
       }
     }
   }
@@ -112,7 +111,6 @@ class hit_finder {
   }
 
   void find_above_noise(frame_in_work<Pixel>& work, std::uint32_t y) {
-    std::fill_n(work.hits.row(y), work.hits.words(), std::uint64_t{0});
     const Pixel* raw = work.rows[y];
     const std::uint32_t bounds[] = {0, shape_.width / 2, shape_.width};
     for (std::uint32_t half = 0; half < 2; ++half) {
@@ -131,47 +129,52 @@ class hit_finder {
     }
   }
 
-  /// The same in 16-bit numbers.
-  void find_above_narrow_noise(frame_in_work<Pixel>& work, std::uint32_t y) {
+  /// The same in 16-bit numbers, for a row of all frames.
+  void find_above_narrow_noise(std::span<frame_in_work<Pixel>> frames, std::uint32_t y) {
     if constexpr (std::is_integral_v<Pixel> && sizeof(Pixel) <= 2) {
-      const auto at = [](const std::vector<std::int16_t>& plane, std::size_t pixel) {
-        return plane.empty() ? nullptr : plane.data() + pixel;
-      };
-      const bool sectors_missing = work.frame->split == sector_split::columns && work.frame->present != all_sectors;
-      const std::uint32_t bounds[] = {0, shape_.width / 2, shape_.width};
-      for (std::uint32_t half = 0; half < 2; ++half) {
-        const std::uint32_t start = bounds[half];
-        const std::uint32_t end = bounds[half + 1];
-        narrow_half_row& charges = half_rows_[half];
-        charges.load(narrow_pixels<Pixel>{work.rows[y] + start, at(narrow_->dark16, pixel_index(y, start)),
-                                          at(narrow_->background, pixel_index(y, start)), narrow_->background_everywhere,
-                                          end - start});
-        if (!narrow_->masked.empty()) {
-          for (const std::uint32_t x : narrow_->masked[y]) {
-            if (x >= start && x < end) charges.set_missing(x - start);
-          }
-        }
-        for (std::uint32_t x = start; sectors_missing && x < end; ++x) {
-          if (!work.frame->arrived(y, x)) charges.set_missing(x - start);
-        }
-        const std::int32_t noise = charges.noise(row_noise_);
-        work.noise[std::size_t{y} * 2 + half] = noise;
-        charges.store_denoised(noise, denoised_.data() + start);
+      const std::uint32_t middle = shape_.width / 2;
+      std::size_t loaded = 0;
+      for (const frame_in_work<Pixel>& work : frames) {
+        if (!work.arrived() || work.rows[y] == nullptr) continue;
+        load_narrow(work, y, 0, middle, half_rows_[loaded++]);
+        load_narrow(work, y, middle, shape_.width, half_rows_[loaded++]);
       }
-      threshold_block<std::uint16_t> block;
-      block.frames = 1;
-      block.raw[0] = denoised_.data();
-      block.hits[0] = work.hits.row(y);
-      block.limits = denoised_limits_.empty() ? nullptr : denoised_limits_.data() + pixel_index(y, 0);
-      block.everywhere = denoised_limit(narrow_->background_everywhere);
-      block.width = shape_.width;
-      block.rows = 1;
-      find_hits(block);
+      narrow_half_row::find_noise(row_noise_, std::span(half_rows_).first(loaded));
+      loaded = 0;
+      for (frame_in_work<Pixel>& work : frames) {
+        if (!work.arrived() || work.rows[y] == nullptr) continue;
+        for (const std::uint32_t half : {0U, 1U}) {
+          narrow_half_row& charges = half_rows_[loaded++];
+          work.noise[std::size_t{y} * 2 + half] = charges.noise();
+          charges.set_hits(work.hits.row(y), half == 0 ? 0 : middle);
+        }
+      }
     }
   }
 
-  /// A threshold on the scale of narrow_half_row::store_denoised().
-  static std::uint16_t denoised_limit(std::int16_t background) { return static_cast<std::uint16_t>(background + 0x8000); }
+  void load_narrow(const frame_in_work<Pixel>& work, std::uint32_t y, std::uint32_t start, std::uint32_t end,
+                   narrow_half_row& into) const {
+    const auto at = [pixel = pixel_index(y, start)](const std::vector<std::int16_t>& plane) {
+      return plane.empty() ? nullptr : plane.data() + pixel;
+    };
+    // What a later row needs is fetched meanwhile: between loads there is nothing that reads ahead.
+    constexpr std::uint32_t rows_ahead = 2;
+    constexpr std::size_t line_bytes = 64;
+    if (const Pixel* ahead = y + rows_ahead < shape_.height ? work.rows[y + rows_ahead] : nullptr; ahead != nullptr) {
+      for (std::uint32_t x = start; x < end; x += line_bytes / sizeof(Pixel)) __builtin_prefetch(ahead + x);
+    }
+    into.load(narrow_pixels<Pixel>{work.rows[y] + start, at(narrow_->dark16), at(narrow_->background),
+                                   narrow_->background_everywhere, end - start});
+    if (!narrow_->masked.empty()) {
+      for (const std::uint32_t x : narrow_->masked[y]) {
+        if (x >= start && x < end) into.set_missing(x - start);
+      }
+    }
+    if (work.frame->split != sector_split::columns || work.frame->present == all_sectors) return;
+    for (std::uint32_t x = start; x < end; ++x) {
+      if (!work.frame->arrived(y, x)) into.set_missing(x - start);
+    }
+  }
 
   [[nodiscard]] std::size_t pixel_index(std::uint32_t y, std::uint32_t x) const { return std::size_t{y} * shape_.width + x; }
   [[nodiscard]] std::int32_t background16(std::size_t pixel) const {
@@ -185,9 +188,7 @@ class hit_finder {
   hit_limits<Pixel> limits_;
   // Where row noise is taken off: in 16 bits,
   std::optional<narrow_calibration> narrow_;
-  std::vector<narrow_half_row> half_rows_;
-  std::vector<std::uint16_t> denoised_;         // charges of one row
-  std::vector<std::uint16_t> denoised_limits_;  // one a pixel, or empty
+  std::vector<narrow_half_row> half_rows_;  // of one row of all frames
   // or where these do not do.
   std::vector<std::int32_t> charges_;  // of one row
   std::vector<std::int32_t> quiet_;    // of one half-row

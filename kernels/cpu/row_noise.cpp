@@ -1,6 +1,8 @@
 #include "kernels/cpu/row_noise.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/row_noise.cpp"
@@ -11,14 +13,22 @@
 #define COUNTEM_CPU_ROW_NOISE_TYPES
 namespace countem::cpu {
 
-struct selected_charge {
-  std::int32_t charge;
-  std::int64_t up_to;  ///< how many are up to it
-};
+/// A search for the charge that has `rank` others before it in ascending order.
+struct median_search {
+  const std::int16_t* charges;
+  std::size_t count;
+  std::int64_t rank;
+  std::int32_t next;     ///< what to try
+  float spacing;         ///< between neighbouring charges
+  std::int32_t lowest;   ///< at most `rank` charges are up to it
+  std::int32_t highest;  ///< more are
+  std::int64_t up_to_found;
+  std::int32_t below = lowest;   ///< at most `rank` are up to it
+  std::int32_t found = highest;  ///< `up_to_found` are, more than `rank`: the result when it is `below` + 1
+  std::int32_t first_tried = 0;
+  std::int64_t up_to_first = 0;
 
-struct middle_charges {
-  std::int32_t low;
-  std::int32_t high;
+  [[nodiscard]] bool done() const { return found - below <= 1; }
 };
 
 }  // namespace countem::cpu
@@ -36,10 +46,10 @@ std::int16_t narrow_charge(std::int32_t raw, std::int32_t dark16) {
   return static_cast<std::int16_t>(charge_units_per_adu * std::min(raw, narrow_calibration::brightest_raw) - dark16);
 }
 
-/// Charges of a half-row, and in `quiet` those of them that are not above the background; the largest number in place of
-/// others, to whole vectors.
-template <class Pixel>
-HWY_INLINE quiet_sums load_charges(const narrow_pixels<Pixel>& from, std::int16_t* charges, std::int16_t* quiet) {
+/// Charges of a half-row, and with a background for each pixel in `quiet` those of them that are not above it; the largest
+/// number in place of others and behind the last, to whole vectors.
+template <bool PerPixel, class Pixel>
+HWY_INLINE quiet_sums load_charges_of(const narrow_pixels<Pixel>& from, std::int16_t* charges, std::int16_t* quiet) {
   constexpr std::int16_t loud = std::numeric_limits<std::int16_t>::max();
   const auto [raw, dark16, background, everywhere, count] = from;
   quiet_sums sums{0, 0};
@@ -53,6 +63,7 @@ HWY_INLINE quiet_sums load_charges(const narrow_pixels<Pixel>& from, std::int16_
   const auto one = hn::Set(tag, std::int16_t{1});
   auto sum = hn::Zero(sum_tag);
   auto other_sum = hn::Zero(sum_tag);
+  auto loud_ones = hn::Zero(tag);  // minus one for each; a lane sees fewer than 2^15
   for (; i + lanes <= count; i += lanes) {
     const auto wide = [&, at = raw + i] {
       if constexpr (sizeof(Pixel) == 1) {
@@ -64,24 +75,34 @@ HWY_INLINE quiet_sums load_charges(const narrow_pixels<Pixel>& from, std::int16_
     auto charge = hn::BitCast(tag, hn::ShiftLeft<4>(hn::Min(wide, brightest)));
     if (dark16 != nullptr) charge = hn::Sub(charge, hn::LoadU(tag, dark16 + i));
     hn::StoreU(charge, tag, charges + i);
-    const auto limit = background == nullptr ? hn::Set(tag, everywhere) : hn::LoadU(tag, background + i);
+    const auto limit = PerPixel ? hn::LoadU(tag, background + i) : hn::Set(tag, everywhere);
     const auto is_loud = hn::Gt(charge, limit);
-    hn::StoreU(hn::IfThenElse(is_loud, hn::Set(tag, loud), charge), tag, quiet + i);
-    sums.count += static_cast<std::int64_t>(lanes - hn::CountTrue(tag, is_loud));
+    if constexpr (PerPixel) hn::StoreU(hn::IfThenElse(is_loud, hn::Set(tag, loud), charge), tag, quiet + i);
+    loud_ones = hn::Add(loud_ones, hn::VecFromMask(tag, is_loud));
     // Products with 1, added in pairs: half-rows are short enough for 32 bits.
     sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::IfThenZeroElse(is_loud, charge), one, sum, other_sum);
   }
   sums.sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
-  std::fill_n(quiet + count, lanes, loud);
+  auto rest = hn::Zero(sum_tag);
+  const auto pairs = hn::ReorderWidenMulAccumulate(sum_tag, loud_ones, one, hn::Zero(sum_tag), rest);
+  sums.count = static_cast<std::int64_t>(i) + hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(pairs, rest)));
+  std::fill_n(charges + count, lanes, loud);
+  if constexpr (PerPixel) std::fill_n(quiet + count, lanes, loud);
 #endif
   for (; i < count; ++i) {
     charges[i] = narrow_charge(raw[i], dark16 == nullptr ? 0 : dark16[i]);
-    const bool is_quiet = charges[i] <= (background == nullptr ? everywhere : background[i]);
-    quiet[i] = is_quiet ? charges[i] : loud;
+    const bool is_quiet = charges[i] <= (PerPixel ? background[i] : everywhere);
+    if constexpr (PerPixel) quiet[i] = is_quiet ? charges[i] : loud;
     sums.count += is_quiet ? 1 : 0;
     sums.sum += is_quiet ? charges[i] : 0;
   }
   return sums;
+}
+
+template <class Pixel>
+quiet_sums load_charges(const narrow_pixels<Pixel>& from, std::int16_t* charges, std::int16_t* quiet) {
+  return from.background != nullptr ? load_charges_of<true>(from, charges, quiet)
+                                    : load_charges_of<false>(from, charges, quiet);
 }
 
 quiet_sums load_charges_u8(const narrow_pixels<std::uint8_t>& from, std::int16_t* charges, std::int16_t* quiet) {
@@ -91,8 +112,8 @@ quiet_sums load_charges_u16(const narrow_pixels<std::uint16_t>& from, std::int16
   return load_charges(from, charges, quiet);
 }
 
-/// How many quiet charges are at most `limit`, which is below the largest number.
-std::int64_t count_up_to(const std::int16_t* quiet, std::size_t count, std::int16_t limit) {
+/// How many charges are at most `limit`, which is below the largest number.
+HWY_INLINE std::int64_t count_up_to(const std::int16_t* quiet, std::size_t count, std::int16_t limit) {
 #if HWY_TARGET == HWY_SCALAR
   return std::count_if(quiet, quiet + count, [&](std::int16_t charge) { return charge <= limit; });
 #else
@@ -100,16 +121,24 @@ std::int64_t count_up_to(const std::int16_t* quiet, std::size_t count, std::int1
   const hn::RepartitionToWide<charge_tag> sum_tag;
   const std::size_t lanes = hn::Lanes(tag);
   const auto too_high = hn::Set(tag, static_cast<std::int16_t>(limit + 1));
-  auto found = hn::Zero(tag);  // minus one for each; a lane sees fewer than 2^15
-  for (std::size_t i = 0; i < count; i += lanes)
-    found = hn::Add(found, hn::VecFromMask(tag, hn::Lt(hn::LoadU(tag, quiet + i), too_high)));
+  // Minus one for each; a lane sees fewer than 2^15.
+  const auto found_at = [&](std::size_t i) { return hn::VecFromMask(tag, hn::Lt(hn::LoadU(tag, quiet + i), too_high)); };
+  auto even = hn::Zero(tag);
+  auto odd = hn::Zero(tag);
+  std::size_t i = 0;
+  for (; i + lanes < count; i += 2 * lanes) {
+    even = hn::Add(even, found_at(i));
+    odd = hn::Add(odd, found_at(i + lanes));
+  }
+  if (i < count) even = hn::Add(even, found_at(i));
   auto rest = hn::Zero(sum_tag);
-  const auto pairs = hn::ReorderWidenMulAccumulate(sum_tag, found, hn::Set(tag, std::int16_t{-1}), hn::Zero(sum_tag), rest);
+  const auto pairs =
+      hn::ReorderWidenMulAccumulate(sum_tag, hn::Add(even, odd), hn::Set(tag, std::int16_t{-1}), hn::Zero(sum_tag), rest);
   return hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(pairs, rest)));
 #endif
 }
 
-/// The smallest quiet charge above `limit`.
+/// The smallest charge above `limit`.
 std::int16_t next_above(const std::int16_t* quiet, std::size_t count, std::int16_t limit) {
   constexpr std::int16_t loud = std::numeric_limits<std::int16_t>::max();
 #if HWY_TARGET == HWY_SCALAR
@@ -130,64 +159,61 @@ std::int16_t next_above(const std::int16_t* quiet, std::size_t count, std::int16
 #endif
 }
 
-/// The quiet charge that has `rank` smaller or equal ones before it in ascending order, found by counting: steps as long as the
-/// density of charges suggests, where it is at first that of the half-row before.
-selected_charge select(const std::int16_t* quiet, std::size_t count, std::int64_t rank, median_guess& guess) {
-  std::int32_t below = std::numeric_limits<std::int16_t>::min();  // at most `rank` charges are up to it
-  std::int32_t enough = std::numeric_limits<std::int16_t>::max() - 1;
-  std::int64_t count_below = -1;  // not known yet
-  std::int64_t count_enough = -1;
-  std::int32_t next = guess.charge;
-  float stretch = 1;
-  for (int round = 1; enough - below > 1; ++round) {
-    // A halving now and then bounds the rounds whatever the distribution.
-    if (round % 4 == 0) next = below + (enough - below) / 2;
-    const std::int32_t tried = std::clamp(next, below + 1, enough - 1);
-    const std::int64_t up_to = count_up_to(quiet, count, static_cast<std::int16_t>(tried));
-    if (up_to > rank) {
-      enough = tried;
-      count_enough = up_to;
-    } else {
-      below = tried;
-      count_below = up_to;
+/// Works on all searches in turn: while one waits for its count, others are counted. Steps are as long as the density of
+/// charges suggests, and longer from the fifth on. Without a branch on what was counted, since it cannot be predicted.
+void search_medians(std::span<median_search> searches) {
+  bool all_done = false;
+  std::int32_t stretch = 1;
+  for (int round = 1; !all_done; ++round) {
+    all_done = true;
+    for (median_search& search : searches) {
+      if (search.done()) continue;
+      // A halving now and then bounds the rounds whatever the distribution.
+      const bool halve = round % 4 == 0 && search.below != search.lowest && search.found != search.highest;
+      const std::int32_t wanted = halve ? search.below + (search.found - search.below) / 2 : search.next;
+      const std::int32_t tried = std::clamp(wanted, search.below + 1, search.found - 1);
+      const std::int64_t up_to = count_up_to(search.charges, search.count, static_cast<std::int16_t>(tried));
+      if (round == 1) {
+        search.first_tried = tried;
+        search.up_to_first = up_to;
+      }
+      const bool enough = up_to > search.rank;
+      const std::int32_t mask = enough ? -1 : 0;
+      search.found = (tried & mask) | (search.found & ~mask);
+      search.below = (search.below & mask) | (tried & ~mask);
+      search.up_to_found = enough ? up_to : search.up_to_found;
+      // Half a charge further than the density says, so that the other side is reached.
+      const float ranks = static_cast<float>(stretch) * std::abs(static_cast<float>(search.rank - up_to) + 0.5F);
+      const auto step = static_cast<std::int32_t>(std::min(search.spacing * ranks, 16384.0F));
+      search.next = tried + std::max(step, stretch) * (1 + 2 * mask);
+      all_done &= search.done();
     }
-    if (count_below >= 0 && count_enough >= 0) {
-      guess.spacing = static_cast<float>(enough - below) / static_cast<float>(count_enough - count_below);
-      next = below + static_cast<std::int32_t>(guess.spacing * (static_cast<float>(rank - count_below) + 0.5F));
-    } else {
-      // Somewhat further than the density says, so that the other side is reached.
-      const float ranks = static_cast<float>(std::abs(rank - up_to)) + 2;
-      const std::int32_t step = 1 + static_cast<std::int32_t>(std::min(stretch * guess.spacing * ranks, 8192.0F));
-      next = tried + (count_enough >= 0 ? -step : step);
-      stretch *= 4;
-    }
+    if (round >= 4) stretch = std::min(2 * stretch, 1 << 14);
   }
-  guess.charge = enough;
-  return {enough, count_enough};
 }
 
-/// Elements (n - 1) / 2 and n / 2 of the n quiet charges in ascending order.
-middle_charges find_middle(const std::int16_t* quiet, std::size_t count, std::int64_t number, median_guess& guess) {
-  const auto [low, up_to_low] = select(quiet, count, (number - 1) / 2, guess);
-  if (number % 2 == 1 || up_to_low > number / 2) return {low, low};
-  return {low, next_above(quiet, count, static_cast<std::int16_t>(low))};
-}
-
-void subtract_noise(const std::int16_t* charges, std::int16_t noise, std::size_t count, std::uint16_t* out) {
-  constexpr std::int32_t offset = 0x8000;
+/// Sets bit i of `words` where charges[i] > limit, or > limits[i] + noise where there are limits; bits to the end of the last
+/// word are 0.
+void find_above(const std::int16_t* charges, const std::int16_t* limits, std::int16_t limit_or_noise, std::size_t count,
+                std::uint64_t* words) {
   std::size_t i = 0;
+  words[(count - 1) / 64] = 0;
 #if HWY_TARGET != HWY_SCALAR
   const charge_tag tag;
-  const hn::RebindToUnsigned<charge_tag> out_tag;
-  const auto flip = hn::Set(out_tag, static_cast<std::uint16_t>(offset));
-  for (; i + hn::Lanes(tag) <= count; i += hn::Lanes(tag)) {
-    const auto denoised = hn::SaturatedSub(hn::LoadU(tag, charges + i), hn::Set(tag, noise));
-    hn::StoreU(hn::Xor(hn::BitCast(out_tag, denoised), flip), out_tag, out + i);
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto common = hn::Set(tag, limit_or_noise);
+  if (lanes >= 8) {
+    auto* const bytes = reinterpret_cast<std::uint8_t*>(words);
+    for (; i + lanes <= count; i += lanes) {
+      const auto limit = limits == nullptr ? common : hn::Add(hn::LoadU(tag, limits + i), common);
+      hn::StoreMaskBits(tag, hn::Gt(hn::LoadU(tag, charges + i), limit), bytes + i / 8);
+    }
   }
 #endif
   for (; i < count; ++i) {
-    const std::int32_t denoised = std::clamp<std::int32_t>(charges[i] - noise, -offset, offset - 1);
-    out[i] = static_cast<std::uint16_t>(denoised + offset);
+    if (i % 64 == 0) words[i / 64] = 0;
+    const std::int32_t limit = limit_or_noise + (limits == nullptr ? 0 : limits[i]);
+    words[i / 64] |= std::uint64_t{charges[i] > limit} << (i % 64);
   }
 }
 
@@ -200,8 +226,9 @@ namespace countem::cpu {
 
 HWY_EXPORT(load_charges_u8);
 HWY_EXPORT(load_charges_u16);
-HWY_EXPORT(find_middle);
-HWY_EXPORT(subtract_noise);
+HWY_EXPORT(search_medians);
+HWY_EXPORT(next_above);
+HWY_EXPORT(find_above);
 
 namespace {
 
@@ -272,37 +299,100 @@ namespace {
 constexpr std::size_t widest_vector = 128;
 }  // namespace
 
-narrow_half_row::narrow_half_row(std::size_t longest) : charges_(longest + widest_vector), quiet_(longest + widest_vector) {}
+narrow_half_row::narrow_half_row(std::size_t longest, bool per_pixel)
+    : charges_(longest + widest_vector), quiet_(per_pixel ? longest + widest_vector : 0), hits_(longest / 64 + 1) {}
+
+template <class Pixel>
+void narrow_half_row::begin(const narrow_pixels<Pixel>& from) {
+  count_ = from.count;
+  missing_ = 0;
+  background_ = from.background;
+  background_everywhere_ = from.everywhere;
+}
 
 void narrow_half_row::load(const narrow_pixels<std::uint8_t>& from) {
-  count_ = from.count;
+  begin(from);
   sums_ = HWY_DYNAMIC_DISPATCH(load_charges_u8)(from, charges_.data(), quiet_.data());
 }
 
 void narrow_half_row::load(const narrow_pixels<std::uint16_t>& from) {
-  count_ = from.count;
+  begin(from);
   sums_ = HWY_DYNAMIC_DISPATCH(load_charges_u16)(from, charges_.data(), quiet_.data());
 }
 
 void narrow_half_row::set_missing(std::size_t pixel) {
-  constexpr std::int16_t loud = std::numeric_limits<std::int16_t>::max();
-  if (quiet_[pixel] != loud) {
+  std::int16_t& charge = charges_[pixel];
+  if (charge == narrow_calibration::missing) return;
+  if (charge <= (background_ == nullptr ? background_everywhere_ : background_[pixel])) {
     --sums_.count;
-    sums_.sum -= quiet_[pixel];
-    quiet_[pixel] = loud;
+    sums_.sum -= charge;
   }
-  charges_[pixel] = narrow_calibration::missing;
+  charge = narrow_calibration::missing;
+  ++missing_;
+  if (background_ != nullptr) quiet_[pixel] = narrow_calibration::missing;
 }
 
-std::int32_t narrow_half_row::noise(row_noise_method method) {
-  if (sums_.count == 0) return 0;
-  if (method == row_noise_method::mean) return rounded_mean(sums_.sum, sums_.count);
-  const auto [low, high] = HWY_DYNAMIC_DISPATCH(find_middle)(quiet_.data(), count_, sums_.count, guess_);
-  return rounded_middle(low, high);
+void narrow_half_row::find_noise(row_noise_method method, std::span<narrow_half_row> rows) {
+  constexpr std::size_t at_once = 8;
+  for (; rows.size() > at_once; rows = rows.subspan(at_once)) find_noise(method, rows.first(at_once));
+  std::array<median_search, at_once> searches;
+  std::array<narrow_half_row*, at_once> searching{};
+  std::size_t number = 0;
+  for (narrow_half_row& row : rows) {
+    row.noise_ = 0;
+    const auto [count, sum] = row.sums_;
+    if (count == 0) continue;
+    if (method == row_noise_method::mean) {
+      row.noise_ = rounded_mean(sum, count);
+      continue;
+    }
+    const float mean = static_cast<float>(sum) / static_cast<float>(count);
+    const std::int16_t* charges = row.background_ == nullptr ? row.charges_.data() : row.quiet_.data();
+    // Missing ones come first in the order, all quiet ones are up to the background; the largest number is nobody's charge.
+    const std::int32_t highest =
+        row.background_ == nullptr ? row.background_everywhere_ : std::numeric_limits<std::int16_t>::max() - 1;
+    searches[number] = {charges,
+                        row.count_,
+                        row.missing_ + (count - 1) / 2,
+                        static_cast<std::int32_t>(std::lround(mean + row.guess_.above_mean)),
+                        row.guess_.spacing,
+                        narrow_calibration::missing,
+                        highest,
+                        row.missing_ + count};
+    searching[number++] = &row;
+  }
+  HWY_DYNAMIC_DISPATCH(search_medians)(std::span(searches).first(number));
+  for (std::size_t i = 0; i < number; ++i) searching[i]->end(searches[i]);
 }
 
-void narrow_half_row::store_denoised(std::int32_t noise, std::uint16_t* out) const {
-  HWY_DYNAMIC_DISPATCH(subtract_noise)(charges_.data(), static_cast<std::int16_t>(noise), count_, out);
+void narrow_half_row::end(const median_search& search) {
+  const std::int32_t low = search.found;
+  const std::int64_t upper_rank = missing_ + sums_.count / 2;
+  const bool same = search.up_to_found > upper_rank;
+  const std::int32_t high =
+      same ? low : HWY_DYNAMIC_DISPATCH(next_above)(search.charges, count_, static_cast<std::int16_t>(low));
+  noise_ = rounded_middle(low, high);
+  guess_.above_mean = static_cast<float>(low) - static_cast<float>(sums_.sum) / static_cast<float>(sums_.count);
+  const auto ranks = static_cast<float>(std::abs(search.up_to_found - search.up_to_first));
+  const auto distance = static_cast<float>(std::abs(search.found - search.first_tried));
+  // Half of it is the new, because few charges tell it; far from it or right there it tells nothing.
+  if (ranks >= 4 && distance >= 1) guess_.spacing = std::clamp((guess_.spacing + distance / ranks) / 2, 1.0F / 64, 64.0F);
+}
+
+void narrow_half_row::set_hits(std::uint64_t* row, std::size_t first) {
+  if (count_ == 0) return;
+  const bool everywhere = background_ == nullptr;
+  HWY_DYNAMIC_DISPATCH(find_above)
+  (charges_.data(), background_, static_cast<std::int16_t>(everywhere ? background_everywhere_ + noise_ : noise_), count_,
+   hits_.data());
+  const std::size_t shift = first % 64;
+  std::uint64_t* to = row + first / 64;
+  const std::size_t words = (count_ + 63) / 64;
+  for (std::size_t w = 0; w < words; ++w) {
+    to[w] |= hits_[w] << shift;
+    // Bits beyond the width stay 0, so where there is no next word there is nothing to carry.
+    if (const std::uint64_t carried = shift == 0 ? 0 : hits_[w] >> (64 - shift); carried != 0) to[w + 1] |= carried;
+  }
 }
 
 }  // namespace countem::cpu

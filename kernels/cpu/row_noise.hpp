@@ -46,34 +46,50 @@ struct quiet_sums {
   std::int64_t sum;
 };
 
-/// Where the last median was, and how far apart charges lie there.
+/// What the last median of a half-row tells of the next.
 struct median_guess {
-  std::int32_t charge = 0;
-  float spacing = 1;
+  float above_mean = 0;  ///< from the mean of the quiet charges to their median
+  float spacing = 1;     ///< between neighbouring charges there
 };
 
-/// A half-row's charges in 16 bits; scratch memory. The median is searched from where the last one was.
+struct median_search;
+
+/// A half-row's charges in 16 bits; scratch memory.
 class narrow_half_row {
  public:
-  explicit narrow_half_row(std::size_t longest);
+  /// For up to that many pixels, with a background for each where `per_pixel`.
+  narrow_half_row(std::size_t longest, bool per_pixel);
 
   void load(const narrow_pixels<std::uint8_t>& from);
   void load(const narrow_pixels<std::uint16_t>& from);
   /// A pixel of those loaded has no charge.
   void set_missing(std::size_t pixel);
 
-  /// The statistic of the charges that are not above the background.
-  [[nodiscard]] std::int32_t noise(row_noise_method method);
+  /// Finds the noise of each: the statistic of its charges that are not above the background, 0 where there are none. Several
+  /// at once, because a median is a row of searches that wait for their counts: meanwhile others can be counted.
+  static void find_noise(row_noise_method method, std::span<narrow_half_row> rows);
+  [[nodiscard]] std::int32_t noise() const { return noise_; }
 
-  /// Writes the charges less the noise as unsigned numbers of the same order (2^15 added), for find_hits().
-  void store_denoised(std::int32_t noise, std::uint16_t* out) const;
+  /// Sets the bits of charges that are above background and noise, from bit `first` of `row` on; they were 0.
+  void set_hits(std::uint64_t* row, std::size_t first);
 
  private:
+  template <class Pixel>
+  void begin(const narrow_pixels<Pixel>& from);
+  void end(const median_search& search);
+
   std::size_t count_ = 0;
   std::vector<std::int16_t> charges_;
-  std::vector<std::int16_t> quiet_;  // the largest number in place of charges that are not
+  /// Only with a background for each pixel: the largest number in place of charges above it. With a common background the quiet
+  /// charges are the lowest anyway.
+  std::vector<std::int16_t> quiet_;
+  const std::int16_t* background_ = nullptr;  ///< one a pixel, or null
+  std::int16_t background_everywhere_ = 0;
   quiet_sums sums_{};
+  std::int64_t missing_ = 0;
+  std::int32_t noise_ = 0;
   median_guess guess_;
+  std::vector<std::uint64_t> hits_;
 };
 
 }  // namespace countem::cpu
