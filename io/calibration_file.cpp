@@ -1,7 +1,6 @@
 // A calibration as a file of its own: the group /calibration, where an event store has it too.
 #include <filesystem>
 #include <string>
-#include <system_error>
 
 #include <countem/calibrate.hpp>
 #include <countem/error.hpp>
@@ -28,21 +27,9 @@ void write_file(const calibration& saved, const std::filesystem::path& path) {
 }  // namespace
 
 void save_calibration(const calibration& saved, const std::filesystem::path& path) {
-  // An existing calibration stays whole until the new one is.
-  std::filesystem::path unfinished = path;
-  unfinished += ".unfinished";
-  std::error_code ignored;
-  try {
-    static_cast<void>(io::file_handle::create(unfinished));  // says plainly why it cannot be made
-    write_file(saved, unfinished);
-    std::filesystem::rename(unfinished, path);
-  } catch (const std::filesystem::filesystem_error& failure) {
-    std::filesystem::remove(unfinished, ignored);
-    throw io_error(path.string() + ": cannot be replaced: " + failure.code().message());
-  } catch (...) {
-    std::filesystem::remove(unfinished, ignored);
-    throw;
-  }
+  io::file_replacement file(path);
+  write_file(saved, file.unfinished());
+  file.finish();
 }
 
 calibration load_calibration(const std::filesystem::path& path) {

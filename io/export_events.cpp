@@ -15,6 +15,7 @@
 #include "io/event_store_layout.hpp"
 #include "io/file.hpp"
 #include "io/hdf5_handle.hpp"
+#include "io/npy_output.hpp"
 
 namespace countem {
 
@@ -119,7 +120,6 @@ class growing_dataset {
 };
 
 hdf5_handle create_hdf5(const std::filesystem::path& path) {
-  (void)file_handle::create(path);  // the operating system's words where it cannot be
   return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path.string() + ": cannot be created"};
 }
 
@@ -248,9 +248,11 @@ std::uint64_t export_raw_csr(const event_store& store, const std::filesystem::pa
     std::filesystem::path name = output;
     return name.replace_extension(ending);
   };
-  raw_output pointers(beside(".indptr.raw"));
-  raw_output indices(beside(".indices.raw"));
-  raw_output data(beside(".data.raw"));
+  file_replacement files[] = {file_replacement(beside(".indptr.raw")), file_replacement(beside(".indices.raw")),
+                              file_replacement(beside(".data.raw")), file_replacement(output)};
+  raw_output pointers(files[0].unfinished());
+  raw_output indices(files[1].unfinished());
+  raw_output data(files[2].unfinished());
   std::uint64_t stored = 0;
   std::uint64_t all_merged = 0;
   pointers.append(std::vector<std::uint64_t>{0});
@@ -272,20 +274,9 @@ std::uint64_t export_raw_csr(const event_store& store, const std::filesystem::pa
       "[raw_csr]\nindptr_file = \"{}\"\nindptr_dtype = \"<i8\"\nindices_file = \"{}\"\nindices_dtype = \"<i4\"\n"
       "data_file = \"{}\"\ndata_dtype = \"<u4\"\n",
       nav, description.shape.height, description.shape.width, name(".indptr.raw"), name(".indices.raw"), name(".data.raw"));
-  raw_output(output).append(text.data(), text.size());
+  raw_output(files[3].unfinished()).append(text.data(), text.size());
+  for (file_replacement& file : files) file.finish();  // the one that names the others last
   return all_merged;
-}
-
-/// The header of a .npy file of format 1.0.
-std::string npy_header(const std::string& type, const std::string& shape) {
-  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type, shape);
-  constexpr std::size_t fixed_bytes = 10;
-  text.append(63 - (fixed_bytes + text.size()) % 64, ' ');
-  text += '\n';
-  std::string header("\x93NUMPY\x01\x00", 8);
-  header += static_cast<char>(text.size() & 0xffU);
-  header += static_cast<char>(text.size() >> 8U);
-  return header + text;
 }
 
 /// Events of a frame as counts per pixel. Returns how many did not fit into 16 bits.
@@ -313,7 +304,7 @@ std::vector<std::uint64_t> dense_extent(const store_description& description) {
 
 std::uint64_t export_dense_npy(const event_store& store, const std::filesystem::path& output) {
   raw_output file(output);
-  const std::string header = npy_header("<u2", fmt::format("{}", fmt::join(dense_extent(store.description()), ", ")));
+  const std::string header = npy_header_of("<u2", dense_extent(store.description()));
   file.append(header.data(), header.size());
   std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));
   std::uint64_t cut = 0;
@@ -358,11 +349,13 @@ std::uint64_t export_dense_hdf5(const event_store& store, const std::filesystem:
   return cut;
 }
 
+using dense_exporter = std::uint64_t (*)(const event_store&, const std::filesystem::path&);
+
 /// Returns how many events did not fit into the counts.
-std::uint64_t export_dense(const event_store& store, const std::filesystem::path& output) {
+dense_exporter dense_exporter_for(const std::filesystem::path& output) {
   const std::string ending = output.extension().string();
-  if (ending == ".npy") return export_dense_npy(store, output);
-  if (ending == ".h5" || ending == ".hdf5") return export_dense_hdf5(store, output);
+  if (ending == ".npy") return &export_dense_npy;
+  if (ending == ".h5" || ending == ".hdf5") return &export_dense_hdf5;
   throw invalid_argument(output.string() + ": a dense export is a .npy, .h5 or .hdf5 file; name the output so");
 }
 
@@ -465,17 +458,16 @@ void export_npz(const event_store& store, const std::filesystem::path& output) {
   const store_description& description = store.description();
   const std::uint64_t events = total_events(store);
   stored_zip zip(output);
-  const auto begin_array = [&](const std::string& name, const std::string& type, const std::string& shape) {
+  const auto begin_array = [&](const std::string& name, const char* type, const std::vector<std::uint64_t>& extent) {
     zip.begin(name + ".npy");
-    const std::string header = npy_header(type, shape);
+    const std::string header = npy_header_of(type, extent);
     zip.append(header.data(), header.size());
   };
-  const std::string all = std::to_string(events) + ",";
-  begin_array("indices", "<u4", all);
+  begin_array("indices", "<u4", {events});
   for_each_block(
       store, [&](const event_batch& block) { zip.append(block.indices.data(), block.indices.size() * sizeof(std::uint32_t)); });
   zip.end();
-  begin_array("indptr", "<i8", std::to_string(store.frames() + 1) + ",");
+  begin_array("indptr", "<i8", {store.frames() + 1});
   std::uint64_t end = 0;
   zip.append(&end, sizeof end);
   for (const std::uint32_t count : store.counts()) {
@@ -483,14 +475,14 @@ void export_npz(const event_store& store, const std::filesystem::path& output) {
     zip.append(&end, sizeof end);
   }
   zip.end();
-  begin_array("format", "|S3", "");
+  begin_array("format", "|S3", {});
   zip.append("csr", 3);
   zip.end();
-  begin_array("shape", "<i8", "2,");
+  begin_array("shape", "<i8", {2});
   const std::array<std::uint64_t, 2> shape = {store.frames(), description.shape.pixels()};
   zip.append(shape.data(), sizeof shape);
   zip.end();
-  begin_array("data", "<i4", all);
+  begin_array("data", "<i4", {events});
   const std::vector<std::int32_t> ones(1 << 16, 1);
   for (std::uint64_t left = events; left > 0;) {
     const std::size_t part = static_cast<std::size_t>(std::min<std::uint64_t>(left, ones.size()));
@@ -516,12 +508,19 @@ std::vector<std::string> export_events(const event_store& store, const std::file
   std::vector<std::string> lost;
   std::uint64_t merged = 0;
   std::uint64_t cut = 0;
+  const auto write = [&](auto with) {
+    io::file_replacement file(output);
+    with(file.unfinished());
+    file.finish();
+  };
   switch (form) {
-    case export_format::stempy: io::export_stempy(store, output); break;
-    case export_format::csr: merged = io::export_csr(store, output); break;
+    case export_format::stempy: write([&](const auto& file) { io::export_stempy(store, file); }); break;
+    case export_format::csr: write([&](const auto& file) { merged = io::export_csr(store, file); }); break;
     case export_format::raw_csr: merged = io::export_raw_csr(store, output); break;
-    case export_format::npz: io::export_npz(store, output); break;
-    case export_format::dense: cut = io::export_dense(store, output); break;
+    case export_format::npz: write([&](const auto& file) { io::export_npz(store, file); }); break;
+    case export_format::dense:
+      write([&, with = io::dense_exporter_for(output)](const auto& file) { cut = with(store, file); });
+      break;
   }
   if (merged > 0) {
     lost.push_back(

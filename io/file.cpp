@@ -80,4 +80,21 @@ void file_handle::write_at(std::uint64_t offset, const void* from, std::size_t b
   }
 }
 
+file_replacement::file_replacement(std::filesystem::path path) : path_(std::move(path)), unfinished_(path_) {
+  unfinished_ += ".unfinished";
+  static_cast<void>(file_handle::create(unfinished_));
+}
+
+file_replacement::~file_replacement() {
+  std::error_code ignored;
+  if (!unfinished_.empty()) std::filesystem::remove(unfinished_, ignored);
+}
+
+void file_replacement::finish() {
+  std::error_code failure;
+  std::filesystem::rename(unfinished_, path_, failure);
+  if (failure) throw io_error(path_.string() + ": cannot be replaced: " + failure.message());
+  unfinished_.clear();
+}
+
 }  // namespace countem::io

@@ -42,4 +42,23 @@ class file_handle {
   std::filesystem::path path_;
 };
 
+/// A file that is written beside the one it will be: what was there stays whole until finish(). Without that, it is removed.
+class file_replacement {
+ public:
+  /// Creates the file to be written, empty. @throws io_error
+  explicit file_replacement(std::filesystem::path path);
+  file_replacement(const file_replacement&) = delete;
+  file_replacement& operator=(const file_replacement&) = delete;
+  ~file_replacement();
+
+  /// What to write; HDF5 must have closed it when finish() is called.
+  [[nodiscard]] const std::filesystem::path& unfinished() const { return unfinished_; }
+  /// Gives the file its name. @throws io_error
+  void finish();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path unfinished_;
+};
+
 }  // namespace countem::io

@@ -16,6 +16,7 @@
 #include "io/camera_format.hpp"
 #include "io/file.hpp"
 #include "io/hdf5_handle.hpp"
+#include "io/npy_output.hpp"
 
 namespace countem::io {
 
@@ -100,20 +101,12 @@ std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& wh
   return paths;
 }
 
-/// The header of a C-order little-endian u16 array (NumPy format 1.0).
-std::string npy_header(const raw_scan& what) {
-  const auto& [height, width, repeats] = what.scan;
-  const std::string more = repeats > 1 ? fmt::format("{}, ", repeats) : "";
-  std::string text = fmt::format("{{'descr': '<u2', 'fortran_order': False, 'shape': ({}, {}, {}{}, {}), }}", height, width,
-                                 more, what.frame.height, what.frame.width);
-  constexpr std::size_t before_text = 10;
-  text.resize((before_text + text.size() + 1 + 63) / 64 * 64 - before_text - 1, ' ');
-  text += '\n';
-  const auto length = static_cast<std::uint16_t>(text.size());
-  std::string header("\x93NUMPY\x01\x00", 8);
-  header += static_cast<char>(length & 0xff);
-  header += static_cast<char>(length >> 8);
-  return header + text;
+/// Row, column, repeat where there are several, then the frame's.
+std::vector<std::uint64_t> extent_of(const raw_scan& what) {
+  std::vector<std::uint64_t> extent{what.scan.height, what.scan.width};
+  if (what.scan.frames_per_position > 1) extent.push_back(what.scan.frames_per_position);
+  extent.insert(extent.end(), {what.frame.height, what.frame.width});
+  return extent;
 }
 
 /// One axis of an EMD 0.1 group: a vector of coordinates with name and units.
@@ -188,7 +181,7 @@ std::vector<fs::path> write_raw(const fs::path& directory, const raw_scan& what,
     case input_format::npy: {
       const fs::path path = directory / (what.stem + ".npy");
       file_handle file = file_handle::create(path);
-      const std::string header = npy_header(what);
+      const std::string header = npy_header_of("<u2", extent_of(what));
       file.write_at(0, header.data(), header.size());
       return write_flat(path, std::move(file), header.size(), what, make_frame);
     }

@@ -1,12 +1,9 @@
-#include <bit>
-#include <numeric>
-#include <system_error>
-
 #include <countem/error.hpp>
 #include <countem/saved_image.hpp>
 
 #include "io/file.hpp"
 #include "io/hdf5_handle.hpp"
+#include "io/npy_output.hpp"
 #include "io/reductions_group.hpp"
 
 namespace countem {
@@ -45,25 +42,6 @@ void write_file(const std::filesystem::path& path, std::span<const saved_image> 
   io::hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), path.string() + ": cannot be written");
 }
 
-/// Writes under a temporary name; what was there stays whole until the new file is.
-template <class Write>
-void replace_file(const std::filesystem::path& path, Write write) {
-  std::filesystem::path unfinished = path;
-  unfinished += ".unfinished";
-  std::error_code ignored;
-  try {
-    static_cast<void>(io::file_handle::create(unfinished));  // says plainly why it cannot be made
-    write(unfinished);
-    std::filesystem::rename(unfinished, path);
-  } catch (const std::filesystem::filesystem_error& failure) {
-    std::filesystem::remove(unfinished, ignored);
-    throw io_error(path.string() + ": cannot be replaced: " + failure.code().message());
-  } catch (...) {
-    std::filesystem::remove(unfinished, ignored);
-    throw;
-  }
-}
-
 template <class T>
 constexpr const char* npy_type() {
   if constexpr (std::is_same_v<T, std::uint32_t>) return "<u4";
@@ -71,26 +49,13 @@ constexpr const char* npy_type() {
   if constexpr (std::is_same_v<T, double>) return "<f8";
 }
 
-/// Format 1.0: magic, version, length, a dictionary padded so that the data begins on a multiple of 64 bytes.
-std::string npy_header(const std::string& type, const std::vector<std::uint64_t>& extent) {
-  static_assert(std::endian::native == std::endian::little, "the types above say little endian");
-  std::string shape;
-  for (const std::uint64_t length : extent) shape += std::to_string(length) + ",";
-  std::string dictionary = "{'descr': '" + type + "', 'fortran_order': False, 'shape': (" + shape + "), }";
-  constexpr std::size_t before = 10;
-  dictionary.append(63 - (before + dictionary.size()) % 64, ' ');
-  dictionary += '\n';
-  std::string header("\x93NUMPY\x01\x00", 8);
-  header += static_cast<char>(dictionary.size() & 0xffU);
-  header += static_cast<char>(dictionary.size() >> 8U);
-  return header + dictionary;
-}
-
 }  // namespace
 
 void save_images(const std::filesystem::path& path, std::span<const saved_image> images,
                  std::span<const std::pair<std::string, std::string>> provenance) {
-  replace_file(path, [&](const std::filesystem::path& unfinished) { write_file(unfinished, images, provenance); });
+  io::file_replacement file(path);
+  write_file(file.unfinished(), images, provenance);
+  file.finish();
 }
 
 bool is_image_file(const std::filesystem::path& path) noexcept try {
@@ -105,16 +70,18 @@ bool is_image_file(const std::filesystem::path& path) noexcept try {
 }
 
 void save_npy(const std::filesystem::path& path, const saved_image& image) {
-  replace_file(path, [&](const std::filesystem::path& unfinished) {
-    const io::file_handle file = io::file_handle::open_write(unfinished);
+  io::file_replacement replacement(path);
+  {
+    const io::file_handle file = io::file_handle::open_write(replacement.unfinished());
     std::visit(
         [&]<class T>(const std::vector<T>& values) {
-          const std::string header = npy_header(npy_type<T>(), image.extent);
+          const std::string header = io::npy_header_of(npy_type<T>(), image.extent);
           file.write_at(0, header.data(), header.size());
           file.write_at(header.size(), values.data(), values.size() * sizeof(T));
         },
         image.values);
-  });
+  }
+  replacement.finish();
 }
 
 }  // namespace countem

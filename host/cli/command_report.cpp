@@ -20,6 +20,7 @@
 #include "host/cli/progress.hpp"
 #include "host/cli/report/frame_code.hpp"
 #include "host/cli/report/page.hpp"
+#include "io/file.hpp"
 
 namespace countem::cli {
 
@@ -69,22 +70,10 @@ json load_counted(const fs::path& path) {
   return told;
 }
 
-/// The file gets its name when it is whole.
 void write_page(const fs::path& path, const std::string& page) {
-  fs::path unfinished = path;
-  unfinished += ".part";
-  std::error_code failure;
-  {
-    std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
-    file.write(page.data(), static_cast<std::streamsize>(page.size()));
-    file.close();
-    if (!file) {
-      fs::remove(unfinished, failure);
-      throw io_error(path.string() + ": cannot be written: look at the disk's free space and the directory's permissions");
-    }
-  }
-  fs::rename(unfinished, path, failure);
-  if (failure) throw io_error(path.string() + ": cannot be written: " + failure.message());
+  io::file_replacement file(path);
+  io::file_handle::open_write(file.unfinished()).write_at(0, page.data(), page.size());
+  file.finish();
 }
 
 std::optional<double> if_given(double value) {

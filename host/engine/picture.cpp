@@ -211,12 +211,9 @@ std::vector<std::byte> encode_png(const picture& drawn) {
 
 void write_png(const std::filesystem::path& path, const picture& drawn) {
   const std::vector<std::byte> bytes = encode_png(drawn);
-  std::filesystem::path unfinished = path;
-  unfinished += ".part";
-  io::file_handle::create(unfinished).write_at(0, bytes.data(), bytes.size());
-  std::error_code failed;
-  std::filesystem::rename(unfinished, path, failed);
-  if (failed) throw io_error(path.string() + ": cannot be written: " + failed.message());
+  io::file_replacement file(path);
+  io::file_handle::open_write(file.unfinished()).write_at(0, bytes.data(), bytes.size());
+  file.finish();
 }
 
 }  // namespace countem
