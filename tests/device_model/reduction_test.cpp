@@ -1,6 +1,8 @@
 // Every reduction of the cuda backend, on the device model, against the reference.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <countem/error.hpp>
 #include <countem/reductions.hpp>
 
@@ -30,6 +32,29 @@ TEST(cuda_reductions, equal_the_reference) {
   }
   EXPECT_EQ(device_model::refusal(), "");
   EXPECT_EQ(device_model::live_objects(), 0U);
+}
+
+/// Lanes behind a frame's last event look at pixel 0 rather than at memory: it must not be kept for that.
+TEST(cuda_reductions, crop_with_the_first_pixel) {
+  const frame_shape shape{8, 8};
+  event_batch batch;
+  for (std::uint32_t frame = 0; frame < 50; ++frame) {
+    for (std::uint32_t event = 0; event < 33 + frame % 7; ++event) batch.indices.push_back(std::min(63U, 2 + event));
+    batch.indptr.push_back(batch.indices.size());
+  }
+  const auto reference = reference::make_reducer();
+  reference->load(view_of(batch, shape));
+  event_batch expected;
+  reference->crop({0, 0, {4, 5}}, expected);
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    device_model::set_schedule({.seed = seed, .random = seed % 8 != 0});
+    const auto tested = cuda::make_reducer();
+    tested->load(view_of(batch, shape));
+    event_batch found;
+    tested->crop({0, 0, {4, 5}}, found);
+    EXPECT_EQ(found.indptr, expected.indptr) << "seed " << seed;
+    EXPECT_EQ(found.indices, expected.indices) << "seed " << seed;
+  }
 }
 
 TEST(cuda_reductions, need_a_device) {
