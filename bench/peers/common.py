@@ -1,5 +1,7 @@
 """What the comparisons with other programs share."""
 
+import argparse
+import json
 import os
 import pathlib
 import platform
@@ -53,6 +55,27 @@ def circumstances(result: dict) -> str:
     facts = result["machine"]
     programs = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     return f"{facts['cpu']}, {facts['cores']} cores, load {facts['load_at_start']} at the start; {programs}"
+
+
+def parser(description: str, side: int, repetitions: int) -> argparse.ArgumentParser:
+    """The options that every comparison has."""
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--countem", type=pathlib.Path, required=True, help="the program")
+    options.add_argument("--side", type=int, default=side, help=f"scan positions along each axis (default {side}: {side**2} frames)")
+    options.add_argument("--occupancy", type=float, nargs="+", default=[0.001, 0.01])
+    options.add_argument("--repetitions", type=int, default=repetitions)
+    options.add_argument("--json", type=pathlib.Path, help="where the JSON object goes")
+    options.add_argument("--write", type=pathlib.Path, help="page whose part between the markers is replaced")
+    return options
+
+
+def tell(asked: argparse.Namespace, name: str, result: dict, report: str) -> None:
+    """Prints the report, and writes what was asked for; `name` is that of the markers."""
+    print(report)
+    if asked.json:
+        asked.json.write_text(json.dumps(result, indent=2) + "\n")
+    if asked.write:
+        write_between_markers(asked.write, name, report)
 
 
 def write_between_markers(path: pathlib.Path, name: str, text: str) -> None:

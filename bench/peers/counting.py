@@ -7,7 +7,6 @@ Frames come from `countem simulate`, are read once and stay in memory and in the
 mean the same thing; every number is the median over repetitions.
 """
 
-import argparse
 import json
 import multiprocessing
 import pathlib
@@ -195,27 +194,17 @@ def report(result: dict) -> str:
             f"576 x 576 u16 at 300 kV, medians of {result['repetitions']}.\n\n{table(result)}\n\nAgreement of what was counted:\n\n{agreed}\n")
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--countem", type=pathlib.Path, required=True, help="the program")
-    parser.add_argument("--side", type=int, default=16, help="scan positions along each axis (default 16: 256 frames, 170 MB)")
-    parser.add_argument("--occupancy", type=float, nargs="+", default=[0.001, 0.01])
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--json", type=pathlib.Path, help="where the JSON object goes")
-    parser.add_argument("--write", type=pathlib.Path, help="page whose part between the markers is replaced")
-    return parser.parse_args()
-
-
 def main() -> None:
-    asked = parse()
+    options = common.parser(__doc__, side=16, repetitions=3)
+    options.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    asked = options.parse_args()
     common.enter_environment(asked.countem, "counting", common.HERE / "requirements.txt")
     import cv2
 
     cv2.setNumThreads(1)
     program = asked.countem.resolve()
-    result = {"machine": common.machine(), "versions": common.versions(program, "stempy", "scipy", "opencv-python-headless", "numpy"), "frames": asked.side**2, "repetitions": asked.repetitions,
-              "agreement": {}, "runs": []}
+    result = {"machine": common.machine(), "versions": common.versions(program, "stempy", "scipy", "opencv-python-headless", "numpy"),
+              "frames": asked.side**2, "repetitions": asked.repetitions, "agreement": {}, "runs": []}
     for occupancy in asked.occupancy:
         with tempfile.TemporaryDirectory() as folder:
             countem = Countem(program, pathlib.Path(folder))
@@ -225,11 +214,7 @@ def main() -> None:
                 print(f"measuring {100 * occupancy:g} %, {threads} thread(s)", file=sys.stderr)
                 result["runs"].append({"occupancy": occupancy, "threads": threads,
                                        "frames_per_s": measure(frames, countem, threads, asked.repetitions)})
-    print(report(result))
-    if asked.json:
-        asked.json.write_text(json.dumps(result, indent=2) + "\n")
-    if asked.write:
-        common.write_between_markers(asked.write, "counting", report(result))
+    common.tell(asked, "counting", result, report(result))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ The scan is simulated and counted by countem; every program gets its events in t
 checked against numpy's. One thread each; every number is the median over repetitions.
 """
 
-import argparse
 import json
 import logging
 import pathlib
@@ -257,19 +256,8 @@ def report(result: dict) -> str:
     return text
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--countem", type=pathlib.Path, required=True, help="the program")
-    parser.add_argument("--side", type=int, default=24, help="scan positions along each axis (default 24: 576 frames)")
-    parser.add_argument("--occupancy", type=float, nargs="+", default=[0.001, 0.01])
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--json", type=pathlib.Path, help="where the JSON object goes")
-    parser.add_argument("--write", type=pathlib.Path, help="page whose part between the markers is replaced")
-    return parser.parse_args()
-
-
 def main() -> None:
-    asked = parse()
+    asked = common.parser(__doc__, side=24, repetitions=5).parse_args()
     common.enter_environment(asked.countem, "reductions", common.ORACLES / "requirements.txt")
     program = asked.countem.resolve()
     result = {"machine": common.machine(), "versions": common.versions(program, "numpy", "scipy", "stempy", "libertem"),
@@ -279,11 +267,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             scan = Scan(program, pathlib.Path(folder), asked.side, occupancy)
             result["runs"].append({"occupancy": occupancy} | measure(program, scan, asked.repetitions))
-    print(report(result))
-    if asked.json:
-        asked.json.write_text(json.dumps(result, indent=2) + "\n")
-    if asked.write:
-        common.write_between_markers(asked.write, "reductions", report(result))
+    common.tell(asked, "reductions", result, report(result))
 
 
 if __name__ == "__main__":
