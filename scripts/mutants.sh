@@ -33,7 +33,6 @@ mutants() {
       /cudaStreamSynchronize\(stream->get\(\)\);/ { mutant("no wait at the end", "plain", "s/cudaStreamSynchronize\\(stream->get\\(\\)\\);/;/") }
       /if \([^()]*(>=|>) [^()]*\) (return|break);/ { mutant("no bounds check", "asan", "s/if \\([^()]*(>=|>) [^()]*\\) (return|break);//") }
       /if \(word >= batch\.words \|\| / { mutant("words beyond the frame", "asan", "s/word >= batch\\.words \\|\\| //") }
-      /if \(number < batch\.words\)/ { mutant("words beyond the frame", "asan", "s/number < batch\\.words/true/") }
       /first \+ lane < total/ { mutant("lanes beyond the queue", "asan", "s/first \\+ lane < total/true/") }
       /if \(i < listed && / { mutant("lanes beyond the list", "asan", "s/i < listed && //") }
       /column >= batch\.width \|\| / { mutant("columns beyond the frame", "plain", "s/column >= batch\\.width \\|\\| //") }

@@ -151,12 +151,8 @@ __global__ void __launch_bounds__(root_threads) roots_kernel(batch_view batch, e
   const std::uint32_t frame = blockIdx.y;
   const bit_image hits(batch, batch.bits, frame);
   const std::uint64_t number = std::uint64_t{blockIdx.x} * root_threads + threadIdx.x;
-  std::uint32_t roots = 0;
-  if (number < batch.words) {
-    const word_place place(batch, static_cast<std::uint32_t>(number));
-    roots = roots_of(hits, place.row, place.number);
-  }
-  const std::uint32_t total = queue.fill(roots);
+  const word_place own(batch, static_cast<std::uint32_t>(number));  // below the frame for the last threads: no hits there
+  const std::uint32_t total = queue.fill(roots_of(hits, own.row, own.number));
   for (std::uint32_t first = 0; first < total; first += warp_lanes) {
     bool has_event = false;
     found_event event{};

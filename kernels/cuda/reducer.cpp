@@ -11,15 +11,6 @@
 
 namespace countem::cuda {
 
-/// Events that were loaded and never reduced may still be on their way.
-device_reducer::~device_reducer() {
-  try {
-    stream_.synchronize();
-  } catch (const cuda_error&) {
-    // The device is lost, and so is the work that was queued on it.
-  }
-}
-
 event_list device_reducer::list() const {
   return {indptr_.data(), indices_, static_cast<std::uint32_t>(events().frames()), events().shape.height, events().shape.width};
 }
@@ -38,11 +29,8 @@ template <class T, class Queue>
 std::span<const T> device_reducer::run(std::size_t size, Queue queue) {
   const nvtx_range range("reduce");
   const std::size_t bytes = size * sizeof(T);
-  if (bytes > out_.size() || bytes > result_.size()) {
-    stream_.synchronize();  // memory is given back only when nothing is queued
-    out_.reserve(bytes);
-    result_.reserve(bytes);
-  }
+  out_.reserve(bytes);
+  result_.reserve(bytes);
   T* const there = reinterpret_cast<T*>(out_.data());
   T* const here = reinterpret_cast<T*>(result_.data());
   fill_with_zeros(there, size, stream_);
@@ -59,7 +47,6 @@ void device_reducer::upload_starts() {
     throw cuda_error("more than 2^32 - 1 frames cannot be reduced at once on a device; reduce them in parts");
   std::vector<std::uint64_t> indptr(events().indptr.begin(), events().indptr.end());
   for (std::uint64_t& start : indptr) start -= events().indptr.front();
-  stream_.synchronize();  // an earlier load that nothing was asked of must not lose its memory
   indptr_.reserve(indptr.size());
   transfer_.upload(std::span<const std::uint64_t>(indptr), indptr_.data(), stream_);
 }

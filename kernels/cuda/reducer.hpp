@@ -12,11 +12,9 @@
 namespace countem::cuda {
 
 /// The reductions on the device that is current when it is made: events cross to the device once, or were counted there; each
-/// result crosses back.
+/// result crosses back. Every call waits for what it queued, so between calls nothing uses the buffers.
 class device_reducer final : public event_reducer {
  public:
-  ~device_reducer() override;
-
   /// Instead of load(): events that lie in the device's memory already, nothing queued that writes them, `events` their host
   /// copy. Their memory belongs to the caller, who keeps it until the next load.
   void load_resident(const event_view& events, const std::uint32_t* indices);

@@ -76,10 +76,7 @@ constexpr std::size_t most_staged_bytes = 16 << 20;
 }
 
 void host_transfer::upload_bytes(std::span<const std::byte> from, void* device, const cuda_stream& stream) {
-  if (const std::size_t wanted = std::min(from.size(), most_staged_bytes); wanted > staged_.size()) {
-    stream.synchronize();  // memory is given back only when nothing is queued
-    staged_.reserve(wanted);
-  }
+  staged_.reserve(std::min(from.size(), most_staged_bytes));
   auto* to = static_cast<std::byte*>(device);
   while (!from.empty()) {
     const std::size_t bytes = std::min(from.size(), staged_.size());
