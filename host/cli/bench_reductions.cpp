@@ -34,15 +34,23 @@ struct bench_reductions_options {
   bool as_json = false;
 };
 
-/// One point of the table: M = side * side pixels, C events a frame, F frames.
+/// One point of the table: M = side * side pixels, C events a frame, F frames. Dense frames are many times the bytes of their
+/// events: they get the first few of the frames, and their time is that of a frame times F.
 struct scan_size {
   std::uint32_t side = 0;
   std::uint32_t events = 0;
   std::uint32_t frames = 0;
+  std::uint32_t dense_frames = 0;
 };
 
-/// Frames of the tables of rates: as dense frames 660 MB, far more than any cache.
-constexpr std::uint32_t frames_of_rates = 1000;
+/// Of the tables of rates: as dense frames 660 MB, as events 40 MB, both more than the caches hold.
+constexpr std::uint32_t dense_frames_of_rates = 1000;
+constexpr std::uint64_t events_of_rates = 10'000'000;
+
+/// How many frames hold about so many events where `frames` hold `events`.
+std::uint64_t frames_of_rates(std::uint64_t events, std::uint64_t frames) {
+  return std::max<std::uint64_t>(dense_frames_of_rates, events_of_rates * frames / events);
+}
 
 /// Events spread evenly over the detector, `size.events` in each frame.
 event_batch make_events(const scan_size& size, std::uint64_t seed) {
@@ -121,10 +129,29 @@ const encoding encodings[] = {
      }},
 };
 
+/// One encoding at work on its frames.
+struct bench_lane {
+  bench_lane(const encoding& by, const event_view& given)
+      : name(by.name), scan(given), reducer(by.make()), oracle(reference::make_reducer()) {
+    reducer->load(scan);
+    oracle->load(scan);
+  }
+
+  const char* name;
+  event_view scan;
+  std::unique_ptr<event_reducer> reducer;
+  std::unique_ptr<event_reducer> oracle;
+};
+
 /// Everything a stage may have written.
 bool same_results(const workspace& a, const workspace& b) {
   return a.image == b.image && a.counts == b.counts && a.moments == b.moments && a.radial == b.radial &&
          a.events.indptr == b.events.indptr && a.events.indices == b.events.indices;
+}
+
+event_view first_frames(event_view scan, std::size_t frames) {
+  scan.indptr = scan.indptr.first(std::min(frames, scan.frames()) + 1);
+  return scan;
 }
 
 double median(std::vector<double> numbers) {
@@ -147,44 +174,44 @@ double seconds_of(const std::function<void()>& work) {
   }
 }
 
-/// Median seconds of one pass of each.
+/// Median seconds of one pass over all frames; of dense frames, the passes over some of them make up.
 struct scan_timing {
   std::vector<std::vector<double>> stages;  ///< [stage][encoding]
   double streaming_read = 0;                ///< of the linear indices, added up and nothing else: the floor
 };
 
 /// Each stage is checked against the reference first.
-scan_timing measure(const event_view& events, const bench_reductions_options& chosen, const context& ctx) {
-  const auto oracle = reference::make_reducer();
-  oracle->load(events);
-  std::vector<std::unique_ptr<event_reducer>> reducers;
-  for (const encoding& one : encodings) {
-    reducers.push_back(one.make());
-    reducers.back()->load(events);
-  }
+scan_timing measure(const event_view& scan, std::uint32_t dense_frames, const bench_reductions_options& chosen,
+                    const context& ctx) {
+  std::vector<bench_lane> lanes;
+  for (std::size_t e = 0; e < std::size(encodings); ++e)
+    lanes.emplace_back(encodings[e], e == dense ? first_frames(scan, dense_frames) : scan);
   scan_timing timing;
   std::vector<double> reads;
   std::uint64_t read = 0;
   for (const stage& what : stages) {
-    workspace expected(events);
-    what.run(*oracle, expected);
-    std::vector<workspace> found(std::size(encodings), workspace(events));
-    for (std::size_t e = 0; e < reducers.size(); ++e) {
-      what.run(*reducers[e], found[e]);
-      if (!same_results(found[e], expected))
-        throw error(
-            fmt::format("the {} of {} frames is not that of the reference; please report this", what.name, encodings[e].name));
+    std::vector<workspace> found;
+    for (const bench_lane& lane : lanes) {
+      workspace expected(lane.scan);
+      what.run(*lane.oracle, expected);
+      what.run(*lane.reducer, found.emplace_back(lane.scan));
+      if (!same_results(found.back(), expected))
+        throw error(fmt::format("the {} of {} frames is not that of the reference; please report this", what.name, lane.name));
     }
     // In turn, so that whatever else the machine does meets all alike.
-    std::vector<std::vector<double>> seconds(reducers.size());
+    std::vector<std::vector<double>> seconds(lanes.size());
     for (unsigned repetition = 0; repetition < chosen.repetitions; ++repetition) {
       if (ctx.stop.load()) throw interrupted("interrupted");
-      for (std::size_t e = 0; e < reducers.size(); ++e)
-        seconds[e].push_back(seconds_of([&] { what.run(*reducers[e], found[e]); }));
-      reads.push_back(seconds_of([&] { read += std::accumulate(events.indices.begin(), events.indices.end(), 0U); }));
+      for (std::size_t e = 0; e < lanes.size(); ++e)
+        seconds[e].push_back(seconds_of([&] { what.run(*lanes[e].reducer, found[e]); }));
+      const std::span<const std::uint32_t> all = scan.events();
+      reads.push_back(seconds_of([&] { read += std::accumulate(all.begin(), all.end(), 0U); }));
     }
     auto& row = timing.stages.emplace_back();
-    for (const auto& of_encoding : seconds) row.push_back(median(of_encoding));
+    for (std::size_t e = 0; e < lanes.size(); ++e) {
+      const double of_all = static_cast<double>(scan.frames()) / static_cast<double>(lanes[e].scan.frames());
+      row.push_back(of_all * median(seconds[e]));
+    }
   }
   if (read == 0) throw error("the events of the bench are all in pixel 0");  // keeps the compiler from dropping the reads
   timing.streaming_read = median(reads);
@@ -206,8 +233,8 @@ double fitted_exponent(const std::vector<double>& x, const std::vector<double>& 
   return (n * sxy - sx * sy) / (n * sxx - sx * sx);
 }
 
-/// A decade of one of the three numbers, the other two held. Even the smallest scans are larger than caches as dense frames, so
-/// that every pass over events finds them in memory.
+/// A decade of one of the three numbers, the other two held. Even the smallest scans are larger than caches, as dense frames
+/// and as events, so that every pass finds them in memory.
 struct sweep {
   const char* name;
   std::vector<scan_size> sizes;
@@ -219,17 +246,17 @@ struct sweep {
 const std::vector<sweep>& sweeps() {
   static const std::vector<sweep> all{
       {"M",
-       {{256, 2000, 300}, {376, 2000, 300}, {552, 2000, 300}, {810, 2000, 300}},
+       {{256, 2000, 10000, 500}, {376, 2000, 10000, 500}, {552, 2000, 10000, 500}, {810, 2000, 10000, 500}},
        [](const scan_size& s) { return static_cast<double>(s.side) * s.side; },
        true,
        false},
       {"C",
-       {{576, 655, 300}, {576, 1400, 300}, {576, 3000, 300}, {576, 6550, 300}},
+       {{576, 655, 6000, 300}, {576, 1400, 6000, 300}, {576, 3000, 6000, 300}, {576, 6550, 6000, 300}},
        [](const scan_size& s) { return static_cast<double>(s.events); },
        false,
        true},
       {"F",
-       {{256, 655, 300}, {256, 655, 646}, {256, 655, 1392}, {256, 655, 3000}},
+       {{256, 655, 10000, 500}, {256, 655, 21500, 1075}, {256, 655, 46400, 2320}, {256, 655, 100000, 5000}},
        [](const scan_size& s) { return static_cast<double>(s.frames); },
        true,
        true},
@@ -246,7 +273,7 @@ int predicted_exponent(const sweep& over, const stage& what, std::size_t encodin
 
 /// Rates on one scan, memory, and the occupancy from which dense frames win.
 json rates(const event_view& events, const bench_reductions_options& chosen, const context& ctx) {
-  const scan_timing timing = measure(events, chosen, ctx);
+  const scan_timing timing = measure(events, dense_frames_of_rates, chosen, ctx);
   const auto pixels = static_cast<double>(events.shape.pixels());
   const auto number = static_cast<double>(events.event_count());
   const double occupancy = number / static_cast<double>(events.frames()) / pixels;
@@ -255,6 +282,7 @@ json rates(const event_view& events, const bench_reductions_options& chosen, con
   told["detector_pixels"] = pixels;
   told["events_per_frame"] = occupancy * pixels;
   told["frames"] = events.frames();
+  told["dense_frames"] = std::min<std::uint64_t>(dense_frames_of_rates, events.frames());
   told["streaming_read_million_events_per_s"] = number / timing.streaming_read / 1e6;
   for (const encoding& one : encodings) told["megabytes"][one.name] = one.bytes(events) / 1e6;
   for (std::size_t s = 0; s < std::size(stages); ++s) {
@@ -281,16 +309,21 @@ json measure_all(const bench_reductions_options& chosen, const context& ctx) {
     told["store"] = chosen.store.string();
     const auto store = open_event_store(chosen.store);
     event_batch batch;
-    store->read(0, static_cast<std::size_t>(std::min<std::uint64_t>(frames_of_rates, store->frames())), batch);
+    const auto read_frames = [&](std::uint64_t frames) {
+      store->read(0, static_cast<std::size_t>(std::min(frames, store->frames())), batch);
+    };
+    read_frames(dense_frames_of_rates);
     if (batch.indices.empty())
       throw invalid_argument(chosen.store.string() + ": its first frames hold no events to measure on");
+    read_frames(frames_of_rates(batch.indices.size(), batch.frames()));
     told["rates"].push_back(rates(view_of(batch, store->description().shape), chosen, ctx));
     return told;
   }
   for (const double occupancy : chosen.occupancies) {
     const frame_shape camera{576, 576};
     const auto events = static_cast<std::uint32_t>(std::max(1.0, occupancy * static_cast<double>(camera.pixels())));
-    const event_batch batch = make_events({camera.width, events, frames_of_rates}, chosen.seed);
+    const event_batch batch =
+        make_events({camera.width, events, static_cast<std::uint32_t>(frames_of_rates(events, 1))}, chosen.seed);
     told["rates"].push_back(rates(view_of(batch, camera), chosen, ctx));
   }
   for (const sweep& over : sweeps()) {
@@ -299,7 +332,7 @@ json measure_all(const bench_reductions_options& chosen, const context& ctx) {
     for (const scan_size& size : over.sizes) {
       x.push_back(over.of(size));
       const event_batch batch = make_events(size, chosen.seed);
-      timings.push_back(measure(view_of(batch, {size.side, size.side}), chosen, ctx));
+      timings.push_back(measure(view_of(batch, {size.side, size.side}), size.dense_frames, chosen, ctx));
     }
     for (std::size_t s = 0; s < std::size(stages); ++s) {
       for (std::size_t e = 0; e < std::size(encodings); ++e) {
@@ -317,9 +350,11 @@ json measure_all(const bench_reductions_options& chosen, const context& ctx) {
 }
 
 void print_rates(const json& at) {
-  fmt::print("{} frames of {:.0f} pixels, {:.0f} events each, one thread; linear indices are read at {:.0f} M events/s\n",
-             at["frames"].get<unsigned>(), at["detector_pixels"].get<double>(), at["events_per_frame"].get<double>(),
-             at["streaming_read_million_events_per_s"].get<double>());
+  fmt::print(
+      "{} frames ({} of them dense) of {:.0f} pixels, {:.0f} events each, one thread; linear indices are read at {:.0f} M "
+      "events/s\n",
+      at["frames"].get<unsigned>(), at["dense_frames"].get<unsigned>(), at["detector_pixels"].get<double>(),
+      at["events_per_frame"].get<double>(), at["streaming_read_million_events_per_s"].get<double>());
   fmt::print("{:<18}{:>12}{:>14}{:>12}{:>14}{:>10}{:>12}{:>12}\n", "ns an event", "dense", "linear index", "run-length",
              "M events/s", "of read", "dense wins", "and is");
   for (const auto& [name, row] : at["stages"].items()) {

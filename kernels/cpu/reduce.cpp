@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include <countem/reductions.hpp>
@@ -58,20 +59,37 @@ frame_events in_rows(frame_events events, frame_shape shape, const row_range& ro
 
 /// Adds events to an image through one byte a pixel: a quarter of a 32-bit counter stays in a cache that the whole would not
 /// fit. What a byte cannot hold is carried into the image at once.
-void add_through_bytes(frame_events events, std::vector<std::uint8_t>& bytes, std::span<std::uint64_t> image) {
-  constexpr std::size_t ahead = 256;  // events; read once, they should not push the bytes out of the cache
-  constexpr std::size_t line = 16;
-  const auto add = [&](std::uint32_t index) {
-    if (++bytes[index] == 0) [[unlikely]]
-      image[index] += 256;
-  };
-  std::size_t i = 0;
-  for (; i + ahead < events.size(); i += line) {
-    __builtin_prefetch(&events[i + ahead], 0, 0);
-    for (std::size_t j = 0; j < line; ++j) add(events[i + j]);
+class byte_counters {
+ public:
+  explicit byte_counters(std::span<std::uint64_t> image) : image_(image), bytes_(image.size()) {}
+
+  /// Adds the events that lie below pixel `end` and returns the others. They ascend, or all lie below.
+  frame_events add(frame_events events, std::uint64_t end) {
+    constexpr std::size_t ahead = 256;          // events; read once, they should not push the bytes out of the cache
+    constexpr std::size_t at_once = 8;          // one comparison for all, since they ascend
+    std::uint8_t* const bytes = bytes_.data();  // in a register: to the compiler a byte written may be any member
+    const auto add = [this, bytes](std::uint32_t index) {
+      if (++bytes[index] == 0) [[unlikely]]
+        image_[index] += 256;
+    };
+    std::size_t i = 0;
+    for (; i + at_once <= events.size() && events[i + at_once - 1] < end; i += at_once) {
+      __builtin_prefetch(events.data() + i + ahead, 0, 0);
+      for (std::size_t j = 0; j < at_once; ++j) add(events[i + j]);
+    }
+    for (; i < events.size() && events[i] < end; ++i) add(events[i]);
+    return events.subspan(i);
   }
-  for (; i < events.size(); ++i) add(events[i]);
-}
+
+  /// Moves what is still in the bytes into the image.
+  void finish(std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t p = first; p < last; ++p) image_[p] += bytes_[p];
+  }
+
+ private:
+  std::span<std::uint64_t> image_;
+  std::vector<std::uint8_t> bytes_;
+};
 
 /// Bins the events of a frame. Binned rows come out in order, the columns within one do not; two counting sorts, by column and
 /// then back into rows, mend that without a branch that could be mispredicted.
@@ -158,22 +176,55 @@ class cpu_reducer final : public event_reducer {
     });
   }
 
-  /// Calls work(piece of a frame's events) for each frame; each thread sees a strip of pixels of its own.
+  /// Calls work(first, last) for strips of pixels [first, last), one a thread.
   template <class Work>
   void for_pixel_strips(Work work) {
-    const std::size_t frames = events().frames();
-    if (threads_ == 1) {
-      for (std::size_t f = 0; f < frames; ++f) work(events().events(f));
-      return;
-    }
-    const auto strips = static_cast<std::uint64_t>(threads_);
     const std::uint64_t pixels = events().shape.pixels();
+    if (threads_ == 1) return work(std::uint64_t{0}, pixels);
+    const auto strips = static_cast<std::uint64_t>(threads_);
     arena_.execute([&] {
-      oneapi::tbb::parallel_for(std::uint64_t{0}, strips, [&](std::uint64_t strip) {
-        for (std::size_t f = 0; f < frames; ++f)
-          work(between(events().events(f), pixels * strip / strips, pixels * (strip + 1) / strips));
-      });
+      oneapi::tbb::parallel_for(std::uint64_t{0}, strips,
+                                [&](std::uint64_t strip) { work(pixels * strip / strips, pixels * (strip + 1) / strips); });
     });
+  }
+
+  /// Calls work(piece of a frame's events) for each frame; each thread sees a strip of pixels of its own.
+  template <class Work>
+  void for_events_of_strips(Work work) {
+    for_pixel_strips([&](std::uint64_t first, std::uint64_t last) {
+      for (std::size_t f = 0; f < events().frames(); ++f) work(between(events().events(f), first, last));
+    });
+  }
+
+  static constexpr std::uint64_t band_pixels = 8192;  ///< and so bytes: a first-level cache holds them and the events besides
+
+  /// Adds the events of the pixels [first, last).
+  void add_strip(byte_counters& counters, std::uint64_t first, std::uint64_t last) {
+    constexpr std::uint64_t worth_it = 64;  // events of a frame in a band, or finding its end costs more than it saves
+    if (events().event_count() / events().frames() * band_pixels >= worth_it * events().shape.pixels()) {
+      add_by_bands(counters, first, last);
+    } else if (last - first == events().shape.pixels()) {
+      counters.add(events().events(), last);
+    } else {
+      for (std::size_t f = 0; f < events().frames(); ++f) counters.add(between(events().events(f), first, last), last);
+    }
+  }
+
+  /// The same, many frames at once band by band, so that a band's bytes are still in the first-level cache for the next frame.
+  void add_by_bands(byte_counters& counters, std::uint64_t first, std::uint64_t last) {
+    constexpr std::size_t together = 64;  // frames: of 1 %, their events fit the second-level cache
+    std::array<frame_events, together> rest;
+    for (std::size_t group = 0; group < events().frames(); group += together) {
+      const std::size_t members = std::min(together, events().frames() - group);
+      for (std::size_t f = 0; f < members; ++f) rest[f] = between(events().events(group + f), first, last);
+      for (std::uint64_t end = first; end < last;) {
+        end = std::min(last, end + band_pixels);
+        for (std::size_t f = 0; f < members; ++f) {
+          __builtin_prefetch(rest[std::min(f + 2, members - 1)].data());
+          rest[f] = counters.add(rest[f], end);
+        }
+      }
+    }
   }
 
   void do_counts(std::span<std::uint32_t> out) override {
@@ -183,23 +234,21 @@ class cpu_reducer final : public event_reducer {
 
   void do_add_sum(std::span<std::uint64_t> image) override {
     // The walk over the image at the end is not worth it for few events.
-    if (events().event_count() < image.size() / 4) {
-      for_pixel_strips([&](frame_events piece) {
+    if (events().event_count() <= image.size() / 4) {
+      for_events_of_strips([&](frame_events piece) {
         for (const std::uint32_t index : piece) ++image[index];
       });
       return;
     }
-    bytes_.assign(image.size(), 0);
-    if (threads_ == 1) {
-      add_through_bytes(events().events(), bytes_, image);
-    } else {
-      for_pixel_strips([&](frame_events piece) { add_through_bytes(piece, bytes_, image); });
-    }
-    for (std::size_t p = 0; p < image.size(); ++p) image[p] += bytes_[p];
+    byte_counters counters(image);
+    for_pixel_strips([&](std::uint64_t first, std::uint64_t last) {
+      add_strip(counters, first, last);
+      counters.finish(first, last);
+    });
   }
 
   void do_raise_maximum(std::span<std::uint32_t> image) override {
-    for_pixel_strips([&](frame_events piece) {
+    for_events_of_strips([&](frame_events piece) {
       std::uint32_t repeats = 0;
       for (std::size_t i = 0; i < piece.size(); ++i) {
         repeats = i != 0 && piece[i] == piece[i - 1] ? repeats + 1 : 1;
@@ -263,23 +312,28 @@ class cpu_reducer final : public event_reducer {
   }
 
   void do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) override {
+    const std::optional<ring_arithmetic> arithmetic = arithmetic_of(rings);
     for_frames([&](std::size_t first, std::size_t last) {
-      // Neighbouring events often share a ring. Four histograms in turn, so that none waits for the one before; what lies
+      // Neighbouring events often share a ring. Two histograms in turn, so that none waits for the one before; what lies
       // outside all rings falls into one more.
-      const std::size_t outside = rings.rings;
-      std::array<std::vector<std::uint32_t>, 4> histograms;
+      std::array<std::vector<std::uint32_t>, 2> histograms;
       histograms.fill(std::vector<std::uint32_t>(rings.rings + std::size_t{1}));
-      const auto ring_of = [&](std::uint32_t index) { return std::min<std::size_t>(rings.ring[index], outside); };
+      std::vector<std::uint32_t> ring;
       for (std::size_t f = first; f < last; ++f) {
         const frame_events frame = events().events(f);
+        ring.resize(std::max(ring.size(), frame.size()));
+        if (arithmetic) {
+          ring_numbers(frame, rings, *arithmetic, ring.data());
+        } else {
+          std::transform(frame.begin(), frame.end(), ring.begin(),
+                         [&](std::uint32_t index) { return std::min<std::uint32_t>(rings.ring[index], rings.rings); });
+        }
         std::size_t i = 0;
-        for (; i + 4 <= frame.size(); i += 4) {
-          for (std::size_t turn = 0; turn < 4; ++turn) ++histograms[turn][ring_of(frame[i + turn])];
+        for (; i + 2 <= frame.size(); i += 2) {
+          for (std::size_t turn = 0; turn < 2; ++turn) ++histograms[turn][ring[i + turn]];
         }
-        for (; i < frame.size(); ++i) ++histograms[0][ring_of(frame[i])];
-        for (std::size_t ring = 0; ring < rings.rings; ++ring) {
-          out[f * rings.rings + ring] = histograms[0][ring] + histograms[1][ring] + histograms[2][ring] + histograms[3][ring];
-        }
+        for (; i < frame.size(); ++i) ++histograms[0][ring[i]];
+        for (std::size_t r = 0; r < rings.rings; ++r) out[f * rings.rings + r] = histograms[0][r] + histograms[1][r];
         for (auto& histogram : histograms) std::fill(histogram.begin(), histogram.end(), 0U);
       }
     });
@@ -352,7 +406,6 @@ class cpu_reducer final : public event_reducer {
   }
 
   int threads_;
-  std::vector<std::uint8_t> bytes_;  ///< [pixel] of do_add_sum
   oneapi::tbb::task_arena arena_;
 };
 

@@ -5,6 +5,8 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "kernels/cpu/reduce_simd.hpp"
@@ -214,6 +216,40 @@ std::size_t crop(frame_events events, frame_shape shape, const detector_window& 
                                         : crop_of<false>(events, shape, window, out);
 }
 
+template <bool small>
+void rings_of(frame_events events, const ring_map& map, const ring_arithmetic& by, std::uint32_t* out) {
+  const lanes_u32 d;
+  const lanes_f32 df;
+  const splitter<small> split(map.shape.width);
+  const auto centre_row = hn::Set(df, by.row);
+  const auto centre_column = hn::Set(df, by.column);
+  const auto per_step = hn::Set(df, by.per_step);
+  const auto middle = hn::Set(df, 0.5F);
+  const auto surely = hn::Set(df, 0.5F - by.doubt);
+  const auto outside = hn::Set(d, map.rings);
+  const std::size_t all = hn::Lanes(d);
+  for_vectors(events, [&](vector_u32 index, std::size_t number, std::size_t offset) {
+    vector_f32 row;
+    vector_f32 column;
+    split.split(index, row, column);
+    row = hn::Sub(row, centre_row);
+    column = hn::Sub(column, centre_column);
+    const auto distance = hn::Mul(hn::Sqrt(hn::Add(hn::Mul(row, row), hn::Mul(column, column))), per_step);
+    const auto whole = hn::Trunc(distance);
+    const auto in_doubt = hn::Gt(hn::Abs(hn::Sub(hn::Sub(distance, whole), middle)), surely);
+    if (number == all && hn::AllFalse(df, in_doubt)) {
+      const auto ring = hn::BitCast(d, hn::ConvertTo(hn::RebindToSigned<lanes_u32>(), whole));
+      hn::StoreU(hn::Min(ring, outside), d, out + offset);
+    } else {
+      for (std::size_t i = offset; i < offset + number; ++i) out[i] = std::min<std::uint32_t>(map.ring[events[i]], map.rings);
+    }
+  });
+}
+
+void rings(frame_events events, const ring_map& map, const ring_arithmetic& by, std::uint32_t* out) {
+  return map.shape.pixels() <= small_pixels ? rings_of<true>(events, map, by, out) : rings_of<false>(events, map, by, out);
+}
+
 }  // namespace countem::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -224,6 +260,7 @@ HWY_EXPORT(moments);
 HWY_EXPORT(inside);
 HWY_EXPORT(bin);
 HWY_EXPORT(crop);
+HWY_EXPORT(rings);
 
 event_moments frame_moments(frame_events events, frame_shape shape) {
   return HWY_DYNAMIC_DISPATCH(moments)(events, shape);
@@ -239,6 +276,19 @@ void bin_positions(frame_events events, frame_shape shape, std::uint32_t factor,
 
 std::size_t crop_frame(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out) {
   return HWY_DYNAMIC_DISPATCH(crop)(events, shape, window, out);
+}
+
+void ring_numbers(frame_events events, const ring_map& map, const ring_arithmetic& by, std::uint32_t* out) {
+  HWY_DYNAMIC_DISPATCH(rings)(events, map, by, out);
+}
+
+std::optional<ring_arithmetic> arithmetic_of(const ring_map& map) {
+  if (!fits_lanes(map.shape)) return std::nullopt;
+  const double reach = std::abs(map.centre.row) + std::abs(map.centre.column) + map.shape.height + map.shape.width;
+  const double doubt = 16 * reach / map.step * std::numeric_limits<float>::epsilon();
+  if (!(doubt < 0.1)) return std::nullopt;
+  return ring_arithmetic{static_cast<float>(map.centre.row), static_cast<float>(map.centre.column),
+                         static_cast<float>(1 / map.step), static_cast<float>(doubt)};
 }
 
 }  // namespace countem::cpu

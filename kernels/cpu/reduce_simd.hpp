@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include <countem/reductions.hpp>
@@ -23,6 +24,20 @@ void bin_positions(frame_events events, frame_shape shape, std::uint32_t factor,
 
 /// Writes the events of the window to `out` and returns their number; `out` has room for as many as there are events.
 [[nodiscard]] std::size_t crop_frame(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out);
+
+/// A ring map as float32 arithmetic: the ring is the whole part of distance * per_step, unless that lies within `doubt` of a
+/// whole number. There the roundings might tell, and the map is asked.
+struct ring_arithmetic {
+  float row = 0;
+  float column = 0;
+  float per_step = 0;
+  float doubt = 0;
+};
+/// Nothing when roundings reach too far for most pixels to be certain.
+[[nodiscard]] std::optional<ring_arithmetic> arithmetic_of(const ring_map& map);
+
+/// Writes the ring of each event, map.rings for what lies outside them all.
+void ring_numbers(frame_events events, const ring_map& map, const ring_arithmetic& by, std::uint32_t* out);
 
 /// Whether the functions above may be used on frames of this shape: signed 32-bit lanes and float32 quotients must do.
 [[nodiscard]] constexpr bool fits_lanes(frame_shape shape) {

@@ -68,6 +68,17 @@ class Reduce(ProgramTest):
         self.succeed("reduce", self.counted, "-o", out, "--scan-bin", 2)
         self.assertEqual(self.succeed_json("info", out)["events"], told["events"])
 
+    def test_bench_on_a_store(self):
+        self.count("--no-png")
+        told = self.succeed_json("bench", "reductions", "--store", self.counted, "--repetitions", 1)
+        self.assertTrue(told["checked"])
+        (rates,) = told["rates"]
+        self.assertEqual((rates["frames"], rates["dense_frames"]), (30, 30))
+        self.assertGreater(rates["streaming_read_million_events_per_s"], 0)
+        for stage, row in rates["stages"].items():
+            self.assertGreater(row["dense_over_linear_index"], 1, stage)
+            self.assertEqual(set(row["ns_per_event"]), {"dense", "linear index", "run-length"}, stage)
+
     def test_refusals(self):
         self.count("--no-png")
         out = self.directory / "out.h5"

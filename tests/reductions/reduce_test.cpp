@@ -330,10 +330,16 @@ TEST_P(backend_equals_reference, moments) {
 }
 
 TEST_P(backend_equals_reference, radial) {
-  for (const std::uint32_t number : {0U, 3U}) {
-    const ring_map rings = make_rings(shape_, {middle_of(shape_).row - 0.4, middle_of(shape_).column}, 1.5, number);
-    expect_equal<std::uint32_t>(batch_.frames() * rings.rings,
-                                [&](auto& reducer, auto out) { reducer.radial_counts(rings, out); });
+  const detector_point middle = middle_of(shape_);
+  // On whole and half pixels rings end exactly at pixels.
+  for (const detector_point centre : {middle, detector_point{middle.row - 0.4, middle.column}, detector_point{0, 0},
+                                      detector_point{std::floor(middle.row), middle.column + 0.5},
+                                      detector_point{-1000.25, 3e4}, detector_point{middle.row + 1e-5, middle.column}}) {
+    for (const auto& [step, number] : {std::pair{1.5, 0U}, std::pair{1.5, 3U}, std::pair{1.0, 40U}, std::pair{0.37, 200U}}) {
+      const ring_map rings = make_rings(shape_, centre, step, number);
+      expect_equal<std::uint32_t>(batch_.frames() * rings.rings,
+                                  [&](auto& reducer, auto out) { reducer.radial_counts(rings, out); });
+    }
   }
 }
 
@@ -377,7 +383,7 @@ INSTANTIATE_TEST_SUITE_P(, backend_equals_reference,
                                                           random_scan{{129, 33}, 2, 40}, random_scan{{576, 576}, 3000, 6},
                                                           random_scan{{576, 576}, 30, 30}, random_scan{{300, 4096}, 2000, 4},
                                                           random_scan{{1, 70000}, 500, 3}, random_scan{{70000, 3}, 500, 3},
-                                                          random_scan{{64, 64}, 9000, 3})),
+                                                          random_scan{{64, 64}, 9000, 3}, random_scan{{256, 300}, 900, 150})),
                          [](const auto& name) {
                            const random_scan& scan = std::get<1>(name.param);
                            return std::string(std::get<0>(name.param).name) + "_" + std::to_string(scan.shape.height) + "x" +
