@@ -145,8 +145,22 @@ void run_turn(thread& t) {
   t.stack.resume();
 }
 
-/// Shared memory of the running block, full of noise. For TSan every block gets its own, kept until the grid ends, so that it
-/// sees no other block in it; otherwise blocks take turns with the same.
+/// What a block finds in shared memory: what the block before left there, or anything; small numbers too, which could pass for
+/// places or counts.
+void make_noise(unsigned char* memory, std::size_t bytes) {
+  const bool leave = m.order.random && draw(2) == 0;
+  if (leave) return;
+  const std::uint64_t masks[] = {~0ULL, 0x07ff'07ff'07ff'07ffULL, 0x0000'000f'0000'000fULL};
+  const std::uint64_t mask = m.order.random ? masks[draw(3)] : ~0ULL;
+  std::uint64_t noise = 0xCDCD'CDCD'CDCD'CDCDULL;
+  for (std::size_t i = 0; i < bytes; ++i) {
+    if (i % 8 == 0 && m.order.random) noise = (noise * 6364136223846793005ULL + m.random_state) & mask;
+    const_cast<volatile unsigned char*>(memory)[i] = static_cast<unsigned char>(noise >> (8 * (i % 8)));
+  }
+}
+
+/// Shared memory of the running block. For TSan every block gets its own, kept until the grid ends, so that it sees no other
+/// block in it; otherwise blocks take turns with the same.
 void renew(unsigned char*& memory, std::size_t bytes) {
 #if defined(COUNTEM_MODEL_TSAN)
   memory = nullptr;
@@ -159,7 +173,7 @@ void renew(unsigned char*& memory, std::size_t bytes) {
     m.shared_blocks.push_back(memory);
     __asan_poison_memory_region(memory + bytes, whole - bytes);
   }
-  for (std::size_t i = 0; i < bytes; ++i) static_cast<volatile unsigned char*>(memory)[i] = 0xCD;
+  make_noise(memory, bytes);
 }
 
 void renew_shared() {
