@@ -34,6 +34,23 @@ TEST(cuda_reductions, equal_the_reference) {
   EXPECT_EQ(device_model::live_objects(), 0U);
 }
 
+/// With buffers that no stage before has made larger, so that nothing can be written behind a result unseen.
+TEST(cuda_reductions, each_stage_with_a_reducer_of_its_own) {
+  for (std::uint64_t seed = 100; seed < 100 + rounds && !testing::Test::HasFailure(); ++seed) {
+    device_model::set_schedule({.seed = seed, .random = seed % 8 != 0});
+    const parity::reduction_case drawn = parity::random_reduction_case(seed);
+    const event_view events = view_of(drawn.batch, drawn.shape);
+    for (const parity::reduction_stage& stage : parity::stages_of(drawn)) {
+      const auto tested = cuda::make_reducer();
+      const auto reference = reference::make_reducer();
+      tested->load(events);
+      reference->load(events);
+      EXPECT_TRUE(stage.equal(*tested, *reference, events.frames())) << stage.name << ", seed " << seed;
+    }
+  }
+  EXPECT_EQ(device_model::refusal(), "");
+}
+
 /// Lanes behind a frame's last event look at pixel 0 rather than at memory: it must not be kept for that.
 TEST(cuda_reductions, crop_with_the_first_pixel) {
   const frame_shape shape{8, 8};

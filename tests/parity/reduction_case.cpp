@@ -74,27 +74,60 @@ reduction_case random_reduction_case(std::uint64_t seed) {
   return drawn;
 }
 
+std::vector<reduction_stage> stages_of(const reduction_case& drawn) {
+  using u32 = std::uint32_t;
+  const std::size_t pixels = drawn.shape.pixels();
+  // Outputs begin with numbers of their own: what a stage leaves or adds to must show.
+  return {
+      {"counts",
+       [](auto& tested, auto& reference, std::size_t frames) {
+         return equal<u32>(tested, reference, frames, 0, [](auto& by, auto& out) { by.counts(out); });
+       }},
+      {"sum",
+       [=](auto& tested, auto& reference, std::size_t) {
+         return equal<std::uint64_t>(tested, reference, pixels, 3, [](auto& by, auto& out) { by.add_sum(out); });
+       }},
+      {"maximum",
+       [=](auto& tested, auto& reference, std::size_t) {
+         return equal<u32>(tested, reference, pixels, 1, [](auto& by, auto& out) { by.raise_maximum(out); });
+       }},
+      {"virtual detectors",
+       [&drawn](auto& tested, auto& reference, std::size_t frames) {
+         return equal<u32>(tested, reference, drawn.masks.detectors * frames, 7,
+                           [&](auto& by, auto& out) { by.virtual_counts(drawn.masks, out); });
+       }},
+      {"weighted sums",
+       [&drawn](auto& tested, auto& reference, std::size_t frames) {
+         return equal<std::int64_t>(tested, reference, frames, 7,
+                                    [&](auto& by, auto& out) { by.weighted_counts(drawn.weights, out); });
+       }},
+      {"moments",
+       [](auto& tested, auto& reference, std::size_t frames) {
+         return equal<event_moments>(tested, reference, frames, {}, [](auto& by, auto& out) { by.moments(out); });
+       }},
+      {"radial sums",
+       [&drawn](auto& tested, auto& reference, std::size_t frames) {
+         return equal<u32>(tested, reference, frames * drawn.rings.rings, 7,
+                           [&](auto& by, auto& out) { by.radial_counts(drawn.rings, out); });
+       }},
+      {"bin",
+       [&drawn](auto& tested, auto& reference, std::size_t) {
+         return equal_events(tested, reference, [&](auto& by, auto& out) { by.bin(drawn.factor, out); });
+       }},
+      {"crop",
+       [&drawn](auto& tested, auto& reference, std::size_t) {
+         return equal_events(tested, reference, [&](auto& by, auto& out) { by.crop(drawn.window, out); });
+       }},
+  };
+}
+
 std::string compare_with_reference(const reduction_case& drawn, const event_view& events, event_reducer& tested) {
   const auto reference = reference::make_reducer();
-  const std::size_t frames = events.frames();
-  const std::size_t pixels = drawn.shape.pixels();
   tested.load(events);
   reference->load(events);
-  using u32 = std::uint32_t;
-  if (!equal<u32>(tested, *reference, frames, 0, [](auto& by, auto& out) { by.counts(out); })) return "counts";
-  if (!equal<std::uint64_t>(tested, *reference, pixels, 3, [](auto& by, auto& out) { by.add_sum(out); })) return "sum";
-  if (!equal<u32>(tested, *reference, pixels, 1, [](auto& by, auto& out) { by.raise_maximum(out); })) return "maximum";
-  if (!equal<u32>(tested, *reference, drawn.masks.detectors * frames, 7,
-                  [&](auto& by, auto& out) { by.virtual_counts(drawn.masks, out); }))
-    return "virtual detectors";
-  if (!equal<std::int64_t>(tested, *reference, frames, 7, [&](auto& by, auto& out) { by.weighted_counts(drawn.weights, out); }))
-    return "weighted sums";
-  if (!equal<event_moments>(tested, *reference, frames, {}, [](auto& by, auto& out) { by.moments(out); })) return "moments";
-  if (!equal<u32>(tested, *reference, frames * drawn.rings.rings, 7,
-                  [&](auto& by, auto& out) { by.radial_counts(drawn.rings, out); }))
-    return "radial sums";
-  if (!equal_events(tested, *reference, [&](auto& by, auto& out) { by.bin(drawn.factor, out); })) return "bin";
-  if (!equal_events(tested, *reference, [&](auto& by, auto& out) { by.crop(drawn.window, out); })) return "crop";
+  for (const reduction_stage& stage : stages_of(drawn)) {
+    if (!stage.equal(tested, *reference, events.frames())) return stage.name;
+  }
   return {};
 }
 
