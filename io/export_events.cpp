@@ -294,17 +294,9 @@ std::uint64_t make_dense(std::span<const std::uint32_t> events, std::vector<std:
   return cut;
 }
 
-std::vector<std::uint64_t> dense_extent(const store_description& description) {
-  const scan_shape& scan = description.scan;
-  std::vector<std::uint64_t> extent = {scan.height, scan.width};
-  if (scan.frames_per_position > 1) extent.push_back(scan.frames_per_position);
-  extent.insert(extent.end(), {description.shape.height, description.shape.width});
-  return extent;
-}
-
 std::uint64_t export_dense_npy(const event_store& store, const std::filesystem::path& output) {
   raw_output file(output);
-  const std::string header = npy_header_of("<u2", dense_extent(store.description()));
+  const std::string header = npy_header_of("<u2", dense_extent(store.description().scan, store.description().shape));
   file.append(header.data(), header.size());
   std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));
   std::uint64_t cut = 0;
@@ -321,7 +313,7 @@ std::uint64_t export_dense_npy(const event_store& store, const std::filesystem::
 std::uint64_t export_dense_hdf5(const event_store& store, const std::filesystem::path& output) {
   auto lock = hdf5_lock();
   const hdf5_handle file = create_hdf5(output);
-  const std::vector<std::uint64_t> lengths = dense_extent(store.description());
+  const std::vector<std::uint64_t> lengths = dense_extent(store.description().scan, store.description().shape);
   const std::vector<hsize_t> extent(lengths.begin(), lengths.end());
   const int rank = static_cast<int>(extent.size());
   std::vector<hsize_t> chunk = extent;

@@ -6,6 +6,13 @@ namespace countem::io {
 
 static_assert(std::endian::native == std::endian::little, "what is written as \"<u4\" must be little endian");
 
+std::vector<std::uint64_t> dense_extent(const scan_shape& scan, const frame_shape& frame) {
+  std::vector<std::uint64_t> extent{scan.height, scan.width};
+  if (scan.frames_per_position > 1) extent.push_back(scan.frames_per_position);
+  extent.insert(extent.end(), {frame.height, frame.width});
+  return extent;
+}
+
 std::string npy_header_of(std::string_view type, std::span<const std::uint64_t> extent) {
   std::string text = "{'descr': '" + std::string(type) + "', 'fortran_order': False, 'shape': (";
   for (const std::uint64_t length : extent) text += std::to_string(length) + ",";

@@ -4,8 +4,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include <countem/types.hpp>
 
 namespace countem::io {
+
+/// A scan of dense frames as an array: row, column, repeat where there are several, then the frame's row and column.
+[[nodiscard]] std::vector<std::uint64_t> dense_extent(const scan_shape& scan, const frame_shape& frame);
 
 /// The header of a .npy file of format 1.0 for a row-major array: `type` as numpy writes it, "<u2"; no extent: a scalar.
 [[nodiscard]] std::string npy_header_of(std::string_view type, std::span<const std::uint64_t> extent);

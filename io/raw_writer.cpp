@@ -101,14 +101,6 @@ std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& wh
   return paths;
 }
 
-/// Row, column, repeat where there are several, then the frame's.
-std::vector<std::uint64_t> extent_of(const raw_scan& what) {
-  std::vector<std::uint64_t> extent{what.scan.height, what.scan.width};
-  if (what.scan.frames_per_position > 1) extent.push_back(what.scan.frames_per_position);
-  extent.insert(extent.end(), {what.frame.height, what.frame.width});
-  return extent;
-}
-
 /// One axis of an EMD 0.1 group: a vector of coordinates with name and units.
 void write_dimension(hid_t group, int number, hsize_t length, const std::string& name, const std::string& units) {
   std::vector<float> coordinates(length);
@@ -181,7 +173,7 @@ std::vector<fs::path> write_raw(const fs::path& directory, const raw_scan& what,
     case input_format::npy: {
       const fs::path path = directory / (what.stem + ".npy");
       file_handle file = file_handle::create(path);
-      const std::string header = npy_header_of("<u2", extent_of(what));
+      const std::string header = npy_header_of("<u2", dense_extent(what.scan, what.frame));
       file.write_at(0, header.data(), header.size());
       return write_flat(path, std::move(file), header.size(), what, make_frame);
     }
