@@ -13,6 +13,26 @@
 
 namespace countem::cli {
 
+namespace {
+
+/// Frames that can be read until the user wants to stop: darks may be as many as a scan has frames.
+class stoppable_source final : public frame_source {
+ public:
+  stoppable_source(const frame_source& frames, const std::atomic<bool>& stop) : frames_(frames), stop_(stop) {}
+
+  [[nodiscard]] const source_info& info() const override { return frames_.info(); }
+  void read(std::uint64_t first, std::size_t count, frame_batch& batch) const override {
+    if (stop_.load(std::memory_order_relaxed)) throw interrupted("stopped while calibrating: nothing was written");
+    frames_.read(first, count, batch);
+  }
+
+ private:
+  const frame_source& frames_;
+  const std::atomic<bool>& stop_;
+};
+
+}  // namespace
+
 void calibration_arguments::add_making_to(CLI::App& command) {
   const auto add = [&](auto&&... of_option) { return command.add_option(of_option...)->group("Calibration"); };
   add("--dark", darks_, "Frames taken without beam, or their mean as one image");
@@ -42,12 +62,13 @@ void calibration_arguments::add_to(CLI::App& command) {
   }
 }
 
-calibration calibration_arguments::resolve(const frame_source& frames, const source_arguments& inputs, unsigned threads) const {
+calibration calibration_arguments::resolve(const frame_source& frames, const source_arguments& inputs, unsigned threads,
+                                           const std::atomic<bool>& stop) const {
   const frame_shape shape = frames.info().shape;
   if (!file_.empty()) return from_file(shape);
   calibration_options options = options_;
   options.threads = threads;
-  return calibrate(frames, references(shape, inputs, threads), options);
+  return calibrate(stoppable_source(frames, stop), references(shape, inputs, threads, stop), options);
 }
 
 calibration calibration_arguments::from_file(frame_shape shape) const {
@@ -62,11 +83,12 @@ calibration calibration_arguments::from_file(frame_shape shape) const {
   return loaded;
 }
 
-calibration calibration_arguments::references(frame_shape shape, const source_arguments& inputs, unsigned threads) const {
+calibration calibration_arguments::references(frame_shape shape, const source_arguments& inputs, unsigned threads,
+                                              const std::atomic<bool>& stop) const {
   calibration start;
   if (!darks_.empty()) {
     const auto darks = of_shape(open_source(darks_, inputs.options_for(darks_)), shape, darks_.front());
-    apply_dark(start, average_darks(*darks, threads));
+    apply_dark(start, average_darks(stoppable_source(*darks, stop), threads));
   }
   if (!gain_.empty()) apply_gain(start, *open_image(gain_, shape, pixel_type::f32));
   if (!mask_.empty()) apply_mask(start, *open_image(mask_, shape, pixel_type::u8));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -29,8 +30,9 @@ class calibration_arguments {
 
   /// The calibration for these frames: from the file if there is one, with thresholds given beside it taking its thresholds'
   /// places; else from darks, gain, mask and a sample of the frames. `threads` 0: all cores.
-  /// @throws invalid_argument, format_error, io_error
-  [[nodiscard]] calibration resolve(const frame_source& frames, const source_arguments& inputs, unsigned threads) const;
+  /// @throws invalid_argument, format_error, io_error; interrupted soon after `stop` is raised
+  [[nodiscard]] calibration resolve(const frame_source& frames, const source_arguments& inputs, unsigned threads,
+                                    const std::atomic<bool>& stop) const;
 
   /// Frames asked for as a sample.
   [[nodiscard]] std::uint32_t samples() const { return options_.samples; }
@@ -38,7 +40,8 @@ class calibration_arguments {
 
  private:
   [[nodiscard]] calibration from_file(frame_shape shape) const;
-  [[nodiscard]] calibration references(frame_shape shape, const source_arguments& inputs, unsigned threads) const;
+  [[nodiscard]] calibration references(frame_shape shape, const source_arguments& inputs, unsigned threads,
+                                       const std::atomic<bool>& stop) const;
 
   std::filesystem::path file_;
   std::vector<std::filesystem::path> darks_;

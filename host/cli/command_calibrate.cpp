@@ -151,7 +151,7 @@ json notes(const calibration& found, const source_info& frames, std::uint32_t sa
 void run_calibrate(const calibrate_options& chosen, const context& ctx) {
   const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
   require_output(chosen.output, frames->info().files, is_calibration_file);
-  const calibration found = chosen.calibration.resolve(*frames, chosen.inputs, chosen.threads);
+  const calibration found = chosen.calibration.resolve(*frames, chosen.inputs, chosen.threads, ctx.stop);
   save_calibration(found, chosen.output);
 
   json told = describe(found, frames->info().shape);

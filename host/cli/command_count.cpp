@@ -120,7 +120,7 @@ void run(const count_arguments& wanted, context& ctx) {
   counting_setup setup;
   setup.shape = info.shape;
   setup.type = info.type;
-  setup.calibrated = wanted.thresholds.resolve(*source, wanted.inputs, wanted.threads);
+  setup.calibrated = wanted.thresholds.resolve(*source, wanted.inputs, wanted.threads, ctx.stop);
   setup.options = wanted.counting;
   validate(setup);
   if (!wanted.quiet) fmt::print(stderr, "{}\n", summary(setup.calibrated));

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <atomic>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -113,11 +115,12 @@ class resolved : public testing::Test {
   [[nodiscard]] calibration resolve(std::vector<std::string> words) const {
     words.insert(words.begin(), "frames.bin");
     const parsed line(std::move(words));
-    return line.calibrating.resolve(frames_, line.inputs, 1);
+    return line.calibrating.resolve(frames_, line.inputs, 1, stop_);
   }
 
   test::temporary_directory directory_;
   test::memory_source<std::uint16_t> frames_{{2, 3}};
+  std::atomic<bool> stop_{false};
 };
 
 TEST_F(resolved, from_flat_references_of_the_frames_shape) {
@@ -141,6 +144,15 @@ TEST_F(resolved, refuses_references_of_another_size) {
   write_flat<std::uint16_t>(directory_ / "dark.bin", {1, 2, 3, 4});
   EXPECT_THROW((void)resolve({"--shape", "2x2", "--dark", path("dark.bin"), "--threshold", "9", "--xray-threshold", "100"}),
                invalid_argument);
+}
+
+TEST_F(resolved, stops_while_darks_or_samples_are_read) {
+  write_flat<std::uint16_t>(directory_ / "dark.bin", {1, 2, 3, 4, 5, 6});
+  stop_ = true;
+  EXPECT_THROW((void)resolve({"--shape", "2x3", "--dark", path("dark.bin"), "--threshold", "9", "--xray-threshold", "100"}),
+               interrupted);
+  EXPECT_THROW((void)resolve({"--shape", "2x3"}), interrupted);
+  EXPECT_NO_THROW((void)resolve({"--shape", "2x3", "--threshold", "9", "--xray-threshold", "100"}));  // nothing to read
 }
 
 TEST_F(resolved, from_a_file_with_thresholds_beside_it) {
