@@ -91,8 +91,9 @@ class byte_counters {
   std::vector<std::uint8_t> bytes_;
 };
 
-/// Bins the events of a frame. Binned rows come out in order, the columns within one do not; two counting sorts, by column and
-/// then back into rows, mend that without a branch that could be mispredicted.
+/// Bins the events of a frame. Binned rows come out in order, the columns within one do not. Where rows have few events they
+/// are inserted one by one; where no row has many, a network sorts each; else two counting sorts, by column and then back into
+/// rows, do it without a branch that could be mispredicted.
 class frame_binner {
  public:
   frame_binner(frame_shape shape, std::uint32_t factor)
@@ -104,40 +105,72 @@ class frame_binner {
   void bin(frame_events events, std::uint32_t* out) {
     if (events.empty()) return;
     if (!lanes_) return bin_by_comparison(events, out);
-    positions_.resize(std::max(positions_.size(), events.size()));
-    by_column_.resize(positions_.size());
-    bin_positions(events, shape_, factor_, positions_.data());
-    const std::span<const std::uint32_t> positions = std::span(positions_).first(events.size());
-
-    std::uint32_t* const column_at = starts(column_at_, grid_.width);
-    for (const std::uint32_t position : positions) ++column_at[column_of(position)];
-    std::exclusive_scan(column_at_.begin(), column_at_.end(), column_at_.begin(), 0U);
-    std::uint32_t* const by_column = by_column_.data();
-    for (const std::uint32_t position : positions) by_column[column_at[column_of(position)]++] = position;
-
-    // Rows ascend: where each one ends is simply written down, the last one to do so being right.
-    std::uint32_t* const row_end = starts(row_at_, grid_.height) + 1;
-    for (std::uint32_t i = 0; i < positions.size(); ++i) row_end[row_of(positions[i])] = i + 1;
-    std::inclusive_scan(row_at_.begin(), row_at_.end(), row_at_.begin(),
-                        [](std::uint32_t a, std::uint32_t b) { return std::max(a, b); });
-    std::uint32_t* const row_at = row_at_.data();
-    std::uint32_t* const sorted = positions_.data();  // near, and no longer needed: stores all over `out` would wait for memory
-    const std::uint32_t width = grid_.width;
-    for (std::size_t i = 0; i < events.size(); ++i) {
-      const std::uint32_t position = by_column[i];
-      sorted[row_at[row_of(position)]++] = row_of(position) * width + column_of(position);
+    const std::size_t room = events.size() + most_in_row;
+    if (rows_.size() < room) {
+      rows_.resize(room);
+      columns_.resize(room);
+      by_column_.resize(room);
+      sorted_.resize(room);
     }
-    std::copy_n(sorted, events.size(), out);
+    bin_positions(events, shape_, factor_, rows_.data(), columns_.data());
+    if (events.size() < std::size_t{2} * grid_.height) return insert(events.size(), out);
+    if (find_rows(events.size()) <= most_in_row) {
+      sort_rows(columns_.data(), std::span(row_at_).subspan(1), grid_.width, sorted_.data());
+    } else {
+      sort_by_counting(events.size());
+    }
+    std::copy_n(sorted_.data(), events.size(), out);  // stores all over `out` would have waited for memory
   }
 
  private:
   static constexpr std::uint32_t side = 1U << 16;
-  static std::uint32_t row_of(std::uint32_t position) { return position >> 16; }
-  static std::uint32_t column_of(std::uint32_t position) { return position & 0xffff; }
 
   static std::uint32_t* starts(std::vector<std::uint32_t>& of, std::uint32_t number) {
     of.assign(std::size_t{number} + 1, 0);
     return of.data();
+  }
+
+  /// Few events a row are nearly in order.
+  void insert(std::size_t number, std::uint32_t* out) const {
+    for (std::size_t i = 0; i < number; ++i) {
+      const std::uint32_t index = std::uint32_t{rows_[i]} * grid_.width + columns_[i];
+      std::size_t at = i;
+      for (; at > 0 && out[at - 1] > index; --at) out[at] = out[at - 1];
+      out[at] = index;
+    }
+  }
+
+  /// Where each row begins, and behind it the next. Returns the number of events in the fullest.
+  std::uint32_t find_rows(std::size_t number) {
+    // Rows ascend: where each one ends is simply written down, the last one to do so being right.
+    std::uint32_t* const row_end = starts(row_at_, grid_.height) + 1;
+    for (std::uint32_t i = 0; i < number; ++i) row_end[rows_[i]] = i + 1;
+    std::uint32_t begin = 0;
+    std::uint32_t fullest = 0;
+    for (std::uint32_t row = 0; row < grid_.height; ++row) {
+      row_end[row] = std::max(row_end[row], begin);
+      fullest = std::max(fullest, row_end[row] - begin);
+      begin = row_end[row];
+    }
+    return fullest;
+  }
+
+  void sort_by_counting(std::size_t number) {
+    std::uint32_t* const column_at = starts(column_at_, grid_.width);
+    for (std::size_t i = 0; i < number; ++i) ++column_at[columns_[i]];
+    std::exclusive_scan(column_at_.begin(), column_at_.end(), column_at_.begin(), 0U);
+    std::uint32_t* const by_column = by_column_.data();
+    for (std::size_t i = 0; i < number; ++i) {
+      const std::uint32_t column = columns_[i];
+      by_column[column_at[column]++] = std::uint32_t{rows_[i]} << 16 | column;
+    }
+    std::uint32_t* const row_at = row_at_.data();
+    std::uint32_t* const sorted = sorted_.data();
+    const std::uint32_t width = grid_.width;
+    for (std::size_t i = 0; i < number; ++i) {
+      const std::uint32_t row = by_column[i] >> 16;
+      sorted[row_at[row]++] = row * width + (by_column[i] & 0xffff);
+    }
   }
 
   void bin_by_comparison(frame_events events, std::uint32_t* out) const {
@@ -151,8 +184,10 @@ class frame_binner {
   std::uint32_t factor_;
   frame_shape grid_;
   bool lanes_;
-  std::vector<std::uint32_t> positions_;
+  std::vector<std::uint16_t> rows_;     ///< of each event on the binned grid
+  std::vector<std::uint16_t> columns_;  ///< of each event on the binned grid
   std::vector<std::uint32_t> by_column_;
+  std::vector<std::uint32_t> sorted_;
   std::vector<std::uint32_t> column_at_;
   std::vector<std::uint32_t> row_at_;
 };

@@ -152,33 +152,144 @@ std::uint32_t inside(frame_events events, frame_shape shape, const annulus_test&
 }
 
 template <bool small>
-void bin_of(frame_events events, frame_shape shape, std::uint32_t factor, std::uint32_t* out) {
-  const lanes_u32 d;
+void bin_of(frame_events events, frame_shape shape, std::uint32_t factor, std::uint16_t* rows, std::uint16_t* columns) {
   const lanes_i32 di;
   const lanes_f32 df;
+  const hn::Rebind<std::uint16_t, lanes_i32> d16;
   const splitter<small> split(shape.width);
   const auto per_factor = hn::Set(df, 1.0F / static_cast<float>(factor));
   const auto half = hn::Set(df, 0.5F);
   const auto divided = [&](vector_i32 position) {  // below 2^20: one product is exact, as in the splitter
-    return hn::ConvertTo(di, hn::Mul(hn::Add(hn::ConvertTo(df, position), half), per_factor));
+    return hn::DemoteTo(d16, hn::ConvertTo(di, hn::Mul(hn::Add(hn::ConvertTo(df, position), half), per_factor)));
   };
-  const std::size_t all = hn::Lanes(d);
+  const std::size_t all = hn::Lanes(di);
   for_vectors(events, [&](vector_u32 index, std::size_t number, std::size_t offset) {
     const auto row = split.row(index);
-    const auto column = split.column(index, row);
-    const auto to = hn::BitCast(d, hn::Or(hn::ShiftLeft<16>(divided(row)), divided(column)));
+    const auto column = divided(split.column(index, row));
     if (number == all) {
-      hn::StoreU(to, d, out + offset);
+      hn::StoreU(divided(row), d16, rows + offset);
+      hn::StoreU(column, d16, columns + offset);
     } else {
-      alignas(64) std::uint32_t last[hn::MaxLanes(d)];
-      hn::Store(to, d, last);
-      std::copy_n(last, number, out + offset);
+      alignas(64) std::uint16_t last[2][hn::MaxLanes(di)];
+      hn::Store(divided(row), d16, last[0]);
+      hn::Store(column, d16, last[1]);
+      std::copy_n(last[0], number, rows + offset);
+      std::copy_n(last[1], number, columns + offset);
     }
   });
 }
 
-void bin(frame_events events, frame_shape shape, std::uint32_t factor, std::uint32_t* out) {
-  return shape.pixels() <= small_pixels ? bin_of<true>(events, shape, factor, out) : bin_of<false>(events, shape, factor, out);
+void bin(frame_events events, frame_shape shape, std::uint32_t factor, std::uint16_t* rows, std::uint16_t* columns) {
+  return shape.pixels() <= small_pixels ? bin_of<true>(events, shape, factor, rows, columns)
+                                        : bin_of<false>(events, shape, factor, rows, columns);
+}
+
+#if HWY_TARGET == HWY_SCALAR
+
+void sort_row(const std::uint16_t* columns, std::size_t number, std::uint32_t first, std::uint32_t* out) {
+  std::transform(columns, columns + number, out, [&](std::uint16_t column) { return first + column; });
+  std::sort(out, out + number);
+}
+
+#else
+
+using eight = hn::FixedTag<std::uint16_t, 8>;
+using vector_u16 = hn::VFromD<eight>;
+
+/// One step of a sorting network inside a vector: `partner` has each lane's counterpart; the odd ones of the lanes of type
+/// Group keep the larger.
+template <class Group>
+HWY_INLINE vector_u16 exchange(vector_u16 v, vector_u16 partner) {
+  const eight d;
+  const hn::Repartition<Group, eight> dg;
+  return hn::BitCast(d, hn::OddEven(hn::BitCast(dg, hn::Max(v, partner)), hn::BitCast(dg, hn::Min(v, partner))));
+}
+
+/// A bitonic sorting network over Vectors * 8 keys. merge() sorts what rises and then falls, or the other way round.
+template <std::size_t Vectors>
+struct network {
+  static HWY_INLINE void sort(vector_u16* v) {
+    network<Vectors / 2>::sort(v);
+    network<Vectors / 2>::sort(v + Vectors / 2);
+    vector_u16 larger[Vectors / 2];
+    for (std::size_t i = 0; i < Vectors / 2; ++i) {  // the second half is read backwards
+      const auto partner = hn::Reverse8(eight(), v[Vectors - 1 - i]);
+      larger[i] = hn::Max(v[i], partner);
+      v[i] = hn::Min(v[i], partner);
+    }
+    std::copy_n(larger, Vectors / 2, v + Vectors / 2);
+    network<Vectors / 2>::merge(v);
+    network<Vectors / 2>::merge(v + Vectors / 2);
+  }
+  static HWY_INLINE void merge(vector_u16* v) {
+    for (std::size_t i = 0; i < Vectors / 2; ++i) {
+      const auto smaller = hn::Min(v[i], v[Vectors / 2 + i]);
+      v[Vectors / 2 + i] = hn::Max(v[i], v[Vectors / 2 + i]);
+      v[i] = smaller;
+    }
+    network<Vectors / 2>::merge(v);
+    network<Vectors / 2>::merge(v + Vectors / 2);
+  }
+};
+template <>
+struct network<1> {
+  static HWY_INLINE void sort(vector_u16* v) {
+    const eight d;
+    v[0] = exchange<std::uint16_t>(v[0], hn::Reverse2(d, v[0]));
+    v[0] = exchange<std::uint32_t>(v[0], hn::Reverse4(d, v[0]));
+    v[0] = exchange<std::uint16_t>(v[0], hn::Reverse2(d, v[0]));
+    // As merge(), but for the second half that is read backwards.
+    const hn::Repartition<std::uint32_t, eight> d32;
+    v[0] = exchange<std::uint64_t>(v[0], hn::Reverse8(d, v[0]));
+    v[0] = exchange<std::uint32_t>(v[0], hn::BitCast(d, hn::Reverse2(d32, hn::BitCast(d32, v[0]))));
+    v[0] = exchange<std::uint16_t>(v[0], hn::Reverse2(d, v[0]));
+  }
+  static HWY_INLINE void merge(vector_u16* v) {
+    const eight d;
+    const hn::Repartition<std::uint32_t, eight> d32;
+    const hn::Repartition<std::uint64_t, eight> d64;
+    v[0] = exchange<std::uint64_t>(v[0], hn::BitCast(d, hn::Reverse2(d64, hn::BitCast(d64, v[0]))));
+    v[0] = exchange<std::uint32_t>(v[0], hn::BitCast(d, hn::Reverse2(d32, hn::BitCast(d32, v[0]))));
+    v[0] = exchange<std::uint16_t>(v[0], hn::Reverse2(d, v[0]));
+  }
+};
+
+/// Sorts the columns of a row that fit Vectors vectors; what the lanes behind them hold comes out last and means nothing.
+template <std::size_t Vectors>
+HWY_INLINE void sort_with(const std::uint16_t* columns, std::size_t number, std::uint32_t first, std::uint32_t* out) {
+  const eight d;
+  const hn::FixedTag<std::uint32_t, 4> d32;
+  vector_u16 v[Vectors];
+  for (std::size_t i = 0; i < Vectors; ++i) {
+    const auto lane = hn::Iota(d, static_cast<std::uint16_t>(8 * i));
+    const auto inside = hn::Lt(lane, hn::Set(d, static_cast<std::uint16_t>(number)));
+    v[i] = hn::IfThenElse(inside, hn::LoadU(d, columns + 8 * i), hn::Set(d, std::uint16_t{0xffff}));
+  }
+  network<Vectors>::sort(v);
+  for (std::size_t i = 0; i < Vectors; ++i) {
+    const auto base = hn::Set(d32, first);
+    hn::StoreU(hn::Add(base, hn::PromoteTo(d32, hn::LowerHalf(v[i]))), d32, out + 8 * i);
+    hn::StoreU(hn::Add(base, hn::PromoteTo(d32, hn::UpperHalf(hn::Half<eight>(), v[i]))), d32, out + 8 * i + 4);
+  }
+}
+
+void sort_row(const std::uint16_t* columns, std::size_t number, std::uint32_t first, std::uint32_t* out) {
+  if (number <= 8) return sort_with<1>(columns, number, first, out);
+  if (number <= 16) return sort_with<2>(columns, number, first, out);
+  if (number <= 32) return sort_with<4>(columns, number, first, out);
+  return sort_with<8>(columns, number, first, out);
+}
+
+#endif
+
+void rows_of(const std::uint16_t* columns, std::span<const std::uint32_t> row_end, std::uint32_t width, std::uint32_t* out) {
+  std::uint32_t begin = 0;
+  std::uint32_t first = 0;
+  for (const std::uint32_t end : row_end) {
+    if (end != begin) sort_row(columns + begin, end - begin, first, out + begin);
+    begin = end;
+    first += width;
+  }
 }
 
 template <bool small>
@@ -259,6 +370,7 @@ namespace countem::cpu {
 HWY_EXPORT(moments);
 HWY_EXPORT(inside);
 HWY_EXPORT(bin);
+HWY_EXPORT(rows_of);
 HWY_EXPORT(crop);
 HWY_EXPORT(rings);
 
@@ -270,8 +382,12 @@ std::uint32_t count_inside(frame_events events, frame_shape shape, const annulus
   return HWY_DYNAMIC_DISPATCH(inside)(events, shape, annulus);
 }
 
-void bin_positions(frame_events events, frame_shape shape, std::uint32_t factor, std::uint32_t* out) {
-  HWY_DYNAMIC_DISPATCH(bin)(events, shape, factor, out);
+void bin_positions(frame_events events, frame_shape shape, std::uint32_t factor, std::uint16_t* rows, std::uint16_t* columns) {
+  HWY_DYNAMIC_DISPATCH(bin)(events, shape, factor, rows, columns);
+}
+
+void sort_rows(const std::uint16_t* columns, std::span<const std::uint32_t> row_end, std::uint32_t width, std::uint32_t* out) {
+  HWY_DYNAMIC_DISPATCH(rows_of)(columns, row_end, width, out);
 }
 
 std::size_t crop_frame(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out) {

@@ -19,8 +19,14 @@ using frame_events = std::span<const std::uint32_t>;
 /// Events inside the annulus.
 [[nodiscard]] std::uint32_t count_inside(frame_events events, frame_shape shape, const annulus_test& annulus);
 
-/// Writes (row << 16 | column) on the binned grid, whose sides are below 2^16, for each event in their order.
-void bin_positions(frame_events events, frame_shape shape, std::uint32_t factor, std::uint32_t* out);
+/// Writes row and column on the binned grid, whose sides are below 2^16, for each event in their order.
+void bin_positions(frame_events events, frame_shape shape, std::uint32_t factor, std::uint16_t* rows, std::uint16_t* columns);
+
+inline constexpr std::uint32_t most_in_row = 64;  ///< events of a row that sort_rows() sorts
+
+/// Events that stand row by row, row r up to row_end[r], as sorted indices of a grid `width` wide. No row has more than
+/// most_in_row; as many elements behind the last event can be read and written.
+void sort_rows(const std::uint16_t* columns, std::span<const std::uint32_t> row_end, std::uint32_t width, std::uint32_t* out);
 
 /// Writes the events of the window to `out` and returns their number; `out` has room for as many as there are events.
 [[nodiscard]] std::size_t crop_frame(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out);
