@@ -1,6 +1,7 @@
 #include "io/event_chunk.hpp"
 
 #include <libdeflate.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <bit>
@@ -248,43 +249,70 @@ void chunk_decoder::inflate_exactly(std::span<const std::uint8_t> stream, std::s
   if (result != LIBDEFLATE_SUCCESS) throw format_error("a compressed stream is damaged or has the wrong length");
 }
 
-std::span<const std::uint8_t> chunk_decoder::inflate(std::span<const std::uint8_t> stream) {
-  // Deflate gains at most a factor of 1032, so that a small file cannot make us allocate a large frame.
+void chunk_decoder::inflate(std::span<const std::uint8_t> stream, const dense_visitor& visit) {
+  // Deflate gains at most a factor of 1032.
   constexpr std::uint64_t largest_gain = 1032;
   if (frame_.bytes() > (stream.size() + 1) * largest_gain) throw format_error("a compressed stream is too short for its frame");
+  if (frame_.bytes() > largest_piece) return inflate_by_pieces(stream, visit);
   dense_.resize(static_cast<std::size_t>(frame_.bytes()));
   inflate_exactly(stream, dense_);
-  return dense_;
+  visit(0, dense_);
+}
+
+/// libdeflate is faster, but wants to have all of the result in memory.
+void chunk_decoder::inflate_by_pieces(std::span<const std::uint8_t> stream, const dense_visitor& visit) {
+  constexpr std::size_t piece_bytes = std::size_t{4} << 20U;
+  z_stream zlib{};
+  if (inflateInit(&zlib) != Z_OK) throw std::bad_alloc();
+  const std::unique_ptr<z_stream, decltype(&inflateEnd)> ended(&zlib, inflateEnd);
+  zlib.next_in = const_cast<Bytef*>(stream.data());  // zlib reads it only
+  zlib.avail_in = static_cast<uInt>(stream.size());
+  dense_.resize(piece_bytes);
+  int result = Z_OK;
+  std::uint64_t done = 0;
+  while (result == Z_OK && done <= frame_.bytes()) {
+    zlib.next_out = dense_.data();
+    zlib.avail_out = static_cast<uInt>(piece_bytes);
+    while (result == Z_OK && zlib.avail_out != 0) result = ::inflate(&zlib, Z_NO_FLUSH);
+    const std::size_t bytes = piece_bytes - zlib.avail_out;
+    if (done + bytes <= frame_.bytes()) visit(done, std::span(dense_).first(bytes));
+    done += bytes;
+  }
+  if (result != Z_STREAM_END || done != frame_.bytes())
+    throw format_error("a compressed stream is damaged or has the wrong length");
 }
 
 void chunk_decoder::decode_foreign(std::span<const std::uint8_t> stream, std::span<std::uint32_t> events) {
-  scan_dense(inflate(stream), frame_, events);
+  dense_scanner scanner(frame_, events);
+  inflate(stream, [&](std::uint64_t first_byte, std::span<const std::uint8_t> piece) { scanner.take(first_byte, piece); });
+  scanner.finish();
 }
 
-void scan_dense(std::span<const std::uint8_t> dense, const dense_layout& frame, std::span<std::uint32_t> events) {
-  std::size_t found = 0;
-  std::size_t at = 0;
-  while (at < dense.size()) {
+void dense_scanner::take(std::uint64_t first_byte, std::span<const std::uint8_t> piece) {
+  for (std::size_t at = 0; at < piece.size() && !too_many_;) {
     // Sparse frames are mostly zeros: eight bytes a look.
     std::uint64_t word = 0;
-    if (at % 8 == 0 && at + sizeof word <= dense.size()) {
-      std::memcpy(&word, dense.data() + at, sizeof word);
+    if (at % 8 == 0 && at + sizeof word <= piece.size()) {
+      std::memcpy(&word, piece.data() + at, sizeof word);
       if (word == 0) {
         at += sizeof word;
         continue;
       }
     }
-    std::size_t multiplicity = dense[at];
-    if (frame.element_bytes == 2) multiplicity |= static_cast<std::size_t>(dense[at + 1]) << 8U;
-    if (multiplicity > events.size() - found) break;
-    std::fill_n(events.begin() + static_cast<std::ptrdiff_t>(found), multiplicity,
-                static_cast<std::uint32_t>(at / frame.element_bytes));
-    found += multiplicity;
-    at += frame.element_bytes;
+    std::size_t multiplicity = piece[at];
+    if (frame_.element_bytes == 2) multiplicity |= static_cast<std::size_t>(piece[at + 1]) << 8U;
+    too_many_ = multiplicity > events_.size() - found_;
+    if (too_many_) break;
+    std::fill_n(events_.begin() + static_cast<std::ptrdiff_t>(found_), multiplicity,
+                static_cast<std::uint32_t>((first_byte + at) / frame_.element_bytes));
+    found_ += multiplicity;
+    at += frame_.element_bytes;
   }
-  if (at < dense.size() || found != events.size()) {
-    throw format_error("the dense frame does not hold the " + std::to_string(events.size()) + " events that its count says");
-  }
+}
+
+void dense_scanner::finish() const {
+  if (!too_many_ && found_ == events_.size()) return;
+  throw format_error("the dense frame does not hold the " + std::to_string(events_.size()) + " events that its count says");
 }
 
 std::uint64_t most_events(std::uint64_t chunk_bytes, const dense_layout& frame) {

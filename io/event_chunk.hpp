@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -76,6 +77,12 @@ struct chunk_decoding {
   std::string fault;                ///< set when the chunk contradicts itself; names neither file nor frame
 };
 
+/// Is shown a dense frame piece by piece, in order; pieces end between pixels.
+using dense_visitor = std::function<void(std::uint64_t first_byte, std::span<const std::uint8_t> piece)>;
+
+/// What is inflated or read as one piece.
+inline constexpr std::uint64_t largest_piece = std::uint64_t{64} << 20U;
+
 /// Gets the events out of chunks, ours or foreign. Holds tables and scratch: one a thread.
 class chunk_decoder {
  public:
@@ -91,14 +98,16 @@ class chunk_decoder {
   /// @throws format_error
   void decode_foreign(std::span<const std::uint8_t> stream, std::span<std::uint32_t> events);
 
-  /// The dense frame, frame.bytes() of it, as the outside sees the chunk. Valid until the next call. @throws format_error
-  [[nodiscard]] std::span<const std::uint8_t> inflate(std::span<const std::uint8_t> stream);
+  /// The dense frame, frame.bytes() of it, as the outside sees the chunk. A frame of ordinary size is one piece; a larger one
+  /// takes no more memory than that. @throws format_error
+  void inflate(std::span<const std::uint8_t> stream, const dense_visitor& visit);
 
  private:
   void decode_sections(chunk_decoding& job);
   void decode_indices(std::span<const std::uint8_t> section, std::span<std::uint32_t> events) const;
   void decode_values(std::span<const std::uint8_t> section, std::span<std::uint32_t> values);
   void inflate_exactly(std::span<const std::uint8_t> stream, std::span<std::uint8_t> to);
+  void inflate_by_pieces(std::span<const std::uint8_t> stream, const dense_visitor& visit);
 
   struct inflater;
   dense_layout frame_;
@@ -110,9 +119,21 @@ class chunk_decoder {
   std::vector<chunk_decoding*> streamed_;  // those jobs
 };
 
-/// Events of a dense frame in memory, `dense.size() == frame.bytes()`. @throws format_error when they are not as many as
-/// `events` holds.
-void scan_dense(std::span<const std::uint8_t> dense, const dense_layout& frame, std::span<std::uint32_t> events);
+/// Events of a dense frame, from its pieces in order.
+class dense_scanner {
+ public:
+  /// `events` has as many as the frame should hold.
+  dense_scanner(const dense_layout& frame, std::span<std::uint32_t> events) : frame_(frame), events_(events) {}
+  void take(std::uint64_t first_byte, std::span<const std::uint8_t> piece);
+  /// @throws format_error when there were more events or fewer.
+  void finish() const;
+
+ private:
+  dense_layout frame_;
+  std::span<std::uint32_t> events_;
+  std::size_t found_ = 0;
+  bool too_many_ = false;
+};
 
 /// The most events that a chunk of this size can hold: bounds allocation before a file's word is taken.
 [[nodiscard]] std::uint64_t most_events(std::uint64_t chunk_bytes, const dense_layout& frame);

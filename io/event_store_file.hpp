@@ -44,7 +44,7 @@ class event_store_file {
   [[nodiscard]] bool read_chunk(std::uint64_t frame, std::uint64_t size, std::vector<std::uint8_t>& to) const;
 
   /// The dense frame as HDF5 reads it, whatever its filters.
-  void read_dense(std::uint64_t frame, std::vector<std::uint8_t>& to) const;
+  void read_dense(std::uint64_t frame, const dense_visitor& visit) const;
 
  private:
   void open_data();

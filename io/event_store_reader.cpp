@@ -145,9 +145,10 @@ class hdf5_event_store final : public event_store {
     if (file_.has_plain_chunks() && deflated) {
       mine.decoder.decode_foreign(chunk, events);
     } else {
-      std::vector<std::uint8_t> dense;
-      file_.read_dense(frame, dense);
-      scan_dense(dense, file_.frame_layout(), events);
+      dense_scanner scanner(file_.frame_layout(), events);
+      file_.read_dense(frame,
+                       [&](std::uint64_t first_byte, std::span<const std::uint8_t> piece) { scanner.take(first_byte, piece); });
+      scanner.finish();
     }
   }
 

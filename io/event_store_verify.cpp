@@ -106,20 +106,29 @@ class frame_checker {
     if (!job.fault.empty()) throw format_error(job.fault);
     if (!std::is_sorted(events_.begin(), events_.end())) throw format_error("its events are not sorted");
 
+    std::size_t next = 0;
+    decoder_.inflate(std::span(chunk_).first(footer.stream_bytes),
+                     [&](std::uint64_t first_byte, std::span<const std::uint8_t> piece) {
+                       if (!is_dense_form(piece, first_byte, next))
+                         throw format_error("its dense form and its compact indices disagree");
+                     });
+  }
+
+  /// Whether a piece of the dense form shows the events from the `next` on, which is moved behind them.
+  bool is_dense_form(std::span<const std::uint8_t> piece, std::uint64_t first_byte, std::size_t& next) {
     const dense_layout& frame = file_.frame_layout();
-    const auto dense = decoder_.inflate(std::span(chunk_).first(footer.stream_bytes));
-    expected_.assign(dense.size(), 0);
-    for (std::size_t first = 0; first < events_.size();) {
-      std::size_t last = first + 1;
-      while (last < events_.size() && events_[last] == events_[first]) ++last;
-      const std::size_t value = std::min<std::size_t>(last - first, frame.largest());
-      for (unsigned byte = 0; byte < frame.element_bytes; ++byte) {
-        expected_[std::size_t{events_[first]} * frame.element_bytes + byte] = static_cast<std::uint8_t>(value >> (8 * byte));
-      }
-      first = last;
+    expected_.assign(piece.size(), 0);
+    while (next < events_.size()) {
+      const std::uint64_t at = std::uint64_t{events_[next]} * frame.element_bytes - first_byte;
+      if (at >= piece.size()) break;
+      std::size_t last = next + 1;
+      while (last < events_.size() && events_[last] == events_[next]) ++last;
+      const std::size_t value = std::min<std::size_t>(last - next, frame.largest());
+      for (unsigned byte = 0; byte < frame.element_bytes; ++byte)
+        expected_[static_cast<std::size_t>(at) + byte] = static_cast<std::uint8_t>(value >> (8 * byte));
+      next = last;
     }
-    if (!std::equal(dense.begin(), dense.end(), expected_.begin()))
-      throw format_error("its dense form and its compact indices disagree");
+    return std::equal(piece.begin(), piece.end(), expected_.begin());
   }
 
   const event_store_file& file_;

@@ -11,6 +11,7 @@
 
 #include <countem/error.hpp>
 
+#include "io/event_chunk.hpp"
 #include "io/hdf5_handle.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
@@ -244,6 +245,51 @@ TEST(event_store, reads_files_that_h5repack_rewrote) {
       EXPECT_THAT(verify_event_store(repacked), testing::Not(IsEmpty()));
     }
   }
+}
+
+/// Such frames are inflated and compared by pieces, so that memory stays what it is for ordinary ones.
+TEST(event_store, verifies_and_reads_frames_larger_than_a_piece) {
+  const test::temporary_directory directory;
+  const std::filesystem::path path = directory / "counted.h5";
+  const store_description description = description_of({9001, 9000}, {1, 2, 1});
+  ASSERT_GT(description.shape.pixels(), io::largest_piece);
+  const event_batch expected = write_store(path, description, {}, 2, 2000);
+  EXPECT_THAT(verify_event_store(path), IsEmpty());
+  if (std::system("command -v h5repack > /dev/null") != 0) GTEST_SKIP() << "h5repack of hdf5-tools is not installed";
+  for (const char* filter : {"GZIP=1", "SHUF -f /electron_counts/data:GZIP=1"}) {
+    const std::filesystem::path repacked = directory / "repacked.h5";
+    const std::string command = "h5repack -f /electron_counts/data:" + std::string(filter) + " ";
+    ASSERT_EQ(std::system((command + path.string() + " " + repacked.string()).c_str()), 0) << command;
+    SCOPED_TRACE(command);
+    expect_equal(read_all(repacked), expected);
+  }
+}
+
+TEST(event_store, says_what_is_wrong_with_streams_of_large_frames) {
+  const io::dense_layout frame{70'000'000, 1};
+  const io::dense_layout smaller{frame.pixels - 1, 1};
+  const io::dense_layout larger{frame.pixels + 1, 1};
+  const std::vector<std::uint32_t> events{3, 3, 5'000'000, 69'999'999};
+  io::symbol_statistics statistics;
+  statistics.add(events, frame);
+  std::vector<std::uint8_t> stream;
+  io::frame_encoder(statistics, frame).encode(events, stream);
+
+  std::vector<std::uint32_t> found(events.size());
+  io::chunk_decoder(frame).decode_foreign(stream, found);
+  EXPECT_EQ(found, events);
+  const auto refused = [&](const io::dense_layout& as, std::span<const std::uint8_t> bytes, std::size_t number) {
+    std::vector<std::uint32_t> to(number);
+    EXPECT_THROW(io::chunk_decoder(as).decode_foreign(bytes, to), format_error);
+  };
+  refused(frame, stream, events.size() - 1);
+  refused(frame, stream, events.size() + 1);
+  refused(smaller, stream, events.size());
+  refused(larger, stream, events.size());
+  refused(frame, std::span(stream).first(stream.size() - 5), events.size());
+  std::vector<std::uint8_t> damaged = stream;
+  damaged.back() ^= 1U;  // Adler-32
+  refused(frame, damaged, events.size());
 }
 
 TEST(event_store, is_a_plain_file_to_h5dump) {
