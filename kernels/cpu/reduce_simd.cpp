@@ -205,10 +205,11 @@ HWY_INLINE vector_u16 exchange(vector_u16 v, vector_u16 partner) {
   return hn::BitCast(d, hn::OddEven(hn::BitCast(dg, hn::Max(v, partner)), hn::BitCast(dg, hn::Min(v, partner))));
 }
 
-/// A bitonic sorting network over Vectors * 8 keys. merge() sorts what rises and then falls, or the other way round.
+/// A bitonic sorting network over Vectors * 8 keys. merge() sorts what rises and then falls, or the other way round. Each size
+/// is a function of its own: all in one would take minutes to compile with sanitizers.
 template <std::size_t Vectors>
 struct network {
-  static HWY_INLINE void sort(vector_u16* v) {
+  static HWY_NOINLINE void sort(vector_u16* v) {
     network<Vectors / 2>::sort(v);
     network<Vectors / 2>::sort(v + Vectors / 2);
     vector_u16 larger[Vectors / 2];
@@ -221,7 +222,7 @@ struct network {
     network<Vectors / 2>::merge(v);
     network<Vectors / 2>::merge(v + Vectors / 2);
   }
-  static HWY_INLINE void merge(vector_u16* v) {
+  static HWY_NOINLINE void merge(vector_u16* v) {
     for (std::size_t i = 0; i < Vectors / 2; ++i) {
       const auto smaller = hn::Min(v[i], v[Vectors / 2 + i]);
       v[Vectors / 2 + i] = hn::Max(v[i], v[Vectors / 2 + i]);
