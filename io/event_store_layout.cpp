@@ -12,6 +12,7 @@
 #include "io/calibration_group.hpp"
 #include "io/event_chunk.hpp"
 #include "io/event_store_scan.hpp"
+#include "io/npy_output.hpp"
 
 namespace countem::io::layout {
 
@@ -188,10 +189,8 @@ herr_t collect_text(hid_t group, const char* name, const H5A_info_t*, void* into
 }  // namespace
 
 std::vector<hsize_t> data_extent(const store_description& description) {
-  std::vector<hsize_t> extent = {description.scan.height, description.scan.width};
-  if (description.scan.frames_per_position > 1) extent.push_back(description.scan.frames_per_position);
-  extent.insert(extent.end(), {description.shape.height, description.shape.width});
-  return extent;
+  const std::vector<std::uint64_t> extent = dense_extent(description.scan, description.shape);
+  return {extent.begin(), extent.end()};
 }
 
 std::vector<hsize_t> chunk_extent(const store_description& description) {

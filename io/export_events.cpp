@@ -313,8 +313,7 @@ std::uint64_t export_dense_npy(const event_store& store, const std::filesystem::
 std::uint64_t export_dense_hdf5(const event_store& store, const std::filesystem::path& output) {
   auto lock = hdf5_lock();
   const hdf5_handle file = create_hdf5(output);
-  const std::vector<std::uint64_t> lengths = dense_extent(store.description().scan, store.description().shape);
-  const std::vector<hsize_t> extent(lengths.begin(), lengths.end());
+  const std::vector<hsize_t> extent = layout::data_extent(store.description());
   const int rank = static_cast<int>(extent.size());
   std::vector<hsize_t> chunk = extent;
   std::fill(chunk.begin(), chunk.end() - 2, hsize_t{1});

@@ -129,20 +129,6 @@ const encoding encodings[] = {
      }},
 };
 
-/// One encoding at work on its frames.
-struct bench_lane {
-  bench_lane(const encoding& by, const event_view& given)
-      : name(by.name), scan(given), reducer(by.make()), oracle(reference::make_reducer()) {
-    reducer->load(scan);
-    oracle->load(scan);
-  }
-
-  const char* name;
-  event_view scan;
-  std::unique_ptr<event_reducer> reducer;
-  std::unique_ptr<event_reducer> oracle;
-};
-
 /// Everything a stage may have written.
 bool same_results(const workspace& a, const workspace& b) {
   return a.image == b.image && a.counts == b.counts && a.moments == b.moments && a.radial == b.radial &&
@@ -183,35 +169,44 @@ struct scan_timing {
 /// Each stage is checked against the reference first.
 scan_timing measure(const event_view& scan, std::uint32_t dense_frames, const bench_reductions_options& chosen,
                     const context& ctx) {
-  std::vector<bench_lane> lanes;
-  for (std::size_t e = 0; e < std::size(encodings); ++e)
-    lanes.emplace_back(encodings[e], e == dense ? first_frames(scan, dense_frames) : scan);
+  const event_view part = first_frames(scan, dense_frames);
+  std::vector<std::unique_ptr<event_reducer>> reducers;
+  for (std::size_t e = 0; e < std::size(encodings); ++e) {
+    reducers.push_back(encodings[e].make());
+    reducers.back()->load(e == dense ? part : scan);
+  }
+  const auto oracle = reference::make_reducer();
   scan_timing timing;
   std::vector<double> reads;
   std::uint64_t read = 0;
   for (const stage& what : stages) {
+    const auto expect = [&](const event_view& frames) {
+      workspace expected(frames);
+      oracle->load(frames);
+      what.run(*oracle, expected);
+      return expected;
+    };
+    const workspace expected_of_part = expect(part);
+    const workspace expected_of_all = expect(scan);
     std::vector<workspace> found;
-    for (const bench_lane& lane : lanes) {
-      workspace expected(lane.scan);
-      what.run(*lane.oracle, expected);
-      what.run(*lane.reducer, found.emplace_back(lane.scan));
-      if (!same_results(found.back(), expected))
-        throw error(fmt::format("the {} of {} frames is not that of the reference; please report this", what.name, lane.name));
+    for (std::size_t e = 0; e < reducers.size(); ++e) {
+      what.run(*reducers[e], found.emplace_back(e == dense ? part : scan));
+      if (!same_results(found.back(), e == dense ? expected_of_part : expected_of_all))
+        throw error(
+            fmt::format("the {} of {} frames is not that of the reference; please report this", what.name, encodings[e].name));
     }
     // In turn, so that whatever else the machine does meets all alike.
-    std::vector<std::vector<double>> seconds(lanes.size());
+    std::vector<std::vector<double>> seconds(reducers.size());
     for (unsigned repetition = 0; repetition < chosen.repetitions; ++repetition) {
       if (ctx.stop.load()) throw interrupted("interrupted");
-      for (std::size_t e = 0; e < lanes.size(); ++e)
-        seconds[e].push_back(seconds_of([&] { what.run(*lanes[e].reducer, found[e]); }));
+      for (std::size_t e = 0; e < reducers.size(); ++e)
+        seconds[e].push_back(seconds_of([&] { what.run(*reducers[e], found[e]); }));
       const std::span<const std::uint32_t> all = scan.events();
       reads.push_back(seconds_of([&] { read += std::accumulate(all.begin(), all.end(), 0U); }));
     }
     auto& row = timing.stages.emplace_back();
-    for (std::size_t e = 0; e < lanes.size(); ++e) {
-      const double of_all = static_cast<double>(scan.frames()) / static_cast<double>(lanes[e].scan.frames());
-      row.push_back(of_all * median(seconds[e]));
-    }
+    for (const auto& of_encoding : seconds) row.push_back(median(of_encoding));
+    row[dense] *= static_cast<double>(scan.frames()) / static_cast<double>(part.frames());
   }
   if (read == 0) throw error("the events of the bench are all in pixel 0");  // keeps the compiler from dropping the reads
   timing.streaming_read = median(reads);

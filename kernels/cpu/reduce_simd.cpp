@@ -239,17 +239,19 @@ struct network<1> {
     v[0] = exchange<std::uint16_t>(v[0], hn::Reverse2(d, v[0]));
     v[0] = exchange<std::uint32_t>(v[0], hn::Reverse4(d, v[0]));
     v[0] = exchange<std::uint16_t>(v[0], hn::Reverse2(d, v[0]));
-    // As merge(), but for the second half that is read backwards.
-    const hn::Repartition<std::uint32_t, eight> d32;
-    v[0] = exchange<std::uint64_t>(v[0], hn::Reverse8(d, v[0]));
-    v[0] = exchange<std::uint32_t>(v[0], hn::BitCast(d, hn::Reverse2(d32, hn::BitCast(d32, v[0]))));
-    v[0] = exchange<std::uint16_t>(v[0], hn::Reverse2(d, v[0]));
+    v[0] = exchange<std::uint64_t>(v[0], hn::Reverse8(d, v[0]));  // the second half is read backwards
+    merge_halves(v);
   }
   static HWY_INLINE void merge(vector_u16* v) {
     const eight d;
-    const hn::Repartition<std::uint32_t, eight> d32;
     const hn::Repartition<std::uint64_t, eight> d64;
     v[0] = exchange<std::uint64_t>(v[0], hn::BitCast(d, hn::Reverse2(d64, hn::BitCast(d64, v[0]))));
+    merge_halves(v);
+  }
+  /// merge() of each half for itself.
+  static HWY_INLINE void merge_halves(vector_u16* v) {
+    const eight d;
+    const hn::Repartition<std::uint32_t, eight> d32;
     v[0] = exchange<std::uint32_t>(v[0], hn::BitCast(d, hn::Reverse2(d32, hn::BitCast(d32, v[0]))));
     v[0] = exchange<std::uint16_t>(v[0], hn::Reverse2(d, v[0]));
   }

@@ -145,11 +145,8 @@ void run_turn(thread& t) {
   t.stack.resume();
 }
 
-/// What a block finds in shared memory: what the block before left there, or anything; small numbers too, which could pass for
-/// places or counts.
+/// Anything, the same for the same seed; small numbers too, which could pass for places or counts.
 void make_noise(unsigned char* memory, std::size_t bytes) {
-  const bool leave = m.order.random && draw(2) == 0;
-  if (leave) return;
   const std::uint64_t masks[] = {~0ULL, 0x07ff'07ff'07ff'07ffULL, 0x0000'000f'0000'000fULL};
   const std::uint64_t mask = m.order.random ? masks[draw(3)] : ~0ULL;
   std::uint64_t noise = 0xCDCD'CDCD'CDCD'CDCDULL;
@@ -159,21 +156,22 @@ void make_noise(unsigned char* memory, std::size_t bytes) {
   }
 }
 
-/// Shared memory of the running block. For TSan every block gets its own, kept until the grid ends, so that it sees no other
-/// block in it; otherwise blocks take turns with the same.
+/// Shared memory of the running block: full of noise, or of what the block before left there. For TSan every block gets its
+/// own, kept until the grid ends, so that it sees no other block in it; otherwise blocks take turns with the same.
 void renew(unsigned char*& memory, std::size_t bytes) {
 #if defined(COUNTEM_MODEL_TSAN)
   memory = nullptr;
 #endif
   if (bytes == 0) return;
-  if (memory == nullptr) {
+  const bool fresh = memory == nullptr;
+  if (fresh) {
     const std::size_t whole = (bytes + shared_alignment - 1) / shared_alignment * shared_alignment;
     memory = static_cast<unsigned char*>(std::aligned_alloc(shared_alignment, whole));
     if (memory == nullptr) std::abort();
     m.shared_blocks.push_back(memory);
     __asan_poison_memory_region(memory + bytes, whole - bytes);
   }
-  make_noise(memory, bytes);
+  if (fresh || !m.order.random || draw(2) == 0) make_noise(memory, bytes);
 }
 
 void renew_shared() {
