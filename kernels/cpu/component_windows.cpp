@@ -135,28 +135,33 @@ HWY_INLINE std::uint64_t load_eight_rows(const std::uint8_t* column) {
 }
 
 /// Lists the roots and loads their windows; returns how many.
-std::size_t load_windows(const window_spans spans) {
+HWY_NOINLINE std::size_t load_windows(const window_spans spans) {
   const std::size_t groups = (spans.strip.root_rows * spans.strip.stride + 63) / 64;
-  std::size_t count = 0;
+  const std::size_t column_rows = spans.column_rows;
+  const std::uint8_t* const columns = spans.columns;
+  component_root* roots_end = spans.roots;
+  std::uint64_t* hits_end = spans.hits;
   for (std::size_t group = 0; group < groups; ++group) {
+    const component_root* const first_pixels = spans.first_pixels + group * 64;
+    const std::uint64_t* const root_words = spans.root_words + group * 64;
     for (std::uint64_t any = spans.any_roots[group]; any != 0; any &= any - 1) {
-      const std::size_t word = group * 64 + static_cast<std::size_t>(std::countr_zero(any));
-      const component_root first = spans.first_pixels[word];
-      for (std::uint64_t roots = spans.root_words[word]; roots != 0; roots &= roots - 1) {
-        const std::uint32_t column = first.column + static_cast<std::uint32_t>(std::countr_zero(roots));
-        spans.roots[count] = {first.row, column};
-        // The window's first column, counted from the byte column left of the frame.
-        const std::uint32_t start = column + 8 - window::columns_left;
-        const std::uint8_t* bytes = spans.columns + (start / 8) * spans.column_rows + first.row;
+      const auto word = static_cast<std::size_t>(std::countr_zero(any));
+      const component_root first = first_pixels[word];
+      // The window's first column, counted from the byte column left of the frame.
+      const std::uint32_t first_start = first.column + 8 - window::columns_left;
+      for (std::uint64_t roots = root_words[word]; roots != 0; roots &= roots - 1) {
+        const auto bit = static_cast<std::uint32_t>(std::countr_zero(roots));
+        *roots_end++ = {first.row, first.column + bit};
+        const std::uint32_t start = first_start + bit;
+        const std::uint8_t* bytes = columns + (start / 8) * column_rows + first.row;
         const std::uint32_t shift = start % 8;
         const std::uint64_t from_left = std::uint64_t{0x0101'0101'0101'0101} * (0xffU >> shift);
-        spans.hits[count] = ((load_eight_rows(bytes) >> shift) & from_left) |
-                            ((load_eight_rows(bytes + spans.column_rows) << (8 - shift)) & ~from_left);
-        ++count;
+        *hits_end++ = ((load_eight_rows(bytes) >> shift) & from_left) |
+                      ((load_eight_rows(bytes + column_rows) << (8 - shift)) & ~from_left);
       }
     }
   }
-  return count;
+  return static_cast<std::size_t>(hits_end - spans.hits);
 }
 
 /// Keeps of each window what is connected to its root inside it.
@@ -189,19 +194,6 @@ std::size_t find_windows(const window_spans& spans) {
   return count;
 }
 
-void find_cells(const centroid_batch& batch, std::int32_t* cells) {
-  const hn::ScalableTag<double> tag;
-  const hn::Rebind<std::int32_t, decltype(tag)> cell_tag;
-  const std::size_t lanes = hn::Lanes(tag);
-  const auto upsample = hn::Set(tag, static_cast<double>(batch.upsample));
-  for (std::size_t i = 0; i < batch.count; i += lanes) {
-    const auto charge = hn::LoadU(tag, batch.charge + i);
-    const auto weighted = hn::LoadU(tag, batch.weighted + i);
-    const auto numerator = hn::Mul(upsample, hn::Add(hn::Add(weighted, weighted), charge));
-    hn::StoreU(hn::DemoteTo(cell_tag, hn::Div(numerator, hn::Add(charge, charge))), cell_tag, cells + i);
-  }
-}
-
 }  // namespace
 }  // namespace countem::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -222,7 +214,6 @@ std::size_t most_roots(std::uint32_t root_rows, std::size_t stride) {
 }  // namespace
 
 HWY_EXPORT(find_windows);
-HWY_EXPORT(find_cells);
 
 component_windows::component_windows(std::uint32_t root_rows, std::size_t stride)
     : roots_(most_roots(root_rows, stride)),
@@ -242,10 +233,6 @@ void component_windows::find(const window_strip& strip) {
       strip,         columns_.data(), column_rows_, first_pixels_.data(), root_words_.data(), any_roots_.data(),
       roots_.data(), hits_.data()};
   count_ = HWY_DYNAMIC_DISPATCH(find_windows)(spans);
-}
-
-void find_centroids(const centroid_batch& batch, std::int32_t* cells) {
-  HWY_DYNAMIC_DISPATCH(find_cells)(batch, cells);
 }
 
 }  // namespace countem::cpu

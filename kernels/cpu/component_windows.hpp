@@ -43,8 +43,8 @@ class component_windows {
   void find(const window_strip& strip);
 
   [[nodiscard]] std::size_t size() const { return count_; }
-  [[nodiscard]] component_root root(std::size_t i) const { return roots_[i]; }
-  [[nodiscard]] std::uint64_t hits(std::size_t i) const { return hits_[i]; }
+  [[nodiscard]] const component_root* roots() const { return roots_.data(); }
+  [[nodiscard]] const std::uint64_t* hits() const { return hits_.data(); }
 
  private:
   std::size_t count_ = 0;
@@ -56,15 +56,5 @@ class component_windows {
   std::vector<std::uint8_t> columns_;         ///< hit bits as bytes of eight columns, one such byte column after the other
   std::size_t column_rows_ = 0;
 };
-
-/// floor(k (2 X + S) / (2 S)) for many components at once. Exact: numerators stay below 2^53, quotients below 2^10 and divisors
-/// below 2^38, so that the rounded quotient is never on the other side of an integer.
-struct centroid_batch {
-  const double* charge;    ///< S, sum of charge
-  const double* weighted;  ///< X, sum of charge * offset
-  std::size_t count;
-  std::uint32_t upsample;
-};
-void find_centroids(const centroid_batch& batch, std::int32_t* cells);
 
 }  // namespace countem::cpu

@@ -13,6 +13,7 @@
 #include "kernels/cpu/frame_in_work.hpp"
 #include "kernels/cpu/hit_bits.hpp"
 #include "kernels/cpu/hit_finder.hpp"
+#include "kernels/cpu/small_components.hpp"
 
 namespace countem::cpu {
 
@@ -29,30 +30,6 @@ std::uint32_t root_rows_per_strip(frame_shape shape, std::size_t pixel_bytes) {
   const auto rows = static_cast<std::uint32_t>(std::clamp<std::size_t>(groups, 2, 16) * 8);
   return rows - (window::size - 1);
 }
-
-/// What find_centroids() needs of the components of one strip.
-struct component_batch {
-  std::vector<double> charge;
-  std::vector<double> charge_rows;     // offsets from the window's first row
-  std::vector<double> charge_columns;  // and first column
-  std::vector<std::uint32_t> window_index;
-  std::vector<std::uint32_t> values;
-  std::vector<std::int32_t> row_cells;
-  std::vector<std::int32_t> column_cells;
-  std::size_t count = 0;
-
-  void reserve(std::size_t components) {
-    constexpr std::size_t widest_vector = 32;
-    components += widest_vector;
-    charge.resize(components);
-    charge_rows.resize(components);
-    charge_columns.resize(components);
-    window_index.resize(components);
-    values.resize(components);
-    row_cells.resize(components);
-    column_cells.resize(components);
-  }
-};
 
 template <class Pixel>
 class frame_counter final : public counter {
@@ -138,16 +115,16 @@ class frame_counter final : public counter {
   template <class ChargeOf>
   void count_clusters(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
     const counting_options& options = setup_.options;
-    const std::uint32_t grid_width = setup_.shape.width * options.upsample;
     windows_.find({work.hits.row(std::int64_t{first} - 1), work.hits.stride(), last - first});
-    for (std::size_t i = 0; i < windows_.size(); ++i) charge_of.prefetch(first + windows_.root(i).row, windows_.root(i).column);
-    batch_.reserve(windows_.size());
-    batch_.count = 0;
-    for (std::size_t i = 0; i < windows_.size(); ++i) {
-      const std::uint64_t component = windows_.hits(i);
-      const component_root root{first + windows_.root(i).row, windows_.root(i).column};
-      if ((component & (window::before_root | window::at_edge)) != 0) {
-        if ((component & window::before_root) == 0) work.large.push_back(root);
+    const strip_windows strip{windows_.roots(),    windows_.hits(),   windows_.size(), first,
+                              setup_.shape.height, setup_.shape.width};
+    const component_limits limits{setup_.calibrated.xray16, options.min_cluster_size, options.max_cluster_size};
+    sum_small_components(strip, charge_of, limits, components_, others_);
+    for (const std::uint32_t i : others_) charge_of.prefetch(first + strip.roots[i].row, strip.roots[i].column);
+    for (const std::uint32_t i : others_) {
+      const component_root root{first + strip.roots[i].row, strip.roots[i].column};
+      if ((strip.hits[i] & window::at_edge) != 0) {
+        work.large.push_back(root);
         continue;
       }
       const std::uint32_t window_row = root.row - window::rows_above;
@@ -155,43 +132,29 @@ class frame_counter final : public counter {
       std::uint64_t charge = 0;
       std::uint64_t charge_rows = 0;
       std::uint64_t charge_columns = 0;
-      std::int32_t largest = 0;
-      std::uint32_t size = 0;
-      for (std::uint64_t left = component; left != 0; left &= left - 1) {
+      std::int32_t brightest = 0;
+      for (std::uint64_t left = strip.hits[i]; left != 0; left &= left - 1) {
         const auto bit = static_cast<std::uint32_t>(std::countr_zero(left));
         const std::int32_t here = charge_of(window_row + bit / 8, window_column + bit % 8);
         charge += static_cast<std::uint64_t>(here);
         charge_rows += static_cast<std::uint64_t>(here) * (bit / 8);
         charge_columns += static_cast<std::uint64_t>(here) * (bit % 8);
-        largest = std::max(largest, here);
-        ++size;
+        brightest = std::max(brightest, here);
       }
-      if (largest >= setup_.calibrated.xray16) {
+      if (brightest >= limits.xray16) {
         ++work.xrays;
-        continue;
+      } else if (limits.hold(strip.hits[i])) {
+        components_.add({static_cast<double>(charge), static_cast<double>(charge_rows), static_cast<double>(charge_columns)},
+                        i);
       }
-      if (size < options.min_cluster_size || size > options.max_cluster_size) continue;
-      batch_.charge[batch_.count] = static_cast<double>(charge);
-      batch_.charge_rows[batch_.count] = static_cast<double>(charge_rows);
-      batch_.charge_columns[batch_.count] = static_cast<double>(charge_columns);
-      // Wraps where the window starts outside the frame, and wraps back when the event's cell is added.
-      batch_.window_index[batch_.count] = options.upsample * (window_row * grid_width + window_column);
-      batch_.values[batch_.count] = kept_value(options.values, charge, size);
-      ++batch_.count;
     }
-    find_centroids({batch_.charge.data(), batch_.charge_rows.data(), batch_.count, options.upsample}, batch_.row_cells.data());
-    find_centroids({batch_.charge.data(), batch_.charge_columns.data(), batch_.count, options.upsample},
-                   batch_.column_cells.data());
-    const std::size_t before = work.indices.size();
-    work.indices.resize(before + batch_.count);
-    for (std::size_t i = 0; i < batch_.count; ++i) {
-      const std::uint32_t cell =
-          static_cast<std::uint32_t>(batch_.row_cells[i]) * grid_width + static_cast<std::uint32_t>(batch_.column_cells[i]);
-      work.indices[before + i] = batch_.window_index[i] + cell;
-    }
+    find_events(strip, components_, options.upsample, work.indices);
     if (options.values == event_value::none) return;
-    work.values.insert(work.values.end(), batch_.values.begin(),
-                       batch_.values.begin() + static_cast<std::ptrdiff_t>(batch_.count));
+    for (std::size_t i = 0; i < components_.count; ++i) {
+      const auto charge = static_cast<std::uint64_t>(components_.sums[i].charge);
+      const auto size = static_cast<std::uint64_t>(std::popcount(strip.hits[components_.windows[i]]));
+      work.values.push_back(kept_value(options.values, charge, size));
+    }
   }
 
   /// Components that do not fit a window, once all hits of the frame are known.
@@ -299,7 +262,8 @@ class frame_counter final : public counter {
   std::vector<frame_in_work<Pixel>> work_;
   std::uint32_t root_rows_;
   component_windows windows_;
-  component_batch batch_;
+  summed_components components_;
+  std::vector<std::uint32_t> others_;  // windows
   component_fill fill_;
   event_order order_;
   std::vector<std::uint64_t> keys_;
