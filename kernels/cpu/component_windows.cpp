@@ -22,6 +22,7 @@ struct window_spans {
   std::uint64_t* any_roots;
   component_root* roots;
   std::uint64_t* hits;
+  fetch_ahead* ahead;
 };
 
 static_assert(std::endian::native == std::endian::little, "bytes of bit rows are read as columns in ascending order");
@@ -41,6 +42,7 @@ using word_tag = hn::ScalableTag<std::uint64_t>;
 
 /// Turns bit rows into columns of bytes, so that 8 rows of 8 columns are one unaligned 64-bit load.
 void rows_to_columns(const window_spans spans) {
+  fetch_ahead ahead = *spans.ahead;
   const std::size_t row_bytes = spans.strip.stride * 8;
   const std::size_t rows = spans.strip.root_rows + window::size - 1;
   const std::size_t column_rows = spans.column_rows;
@@ -59,8 +61,8 @@ void rows_to_columns(const window_spans spans) {
     const hn::Repartition<std::uint32_t, decltype(bytes_tag)> fours_tag;
     const hn::Repartition<std::uint64_t, decltype(bytes_tag)> eights_tag;
     const hn::Half<decltype(eights_tag)> column_tag;
-    std::uint8_t* block = out;
-    for (std::size_t c = 0; c < row_bytes; c += 16, block += 16 * column_rows) {
+    for (std::size_t c = 0; c < row_bytes; c += 16) {
+      ahead.fetch(2);
       const auto load = [&](std::size_t r) { return hn::LoadU(bytes_tag, bytes + r * row_bytes + c); };
       // Interleave rows 0 and 1 to pairs, pairs to fours, fours to the eight rows of a byte column.
       const auto pair = [&](std::size_t r, bool upper) {
@@ -93,10 +95,12 @@ void rows_to_columns(const window_spans spans) {
     }
 #endif
   }
+  *spans.ahead = ahead;
 }
 
 /// Finds the roots of each word of the strip's root rows, and sets a bit for each word that holds one.
 void find_roots(const window_spans spans) {
+  fetch_ahead ahead = *spans.ahead;
   const word_tag tag;
   const std::size_t lanes = hn::Lanes(tag);
   const std::size_t words = spans.strip.root_rows * spans.strip.stride;
@@ -105,6 +109,7 @@ void find_roots(const window_spans spans) {
   auto* any_bytes = reinterpret_cast<std::uint8_t*>(spans.any_roots);
   // Each row ends in a zero word, so that a neighbour word across the row's end brings no hit; rows need no loop of their own.
   for (std::size_t i = 0; i < words; i += lanes) {
+    ahead.fetch(1);
     const auto load = [&](const std::uint64_t* from) { return hn::LoadU(tag, from + i); };
     const auto hits = load(here);
     const auto above = load(north);
@@ -115,6 +120,7 @@ void find_roots(const window_spans spans) {
     hn::StoreU(roots, tag, spans.root_words + i);
     if (lanes >= 8) hn::StoreMaskBits(tag, hn::Ne(roots, hn::Zero(tag)), any_bytes + i / 8);
   }
+  *spans.ahead = ahead;
   if (lanes >= 8) {
     // The last vector may have seen rows that are the next strip's.
     if (words % 64 != 0) spans.any_roots[words / 64] &= (std::uint64_t{1} << (words % 64)) - 1;
@@ -136,6 +142,7 @@ HWY_INLINE std::uint64_t load_eight_rows(const std::uint8_t* column) {
 
 /// Lists the roots and loads their windows; returns how many.
 HWY_NOINLINE std::size_t load_windows(const window_spans spans) {
+  fetch_ahead ahead = *spans.ahead;
   const std::size_t groups = (spans.strip.root_rows * spans.strip.stride + 63) / 64;
   const std::size_t column_rows = spans.column_rows;
   const std::uint8_t* const columns = spans.columns;
@@ -150,6 +157,7 @@ HWY_NOINLINE std::size_t load_windows(const window_spans spans) {
       // The window's first column, counted from the byte column left of the frame.
       const std::uint32_t first_start = first.column + 8 - window::columns_left;
       for (std::uint64_t roots = root_words[word]; roots != 0; roots &= roots - 1) {
+        ahead.fetch(2);
         const auto bit = static_cast<std::uint32_t>(std::countr_zero(roots));
         *roots_end++ = {first.row, first.column + bit};
         const std::uint32_t start = first_start + bit;
@@ -161,6 +169,7 @@ HWY_NOINLINE std::size_t load_windows(const window_spans spans) {
       }
     }
   }
+  *spans.ahead = ahead;
   return static_cast<std::size_t>(hits_end - spans.hits);
 }
 
@@ -228,10 +237,10 @@ component_windows::component_windows(std::uint32_t root_rows, std::size_t stride
   }
 }
 
-void component_windows::find(const window_strip& strip) {
+void component_windows::find(const window_strip& strip, fetch_ahead& ahead) {
   const window_spans spans{
       strip,         columns_.data(), column_rows_, first_pixels_.data(), root_words_.data(), any_roots_.data(),
-      roots_.data(), hits_.data()};
+      roots_.data(), hits_.data(),    &ahead};
   count_ = HWY_DYNAMIC_DISPATCH(find_windows)(spans);
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/cpu/fetch_ahead.hpp"
+
 namespace countem::cpu {
 
 /// Where a component may start: a hit with no hit to its west, north-west, north and north-east. The first pixel of every
@@ -40,7 +42,8 @@ class component_windows {
   /// For strips of up to `root_rows` rows of `stride` words.
   component_windows(std::uint32_t root_rows, std::size_t stride);
 
-  void find(const window_strip& strip);
+  /// Fetches some of `ahead` meanwhile.
+  void find(const window_strip& strip, fetch_ahead& ahead);
 
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] const component_root* roots() const { return roots_.data(); }

@@ -111,15 +111,25 @@ class frame_counter final : public counter {
     }
   }
 
+  /// The raw rows in which hits will be looked for after those of a strip; as far as they follow each other in memory.
+  [[nodiscard]] fetch_ahead next_strip(const frame_in_work<Pixel>& work, std::uint32_t last_root_row) const {
+    const std::uint32_t height = setup_.shape.height;
+    const std::uint32_t first = last_root_row + window::size - 2;
+    if (first >= height || work.rows[first] == nullptr) return {};
+    const std::uint32_t last = work.end_of_rows_alike(first, std::min(first + root_rows_, height));
+    return {work.rows[first], std::size_t{last - first} * setup_.shape.width * sizeof(Pixel)};
+  }
+
   /// Components that fit a window; the roots of others are put aside.
   template <class ChargeOf>
   void count_clusters(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
     const counting_options& options = setup_.options;
-    windows_.find({work.hits.row(std::int64_t{first} - 1), work.hits.stride(), last - first});
+    fetch_ahead ahead = next_strip(work, last);
+    windows_.find({work.hits.row(std::int64_t{first} - 1), work.hits.stride(), last - first}, ahead);
     const strip_windows strip{windows_.roots(),    windows_.hits(),   windows_.size(), first,
                               setup_.shape.height, setup_.shape.width};
     const component_limits limits{setup_.calibrated.xray16, options.min_cluster_size, options.max_cluster_size};
-    sum_small_components(strip, charge_of, limits, components_, others_);
+    sum_small_components(strip, charge_of, limits, components_, others_, ahead);
     for (const std::uint32_t i : others_) charge_of.prefetch(first + strip.roots[i].row, strip.roots[i].column);
     for (const std::uint32_t i : others_) {
       const component_root root{first + strip.roots[i].row, strip.roots[i].column};

@@ -19,8 +19,9 @@ struct frame_in_work {
   const frame_view* frame = nullptr;
   std::vector<const Pixel*> rows;  ///< where each row lies in memory; null where nothing of it arrived
   hit_bits hits;
-  std::vector<std::int32_t> noise;    ///< of each half-row, where row noise is taken off
-  std::vector<component_root> large;  ///< roots of components that no window holds; rows of the frame
+  std::vector<std::int32_t> noise;             ///< of each half-row, where row noise is taken off
+  std::vector<std::uint32_t> missing_columns;  ///< of sectors that did not arrive, where sectors are columns
+  std::vector<component_root> large;           ///< roots of components that no window holds; rows of the frame
   std::vector<std::uint32_t> indices;
   std::vector<std::uint32_t> values;
   std::uint32_t xrays = 0;
@@ -31,7 +32,13 @@ struct frame_in_work {
     indices.clear();
     values.clear();
     xrays = 0;
+    missing_columns.clear();
     if (!arrived()) return;
+    if (next.split == sector_split::columns && next.present != all_sectors) {
+      for (std::uint32_t x = 0; x < next.shape.width; ++x) {
+        if (!next.arrived(0, x)) missing_columns.push_back(x);
+      }
+    }
     const std::uint32_t band_height = next.band_height();
     std::uint32_t y = 0;
     for (std::uint32_t band = 0; band < next.band_count; ++band) {

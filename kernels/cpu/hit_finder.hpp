@@ -30,8 +30,7 @@ class hit_finder {
     }
     narrow_ = find_narrow_calibration(setup);
     if (narrow_) {
-      half_rows_.assign(2 * threshold_block<Pixel>::most_frames,
-                        narrow_half_row(shape_.width - shape_.width / 2, !narrow_->background.empty()));
+      noise_.emplace(row_noise_, shape_.width, !narrow_->background.empty());
     } else {
       charges_.resize(shape_.width);
       quiet_.reserve(shape_.width);
@@ -50,15 +49,14 @@ class hit_finder {
       return;
     }
     for (std::uint32_t y = first; y < last; ++y) {
-      for (frame_in_work<Pixel>& work : frames) {
-        if (work.arrived()) std::fill_n(work.hits.row(y), work.hits.words(), std::uint64_t{0});
-      }
       if (narrow_) {
         find_above_narrow_noise(frames, y);
         continue;
       }
       for (frame_in_work<Pixel>& work : frames) {
-        if (work.arrived() && work.rows[y] != nullptr) find_above_noise(work, y);
+        if (!work.arrived()) continue;
+        std::fill_n(work.hits.row(y), work.hits.words(), std::uint64_t{0});
+        if (work.rows[y] != nullptr) find_above_noise(work, y);
       }
     }
   }
@@ -132,47 +130,27 @@ class hit_finder {
   /// The same in 16-bit numbers, for a row of all frames.
   void find_above_narrow_noise(std::span<frame_in_work<Pixel>> frames, std::uint32_t y) {
     if constexpr (std::is_integral_v<Pixel> && sizeof(Pixel) <= 2) {
-      const std::uint32_t middle = shape_.width / 2;
-      std::size_t loaded = 0;
-      for (const frame_in_work<Pixel>& work : frames) {
-        if (!work.arrived() || work.rows[y] == nullptr) continue;
-        load_narrow(work, y, 0, middle, half_rows_[loaded++]);
-        load_narrow(work, y, middle, shape_.width, half_rows_[loaded++]);
-      }
-      narrow_half_row::find_noise(row_noise_, std::span(half_rows_).first(loaded));
-      loaded = 0;
+      const auto at = [pixel = pixel_index(y, 0)](const std::vector<std::int16_t>& plane) {
+        return plane.empty() ? nullptr : plane.data() + pixel;
+      };
+      // What a later row needs is fetched meanwhile: between rows there is nothing that reads ahead.
+      constexpr std::uint32_t rows_ahead = 2;
+      narrow_rows<Pixel> rows;
+      rows.width = shape_.width;
+      rows.dark16 = at(narrow_->dark16);
+      rows.background = at(narrow_->background);
+      rows.everywhere = narrow_->background_everywhere;
       for (frame_in_work<Pixel>& work : frames) {
-        if (!work.arrived() || work.rows[y] == nullptr) continue;
-        for (const std::uint32_t half : {0U, 1U}) {
-          narrow_half_row& charges = half_rows_[loaded++];
-          work.noise[std::size_t{y} * 2 + half] = charges.noise();
-          charges.set_hits(work.hits.row(y), half == 0 ? 0 : middle);
+        if (!work.arrived()) continue;
+        if (work.rows[y] == nullptr) {
+          std::fill_n(work.hits.row(y), work.hits.words(), std::uint64_t{0});
+          continue;
         }
+        const Pixel* ahead = y + rows_ahead < shape_.height ? work.rows[y + rows_ahead] : nullptr;
+        rows.frames[rows.count++] = {work.rows[y], ahead, work.hits.row(y), &work.noise[std::size_t{y} * 2],
+                                     work.missing_columns};
       }
-    }
-  }
-
-  void load_narrow(const frame_in_work<Pixel>& work, std::uint32_t y, std::uint32_t start, std::uint32_t end,
-                   narrow_half_row& into) const {
-    const auto at = [pixel = pixel_index(y, start)](const std::vector<std::int16_t>& plane) {
-      return plane.empty() ? nullptr : plane.data() + pixel;
-    };
-    // What a later row needs is fetched meanwhile: between loads there is nothing that reads ahead.
-    constexpr std::uint32_t rows_ahead = 2;
-    constexpr std::size_t line_bytes = 64;
-    if (const Pixel* ahead = y + rows_ahead < shape_.height ? work.rows[y + rows_ahead] : nullptr; ahead != nullptr) {
-      for (std::uint32_t x = start; x < end; x += line_bytes / sizeof(Pixel)) __builtin_prefetch(ahead + x);
-    }
-    into.load(narrow_pixels<Pixel>{work.rows[y] + start, at(narrow_->dark16), at(narrow_->background),
-                                   narrow_->background_everywhere, end - start});
-    if (!narrow_->masked.empty()) {
-      for (const std::uint32_t x : narrow_->masked[y]) {
-        if (x >= start && x < end) into.set_missing(x - start);
-      }
-    }
-    if (work.frame->split != sector_split::columns || work.frame->present == all_sectors) return;
-    for (std::uint32_t x = start; x < end; ++x) {
-      if (!work.frame->arrived(y, x)) into.set_missing(x - start);
+      if (rows.count > 0) noise_->find_hits(rows);
     }
   }
 
@@ -188,7 +166,7 @@ class hit_finder {
   hit_limits<Pixel> limits_;
   // Where row noise is taken off: in 16 bits,
   std::optional<narrow_calibration> narrow_;
-  std::vector<narrow_half_row> half_rows_;  // of one row of all frames
+  std::optional<narrow_noise> noise_;
   // or where these do not do.
   std::vector<std::int32_t> charges_;  // of one row
   std::vector<std::int32_t> quiet_;    // of one half-row

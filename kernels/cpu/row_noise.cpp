@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/row_noise.cpp"
@@ -13,23 +15,22 @@
 #define COUNTEM_CPU_ROW_NOISE_TYPES
 namespace countem::cpu {
 
-/// A search for the charge that has `rank` others before it in ascending order.
-struct median_search {
-  const std::int16_t* charges;
-  std::size_t count;
-  std::int64_t rank;
-  std::int32_t next;     ///< what to try
-  float spacing;         ///< between neighbouring charges
-  std::int32_t lowest;   ///< at most `rank` charges are up to it
-  std::int32_t highest;  ///< more are
-  std::int64_t up_to_found;
-  std::int32_t below = lowest;   ///< at most `rank` are up to it
-  std::int32_t found = highest;  ///< `up_to_found` are, more than `rank`: the result when it is `below` + 1
-  std::int32_t first_tried = 0;
-  std::int64_t up_to_first = 0;
-
-  [[nodiscard]] bool done() const { return found - below <= 1; }
+struct noise_scratch {
+  std::span<narrow_half_row> halves;
+  std::uint64_t* words;
+  row_noise_method method;
 };
+
+inline std::int64_t floor_divide(std::int64_t numerator, std::int64_t positive_denominator) {
+  const std::int64_t quotient = numerator / positive_denominator;
+  return quotient * positive_denominator > numerator ? quotient - 1 : quotient;
+}
+inline std::int32_t rounded_mean(std::int64_t sum, std::int64_t number) {
+  return static_cast<std::int32_t>(floor_divide(2 * sum + number, 2 * number));
+}
+inline std::int32_t rounded_middle(std::int64_t low, std::int64_t high) {
+  return static_cast<std::int32_t>((low + high + 1) >> 1);
+}
 
 }  // namespace countem::cpu
 #endif
@@ -40,31 +41,45 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+#if HWY_HAVE_SCALABLE
+using charge_tag = hn::FixedTag<std::int16_t, 8>;  // blocks are added up, and must be there
+#else
 using charge_tag = hn::ScalableTag<std::int16_t>;
+#endif
 
-std::int16_t narrow_charge(std::int32_t raw, std::int32_t dark16) {
-  return static_cast<std::int16_t>(charge_units_per_adu * std::min(raw, narrow_calibration::brightest_raw) - dark16);
+HWY_INLINE std::int16_t narrow_charge(std::int32_t raw, std::int32_t dark16) {
+  const std::int32_t charge = charge_units_per_adu * std::min(raw, narrow_calibration::brightest_raw) - dark16;
+  return static_cast<std::int16_t>(std::min<std::int32_t>(charge, narrow_calibration::masked));
 }
 
-/// Charges of a half-row, and with a background for each pixel in `quiet` those of them that are not above it; the largest
-/// number in place of others and behind the last, to whole vectors.
+/// Where what is counted ends: pairs of vectors, filled up with missing charges.
+HWY_INLINE std::size_t whole_vectors(std::size_t count) {
+  const std::size_t two = 2 * hn::Lanes(charge_tag());
+  return (count + two - 1) / two * two;
+}
+
+/// Charges of a half-row, and with a background for each pixel those of them that are quiet.
 template <bool PerPixel, class Pixel>
-HWY_INLINE quiet_sums load_charges_of(const narrow_pixels<Pixel>& from, std::int16_t* charges, std::int16_t* quiet) {
-  constexpr std::int16_t loud = std::numeric_limits<std::int16_t>::max();
-  const auto [raw, dark16, background, everywhere, count] = from;
-  quiet_sums sums{0, 0};
+HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahead, const std::int16_t* dark16,
+                             const std::int16_t* background, std::int16_t everywhere, narrow_half_row& half) {
+  const std::size_t count = half.count;
+  std::int16_t* const charges = half.charges;
+  std::int16_t* const quiet = half.quiet;
+  [[maybe_unused]] const charge_tag tag;
+  [[maybe_unused]] const std::size_t lanes = hn::Lanes(tag);
   std::size_t i = 0;
+  half.quiet_sum = 0;
+  half.quiet_count = 0;
 #if HWY_TARGET != HWY_SCALAR
-  const charge_tag tag;
   const hn::RebindToUnsigned<charge_tag> raw_tag;
   const hn::RepartitionToWide<charge_tag> sum_tag;
-  const std::size_t lanes = hn::Lanes(tag);
   const auto brightest = hn::Set(raw_tag, static_cast<std::uint16_t>(narrow_calibration::brightest_raw));
   const auto one = hn::Set(tag, std::int16_t{1});
   auto sum = hn::Zero(sum_tag);
   auto other_sum = hn::Zero(sum_tag);
-  auto loud_ones = hn::Zero(tag);  // minus one for each; a lane sees fewer than 2^15
+  std::size_t loud_ones = 0;
   for (; i + lanes <= count; i += lanes) {
+    if (ahead != nullptr) __builtin_prefetch(ahead + i, 0, 2);
     const auto wide = [&, at = raw + i] {
       if constexpr (sizeof(Pixel) == 1) {
         return hn::PromoteTo(raw_tag, hn::LoadU(hn::Rebind<std::uint8_t, charge_tag>(), at));
@@ -73,148 +88,273 @@ HWY_INLINE quiet_sums load_charges_of(const narrow_pixels<Pixel>& from, std::int
       }
     }();
     auto charge = hn::BitCast(tag, hn::ShiftLeft<4>(hn::Min(wide, brightest)));
-    if (dark16 != nullptr) charge = hn::Sub(charge, hn::LoadU(tag, dark16 + i));
+    if (dark16 != nullptr) charge = hn::SaturatedSub(charge, hn::LoadU(tag, dark16 + i));
     hn::StoreU(charge, tag, charges + i);
     const auto limit = PerPixel ? hn::LoadU(tag, background + i) : hn::Set(tag, everywhere);
     const auto is_loud = hn::Gt(charge, limit);
-    if constexpr (PerPixel) hn::StoreU(hn::IfThenElse(is_loud, hn::Set(tag, loud), charge), tag, quiet + i);
-    loud_ones = hn::Add(loud_ones, hn::VecFromMask(tag, is_loud));
+    if constexpr (PerPixel)
+      hn::StoreU(hn::IfThenElse(is_loud, hn::Set(tag, narrow_calibration::masked), charge), tag, quiet + i);
+    loud_ones += hn::CountTrue(tag, is_loud);
     // Products with 1, added in pairs: half-rows are short enough for 32 bits.
     sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::IfThenZeroElse(is_loud, charge), one, sum, other_sum);
   }
-  sums.sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
-  auto rest = hn::Zero(sum_tag);
-  const auto pairs = hn::ReorderWidenMulAccumulate(sum_tag, loud_ones, one, hn::Zero(sum_tag), rest);
-  sums.count = static_cast<std::int64_t>(i) + hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(pairs, rest)));
-  std::fill_n(charges + count, lanes, loud);
-  if constexpr (PerPixel) std::fill_n(quiet + count, lanes, loud);
+  half.quiet_sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
+  half.quiet_count = static_cast<std::int64_t>(i - loud_ones);
 #endif
   for (; i < count; ++i) {
     charges[i] = narrow_charge(raw[i], dark16 == nullptr ? 0 : dark16[i]);
     const bool is_quiet = charges[i] <= (PerPixel ? background[i] : everywhere);
-    if constexpr (PerPixel) quiet[i] = is_quiet ? charges[i] : loud;
-    sums.count += is_quiet ? 1 : 0;
-    sums.sum += is_quiet ? charges[i] : 0;
+    if constexpr (PerPixel) quiet[i] = is_quiet ? charges[i] : narrow_calibration::masked;
+    half.quiet_count += is_quiet ? 1 : 0;
+    half.quiet_sum += is_quiet ? charges[i] : 0;
   }
-  return sums;
+  half.missing = static_cast<std::int64_t>(whole_vectors(count) - count);
 }
 
-template <class Pixel>
-quiet_sums load_charges(const narrow_pixels<Pixel>& from, std::int16_t* charges, std::int16_t* quiet) {
-  return from.background != nullptr ? load_charges_of<true>(from, charges, quiet)
-                                    : load_charges_of<false>(from, charges, quiet);
+/// A pixel of those loaded has no charge.
+void set_missing(narrow_half_row& half, std::size_t pixel, const std::int16_t* background, std::int16_t everywhere) {
+  const std::int32_t charge = half.charges[pixel];
+  const bool is_quiet = charge <= (background == nullptr ? everywhere : background[pixel]);
+  const std::int32_t was_there = charge != narrow_calibration::missing ? 1 : 0;
+  const std::int32_t was_quiet = was_there & static_cast<std::int32_t>(is_quiet);
+  half.quiet_count -= was_quiet;
+  half.quiet_sum -= was_quiet * charge;
+  half.missing += was_there;
+  half.charges[pixel] = narrow_calibration::missing;
+  half.quiet[pixel] = narrow_calibration::missing;
 }
 
-quiet_sums load_charges_u8(const narrow_pixels<std::uint8_t>& from, std::int16_t* charges, std::int16_t* quiet) {
-  return load_charges(from, charges, quiet);
-}
-quiet_sums load_charges_u16(const narrow_pixels<std::uint16_t>& from, std::int16_t* charges, std::int16_t* quiet) {
-  return load_charges(from, charges, quiet);
-}
+/// Values next to each other that are looked at at once when a median is searched.
+constexpr std::int32_t counted_values = 8;
 
-/// How many charges are at most `limit`, which is below the largest number.
-HWY_INLINE std::int64_t count_up_to(const std::int16_t* quiet, std::size_t count, std::int16_t limit) {
+#if HWY_TARGET != HWY_SCALAR
+/// The 128-bit blocks of a vector added up.
+template <class Tag, class Vector>
+HWY_INLINE auto sum_of_blocks(Tag tag, Vector vector) {
+  if constexpr (hn::MaxLanes(tag) * sizeof(hn::TFromD<Tag>) > 16) {
+    const hn::Half<Tag> half;
+    return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, vector), hn::UpperHalf(half, vector)));
+  } else {
+    return vector;
+  }
+}
+#endif
+
+/// At how many of the values base, base + 1, ... base + 7 no more than `rank` charges are up to them, for two ranks.
+struct values_up_to {
+  std::int32_t low_rank;
+  std::int32_t high_rank;
+};
+HWY_INLINE values_up_to count_values(const narrow_half_row& half, std::int32_t base, std::int64_t low_rank,
+                                     std::int64_t high_rank) {
+  [[maybe_unused]] const charge_tag tag;
+  [[maybe_unused]] const std::size_t lanes = hn::Lanes(tag);
+  const std::size_t end = whole_vectors(half.count);
 #if HWY_TARGET == HWY_SCALAR
-  return std::count_if(quiet, quiet + count, [&](std::int16_t charge) { return charge <= limit; });
-#else
-  const charge_tag tag;
-  const hn::RepartitionToWide<charge_tag> sum_tag;
-  const std::size_t lanes = hn::Lanes(tag);
-  const auto too_high = hn::Set(tag, static_cast<std::int16_t>(limit + 1));
-  // Minus one for each; a lane sees fewer than 2^15.
-  const auto found_at = [&](std::size_t i) { return hn::VecFromMask(tag, hn::Lt(hn::LoadU(tag, quiet + i), too_high)); };
-  auto even = hn::Zero(tag);
-  auto odd = hn::Zero(tag);
-  std::size_t i = 0;
-  for (; i + lanes < count; i += 2 * lanes) {
-    even = hn::Add(even, found_at(i));
-    odd = hn::Add(odd, found_at(i + lanes));
+  values_up_to found{0, 0};
+  for (std::int32_t k = 0; k < counted_values; ++k) {
+    const auto up_to = std::count_if(half.quiet, half.quiet + end, [&](std::int16_t charge) { return charge <= base + k; });
+    found.low_rank += up_to <= low_rank ? 1 : 0;
+    found.high_rank += up_to <= high_rank ? 1 : 0;
   }
-  if (i < count) even = hn::Add(even, found_at(i));
-  auto rest = hn::Zero(sum_tag);
-  const auto pairs =
-      hn::ReorderWidenMulAccumulate(sum_tag, hn::Add(even, odd), hn::Set(tag, std::int16_t{-1}), hn::Zero(sum_tag), rest);
-  return hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(pairs, rest)));
+  return found;
+#else
+  // A charge's distance from base + 8 downwards, in 0..15, tells for how many of the values it counts. Two charges make the two
+  // bytes of a lane; tables turn distances into ones in two half-bytes, which are added up before they overflow.
+  const hn::Repartition<std::uint8_t, charge_tag> byte_tag;
+  const hn::Repartition<std::uint64_t, charge_tag> word_tag;
+  alignas(16) static constexpr auto ones = [] {
+    std::array<std::array<std::uint8_t, 16>, counted_values / 2> made{};
+    for (int pair = 0; pair < counted_values / 2; ++pair) {
+      for (int distance = 0; distance < 16; ++distance) {
+        const int first = distance >= counted_values - 2 * pair ? 1 : 0;
+        const int second = distance >= counted_values - 2 * pair - 1 ? 1 : 0;
+        made[static_cast<std::size_t>(pair)][static_cast<std::size_t>(distance)] =
+            static_cast<std::uint8_t>(first | second << 4);
+      }
+    }
+    return made;
+  }();
+  const auto ones0 = hn::LoadDup128(byte_tag, ones[0].data());
+  const auto ones1 = hn::LoadDup128(byte_tag, ones[1].data());
+  const auto ones2 = hn::LoadDup128(byte_tag, ones[2].data());
+  const auto ones3 = hn::LoadDup128(byte_tag, ones[3].data());
+  const auto top = hn::Set(tag, static_cast<std::int16_t>(base + counted_values));
+  const auto none = hn::Zero(tag);
+  const auto every = hn::Set(tag, std::int16_t{15});
+  const auto half_byte = hn::Set(byte_tag, std::uint8_t{15});
+  const auto distance = [&](std::size_t i) {
+    return hn::Min(hn::Max(hn::SaturatedSub(top, hn::LoadU(tag, half.quiet + i)), none), every);
+  };
+  auto even_counts = hn::Zero(word_tag);  // of values base, base + 2, ... in 16 bits each
+  auto odd_counts = hn::Zero(word_tag);
+  for (std::size_t i = 0; i < end;) {
+    auto sums0 = hn::Zero(byte_tag);
+    auto sums1 = sums0;
+    auto sums2 = sums0;
+    auto sums3 = sums0;
+    constexpr std::size_t most_vectors = 15;
+    for (const std::size_t stop = std::min(end, i + most_vectors * 2 * lanes); i < stop; i += 2 * lanes) {
+      const auto distances = hn::BitCast(byte_tag, hn::Or(distance(i), hn::ShiftLeft<8>(distance(i + lanes))));
+      sums0 = hn::Add(sums0, hn::TableLookupBytes(ones0, distances));
+      sums1 = hn::Add(sums1, hn::TableLookupBytes(ones1, distances));
+      sums2 = hn::Add(sums2, hn::TableLookupBytes(ones2, distances));
+      sums3 = hn::Add(sums3, hn::TableLookupBytes(ones3, distances));
+    }
+    const auto even = [&](auto sums) { return hn::SumsOf8(hn::And(sums, half_byte)); };
+    const auto odd = [&](auto sums) {
+      return hn::SumsOf8(hn::And(hn::BitCast(byte_tag, hn::ShiftRight<4>(hn::BitCast(word_tag, sums))), half_byte));
+    };
+    const auto fields = [](auto first, auto second, auto third, auto fourth) {
+      return hn::Or(hn::Or(first, hn::ShiftLeft<16>(second)), hn::Or(hn::ShiftLeft<32>(third), hn::ShiftLeft<48>(fourth)));
+    };
+    even_counts = hn::Add(even_counts, fields(even(sums0), even(sums1), even(sums2), even(sums3)));
+    odd_counts = hn::Add(odd_counts, fields(odd(sums0), odd(sums1), odd(sums2), odd(sums3)));
+  }
+  const auto words = sum_of_blocks(word_tag, hn::Add(hn::InterleaveLower(word_tag, even_counts, odd_counts),
+                                                     hn::InterleaveUpper(word_tag, even_counts, odd_counts)));
+  const hn::FixedTag<std::int16_t, counted_values> count_tag;
+  const auto counts = hn::BitCast(count_tag, words);
+  const auto values = [&](std::int64_t rank) {
+    const auto more = hn::Gt(counts, hn::Set(count_tag, static_cast<std::int16_t>(rank)));
+    return counted_values - static_cast<std::int32_t>(hn::CountTrue(count_tag, more));
+  };
+  return {values(low_rank), values(high_rank)};
 #endif
 }
 
 /// The smallest charge above `limit`.
-std::int16_t next_above(const std::int16_t* quiet, std::size_t count, std::int16_t limit) {
-  constexpr std::int16_t loud = std::numeric_limits<std::int16_t>::max();
-#if HWY_TARGET == HWY_SCALAR
-  std::int16_t next = loud;
-  for (std::size_t i = 0; i < count; ++i) next = quiet[i] > limit ? std::min(next, quiet[i]) : next;
+std::int32_t next_above(const narrow_half_row& half, std::int32_t limit) {
+  std::int16_t next = narrow_calibration::masked;
+  for (std::size_t i = 0; i < half.count; ++i) {
+    if (half.quiet[i] > limit) next = std::min(next, half.quiet[i]);
+  }
   return next;
-#else
-  const charge_tag tag;
-  const std::size_t lanes = hn::Lanes(tag);
-  const auto lowest = hn::Set(tag, limit);
-  const auto highest = hn::Set(tag, loud);
-  auto next = highest;
-  for (std::size_t i = 0; i < count; i += lanes) {
-    const auto charge = hn::LoadU(tag, quiet + i);
-    next = hn::Min(next, hn::IfThenElse(hn::Gt(charge, lowest), charge, highest));
-  }
-  return hn::GetLane(hn::MinOfLanes(tag, next));
-#endif
 }
 
-/// Works on all searches in turn: while one waits for its count, others are counted. Steps are as long as the density of
-/// charges suggests, and longer from the fifth on. Without a branch on what was counted, since it cannot be predicted.
-void search_medians(std::span<median_search> searches) {
-  bool all_done = false;
-  std::int32_t stretch = 1;
-  for (int round = 1; !all_done; ++round) {
-    all_done = true;
-    for (median_search& search : searches) {
-      if (search.done()) continue;
-      // A halving now and then bounds the rounds whatever the distribution.
-      const bool halve = round % 4 == 0 && search.below != search.lowest && search.found != search.highest;
-      const std::int32_t wanted = halve ? search.below + (search.found - search.below) / 2 : search.next;
-      const std::int32_t tried = std::clamp(wanted, search.below + 1, search.found - 1);
-      const std::int64_t up_to = count_up_to(search.charges, search.count, static_cast<std::int16_t>(tried));
-      if (round == 1) {
-        search.first_tried = tried;
-        search.up_to_first = up_to;
-      }
-      const bool enough = up_to > search.rank;
-      const std::int32_t mask = enough ? -1 : 0;
-      search.found = (tried & mask) | (search.found & ~mask);
-      search.below = (search.below & mask) | (tried & ~mask);
-      search.up_to_found = enough ? up_to : search.up_to_found;
-      // Half a charge further than the density says, so that the other side is reached.
-      const float ranks = static_cast<float>(stretch) * std::abs(static_cast<float>(search.rank - up_to) + 0.5F);
-      const auto step = static_cast<std::int32_t>(std::min(search.spacing * ranks, 16384.0F));
-      search.next = tried + std::max(step, stretch) * (1 + 2 * mask);
-      all_done &= search.done();
+/// The median of the quiet charges, of which there are some: looks at eight values where it is expected, as a rule once.
+HWY_INLINE std::int32_t find_median(narrow_half_row& half) {
+  const std::int64_t low_rank = half.missing + (half.quiet_count - 1) / 2;
+  const std::int64_t high_rank = half.missing + half.quiet_count / 2;
+  const float mean = static_cast<float>(half.quiet_sum) / static_cast<float>(half.quiet_count);
+  // At most low_rank charges are up to `below`, more are up to `found`.
+  std::int32_t below = narrow_calibration::missing;
+  std::int32_t found = narrow_calibration::masked - 1;
+  std::int32_t base =
+      std::clamp(static_cast<std::int32_t>(mean + half.above_mean) - counted_values / 2, below, found - counted_values);
+  values_up_to values = count_values(half, base, low_rank, high_rank);
+  for (std::int32_t step = counted_values - 1; values.low_rank % counted_values == 0; step *= 2) {
+    if (values.low_rank == 0) {
+      found = base;
+      base -= step;
+    } else {
+      below = base + counted_values - 1;
+      base += step;
     }
-    if (round >= 4) stretch = std::min(2 * stretch, 1 << 14);
+    if (found - below < counted_values) {
+      base = below;
+    } else if (base < below || base > found - counted_values) {
+      base = below + (found - below - counted_values) / 2;
+    }
+    values = count_values(half, base, low_rank, high_rank);
   }
+  const std::int32_t low = base + values.low_rank;
+  const std::int32_t high =
+      values.high_rank < counted_values ? base + values.high_rank : next_above(half, base + counted_values - 1);
+  half.above_mean += (static_cast<float>(low) - mean - half.above_mean) / 8;
+  return rounded_middle(low, high);
 }
 
-/// Sets bit i of `words` where charges[i] > limit, or > limits[i] + noise where there are limits; bits to the end of the last
-/// word are 0.
-void find_above(const std::int16_t* charges, const std::int16_t* limits, std::int16_t limit_or_noise, std::size_t count,
-                std::uint64_t* words) {
-  std::size_t i = 0;
-  words[(count - 1) / 64] = 0;
-#if HWY_TARGET != HWY_SCALAR
-  const charge_tag tag;
-  const std::size_t lanes = hn::Lanes(tag);
-  const auto common = hn::Set(tag, limit_or_noise);
-  if (lanes >= 8) {
-    auto* const bytes = reinterpret_cast<std::uint8_t*>(words);
-    for (; i + lanes <= count; i += lanes) {
-      const auto limit = limits == nullptr ? common : hn::Add(hn::LoadU(tag, limits + i), common);
-      hn::StoreMaskBits(tag, hn::Gt(hn::LoadU(tag, charges + i), limit), bytes + i / 8);
-    }
-  }
-#endif
-  for (; i < count; ++i) {
+/// Sets a bit for each charge that is above background and noise; whole vectors of them.
+HWY_INLINE void find_above(const narrow_half_row& half, const std::int16_t* background, std::int16_t everywhere,
+                           std::uint64_t* words) {
+#if HWY_TARGET == HWY_SCALAR
+  for (std::size_t i = 0; i < half.count; ++i) {
     if (i % 64 == 0) words[i / 64] = 0;
-    const std::int32_t limit = limit_or_noise + (limits == nullptr ? 0 : limits[i]);
-    words[i / 64] |= std::uint64_t{charges[i] > limit} << (i % 64);
+    const std::int32_t limit = half.noise + (background == nullptr ? everywhere : background[i]);
+    const bool above = half.charges[i] > limit && half.charges[i] != narrow_calibration::masked;
+    words[i / 64] |= std::uint64_t{above} << (i % 64);
   }
+#else
+  [[maybe_unused]] const charge_tag tag;
+  [[maybe_unused]] const std::size_t lanes = hn::Lanes(tag);
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(words);
+  const auto noise = hn::Set(tag, static_cast<std::int16_t>(half.noise));
+  const auto masked = hn::Set(tag, narrow_calibration::masked);
+  const auto common = hn::Add(noise, hn::Set(tag, everywhere));
+  for (std::size_t i = 0; i < half.count; i += lanes) {
+    const auto limit = background == nullptr ? common : hn::Add(hn::LoadU(tag, background + i), noise);
+    const auto charge = hn::LoadU(tag, half.charges + i);
+    hn::StoreMaskBits(tag, hn::And(hn::Gt(charge, limit), hn::Lt(charge, masked)), bytes + i / 8);
+  }
+#endif
+}
+
+/// The right half's bits, where it does not begin with a byte.
+void set_shifted(const std::uint64_t* from, std::size_t count, std::uint64_t* row, std::size_t first) {
+  const std::size_t shift = first % 64;
+  std::uint64_t* to = row + first / 64;
+  for (std::size_t w = 0; w < (count + 63) / 64; ++w) {
+    to[w] |= from[w] << shift;
+    // Bits beyond the width are 0, so where there is no next word there is nothing to carry.
+    if (const std::uint64_t carried = shift == 0 ? 0 : from[w] >> (64 - shift); carried != 0) to[w + 1] |= carried;
+  }
+}
+
+template <bool PerPixel, class Pixel>
+HWY_INLINE void find_hits_of(const narrow_rows<Pixel> rows, const noise_scratch& scratch) {
+  const std::size_t middle = rows.width / 2;
+  const std::array<std::size_t, 2> start{0, middle};
+  const auto at = [&](const std::int16_t* plane, std::size_t half) { return plane == nullptr ? nullptr : plane + start[half]; };
+  for (std::size_t f = 0; f < rows.count; ++f) {
+    const auto& frame = rows.frames[f];
+    for (std::size_t h = 0; h < 2; ++h) {
+      load_charges<PerPixel>(frame.raw + start[h], frame.ahead == nullptr ? nullptr : frame.ahead + start[h],
+                             at(rows.dark16, h), at(rows.background, h), rows.everywhere, scratch.halves[2 * f + h]);
+    }
+    for (const std::uint32_t x : frame.missing) {
+      const std::size_t h = x < middle ? 0 : 1;
+      set_missing(scratch.halves[2 * f + h], x - start[h], at(rows.background, h), rows.everywhere);
+    }
+  }
+  // One half after the other in each step: nothing that is worked out for one waits for another.
+  const auto halves = scratch.halves.first(2 * rows.count);
+  for (narrow_half_row& half : halves) {
+    if (half.quiet_count == 0) {
+      half.noise = 0;
+    } else {
+      half.noise =
+          scratch.method == row_noise_method::mean ? rounded_mean(half.quiet_sum, half.quiet_count) : find_median(half);
+    }
+  }
+  const std::size_t words = (rows.width + 63) / 64;
+  for (std::size_t f = 0; f < rows.count; ++f) {
+    const auto& frame = rows.frames[f];
+    const narrow_half_row& left = halves[2 * f];
+    const narrow_half_row& right = halves[2 * f + 1];
+    frame.noise[0] = left.noise;
+    frame.noise[1] = right.noise;
+    frame.hits[words - 1] = 0;
+    const bool whole_bytes = HWY_TARGET != HWY_SCALAR && middle % 8 == 0;
+    if (!whole_bytes) std::fill_n(frame.hits, words, std::uint64_t{0});
+    if (left.count > 0) find_above(left, at(rows.background, 0), rows.everywhere, frame.hits);
+    std::uint64_t* to = whole_bytes ? reinterpret_cast<std::uint64_t*>(reinterpret_cast<std::uint8_t*>(frame.hits) + middle / 8)
+                                    : scratch.words;
+    find_above(right, at(rows.background, 1), rows.everywhere, to);
+    if (!whole_bytes) set_shifted(scratch.words, right.count, frame.hits, middle);
+  }
+}
+
+template <class Pixel>
+HWY_INLINE void find_hits_in(const narrow_rows<Pixel>& rows, const noise_scratch& scratch) {
+  rows.background != nullptr ? find_hits_of<true>(rows, scratch) : find_hits_of<false>(rows, scratch);
+}
+
+void find_hits_u8(const narrow_rows<std::uint8_t>& rows, const noise_scratch& scratch) {
+  find_hits_in(rows, scratch);
+}
+void find_hits_u16(const narrow_rows<std::uint16_t>& rows, const noise_scratch& scratch) {
+  find_hits_in(rows, scratch);
 }
 
 }  // namespace
@@ -224,26 +364,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace countem::cpu {
 
-HWY_EXPORT(load_charges_u8);
-HWY_EXPORT(load_charges_u16);
-HWY_EXPORT(search_medians);
-HWY_EXPORT(next_above);
-HWY_EXPORT(find_above);
+HWY_EXPORT(find_hits_u8);
+HWY_EXPORT(find_hits_u16);
 
 namespace {
-
-std::int64_t floor_divide(std::int64_t numerator, std::int64_t positive_denominator) {
-  const std::int64_t quotient = numerator / positive_denominator;
-  return quotient * positive_denominator > numerator ? quotient - 1 : quotient;
-}
-
-std::int32_t rounded_mean(std::int64_t sum, std::int64_t number) {
-  return static_cast<std::int32_t>(floor_divide(2 * sum + number, 2 * number));
-}
-
-std::int32_t rounded_middle(std::int64_t low, std::int64_t high) {
-  return static_cast<std::int32_t>(floor_divide(low + high + 1, 2));
-}
 
 std::int32_t mean(std::span<const std::int32_t> quiet) {
   std::int64_t sum = 0;
@@ -258,6 +382,9 @@ std::int32_t median(std::span<std::int32_t> quiet) {
   const std::int64_t low = quiet.size() % 2 == 1 ? high : *std::max_element(quiet.begin(), upper);
   return rounded_middle(low, high);
 }
+
+/// Vectors are read and written whole, two at a time, and may be this many numbers long together.
+constexpr std::size_t widest_vectors = 256;
 
 }  // namespace
 
@@ -285,114 +412,38 @@ std::optional<narrow_calibration> find_narrow_calibration(const counting_setup& 
   narrow_calibration narrow;
   narrow.dark16.assign(given.dark16.begin(), given.dark16.end());
   narrow.background.assign(given.pixel_background16.begin(), given.pixel_background16.end());
+  if (!narrow.background.empty()) narrow.background.resize(narrow.background.size() + widest_vectors);
   narrow.background_everywhere = static_cast<std::int16_t>(given.background16);
   if (given.mask.empty()) return narrow;
-  narrow.masked.resize(setup.shape.height);
+  narrow.dark16.resize(given.mask.size());
   for (std::size_t p = 0; p < given.mask.size(); ++p) {
-    if (given.mask[p] != 0) narrow.masked[p / setup.shape.width].push_back(static_cast<std::uint32_t>(p % setup.shape.width));
+    if (given.mask[p] != 0) narrow.dark16[p] = std::numeric_limits<std::int16_t>::min();
   }
   return narrow;
 }
 
-namespace {
-/// Vectors are read and written whole, and may be this many numbers long.
-constexpr std::size_t widest_vector = 128;
-}  // namespace
-
-narrow_half_row::narrow_half_row(std::size_t longest, bool per_pixel)
-    : charges_(longest + widest_vector), quiet_(per_pixel ? longest + widest_vector : 0), hits_(longest / 64 + 1) {}
-
-template <class Pixel>
-void narrow_half_row::begin(const narrow_pixels<Pixel>& from) {
-  count_ = from.count;
-  missing_ = 0;
-  background_ = from.background;
-  background_everywhere_ = from.everywhere;
-}
-
-void narrow_half_row::load(const narrow_pixels<std::uint8_t>& from) {
-  begin(from);
-  sums_ = HWY_DYNAMIC_DISPATCH(load_charges_u8)(from, charges_.data(), quiet_.data());
-}
-
-void narrow_half_row::load(const narrow_pixels<std::uint16_t>& from) {
-  begin(from);
-  sums_ = HWY_DYNAMIC_DISPATCH(load_charges_u16)(from, charges_.data(), quiet_.data());
-}
-
-void narrow_half_row::set_missing(std::size_t pixel) {
-  std::int16_t& charge = charges_[pixel];
-  if (charge == narrow_calibration::missing) return;
-  if (charge <= (background_ == nullptr ? background_everywhere_ : background_[pixel])) {
-    --sums_.count;
-    sums_.sum -= charge;
+narrow_noise::narrow_noise(row_noise_method method, std::size_t width, bool per_pixel)
+    : method_(method), words_((width + 63) / 64 + widest_vectors / 64) {
+  const std::size_t longest = width - width / 2;
+  const std::size_t room = longest + widest_vectors;
+  memory_.assign(halves_.size() * room * (per_pixel ? 2 : 1), narrow_calibration::missing);
+  std::int16_t* free = memory_.data();
+  for (std::size_t i = 0; i < halves_.size(); ++i) {
+    narrow_half_row& half = halves_[i];
+    half.count = i % 2 == 0 ? width / 2 : longest;
+    half.charges = free;
+    free += room;
+    half.quiet = per_pixel ? free : half.charges;
+    if (per_pixel) free += room;
   }
-  charge = narrow_calibration::missing;
-  ++missing_;
-  if (background_ != nullptr) quiet_[pixel] = narrow_calibration::missing;
 }
 
-void narrow_half_row::find_noise(row_noise_method method, std::span<narrow_half_row> rows) {
-  constexpr std::size_t at_once = 8;
-  for (; rows.size() > at_once; rows = rows.subspan(at_once)) find_noise(method, rows.first(at_once));
-  std::array<median_search, at_once> searches;
-  std::array<narrow_half_row*, at_once> searching{};
-  std::size_t number = 0;
-  for (narrow_half_row& row : rows) {
-    row.noise_ = 0;
-    const auto [count, sum] = row.sums_;
-    if (count == 0) continue;
-    if (method == row_noise_method::mean) {
-      row.noise_ = rounded_mean(sum, count);
-      continue;
-    }
-    const float mean = static_cast<float>(sum) / static_cast<float>(count);
-    const std::int16_t* charges = row.background_ == nullptr ? row.charges_.data() : row.quiet_.data();
-    // Missing ones come first in the order, all quiet ones are up to the background; the largest number is nobody's charge.
-    const std::int32_t highest =
-        row.background_ == nullptr ? row.background_everywhere_ : std::numeric_limits<std::int16_t>::max() - 1;
-    searches[number] = {charges,
-                        row.count_,
-                        row.missing_ + (count - 1) / 2,
-                        static_cast<std::int32_t>(std::lround(mean + row.guess_.above_mean)),
-                        row.guess_.spacing,
-                        narrow_calibration::missing,
-                        highest,
-                        row.missing_ + count};
-    searching[number++] = &row;
-  }
-  HWY_DYNAMIC_DISPATCH(search_medians)(std::span(searches).first(number));
-  for (std::size_t i = 0; i < number; ++i) searching[i]->end(searches[i]);
+void narrow_noise::find_hits(const narrow_rows<std::uint8_t>& rows) {
+  HWY_DYNAMIC_DISPATCH(find_hits_u8)(rows, {halves_, words_.data(), method_});
 }
 
-void narrow_half_row::end(const median_search& search) {
-  const std::int32_t low = search.found;
-  const std::int64_t upper_rank = missing_ + sums_.count / 2;
-  const bool same = search.up_to_found > upper_rank;
-  const std::int32_t high =
-      same ? low : HWY_DYNAMIC_DISPATCH(next_above)(search.charges, count_, static_cast<std::int16_t>(low));
-  noise_ = rounded_middle(low, high);
-  guess_.above_mean = static_cast<float>(low) - static_cast<float>(sums_.sum) / static_cast<float>(sums_.count);
-  const auto ranks = static_cast<float>(std::abs(search.up_to_found - search.up_to_first));
-  const auto distance = static_cast<float>(std::abs(search.found - search.first_tried));
-  // Half of it is the new, because few charges tell it; far from it or right there it tells nothing.
-  if (ranks >= 4 && distance >= 1) guess_.spacing = std::clamp((guess_.spacing + distance / ranks) / 2, 1.0F / 64, 64.0F);
-}
-
-void narrow_half_row::set_hits(std::uint64_t* row, std::size_t first) {
-  if (count_ == 0) return;
-  const bool everywhere = background_ == nullptr;
-  HWY_DYNAMIC_DISPATCH(find_above)
-  (charges_.data(), background_, static_cast<std::int16_t>(everywhere ? background_everywhere_ + noise_ : noise_), count_,
-   hits_.data());
-  const std::size_t shift = first % 64;
-  std::uint64_t* to = row + first / 64;
-  const std::size_t words = (count_ + 63) / 64;
-  for (std::size_t w = 0; w < words; ++w) {
-    to[w] |= hits_[w] << shift;
-    // Bits beyond the width stay 0, so where there is no next word there is nothing to carry.
-    if (const std::uint64_t carried = shift == 0 ? 0 : hits_[w] >> (64 - shift); carried != 0) to[w + 1] |= carried;
-  }
+void narrow_noise::find_hits(const narrow_rows<std::uint16_t>& rows) {
+  HWY_DYNAMIC_DISPATCH(find_hits_u16)(rows, {halves_, words_.data(), method_});
 }
 
 }  // namespace countem::cpu

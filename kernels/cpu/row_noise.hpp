@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -19,77 +20,67 @@ namespace countem::cpu {
 /// no gain, and moderate values. Raw values from `brightest_raw` on are cut to it, which leaves them hits before and after.
 struct narrow_calibration {
   static constexpr std::int32_t brightest_raw = 2047;
-  /// No charge: masked, or of a sector that did not arrive.
+  /// No charge, of a sector that did not arrive: below all charges.
   static constexpr std::int16_t missing = std::numeric_limits<std::int16_t>::min();
+  /// No charge, of a masked pixel: above all charges. With the lowest dark any raw value becomes that in saturating arithmetic.
+  static constexpr std::int16_t masked = std::numeric_limits<std::int16_t>::max();
 
   std::vector<std::int16_t> dark16;      ///< one a pixel, or empty: 0
-  std::vector<std::int16_t> background;  ///< one a pixel, or empty: `background_everywhere`
+  std::vector<std::int16_t> background;  ///< one a pixel and some for whole vectors, or empty: `background_everywhere`
   std::int16_t background_everywhere = 0;
-  std::vector<std::vector<std::uint32_t>> masked;  ///< columns of each row; empty when nothing is masked
 };
 
 /// Nothing where 16 bits do not do.
 [[nodiscard]] std::optional<narrow_calibration> find_narrow_calibration(const counting_setup& setup);
 
-/// Pixels of a half-row with what their charges are found with; null planes: 0, and `everywhere`.
+/// A row of up to four frames, whose hits are wanted.
 template <class Pixel>
-struct narrow_pixels {
-  const Pixel* raw;
-  const std::int16_t* dark16;
-  const std::int16_t* background;
-  std::int16_t everywhere;
-  std::size_t count;
+struct narrow_rows {
+  static constexpr std::size_t most_frames = 4;
+
+  struct frame {
+    const Pixel* raw;                        ///< `width` pixels
+    const Pixel* ahead;                      ///< what to fetch meanwhile, or null
+    std::uint64_t* hits;                     ///< a row of the hit mask: the words that hold pixels, and one more
+    std::int32_t* noise;                     ///< of the two halves; written
+    std::span<const std::uint32_t> missing;  ///< columns of sectors that did not arrive
+  };
+  std::array<frame, most_frames> frames;
+  std::size_t count = 0;
+  std::size_t width = 0;
+  const std::int16_t* dark16 = nullptr;      ///< one a pixel, or null: 0
+  const std::int16_t* background = nullptr;  ///< one a pixel, or null: `everywhere`
+  std::int16_t everywhere = 0;
 };
 
-struct quiet_sums {
-  std::int64_t count;
-  std::int64_t sum;
+/// A half-row's charges and what is known of them.
+struct narrow_half_row {
+  std::int16_t* charges;     ///< missing ones behind the last
+  std::int16_t* quiet;       ///< charges, `masked` in place of those above their pixel's background; or the same as `charges`
+  std::size_t count = 0;     ///< pixels
+  std::int64_t missing = 0;  ///< charges that are none; with those that fill up the last vector
+  std::int64_t quiet_count = 0;  ///< charges that are not above the background ...
+  std::int64_t quiet_sum = 0;    ///< ... and their sum
+  std::int32_t noise = 0;
+  float above_mean = 0;  ///< where medians of this half lay lately, from the mean of the quiet charges
 };
 
-/// What the last median of a half-row tells of the next.
-struct median_guess {
-  float above_mean = 0;  ///< from the mean of the quiet charges to their median
-  float spacing = 1;     ///< between neighbouring charges there
-};
-
-struct median_search;
-
-/// A half-row's charges in 16 bits; scratch memory.
-class narrow_half_row {
+/// Takes row noise off in 16-bit numbers. Scratch memory, and what rows before tell of the next median.
+class narrow_noise {
  public:
-  /// For up to that many pixels, with a background for each where `per_pixel`.
-  narrow_half_row(std::size_t longest, bool per_pixel);
+  /// For rows of that many pixels, with a background for each where `per_pixel`.
+  narrow_noise(row_noise_method method, std::size_t width, bool per_pixel);
 
-  void load(const narrow_pixels<std::uint8_t>& from);
-  void load(const narrow_pixels<std::uint16_t>& from);
-  /// A pixel of those loaded has no charge.
-  void set_missing(std::size_t pixel);
-
-  /// Finds the noise of each: the statistic of its charges that are not above the background, 0 where there are none. Several
-  /// at once, because a median is a row of searches that wait for their counts: meanwhile others can be counted.
-  static void find_noise(row_noise_method method, std::span<narrow_half_row> rows);
-  [[nodiscard]] std::int32_t noise() const { return noise_; }
-
-  /// Sets the bits of charges that are above background and noise, from bit `first` of `row` on; they were 0.
-  void set_hits(std::uint64_t* row, std::size_t first);
+  /// Finds the noise of each half: the statistic of its charges that are not above the background, 0 where there are none; and
+  /// sets the bits of charges that are above background and noise. Words of `hits` are written whole.
+  void find_hits(const narrow_rows<std::uint8_t>& rows);
+  void find_hits(const narrow_rows<std::uint16_t>& rows);
 
  private:
-  template <class Pixel>
-  void begin(const narrow_pixels<Pixel>& from);
-  void end(const median_search& search);
-
-  std::size_t count_ = 0;
-  std::vector<std::int16_t> charges_;
-  /// Only with a background for each pixel: the largest number in place of charges above it. With a common background the quiet
-  /// charges are the lowest anyway.
-  std::vector<std::int16_t> quiet_;
-  const std::int16_t* background_ = nullptr;  ///< one a pixel, or null
-  std::int16_t background_everywhere_ = 0;
-  quiet_sums sums_{};
-  std::int64_t missing_ = 0;
-  std::int32_t noise_ = 0;
-  median_guess guess_;
-  std::vector<std::uint64_t> hits_;
+  row_noise_method method_;
+  std::vector<std::int16_t> memory_;
+  std::array<narrow_half_row, 2 * narrow_rows<std::uint8_t>::most_frames> halves_{};
+  std::vector<std::uint64_t> words_;
 };
 
 }  // namespace countem::cpu

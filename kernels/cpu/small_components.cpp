@@ -17,6 +17,7 @@ struct small_component_lists {
   window_sums* sums;
   std::uint32_t* windows;
   std::uint32_t* others;
+  fetch_ahead ahead;
   std::size_t count = 0;
   std::size_t other_count = 0;
 };
@@ -60,8 +61,7 @@ HWY_INLINE charge_row load_charges(const raw_charges<Pixel>& charges, std::uint3
 template <class Pixel>
 HWY_INLINE charge_row load_charges(const limit_charges<Pixel>& charges, std::uint32_t row, std::uint32_t column) {
   const std::size_t pixel = row * charges.width + column;
-  const auto above_limit =
-      hn::SaturatedSub(load_pixels(charges.rows[row] + column), load_pixels(charges.limits + pixel));
+  const auto above_limit = hn::SaturatedSub(load_pixels(charges.rows[row] + column), load_pixels(charges.limits + pixel));
   const auto at_limit =
       hn::Add(load_pixels(charges.above_lowest + pixel), hn::Set(charge_tag(), static_cast<std::uint16_t>(charges.lowest)));
   return {hn::Add(hn::ShiftLeft<4>(above_limit), at_limit), above_limit};
@@ -103,7 +103,10 @@ HWY_INLINE bool sum(const strip_windows strip, const Charges charges, const comp
   auto highest_scale = hn::Zero(tag);
   std::size_t count = 0;
   std::size_t other_count = 0;
+  fetch_ahead ahead = lists.ahead;
+  const std::size_t lines_each = strip.count == 0 ? 0 : std::min<std::size_t>(ahead.lines_left() / strip.count + 1, 2);
   for (std::size_t i = 0; i < strip.count; ++i) {
+    ahead.fetch(lines_each);
     const std::uint64_t component = strip.hits[i];
     const std::uint32_t row = strip.first_row + strip.roots[i].row;
     const std::uint32_t wanted_column = strip.roots[i].column - window::columns_left;  // wraps left of the frame
@@ -145,6 +148,7 @@ HWY_INLINE bool sum(const strip_windows strip, const Charges charges, const comp
     count += (not_first | not_small) == 0 ? 1 : 0;
     other_count += static_cast<std::size_t>(not_first == 0) & static_cast<std::size_t>(not_small != 0);
   }
+  lists.ahead = ahead;
   lists.count = count;
   lists.other_count = other_count;
   const auto limit = hn::Set(tag, static_cast<std::uint16_t>(std::min(brightest_charge, limits.xray16 - 1)));
@@ -231,10 +235,10 @@ namespace {
 /// Calls `sum(lists)` where vectors can do it, and takes what it listed.
 template <class Sum>
 void list(const strip_windows& strip, const component_limits& limits, summed_components& small,
-          std::vector<std::uint32_t>& others, Sum sum) {
+          std::vector<std::uint32_t>& others, fetch_ahead& ahead, Sum sum) {
   small.start(strip.count);
   others.resize(strip.count + 1);  // one is written behind the last
-  small_component_lists lists{small.sums.data(), small.windows.data(), others.data()};
+  small_component_lists lists{small.sums.data(), small.windows.data(), others.data(), ahead};
   if (strip.width < window::size || limits.xray16 < 1 || !sum(lists)) {
     list_all(strip, others);
     return;
@@ -257,11 +261,11 @@ void list_all(const strip_windows& strip, std::vector<std::uint32_t>& others) {
   }
 }
 
-#define COUNTEM_SUM_SMALL_COMPONENTS(charges_of, pixel, function)                                                          \
+#define COUNTEM_SUM_SMALL_COMPONENTS(charges_of, pixel, function)                                                         \
   void sum_small_components(const strip_windows& strip, const charges_of<pixel>& charges, const component_limits& limits, \
-                            summed_components& small, std::vector<std::uint32_t>& others) {                               \
-    list(strip, limits, small, others,                                                                                    \
-         [&](small_component_lists& lists) { return HWY_DYNAMIC_DISPATCH(function)(strip, charges, limits, lists); });           \
+                            summed_components& small, std::vector<std::uint32_t>& others, fetch_ahead& ahead) {           \
+    list(strip, limits, small, others, ahead,                                                                             \
+         [&](small_component_lists& lists) { return HWY_DYNAMIC_DISPATCH(function)(strip, charges, limits, lists); });    \
   }
 COUNTEM_SUM_SMALL_COMPONENTS(raw_charges, std::uint8_t, sum_raw_u8)
 COUNTEM_SUM_SMALL_COMPONENTS(raw_charges, std::uint16_t, sum_raw_u16)
