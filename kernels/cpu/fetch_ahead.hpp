@@ -11,8 +11,7 @@ class fetch_ahead {
   static constexpr std::size_t line_bytes = 64;
 
   fetch_ahead() = default;
-  fetch_ahead(const void* first, std::size_t bytes)
-      : next_(static_cast<const std::byte*>(first)), end_(next_ + bytes) {}
+  fetch_ahead(const void* first, std::size_t bytes) : next_(static_cast<const std::byte*>(first)), end_(next_ + bytes) {}
 
   /// The next lines, unless all have been fetched.
   void fetch(std::size_t lines) {
@@ -21,7 +20,9 @@ class fetch_ahead {
     for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(next_ + i * line_bytes, 0, second_level);
     next_ += lines * line_bytes;
   }
-  [[nodiscard]] std::size_t lines_left() const { return next_ < end_ ? static_cast<std::size_t>(end_ - next_) / line_bytes : 0; }
+  [[nodiscard]] std::size_t lines_left() const {
+    return next_ < end_ ? static_cast<std::size_t>(end_ - next_) / line_bytes : 0;
+  }
 
  private:
   const std::byte* next_ = nullptr;

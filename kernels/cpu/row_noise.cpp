@@ -52,6 +52,19 @@ HWY_INLINE std::int16_t narrow_charge(std::int32_t raw, std::int32_t dark16) {
   return static_cast<std::int16_t>(std::min<std::int32_t>(charge, narrow_calibration::masked));
 }
 
+#if HWY_TARGET != HWY_SCALAR
+/// The 128-bit blocks of a vector added up.
+template <class Tag, class Vector>
+HWY_INLINE auto sum_of_blocks(Tag tag, Vector vector) {
+  if constexpr (hn::MaxLanes(tag) * sizeof(hn::TFromD<Tag>) > 16) {
+    const hn::Half<Tag> half;
+    return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, vector), hn::UpperHalf(half, vector)));
+  } else {
+    return vector;
+  }
+}
+#endif
+
 /// Where what is counted ends: pairs of vectors, filled up with missing charges.
 HWY_INLINE std::size_t whole_vectors(std::size_t count) {
   const std::size_t two = 2 * hn::Lanes(charge_tag());
@@ -98,7 +111,8 @@ HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahe
     // Products with 1, added in pairs: half-rows are short enough for 32 bits.
     sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::IfThenZeroElse(is_loud, charge), one, sum, other_sum);
   }
-  half.quiet_sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
+  const hn::FixedTag<std::int32_t, 4> block_tag;
+  half.quiet_sum = hn::GetLane(hn::SumOfLanes(block_tag, sum_of_blocks(sum_tag, hn::Add(sum, other_sum))));
   half.quiet_count = static_cast<std::int64_t>(i - loud_ones);
 #endif
   for (; i < count; ++i) {
@@ -126,19 +140,6 @@ void set_missing(narrow_half_row& half, std::size_t pixel, const std::int16_t* b
 
 /// Values next to each other that are looked at at once when a median is searched.
 constexpr std::int32_t counted_values = 8;
-
-#if HWY_TARGET != HWY_SCALAR
-/// The 128-bit blocks of a vector added up.
-template <class Tag, class Vector>
-HWY_INLINE auto sum_of_blocks(Tag tag, Vector vector) {
-  if constexpr (hn::MaxLanes(tag) * sizeof(hn::TFromD<Tag>) > 16) {
-    const hn::Half<Tag> half;
-    return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, vector), hn::UpperHalf(half, vector)));
-  } else {
-    return vector;
-  }
-}
-#endif
 
 /// At how many of the values base, base + 1, ... base + 7 no more than `rank` charges are up to them, for two ranks.
 struct values_up_to {
@@ -193,7 +194,7 @@ HWY_INLINE values_up_to count_values(const narrow_half_row& half, std::int32_t b
     auto sums1 = sums0;
     auto sums2 = sums0;
     auto sums3 = sums0;
-    constexpr std::size_t most_vectors = 15;
+    constexpr std::size_t most_vectors = 15;  // for half a byte
     for (const std::size_t stop = std::min(end, i + most_vectors * 2 * lanes); i < stop; i += 2 * lanes) {
       const auto distances = hn::BitCast(byte_tag, hn::Or(distance(i), hn::ShiftLeft<8>(distance(i + lanes))));
       sums0 = hn::Add(sums0, hn::TableLookupBytes(ones0, distances));
@@ -253,7 +254,7 @@ HWY_INLINE std::int32_t find_median(narrow_half_row& half) {
     }
     if (found - below < counted_values) {
       base = below;
-    } else if (base < below || base > found - counted_values) {
+    } else if (base < below || base + counted_values - 1 > found) {
       base = below + (found - below - counted_values) / 2;
     }
     values = count_values(half, base, low_rank, high_rank);
