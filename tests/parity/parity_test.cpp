@@ -1,6 +1,9 @@
 // Every backend against the reference, bit for bit. A backend joins by one more line at the end.
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <vector>
+
 #include <countem/counting.hpp>
 #include <countem/error.hpp>
 
@@ -66,6 +69,78 @@ TEST_P(parity, components_as_large_as_the_frame) {
     parity_case drawn = plain_case({576, 576}, kind, 0, 3);
     drawn.setup.options.upsample = 4;
     expect_equal(drawn, "kind " + std::to_string(static_cast<int>(kind)));
+  }
+}
+
+TEST_P(parity, row_noise_at_widths) {
+  // Half-rows that end within a vector, a byte of hits, or what a half-byte counts; and frames beyond those that go side by
+  // side.
+  for (const std::uint32_t width : {1, 2, 3, 15, 16, 17, 31, 33, 62, 64, 66, 130, 254, 576, 961, 1920, 1924, 2050, 4098}) {
+    for (const row_noise_method method : {row_noise_method::mean, row_noise_method::median}) {
+      for (const bool dark : {false, true}) {
+        parity_case drawn = plain_case({3, width}, content::clouds, 0.02, width);
+        drawn.setup.options.row_noise = method;
+        if (dark) {
+          drawn.setup.calibrated.shape = drawn.setup.shape;
+          for (std::uint32_t p = 0; p < 3 * width; ++p)
+            drawn.setup.calibrated.dark16.push_back(static_cast<std::int32_t>(p * 37 % 90));
+        }
+        drawn.frames.resize(5, drawn.frames.front());
+        expect_equal(drawn, std::string(dark ? "dark, " : "no dark, ") + "width " + std::to_string(width));
+      }
+    }
+  }
+}
+
+TEST_P(parity, medians_far_from_each_other_and_from_the_mean) {
+  // The rows' medians jump over the whole range of charges, two medians of one row lie far apart, and the mean tells nothing.
+  parity_case drawn;
+  drawn.setup.shape = {40, 64};
+  drawn.setup.type = pixel_type::u16;
+  drawn.setup.options.row_noise = row_noise_method::median;
+  drawn.setup.calibrated.background16 = background_from_adu(700);
+  std::vector<std::uint16_t> pixels;
+  for (std::uint32_t row = 0; row < 40; ++row) {
+    for (std::uint32_t column = 0; column < 64; ++column) {
+      const std::uint32_t low = row * 17 % 650;
+      const std::uint32_t high = row % 3 == 0 ? low : row % 3 == 1 ? 690 - row : low + 1;
+      pixels.push_back(static_cast<std::uint16_t>(column % 2 == 0 ? low : column == 41 ? 1500 : high));
+    }
+  }
+  drawn.storage.emplace_back(pixels.size() * 2);
+  std::memcpy(drawn.storage.front().data(), pixels.data(), pixels.size() * 2);
+  drawn.frames.assign(4, contiguous_frame(drawn.setup.shape, pixel_type::u16, drawn.storage.front().data()));
+  expect_equal(drawn, "jumping rows");
+}
+
+TEST_P(parity, charges_about_the_highest_that_vectors_add) {
+  for (const std::uint32_t brightest : {480, 500, 510, 511, 512, 513, 530, 545, 600, 2000, 4095, 4096, 65535}) {
+    for (const std::int32_t xray16 : {no_xray_threshold, std::int32_t{8191}, std::int32_t{8192}}) {
+      for (const bool dark : {false, true}) {
+        parity_case drawn;
+        drawn.setup.shape = {24, 40};
+        drawn.setup.type = pixel_type::u16;
+        drawn.setup.options.values = event_value::charge;
+        drawn.setup.calibrated.background16 = 500;
+        drawn.setup.calibrated.xray16 = xray16;
+        std::vector<std::uint16_t> pixels(24 * 40, 20);
+        for (const std::uint32_t at : {6U * 40 + 9, 6U * 40 + 10, 7U * 40 + 9, 7U * 40 + 10, 7U * 40 + 11})
+          pixels[at] = static_cast<std::uint16_t>(brightest);
+        pixels[15 * 40 + 20] = 300;
+        pixels[16 * 40 + 21] = 40;
+        pixels[22 * 40 + 39] = 90;
+        pixels[23 * 40 + 39] = 91;
+        if (dark) {
+          drawn.setup.calibrated.shape = drawn.setup.shape;
+          for (std::uint32_t p = 0; p < pixels.size(); ++p)
+            drawn.setup.calibrated.dark16.push_back(static_cast<std::int32_t>(p % 70));
+        }
+        drawn.storage.emplace_back(pixels.size() * 2);
+        std::memcpy(drawn.storage.front().data(), pixels.data(), pixels.size() * 2);
+        drawn.frames.push_back(contiguous_frame(drawn.setup.shape, pixel_type::u16, drawn.storage.front().data()));
+        expect_equal(drawn, "brightest " + std::to_string(brightest) + ", X-ray " + std::to_string(xray16));
+      }
+    }
   }
 }
 
