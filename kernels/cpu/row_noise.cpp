@@ -194,7 +194,7 @@ HWY_INLINE values_up_to count_values(const narrow_half_row& half, std::int32_t b
     auto sums1 = sums0;
     auto sums2 = sums0;
     auto sums3 = sums0;
-    constexpr std::size_t most_vectors = 15;  // for half a byte
+    constexpr std::size_t most_vectors = 15;
     for (const std::size_t stop = std::min(end, i + most_vectors * 2 * lanes); i < stop; i += 2 * lanes) {
       const auto distances = hn::BitCast(byte_tag, hn::Or(distance(i), hn::ShiftLeft<8>(distance(i + lanes))));
       sums0 = hn::Add(sums0, hn::TableLookupBytes(ones0, distances));
@@ -268,18 +268,17 @@ HWY_INLINE std::int32_t find_median(narrow_half_row& half) {
 
 /// Sets a bit for each charge that is above background and noise; whole vectors of them.
 HWY_INLINE void find_above(const narrow_half_row& half, const std::int16_t* background, std::int16_t everywhere,
-                           std::uint64_t* words) {
+                           std::uint8_t* bytes) {
 #if HWY_TARGET == HWY_SCALAR
   for (std::size_t i = 0; i < half.count; ++i) {
-    if (i % 64 == 0) words[i / 64] = 0;
+    if (i % 8 == 0) bytes[i / 8] = 0;
     const std::int32_t limit = half.noise + (background == nullptr ? everywhere : background[i]);
     const bool above = half.charges[i] > limit && half.charges[i] != narrow_calibration::masked;
-    words[i / 64] |= std::uint64_t{above} << (i % 64);
+    bytes[i / 8] = static_cast<std::uint8_t>(bytes[i / 8] | static_cast<unsigned>(above) << (i % 8));
   }
 #else
-  [[maybe_unused]] const charge_tag tag;
-  [[maybe_unused]] const std::size_t lanes = hn::Lanes(tag);
-  auto* const bytes = reinterpret_cast<std::uint8_t*>(words);
+  const charge_tag tag;
+  const std::size_t lanes = hn::Lanes(tag);
   const auto noise = hn::Set(tag, static_cast<std::int16_t>(half.noise));
   const auto masked = hn::Set(tag, narrow_calibration::masked);
   const auto common = hn::Add(noise, hn::Set(tag, everywhere));
@@ -300,6 +299,26 @@ void set_shifted(const std::uint64_t* from, std::size_t count, std::uint64_t* ro
     // Bits beyond the width are 0, so where there is no next word there is nothing to carry.
     if (const std::uint64_t carried = shift == 0 ? 0 : from[w] >> (64 - shift); carried != 0) to[w + 1] |= carried;
   }
+}
+
+/// The hits of a row, from its two halves.
+template <class Pixel>
+HWY_INLINE void set_hits(const narrow_rows<Pixel>& rows, std::uint64_t* hits, std::span<const narrow_half_row> halves,
+                         std::uint64_t* scratch) {
+  const std::size_t words = (rows.width + 63) / 64;
+  const std::size_t middle = halves[0].count;
+  const std::int16_t* right_background = rows.background == nullptr ? nullptr : rows.background + middle;
+  const bool whole_bytes = middle % 8 == 0;
+  std::fill_n(whole_bytes ? hits + words - 1 : hits, whole_bytes ? 1 : words, std::uint64_t{0});
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(hits);
+  find_above(halves[0], rows.background, rows.everywhere, bytes);
+  if (whole_bytes) {
+    find_above(halves[1], right_background, rows.everywhere, bytes + middle / 8);
+    return;
+  }
+  std::fill_n(scratch, words, std::uint64_t{0});
+  find_above(halves[1], right_background, rows.everywhere, reinterpret_cast<std::uint8_t*>(scratch));
+  set_shifted(scratch, halves[1].count, hits, middle);
 }
 
 template <bool PerPixel, class Pixel>
@@ -328,21 +347,10 @@ HWY_INLINE void find_hits_of(const narrow_rows<Pixel> rows, const noise_scratch&
           scratch.method == row_noise_method::mean ? rounded_mean(half.quiet_sum, half.quiet_count) : find_median(half);
     }
   }
-  const std::size_t words = (rows.width + 63) / 64;
   for (std::size_t f = 0; f < rows.count; ++f) {
-    const auto& frame = rows.frames[f];
-    const narrow_half_row& left = halves[2 * f];
-    const narrow_half_row& right = halves[2 * f + 1];
-    frame.noise[0] = left.noise;
-    frame.noise[1] = right.noise;
-    frame.hits[words - 1] = 0;
-    const bool whole_bytes = HWY_TARGET != HWY_SCALAR && middle % 8 == 0;
-    if (!whole_bytes) std::fill_n(frame.hits, words, std::uint64_t{0});
-    if (left.count > 0) find_above(left, at(rows.background, 0), rows.everywhere, frame.hits);
-    std::uint64_t* to = whole_bytes ? reinterpret_cast<std::uint64_t*>(reinterpret_cast<std::uint8_t*>(frame.hits) + middle / 8)
-                                    : scratch.words;
-    find_above(right, at(rows.background, 1), rows.everywhere, to);
-    if (!whole_bytes) set_shifted(scratch.words, right.count, frame.hits, middle);
+    rows.frames[f].noise[0] = halves[2 * f].noise;
+    rows.frames[f].noise[1] = halves[2 * f + 1].noise;
+    set_hits(rows, rows.frames[f].hits, halves.subspan(2 * f, 2), scratch.words);
   }
 }
 
