@@ -4,7 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <cstring>
+#include <memory>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/row_noise.cpp"
@@ -52,23 +52,34 @@ HWY_INLINE std::int16_t narrow_charge(std::int32_t raw, std::int32_t dark16) {
   return static_cast<std::int16_t>(std::min<std::int32_t>(charge, narrow_calibration::masked));
 }
 
-#if HWY_TARGET != HWY_SCALAR
-/// The 128-bit blocks of a vector added up.
-template <class Tag, class Vector>
-HWY_INLINE auto sum_of_blocks(Tag tag, Vector vector) {
-  if constexpr (hn::MaxLanes(tag) * sizeof(hn::TFromD<Tag>) > 16) {
-    const hn::Half<Tag> half;
-    return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, vector), hn::UpperHalf(half, vector)));
-  } else {
-    return vector;
-  }
-}
+/// -1 where a number is below `limit`, without a round trip through mask registers, which are slow where there are any.
+template <class Vector>
+HWY_INLINE Vector minus_one_below(Vector numbers, Vector limit) {
+#if HWY_TARGET <= HWY_AVX3
+  return hn::ShiftRight<15>(hn::SaturatedSub(numbers, limit));
+#else
+  return hn::VecFromMask(charge_tag(), hn::Lt(numbers, limit));
 #endif
+}
 
-/// Where what is counted ends: pairs of vectors, filled up with missing charges.
+/// Sum of numbers of which each lane holds at most 2^15 - 1 in absolute value.
+template <class Vector>
+HWY_INLINE std::int64_t sum_of(Vector numbers) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::GetLane(numbers);
+#else
+  const charge_tag tag;
+  const hn::RepartitionToWide<charge_tag> sum_tag;
+  auto rest = hn::Zero(sum_tag);
+  const auto pairs = hn::ReorderWidenMulAccumulate(sum_tag, numbers, hn::Set(tag, std::int16_t{1}), hn::Zero(sum_tag), rest);
+  return hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(pairs, rest)));
+#endif
+}
+
+/// Where what is counted ends: whole vectors, filled up with missing charges.
 HWY_INLINE std::size_t whole_vectors(std::size_t count) {
-  const std::size_t two = 2 * hn::Lanes(charge_tag());
-  return (count + two - 1) / two * two;
+  const std::size_t lanes = hn::Lanes(charge_tag());
+  return (count + lanes - 1) / lanes * lanes;
 }
 
 /// Charges of a half-row, and with a background for each pixel those of them that are quiet.
@@ -90,7 +101,7 @@ HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahe
   const auto one = hn::Set(tag, std::int16_t{1});
   auto sum = hn::Zero(sum_tag);
   auto other_sum = hn::Zero(sum_tag);
-  std::size_t loud_ones = 0;
+  auto loud_ones = hn::Zero(tag);  // minus one for each; a lane sees fewer than 2^15
   for (; i + lanes <= count; i += lanes) {
     if (ahead != nullptr) __builtin_prefetch(ahead + i, 0, 2);
     const auto wide = [&, at = raw + i] {
@@ -104,16 +115,16 @@ HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahe
     if (dark16 != nullptr) charge = hn::SaturatedSub(charge, hn::LoadU(tag, dark16 + i));
     hn::StoreU(charge, tag, charges + i);
     const auto limit = PerPixel ? hn::LoadU(tag, background + i) : hn::Set(tag, everywhere);
-    const auto is_loud = hn::Gt(charge, limit);
+    const auto is_loud = minus_one_below(limit, charge);
     if constexpr (PerPixel)
-      hn::StoreU(hn::IfThenElse(is_loud, hn::Set(tag, narrow_calibration::masked), charge), tag, quiet + i);
-    loud_ones += hn::CountTrue(tag, is_loud);
+      hn::StoreU(hn::Or(hn::And(is_loud, hn::Set(tag, narrow_calibration::masked)), hn::AndNot(is_loud, charge)), tag,
+                 quiet + i);
+    loud_ones = hn::Add(loud_ones, is_loud);
     // Products with 1, added in pairs: half-rows are short enough for 32 bits.
-    sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::IfThenZeroElse(is_loud, charge), one, sum, other_sum);
+    sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::AndNot(is_loud, charge), one, sum, other_sum);
   }
-  const hn::FixedTag<std::int32_t, 4> block_tag;
-  half.quiet_sum = hn::GetLane(hn::SumOfLanes(block_tag, sum_of_blocks(sum_tag, hn::Add(sum, other_sum))));
-  half.quiet_count = static_cast<std::int64_t>(i - loud_ones);
+  half.quiet_sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
+  half.quiet_count = static_cast<std::int64_t>(i) + sum_of(loud_ones);
 #endif
   for (; i < count; ++i) {
     charges[i] = narrow_charge(raw[i], dark16 == nullptr ? 0 : dark16[i]);
@@ -138,132 +149,176 @@ void set_missing(narrow_half_row& half, std::size_t pixel, const std::int16_t* b
   half.quiet[pixel] = narrow_calibration::missing;
 }
 
-/// Values next to each other that are looked at at once when a median is searched.
-constexpr std::int32_t counted_values = 8;
-
-/// At how many of the values base, base + 1, ... base + 7 no more than `rank` charges are up to them, for two ranks.
-struct values_up_to {
-  std::int32_t low_rank;
-  std::int32_t high_rank;
-};
-HWY_INLINE values_up_to count_values(const narrow_half_row& half, std::int32_t base, std::int64_t low_rank,
-                                     std::int64_t high_rank) {
-  [[maybe_unused]] const charge_tag tag;
-  [[maybe_unused]] const std::size_t lanes = hn::Lanes(tag);
+/// How many charges are at most `limit`, which is less than the largest number.
+HWY_INLINE std::int64_t count_up_to(const narrow_half_row& half, std::int32_t limit) {
   const std::size_t end = whole_vectors(half.count);
 #if HWY_TARGET == HWY_SCALAR
-  values_up_to found{0, 0};
-  for (std::int32_t k = 0; k < counted_values; ++k) {
-    const auto up_to = std::count_if(half.quiet, half.quiet + end, [&](std::int16_t charge) { return charge <= base + k; });
-    found.low_rank += up_to <= low_rank ? 1 : 0;
-    found.high_rank += up_to <= high_rank ? 1 : 0;
-  }
-  return found;
+  return std::count_if(half.quiet, half.quiet + end, [&](std::int16_t charge) { return charge <= limit; });
 #else
-  // A charge's distance from base + 8 downwards, in 0..15, tells for how many of the values it counts. Two charges make the two
-  // bytes of a lane; tables turn distances into ones in two half-bytes, which are added up before they overflow.
-  const hn::Repartition<std::uint8_t, charge_tag> byte_tag;
-  const hn::Repartition<std::uint64_t, charge_tag> word_tag;
-  alignas(16) static constexpr auto ones = [] {
-    std::array<std::array<std::uint8_t, 16>, counted_values / 2> made{};
-    for (int pair = 0; pair < counted_values / 2; ++pair) {
-      for (int distance = 0; distance < 16; ++distance) {
-        const int first = distance >= counted_values - 2 * pair ? 1 : 0;
-        const int second = distance >= counted_values - 2 * pair - 1 ? 1 : 0;
-        made[static_cast<std::size_t>(pair)][static_cast<std::size_t>(distance)] =
-            static_cast<std::uint8_t>(first | second << 4);
-      }
-    }
-    return made;
-  }();
-  const auto ones0 = hn::LoadDup128(byte_tag, ones[0].data());
-  const auto ones1 = hn::LoadDup128(byte_tag, ones[1].data());
-  const auto ones2 = hn::LoadDup128(byte_tag, ones[2].data());
-  const auto ones3 = hn::LoadDup128(byte_tag, ones[3].data());
-  const auto top = hn::Set(tag, static_cast<std::int16_t>(base + counted_values));
-  const auto none = hn::Zero(tag);
-  const auto every = hn::Set(tag, std::int16_t{15});
-  const auto half_byte = hn::Set(byte_tag, std::uint8_t{15});
-  const auto distance = [&](std::size_t i) {
-    return hn::Min(hn::Max(hn::SaturatedSub(top, hn::LoadU(tag, half.quiet + i)), none), every);
-  };
-  auto even_counts = hn::Zero(word_tag);  // of values base, base + 2, ... in 16 bits each
-  auto odd_counts = hn::Zero(word_tag);
-  for (std::size_t i = 0; i < end;) {
-    auto sums0 = hn::Zero(byte_tag);
-    auto sums1 = sums0;
-    auto sums2 = sums0;
-    auto sums3 = sums0;
-    constexpr std::size_t most_vectors = 15;
-    for (const std::size_t stop = std::min(end, i + most_vectors * 2 * lanes); i < stop; i += 2 * lanes) {
-      const auto distances = hn::BitCast(byte_tag, hn::Or(distance(i), hn::ShiftLeft<8>(distance(i + lanes))));
-      sums0 = hn::Add(sums0, hn::TableLookupBytes(ones0, distances));
-      sums1 = hn::Add(sums1, hn::TableLookupBytes(ones1, distances));
-      sums2 = hn::Add(sums2, hn::TableLookupBytes(ones2, distances));
-      sums3 = hn::Add(sums3, hn::TableLookupBytes(ones3, distances));
-    }
-    const auto even = [&](auto sums) { return hn::SumsOf8(hn::And(sums, half_byte)); };
-    const auto odd = [&](auto sums) {
-      return hn::SumsOf8(hn::And(hn::BitCast(byte_tag, hn::ShiftRight<4>(hn::BitCast(word_tag, sums))), half_byte));
-    };
-    const auto fields = [](auto first, auto second, auto third, auto fourth) {
-      return hn::Or(hn::Or(first, hn::ShiftLeft<16>(second)), hn::Or(hn::ShiftLeft<32>(third), hn::ShiftLeft<48>(fourth)));
-    };
-    even_counts = hn::Add(even_counts, fields(even(sums0), even(sums1), even(sums2), even(sums3)));
-    odd_counts = hn::Add(odd_counts, fields(odd(sums0), odd(sums1), odd(sums2), odd(sums3)));
-  }
-  const auto words = sum_of_blocks(word_tag, hn::Add(hn::InterleaveLower(word_tag, even_counts, odd_counts),
-                                                     hn::InterleaveUpper(word_tag, even_counts, odd_counts)));
-  const hn::FixedTag<std::int16_t, counted_values> count_tag;
-  const auto counts = hn::BitCast(count_tag, words);
-  const auto values = [&](std::int64_t rank) {
-    const auto more = hn::Gt(counts, hn::Set(count_tag, static_cast<std::int16_t>(rank)));
-    return counted_values - static_cast<std::int32_t>(hn::CountTrue(count_tag, more));
-  };
-  return {values(low_rank), values(high_rank)};
+  const charge_tag tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto too_high = hn::Set(tag, static_cast<std::int16_t>(limit + 1));
+  auto found = hn::Zero(tag);
+  for (std::size_t i = 0; i < end; i += lanes)
+    found = hn::Sub(found, minus_one_below(hn::LoadU(tag, half.quiet + i), too_high));
+  return sum_of(found);
 #endif
 }
 
 /// The smallest charge above `limit`.
-std::int32_t next_above(const narrow_half_row& half, std::int32_t limit) {
-  std::int16_t next = narrow_calibration::masked;
-  for (std::size_t i = 0; i < half.count; ++i) {
-    if (half.quiet[i] > limit) next = std::min(next, half.quiet[i]);
+HWY_INLINE std::int32_t next_above(const narrow_half_row& half, std::int32_t limit) {
+  const charge_tag tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const std::size_t end = whole_vectors(half.count);
+  const auto lowest = hn::Set(tag, static_cast<std::int16_t>(limit));
+  const auto highest = hn::Set(tag, narrow_calibration::masked);
+  auto next = highest;
+  for (std::size_t i = 0; i < end; i += lanes) {
+    const auto charge = hn::LoadU(tag, half.quiet + i);
+    next = hn::Min(next, hn::IfThenElse(hn::Gt(charge, lowest), charge, highest));
   }
-  return next;
+  return hn::GetLane(hn::MinOfLanes(tag, next));
 }
 
-/// The median of the quiet charges, of which there are some: looks at eight values where it is expected, as a rule once.
-HWY_INLINE std::int32_t find_median(narrow_half_row& half) {
-  const std::int64_t low_rank = half.missing + (half.quiet_count - 1) / 2;
-  const std::int64_t high_rank = half.missing + half.quiet_count / 2;
-  const float mean = static_cast<float>(half.quiet_sum) / static_cast<float>(half.quiet_count);
-  // At most low_rank charges are up to `below`, more are up to `found`.
-  std::int32_t below = narrow_calibration::missing;
-  std::int32_t found = narrow_calibration::masked - 1;
-  std::int32_t base =
-      std::clamp(static_cast<std::int32_t>(mean + half.above_mean) - counted_values / 2, below, found - counted_values);
-  values_up_to values = count_values(half, base, low_rank, high_rank);
-  for (std::int32_t step = counted_values - 1; values.low_rank % counted_values == 0; step *= 2) {
-    if (values.low_rank == 0) {
-      found = base;
-      base -= step;
-    } else {
-      below = base + counted_values - 1;
-      base += step;
-    }
-    if (found - below < counted_values) {
-      base = below;
-    } else if (base < below || base + counted_values - 1 > found) {
-      base = below + (found - below - counted_values) / 2;
-    }
-    values = count_values(half, base, low_rank, high_rank);
+/// Searches for lower medians, each the quiet charge with `rank` others before it in ascending order. At most `rank` charges
+/// are up to `below`, and `up_to_found`, which are more, are up to the value behind it.
+constexpr std::size_t searched_at_once = 4;
+struct median_searches {
+  alignas(16) std::array<std::int32_t, searched_at_once> rank{};
+  alignas(16) std::array<std::int32_t, searched_at_once> below{};
+  alignas(16) std::array<std::int32_t, searched_at_once> below_known{};  // 0: below is a guess
+  alignas(16) std::array<std::int32_t, searched_at_once> up_to_found{};  // 0: so is what lies behind it
+};
+
+#if HWY_TARGET != HWY_SCALAR
+/// The 128-bit blocks of a vector added up.
+template <class Tag, class Vector>
+HWY_INLINE auto sum_of_blocks(Tag tag, Vector vector) {
+  if constexpr (hn::MaxLanes(tag) * sizeof(hn::TFromD<Tag>) > 16) {
+    const hn::Half<Tag> half;
+    return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, vector), hn::UpperHalf(half, vector)));
+  } else {
+    return vector;
   }
-  const std::int32_t low = base + values.low_rank;
-  const std::int32_t high =
-      values.high_rank < counted_values ? base + values.high_rank : next_above(half, base + counted_values - 1);
-  half.above_mean += (static_cast<float>(low) - mean - half.above_mean) / 8;
-  return rounded_middle(low, high);
+}
+#endif
+
+/// Tries the values `step` behind `below`: where too few charges are up to one, it is the new `below`. Without branches, since
+/// that cannot be predicted.
+HWY_INLINE void try_values(const narrow_half_row* halves, std::int32_t step, median_searches& searches) {
+#if HWY_TARGET == HWY_SCALAR
+  for (std::size_t i = 0; i < searched_at_once; ++i) {
+    const auto up_to = static_cast<std::int32_t>(count_up_to(halves[i], searches.below[i] + step));
+    if (up_to > searches.rank[i]) {
+      searches.up_to_found[i] = up_to;
+    } else {
+      searches.below[i] += step;
+      searches.below_known[i] = 1;
+    }
+  }
+#else
+  const charge_tag tag;
+  const hn::RepartitionToWide<charge_tag> sum_tag;
+  const hn::Repartition<std::int64_t, charge_tag> pair_tag;
+  const hn::FixedTag<std::int32_t, searched_at_once> four;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto counted = [&](std::size_t half) {
+    const std::int16_t* const quiet = halves[half].quiet;
+    const std::size_t end = whole_vectors(halves[half].count);
+    const auto too_high = hn::Set(tag, static_cast<std::int16_t>(searches.below[half] + step + 1));
+    auto found = hn::Zero(tag);
+    for (std::size_t i = 0; i < end; i += lanes) found = hn::Sub(found, minus_one_below(hn::LoadU(tag, quiet + i), too_high));
+    auto rest = hn::Zero(sum_tag);
+    const auto sums = hn::ReorderWidenMulAccumulate(sum_tag, found, hn::Set(tag, std::int16_t{1}), hn::Zero(sum_tag), rest);
+    return hn::Add(sums, rest);
+  };
+  // Lanes of four vectors added up to one lane each: halves of blocks on top of each other, twice, and then the blocks.
+  const auto fold = [&](auto first, auto second) {
+    return hn::BitCast(pair_tag,
+                       hn::Add(hn::InterleaveLower(sum_tag, first, second), hn::InterleaveUpper(sum_tag, first, second)));
+  };
+  const auto first = fold(counted(0), counted(1));
+  const auto second = fold(counted(2), counted(3));
+  const auto up_to = sum_of_blocks(sum_tag, hn::Add(hn::BitCast(sum_tag, hn::InterleaveLower(pair_tag, first, second)),
+                                                    hn::BitCast(sum_tag, hn::InterleaveUpper(pair_tag, first, second))));
+  const auto enough = hn::Gt(up_to, hn::Load(four, searches.rank.data()));
+  const auto update = [&](std::array<std::int32_t, searched_at_once>& numbers, auto if_enough, auto otherwise) {
+    hn::Store(hn::IfThenElse(enough, if_enough, otherwise), four, numbers.data());
+  };
+  const auto below = hn::Load(four, searches.below.data());
+  update(searches.below, below, hn::Add(below, hn::Set(four, step)));
+  update(searches.below_known, hn::Load(four, searches.below_known.data()), hn::Set(four, 1));
+  update(searches.up_to_found, up_to, hn::Load(four, searches.up_to_found.data()));
+#endif
+}
+
+/// A lower median and how many charges are up to it.
+struct found_median {
+  std::int32_t value;
+  std::int64_t up_to;
+};
+
+/// Where the guess was wrong: steps that grow until the median lies between two of them, then halving.
+HWY_NOINLINE found_median search_on(const narrow_half_row& half, std::int64_t rank, std::int32_t below, bool below_known,
+                                    std::int64_t up_to_found) {
+  std::int32_t found = below + 1;
+  for (std::int32_t step = 8; up_to_found <= rank; step *= 2) {
+    found = std::min(below + step, narrow_calibration::masked - 1);
+    up_to_found = count_up_to(half, found);
+    if (up_to_found <= rank) below = found;
+  }
+  for (std::int32_t step = 8; !below_known; step *= 2) {
+    below = std::max<std::int32_t>(found - step, narrow_calibration::missing);
+    const std::int64_t up_to = count_up_to(half, below);
+    below_known = up_to <= rank;
+    if (!below_known) {
+      found = below;
+      up_to_found = up_to;
+    }
+  }
+  while (found - below > 1) {
+    const std::int32_t middle = below + (found - below) / 2;
+    const std::int64_t up_to = count_up_to(half, middle);
+    if (up_to > rank) {
+      found = middle;
+      up_to_found = up_to;
+    } else {
+      below = middle;
+    }
+  }
+  return {found, up_to_found};
+}
+
+/// Medians of the quiet charges of four halves: eight values about the expected one are searched in three steps, as a rule with
+/// success.
+HWY_INLINE void find_medians(narrow_half_row* halves) {
+  constexpr std::int32_t guessed_values = 8;
+  constexpr std::int32_t highest_guess = narrow_calibration::masked - 1 - guessed_values;
+  std::array<float, searched_at_once> means{};
+  median_searches searches;
+  for (std::size_t i = 0; i < searched_at_once; ++i) {
+    const narrow_half_row& half = halves[i];
+    means[i] = half.quiet_count == 0 ? 0.0F : static_cast<float>(half.quiet_sum) / static_cast<float>(half.quiet_count);
+    const std::int32_t expected = static_cast<std::int32_t>(means[i] + half.above_mean) - guessed_values / 2;
+    searches.rank[i] = static_cast<std::int32_t>(half.missing + (half.quiet_count - 1) / 2);
+    searches.below[i] = std::clamp<std::int32_t>(expected, narrow_calibration::missing, highest_guess);
+  }
+  for (std::int32_t step = guessed_values / 2; step > 0; step /= 2) try_values(halves, step, searches);
+  for (std::size_t i = 0; i < searched_at_once; ++i) {
+    narrow_half_row& half = halves[i];
+    half.noise = 0;
+    if (half.quiet_count == 0) continue;
+    found_median low{searches.below[i] + 1, searches.up_to_found[i]};
+    if (searches.below_known[i] == 0 || searches.up_to_found[i] == 0)
+      low = search_on(half, searches.rank[i], searches.below[i], searches.below_known[i] != 0, searches.up_to_found[i]);
+    const bool same = low.up_to > half.missing + half.quiet_count / 2;
+    half.noise = rounded_middle(low.value, same ? low.value : next_above(half, low.value));
+    half.above_mean += (static_cast<float>(low.value) - means[i] - half.above_mean) / 8;
+  }
+}
+
+void find_means(std::span<narrow_half_row> halves) {
+  for (narrow_half_row& half : halves) half.noise = half.quiet_count == 0 ? 0 : rounded_mean(half.quiet_sum, half.quiet_count);
 }
 
 /// Sets a bit for each charge that is above background and noise; whole vectors of them.
@@ -280,12 +335,13 @@ HWY_INLINE void find_above(const narrow_half_row& half, const std::int16_t* back
   const charge_tag tag;
   const std::size_t lanes = hn::Lanes(tag);
   const auto noise = hn::Set(tag, static_cast<std::int16_t>(half.noise));
-  const auto masked = hn::Set(tag, narrow_calibration::masked);
+  const auto one = hn::Set(tag, std::int16_t{1});
   const auto common = hn::Add(noise, hn::Set(tag, everywhere));
   for (std::size_t i = 0; i < half.count; i += lanes) {
     const auto limit = background == nullptr ? common : hn::Add(hn::LoadU(tag, background + i), noise);
-    const auto charge = hn::LoadU(tag, half.charges + i);
-    hn::StoreMaskBits(tag, hn::And(hn::Gt(charge, limit), hn::Lt(charge, masked)), bytes + i / 8);
+    // One more makes the lowest number of a masked pixel's, and of others what is compared with one more.
+    const auto charge = hn::Add(hn::LoadU(tag, half.charges + i), one);
+    hn::StoreMaskBits(tag, hn::Gt(charge, hn::Add(limit, one)), bytes + i / 8);
   }
 #endif
 }
@@ -337,15 +393,12 @@ HWY_INLINE void find_hits_of(const narrow_rows<Pixel> rows, const noise_scratch&
       set_missing(scratch.halves[2 * f + h], x - start[h], at(rows.background, h), rows.everywhere);
     }
   }
-  // One half after the other in each step: nothing that is worked out for one waits for another.
   const auto halves = scratch.halves.first(2 * rows.count);
-  for (narrow_half_row& half : halves) {
-    if (half.quiet_count == 0) {
-      half.noise = 0;
-    } else {
-      half.noise =
-          scratch.method == row_noise_method::mean ? rounded_mean(half.quiet_sum, half.quiet_count) : find_median(half);
-    }
+  if (scratch.method == row_noise_method::mean) {
+    find_means(halves);
+  } else {
+    // All four are there, even where frames are not: what is found for those nobody looks at.
+    for (std::size_t i = 0; i < halves.size(); i += searched_at_once) find_medians(&scratch.halves[i]);
   }
   for (std::size_t f = 0; f < rows.count; ++f) {
     rows.frames[f].noise[0] = halves[2 * f].noise;
@@ -434,9 +487,14 @@ std::optional<narrow_calibration> find_narrow_calibration(const counting_setup& 
 narrow_noise::narrow_noise(row_noise_method method, std::size_t width, bool per_pixel)
     : method_(method), words_((width + 63) / 64 + widest_vectors / 64) {
   const std::size_t longest = width - width / 2;
-  const std::size_t room = longest + widest_vectors;
-  memory_.assign(halves_.size() * room * (per_pixel ? 2 : 1), narrow_calibration::missing);
-  std::int16_t* free = memory_.data();
+  // Whole cache lines each: vectors that lie across two cost twice.
+  constexpr std::size_t line = 64 / sizeof(std::int16_t);
+  const std::size_t room = (longest + widest_vectors + line - 1) / line * line;
+  memory_.assign(halves_.size() * room * (per_pixel ? 2 : 1) + line, narrow_calibration::missing);
+  std::size_t left = memory_.size() * sizeof(std::int16_t);
+  void* aligned = memory_.data();
+  auto* free =
+      static_cast<std::int16_t*>(std::align(line * sizeof(std::int16_t), left - line * sizeof(std::int16_t), aligned, left));
   for (std::size_t i = 0; i < halves_.size(); ++i) {
     narrow_half_row& half = halves_[i];
     half.count = i % 2 == 0 ? width / 2 : longest;
