@@ -36,7 +36,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using charge_tag = hn::FixedTag<std::uint16_t, window::size>;  // a row of a window
 using charge_vector = hn::Vec<charge_tag>;
 
-/// Charges of a row of a window below 2^16 where `scale` is below 2^9, which is what makes them overflow.
+/// Charges of a row of a window, 16 times `scale` and something more: exact where `scale` is below 2^9.
 struct charge_row {
   charge_vector charge;
   charge_vector scale;
@@ -84,6 +84,15 @@ HWY_INLINE charge_row load_charges(const narrow_denoised_charges<Pixel>& charges
   return {charge, raw};
 }
 
+/// Products of numbers, added up to four lanes.
+HWY_INLINE auto sums_of_products(hn::Vec<hn::RebindToSigned<charge_tag>> numbers,
+                                 hn::Vec<hn::RebindToSigned<charge_tag>> weights) {
+  const hn::RepartitionToWide<hn::RebindToSigned<charge_tag>> sum_tag;
+  auto rest = hn::Zero(sum_tag);
+  const auto sums = hn::ReorderWidenMulAccumulate(sum_tag, numbers, weights, hn::Zero(sum_tag), rest);
+  return hn::Add(sums, rest);
+}
+
 /// Without a branch that data could mislead: every window is summed, and what is not wanted is overwritten by the next.
 /// Returns false where a charge was too high for it.
 template <class Charges>
@@ -123,13 +132,11 @@ HWY_INLINE bool sum(const strip_windows strip, const Charges charges, const comp
     highest_charge = hn::Max(highest_charge, hn::Max(charge, second_charge));
     highest_scale = hn::Max(highest_scale, hn::Max(first.scale, second.scale));
 
-    // The first row of the component is row 1 of the window, the second is row 2.
-    static_assert(window::rows_above == 1);
+    static_assert(window::rows_above == 1);  // so the component's two rows are rows 1 and 2 of the window
     const auto both = hn::BitCast(signed_tag, hn::Add(charge, second_charge));
-    auto unused = zero;
-    const auto all = hn::ReorderWidenMulAccumulate(sum_tag, both, one, zero, unused);
-    const auto by_row = hn::ReorderWidenMulAccumulate(sum_tag, hn::BitCast(signed_tag, second_charge), one, all, unused);
-    const auto by_column = hn::ReorderWidenMulAccumulate(sum_tag, both, column_of, zero, unused);
+    const auto all = sums_of_products(both, one);
+    const auto by_row = hn::Add(all, sums_of_products(hn::BitCast(signed_tag, second_charge), one));
+    const auto by_column = sums_of_products(both, column_of);
     // Four lanes of each to one: halves of lanes on top of each other, twice.
     const auto two_of_rows = hn::Add(hn::InterleaveLower(sum_tag, all, by_row), hn::InterleaveUpper(sum_tag, all, by_row));
     const auto two_of_columns =

@@ -226,7 +226,7 @@ double draw_occupancy(generator& random) {
 
 }  // namespace
 
-parity_case random_case(std::uint64_t seed) {
+parity_case random_case(std::uint64_t seed, std::uint64_t most_frames) {
   generator random(seed);
   parity_case drawn;
   drawn.setup.type =
@@ -243,7 +243,7 @@ parity_case random_case(std::uint64_t seed) {
   drawn.setup.calibrated = draw_calibration(random, drawn.setup.shape);
   drawn.setup.options = draw_options(random);
 
-  const std::uint64_t frames = 1 + below(random, 5);
+  const std::uint64_t frames = 1 + below(random, most_frames);
   for (std::uint64_t i = 0; i < frames; ++i) {
     const auto kind =
         one_in(random, 2) ? content::clouds : static_cast<content>(below(random, static_cast<std::uint64_t>(content::count_)));

@@ -29,8 +29,9 @@ enum class content : std::uint8_t {
   count_,     ///< how many there are
 };
 
-/// A case that depends on the seed alone: any size, pixel type, layout in memory, calibration, options and content.
-[[nodiscard]] parity_case random_case(std::uint64_t seed);
+/// A case that depends on the seed and on `most_frames` alone: any size, pixel type, layout in memory, calibration, options and
+/// content. The cpu backend counts four frames side by side, and more one after the other.
+[[nodiscard]] parity_case random_case(std::uint64_t seed, std::uint64_t most_frames = 3);
 
 /// A case of one frame: 16-bit pixels, one threshold, the given content.
 [[nodiscard]] parity_case plain_case(frame_shape shape, content kind, double occupancy, std::uint64_t seed);
