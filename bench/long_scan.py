@@ -2,9 +2,9 @@
 
     python3 bench/long_scan.py --countem build/release/countem [--frames 1600 16000 160000 1000000] [--threads 2]
 
-One block of 1,600 frames (4D Camera version 2, 1 GB) is simulated; longer scans are that block again and again through symbolic
-links, so that all of it is in the page cache. The store that each count leaves must hold the events of the block once for each time.
-Needs 3 GB of disk, and 1 GB more for each 2,000,000,000 events.
+One block of 1,600 frames (4D Camera version 2, 1 GB) is simulated; longer scans are that block again and again through
+hard links, so that all of it is in the page cache. The store that each count leaves must hold the events of the block once for each time.
+Needs 3 GB of disk, and some two bytes more for each event.
 """
 
 import argparse

@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "kernels/cpu/widest_vector.hpp"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/component_windows.cpp"
 #include <hwy/foreach_target.h>
@@ -140,7 +142,7 @@ HWY_INLINE std::uint64_t load_eight_rows(const std::uint8_t* column) {
   return rows;
 }
 
-/// Lists the roots and loads their windows; returns how many.
+/// Lists the roots and loads their windows; returns how many. A function of its own, so that few pointers want registers.
 HWY_NOINLINE std::size_t load_windows(const window_spans spans) {
   fetch_ahead ahead = *spans.ahead;
   const std::size_t groups = (spans.strip.root_rows * spans.strip.stride + 63) / 64;
@@ -212,9 +214,6 @@ namespace countem::cpu {
 
 namespace {
 
-/// Vectors are read and written whole: what that may touch beyond the end, with vectors of up to 2048 bits.
-constexpr std::size_t widest_vector_words = 32;
-
 std::size_t most_roots(std::uint32_t root_rows, std::size_t stride) {
   // No two roots touch: at most one in each 2 x 2 pixels.
   return (root_rows + 1) / 2 * (stride * 64 / 2);
@@ -226,9 +225,9 @@ HWY_EXPORT(find_windows);
 
 component_windows::component_windows(std::uint32_t root_rows, std::size_t stride)
     : roots_(most_roots(root_rows, stride)),
-      hits_(most_roots(root_rows, stride) + widest_vector_words),
-      root_words_(root_rows * stride + widest_vector_words),
-      any_roots_((root_rows * stride + widest_vector_words) / 64 + 1),
+      hits_(most_roots(root_rows, stride) + widest_vector<std::uint64_t>),
+      root_words_(root_rows * stride + widest_vector<std::uint64_t>),
+      any_roots_((root_rows * stride + widest_vector<std::uint64_t>) / 64 + 1),
       first_pixels_(root_rows * stride),
       column_rows_((root_rows + window::size - 1 + 7) / 8 * 8) {
   columns_.resize((stride * 8 + 1) * column_rows_);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cmath>
 #include <memory>
+
+#include "kernels/cpu/widest_vector.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/row_noise.cpp"
@@ -52,6 +52,8 @@ HWY_INLINE std::int16_t narrow_charge(std::int32_t raw, std::int32_t dark16) {
   return static_cast<std::int16_t>(std::min<std::int32_t>(charge, narrow_calibration::masked));
 }
 
+#if HWY_TARGET != HWY_SCALAR
+
 /// -1 where a number is below `limit`, without a round trip through mask registers, which are slow where there are any.
 template <class Vector>
 HWY_INLINE Vector minus_one_below(Vector numbers, Vector limit) {
@@ -62,19 +64,22 @@ HWY_INLINE Vector minus_one_below(Vector numbers, Vector limit) {
 #endif
 }
 
-/// Sum of numbers of which each lane holds at most 2^15 - 1 in absolute value.
+/// Lanes of 16 bits added up to half as many of 32.
 template <class Vector>
-HWY_INLINE std::int64_t sum_of(Vector numbers) {
-#if HWY_TARGET == HWY_SCALAR
-  return hn::GetLane(numbers);
-#else
+HWY_INLINE auto wide_sums(Vector numbers) {
   const charge_tag tag;
   const hn::RepartitionToWide<charge_tag> sum_tag;
   auto rest = hn::Zero(sum_tag);
-  const auto pairs = hn::ReorderWidenMulAccumulate(sum_tag, numbers, hn::Set(tag, std::int16_t{1}), hn::Zero(sum_tag), rest);
-  return hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(pairs, rest)));
-#endif
+  const auto sums = hn::ReorderWidenMulAccumulate(sum_tag, numbers, hn::Set(tag, std::int16_t{1}), hn::Zero(sum_tag), rest);
+  return hn::Add(sums, rest);
 }
+
+template <class Vector>
+HWY_INLINE std::int64_t sum_of(Vector numbers) {
+  return hn::GetLane(hn::SumOfLanes(hn::RepartitionToWide<charge_tag>(), wide_sums(numbers)));
+}
+
+#endif
 
 /// Where what is counted ends: whole vectors, filled up with missing charges.
 HWY_INLINE std::size_t whole_vectors(std::size_t count) {
@@ -149,19 +154,26 @@ void set_missing(narrow_half_row& half, std::size_t pixel, const std::int16_t* b
   half.quiet[pixel] = narrow_calibration::missing;
 }
 
-/// How many charges are at most `limit`, which is less than the largest number.
-HWY_INLINE std::int64_t count_up_to(const narrow_half_row& half, std::int32_t limit) {
-  const std::size_t end = whole_vectors(half.count);
-#if HWY_TARGET == HWY_SCALAR
-  return std::count_if(half.quiet, half.quiet + end, [&](std::int16_t charge) { return charge <= limit; });
-#else
+#if HWY_TARGET != HWY_SCALAR
+/// In each lane, how many of its charges are at most `limit`, which is less than the largest number.
+HWY_INLINE auto ones_up_to(const narrow_half_row& half, std::int32_t limit) {
   const charge_tag tag;
   const std::size_t lanes = hn::Lanes(tag);
+  const std::size_t end = whole_vectors(half.count);
+  const std::int16_t* const quiet = half.quiet;
   const auto too_high = hn::Set(tag, static_cast<std::int16_t>(limit + 1));
   auto found = hn::Zero(tag);
-  for (std::size_t i = 0; i < end; i += lanes)
-    found = hn::Sub(found, minus_one_below(hn::LoadU(tag, half.quiet + i), too_high));
-  return sum_of(found);
+  for (std::size_t i = 0; i < end; i += lanes) found = hn::Sub(found, minus_one_below(hn::LoadU(tag, quiet + i), too_high));
+  return found;
+}
+#endif
+
+HWY_INLINE std::int64_t count_up_to(const narrow_half_row& half, std::int32_t limit) {
+#if HWY_TARGET == HWY_SCALAR
+  const std::span<const std::int16_t> charges(half.quiet, whole_vectors(half.count));
+  return std::count_if(charges.begin(), charges.end(), [&](std::int16_t charge) { return charge <= limit; });
+#else
+  return sum_of(ones_up_to(half, limit));
 #endif
 }
 
@@ -217,21 +229,10 @@ HWY_INLINE void try_values(const narrow_half_row* halves, std::int32_t step, med
     }
   }
 #else
-  const charge_tag tag;
   const hn::RepartitionToWide<charge_tag> sum_tag;
   const hn::Repartition<std::int64_t, charge_tag> pair_tag;
   const hn::FixedTag<std::int32_t, searched_at_once> four;
-  const std::size_t lanes = hn::Lanes(tag);
-  const auto counted = [&](std::size_t half) {
-    const std::int16_t* const quiet = halves[half].quiet;
-    const std::size_t end = whole_vectors(halves[half].count);
-    const auto too_high = hn::Set(tag, static_cast<std::int16_t>(searches.below[half] + step + 1));
-    auto found = hn::Zero(tag);
-    for (std::size_t i = 0; i < end; i += lanes) found = hn::Sub(found, minus_one_below(hn::LoadU(tag, quiet + i), too_high));
-    auto rest = hn::Zero(sum_tag);
-    const auto sums = hn::ReorderWidenMulAccumulate(sum_tag, found, hn::Set(tag, std::int16_t{1}), hn::Zero(sum_tag), rest);
-    return hn::Add(sums, rest);
-  };
+  const auto counted = [&](std::size_t i) { return wide_sums(ones_up_to(halves[i], searches.below[i] + step)); };
   // Lanes of four vectors added up to one lane each: halves of blocks on top of each other, twice, and then the blocks.
   const auto fold = [&](auto first, auto second) {
     return hn::BitCast(pair_tag,
@@ -334,14 +335,13 @@ HWY_INLINE void find_above(const narrow_half_row& half, const std::int16_t* back
 #else
   const charge_tag tag;
   const std::size_t lanes = hn::Lanes(tag);
-  const auto noise = hn::Set(tag, static_cast<std::int16_t>(half.noise));
+  // Compared with one more on either side: that makes the lowest number of a masked pixel's.
   const auto one = hn::Set(tag, std::int16_t{1});
+  const auto noise = hn::Set(tag, static_cast<std::int16_t>(half.noise + 1));
   const auto common = hn::Add(noise, hn::Set(tag, everywhere));
   for (std::size_t i = 0; i < half.count; i += lanes) {
     const auto limit = background == nullptr ? common : hn::Add(hn::LoadU(tag, background + i), noise);
-    // One more makes the lowest number of a masked pixel's, and of others what is compared with one more.
-    const auto charge = hn::Add(hn::LoadU(tag, half.charges + i), one);
-    hn::StoreMaskBits(tag, hn::Gt(charge, hn::Add(limit, one)), bytes + i / 8);
+    hn::StoreMaskBits(tag, hn::Gt(hn::Add(hn::LoadU(tag, half.charges + i), one), limit), bytes + i / 8);
   }
 #endif
 }
@@ -445,9 +445,6 @@ std::int32_t median(std::span<std::int32_t> quiet) {
   return rounded_middle(low, high);
 }
 
-/// Vectors are read and written whole, two at a time, and may be this many numbers long together.
-constexpr std::size_t widest_vectors = 256;
-
 }  // namespace
 
 std::int32_t row_statistic(row_noise_method method, std::span<std::int32_t> quiet) {
@@ -474,7 +471,7 @@ std::optional<narrow_calibration> find_narrow_calibration(const counting_setup& 
   narrow_calibration narrow;
   narrow.dark16.assign(given.dark16.begin(), given.dark16.end());
   narrow.background.assign(given.pixel_background16.begin(), given.pixel_background16.end());
-  if (!narrow.background.empty()) narrow.background.resize(narrow.background.size() + widest_vectors);
+  if (!narrow.background.empty()) narrow.background.resize(narrow.background.size() + widest_vector<std::int16_t>);
   narrow.background_everywhere = static_cast<std::int16_t>(given.background16);
   if (given.mask.empty()) return narrow;
   narrow.dark16.resize(given.mask.size());
@@ -485,11 +482,11 @@ std::optional<narrow_calibration> find_narrow_calibration(const counting_setup& 
 }
 
 narrow_noise::narrow_noise(row_noise_method method, std::size_t width, bool per_pixel)
-    : method_(method), words_((width + 63) / 64 + widest_vectors / 64) {
+    : method_(method), words_((width + 63) / 64 + widest_vector<std::int16_t> / 64) {
   const std::size_t longest = width - width / 2;
   // Whole cache lines each: vectors that lie across two cost twice.
   constexpr std::size_t line = 64 / sizeof(std::int16_t);
-  const std::size_t room = (longest + widest_vectors + line - 1) / line * line;
+  const std::size_t room = (longest + widest_vector<std::int16_t> + line - 1) / line * line;
   memory_.assign(halves_.size() * room * (per_pixel ? 2 : 1) + line, narrow_calibration::missing);
   std::size_t left = memory_.size() * sizeof(std::int16_t);
   void* aligned = memory_.data();

@@ -70,6 +70,8 @@ class narrow_noise {
  public:
   /// For rows of that many pixels, with a background for each where `per_pixel`.
   narrow_noise(row_noise_method method, std::size_t width, bool per_pixel);
+  narrow_noise(const narrow_noise&) = delete;  // halves point into the memory
+  narrow_noise& operator=(const narrow_noise&) = delete;
 
   /// Finds the noise of each half: the statistic of its charges that are not above the background, 0 where there are none; and
   /// sets the bits of charges that are above background and noise. Words of `hits` are written whole.

@@ -284,10 +284,9 @@ COUNTEM_SUM_SMALL_COMPONENTS(narrow_denoised_charges, std::uint16_t, sum_denoise
 
 void find_events(const strip_windows& strip, const summed_components& components, std::uint32_t upsample,
                  std::vector<std::uint32_t>& indices) {
-  constexpr std::size_t widest_vector = 64;
   const std::uint32_t grid_width = strip.width * upsample;
   const std::size_t before = indices.size();
-  indices.resize(before + components.count + widest_vector);
+  indices.resize(before + components.count + widest_vector<std::uint32_t>);
   std::uint32_t* index = indices.data() + before;
   HWY_DYNAMIC_DISPATCH(find_cells)(components.sums.data(), components.count, upsample, grid_width, index);
   for (std::size_t i = 0; i < components.count; ++i) {

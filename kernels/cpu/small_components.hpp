@@ -8,6 +8,7 @@
 #include "kernels/cpu/component_windows.hpp"
 #include "kernels/cpu/fetch_ahead.hpp"
 #include "kernels/cpu/frame_charges.hpp"
+#include "kernels/cpu/widest_vector.hpp"
 
 namespace countem::cpu {
 
@@ -26,11 +27,11 @@ struct summed_components {
   std::size_t count = 0;
 
   void start(std::size_t most) {
-    constexpr std::size_t widest_vector = 64;
+    const std::size_t room = most + widest_vector<double>;
     count = 0;
-    if (windows.size() >= most + widest_vector) return;
-    sums.resize(most + widest_vector);
-    windows.resize(most + widest_vector);
+    if (windows.size() >= room) return;
+    sums.resize(room);
+    windows.resize(room);
   }
   void add(const window_sums& sum, std::size_t window) {
     sums[count] = sum;

@@ -27,7 +27,7 @@ class targets : public testing::TestWithParam<std::int64_t> {
 
 TEST_P(targets, equal_the_reference) {
   for (std::uint64_t seed = 5000; seed < 5150 && !HasFailure(); ++seed) {
-    const parity_case drawn = random_case(seed, 5);
+    const parity_case drawn = random_case(seed, frames_for_cpu);
     EXPECT_EQ(compare_with_reference(drawn, *cpu::make_counter(drawn.setup)), "") << "seed " << seed << ": " << describe(drawn);
   }
 }

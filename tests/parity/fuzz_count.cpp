@@ -13,7 +13,7 @@ int main(int count, char** arguments) {
   const std::uint64_t first = seed;
   const auto start = clock::now();
   while (std::chrono::duration<double>(clock::now() - start).count() < seconds) {
-    const auto drawn = countem::parity::random_case(seed, 5);
+    const auto drawn = countem::parity::random_case(seed, countem::parity::frames_for_cpu);
     const auto tested = countem::cpu::make_counter(drawn.setup);
     const std::string differs = countem::parity::compare_with_reference(drawn, *tested);
     if (!differs.empty()) {

@@ -29,8 +29,11 @@ enum class content : std::uint8_t {
   count_,     ///< how many there are
 };
 
+/// One more than the cpu backend counts side by side.
+inline constexpr std::uint64_t frames_for_cpu = 5;
+
 /// A case that depends on the seed and on `most_frames` alone: any size, pixel type, layout in memory, calibration, options and
-/// content. The cpu backend counts four frames side by side, and more one after the other.
+/// content.
 [[nodiscard]] parity_case random_case(std::uint64_t seed, std::uint64_t most_frames = 3);
 
 /// A case of one frame: 16-bit pixels, one threshold, the given content.
