@@ -21,6 +21,13 @@ struct component_sums {
   std::uint32_t first_column = 0;
 };
 
+/// A hit's charge is above 0. It is read again after the hit was found, and raw pixels that lie in a file may have changed
+/// meanwhile: what comes of that is a wrong event, but always one inside the frame.
+template <class ChargeOf>
+[[nodiscard]] std::int32_t hit_charge(const ChargeOf& charge_of, std::uint32_t row, std::uint32_t column) {
+  return std::max(charge_of(row, column), 0);
+}
+
 [[nodiscard]] inline std::uint32_t saturated(std::uint64_t value) {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(value, std::numeric_limits<std::uint32_t>::max()));
 }

@@ -104,7 +104,7 @@ class component_fill {
       std::uint64_t charge = 0;
       std::uint64_t charge_offsets = 0;
       for (auto column = static_cast<std::uint32_t>(start); column < end; ++column) {
-        const std::int32_t here = charge_of(current.row, column);
+        const std::int32_t here = hit_charge(charge_of, current.row, column);
         charge += static_cast<std::uint64_t>(here);
         charge_offsets += static_cast<std::uint64_t>(here) * (column - start);
         sums.largest = std::max(sums.largest, here);

@@ -145,7 +145,7 @@ class frame_counter final : public counter {
       std::int32_t brightest = 0;
       for (std::uint64_t left = strip.hits[i]; left != 0; left &= left - 1) {
         const auto bit = static_cast<std::uint32_t>(std::countr_zero(left));
-        const std::int32_t here = charge_of(window_row + bit / 8, window_column + bit % 8);
+        const std::int32_t here = hit_charge(charge_of, window_row + bit / 8, window_column + bit % 8);
         charge += static_cast<std::uint64_t>(here);
         charge_rows += static_cast<std::uint64_t>(here) * (bit / 8);
         charge_columns += static_cast<std::uint64_t>(here) * (bit % 8);
@@ -153,7 +153,7 @@ class frame_counter final : public counter {
       }
       if (brightest >= limits.xray16) {
         ++work.xrays;
-      } else if (limits.hold(strip.hits[i])) {
+      } else if (charge != 0 && limits.hold(strip.hits[i])) {
         components_.add({static_cast<double>(charge), static_cast<double>(charge_rows), static_cast<double>(charge_columns)},
                         i);
       }
@@ -178,7 +178,7 @@ class frame_counter final : public counter {
       if (sums.first_row != root.row || sums.first_column != root.column) continue;
       if (sums.largest >= setup_.calibrated.xray16) {
         ++work.xrays;
-      } else if (sums.size >= options.min_cluster_size && sums.size <= options.max_cluster_size) {
+      } else if (sums.charge != 0 && sums.size >= options.min_cluster_size && sums.size <= options.max_cluster_size) {
         const std::uint32_t row = centroid_cell(sums.charge_rows, sums.charge, options.upsample);
         const std::uint32_t column = centroid_cell(sums.charge_columns, sums.charge, options.upsample);
         keep(work, row * (setup_.shape.width * options.upsample) + column, kept_value(options.values, sums.charge, sums.size));

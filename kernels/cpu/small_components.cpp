@@ -213,6 +213,12 @@ void find_cells(const window_sums* sums, std::size_t count, std::uint32_t upsamp
     hn::Vec<decltype(tag)> by_column;
     hn::Vec<decltype(tag)> unused;
     hn::LoadInterleaved4(tag, &sums[i].charge, charge, by_row, by_column, unused);
+    // Pixels that changed since they were found to be hits (hit_charge) may have no charge left: the event is where the root
+    // is.
+    const auto gone = hn::Eq(charge, hn::Zero(tag));
+    charge = hn::IfThenElse(gone, hn::Set(tag, 1.0), charge);
+    by_row = hn::IfThenElse(gone, hn::Set(tag, static_cast<double>(window::rows_above)), by_row);
+    by_column = hn::IfThenElse(gone, hn::Set(tag, static_cast<double>(window::columns_left)), by_column);
     const auto cell = [&](auto weighted) {
       const auto numerator = hn::Mul(k, hn::Add(hn::Add(weighted, weighted), charge));
       return hn::DemoteTo(cell_tag, hn::Div(numerator, hn::Add(charge, charge)));
