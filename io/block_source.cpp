@@ -53,7 +53,8 @@ class block_indexer {
     }
   }
 
-  std::unique_ptr<frame_source> finish(const std::optional<scan_shape>& given) {
+  std::unique_ptr<frame_source> finish(const source_options& options) {
+    const std::optional<scan_shape>& given = options.scan;
     const fs::path& path = files_.front().path();
     // Of several frames with one number the first whole one is kept: files are in order, and so are the frames in each.
     std::stable_sort(found_.begin(), found_.end(), [](const found_frame& a, const found_frame& b) {
@@ -81,7 +82,7 @@ class block_indexer {
         info.missing_frames);
     for (const file_handle& file : files_) info.files.push_back({file.path(), file.size()});
     info.issues = issues_.take();
-    return make_indexed_source(std::move(info), std::move(files_), std::move(index));
+    return make_indexed_source(std::move(info), std::move(files_), std::move(index), options.in_place);
   }
 
  private:
@@ -212,7 +213,7 @@ std::unique_ptr<frame_source> open_camera_blocks(const std::vector<fs::path>& fi
   std::vector<fs::path> sorted = files;
   std::sort(sorted.begin(), sorted.end());
   for (const fs::path& path : sorted) indexer.add_file(path);
-  return indexer.finish(options.scan);
+  return indexer.finish(options);
 }
 
 }  // namespace countem::io

@@ -425,7 +425,7 @@ std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& p
     handles.push_back(std::move(file.file));
   }
   info.issues = issues.take();
-  return make_indexed_source(std::move(info), std::move(handles), std::move(index));
+  return make_indexed_source(std::move(info), std::move(handles), std::move(index), options.in_place);
 }
 
 }  // namespace countem::io

@@ -7,6 +7,7 @@
 #include <countem/error.hpp>
 
 #include "io/indexed_source.hpp"
+#include "io/mapped_parts.hpp"
 #include "io/sources.hpp"
 
 namespace countem::io {
@@ -15,8 +16,14 @@ namespace {
 
 class flat_source final : public frame_source {
  public:
-  flat_source(source_info info, file_handle file, const flat_layout& layout, std::uint64_t complete, bool cut_short)
-      : info_(std::move(info)), file_(std::move(file)), layout_(layout), complete_(complete), cut_short_(cut_short) {}
+  flat_source(source_info info, file_handle file, const flat_layout& layout, std::uint64_t complete, bool cut_short,
+              bool in_place)
+      : info_(std::move(info)),
+        file_(std::move(file)),
+        layout_(layout),
+        complete_(complete),
+        cut_short_(cut_short),
+        in_place_(in_place && is_frame_type(layout.type) && !layout.big_endian && aligned()) {}
 
   const source_info& info() const override { return info_; }
 
@@ -32,27 +39,56 @@ class flat_source final : public frame_source {
     for (std::size_t in_batch = 0; in_batch < count; ++in_batch) {
       const std::uint64_t number = first + in_batch;
       std::byte* const pixels = storage + in_batch * frame_bytes;
-      frame_view frame = contiguous_frame(info_.shape, info_.type, pixels);
       if (number >= complete_) {
-        frame.bands[0] = nullptr;
-        frame.present = 0;
-        frame.truncated = cut_short_ && number == complete_;
-      } else if (convert) {
+        batch.frames.push_back(missing_frame(number));
+        continue;
+      }
+      if (convert) {
         fetch(number, stored_frame);
         convert_frame(number, stored_frame, pixels);
       } else {
         fetch(number, pixels);
       }
-      batch.frames.push_back(frame);
+      batch.frames.push_back(contiguous_frame(info_.shape, info_.type, pixels));
     }
+  }
+
+  void visit(std::uint64_t first, std::size_t count, std::size_t most, frame_batch& batch, const visitor& use) const override {
+    check_range(info_, first, count);
+    mapped_parts mapped(std::span(&file_, 1));
+    const std::uint64_t last = std::min(first + count, complete_);
+    for (std::uint64_t number = first; number < last; ++number) mapped.add(0, offset_of(number), stored_bytes());
+    if (!in_place_ || !mapped.map()) return frame_source::visit(first, count, most, batch, use);
+    std::vector<frame_view> frames;
+    for (std::uint64_t number = first; number < first + count; ++number) {
+      frames.push_back(number < complete_ ? contiguous_frame(info_.shape, info_.type, mapped.at(0, offset_of(number)))
+                                          : missing_frame(number));
+    }
+    use(first, frames);
+    mapped.check();
   }
 
  private:
   [[nodiscard]] std::size_t stored_bytes() const { return info_.shape.pixels() * size_of(layout_.type); }
 
+  [[nodiscard]] std::uint64_t offset_of(std::uint64_t number) const {
+    return layout_.offset_bytes + number * (stored_bytes() + layout_.gap_bytes);
+  }
+  /// Whether every frame's pixels are aligned in the file.
+  [[nodiscard]] bool aligned() const {
+    return layout_.offset_bytes % size_of(layout_.type) == 0 && layout_.gap_bytes % size_of(layout_.type) == 0;
+  }
+
+  [[nodiscard]] frame_view missing_frame(std::uint64_t number) const {
+    frame_view frame = contiguous_frame(info_.shape, info_.type, nullptr);
+    frame.present = 0;
+    frame.truncated = cut_short_ && number == complete_;
+    return frame;
+  }
+
   /// A frame as it is stored, in native byte order.
   void fetch(std::uint64_t number, std::byte* to) const {
-    const std::uint64_t offset = layout_.offset_bytes + number * (stored_bytes() + layout_.gap_bytes);
+    const std::uint64_t offset = offset_of(number);
     if (file_.read_at(offset, to, stored_bytes()) != stored_bytes()) {
       throw io_error(fmt::format("{}: ends within frame {} (byte {}): the file became shorter while it was read",
                                  file_.path().string(), number, offset));
@@ -71,6 +107,7 @@ class flat_source final : public frame_source {
   flat_layout layout_;
   std::uint64_t complete_;  ///< frames that lie wholly in the file
   bool cut_short_;          ///< the frame after them has begun
+  bool in_place_;
 };
 
 void check_layout(const flat_layout& layout, const std::string& name) {
@@ -124,7 +161,7 @@ std::unique_ptr<frame_source> open_flat(file_handle file, input_format format, c
   info.files.push_back({file.path(), bytes});
   info.missing_frames = info.scan.frames() - std::min(info.scan.frames(), complete);
   info.issues = issues.take();
-  return std::make_unique<flat_source>(std::move(info), std::move(file), layout, complete, cut_short);
+  return std::make_unique<flat_source>(std::move(info), std::move(file), layout, complete, cut_short, options.in_place);
 }
 
 }  // namespace countem::io

@@ -8,18 +8,21 @@
 
 #include <countem/error.hpp>
 
+#include "io/mapped_parts.hpp"
+
 namespace countem::io {
 
 namespace {
 
 class indexed_source final : public frame_source {
  public:
-  indexed_source(source_info info, std::vector<file_handle> files, frame_index index)
+  indexed_source(source_info info, std::vector<file_handle> files, frame_index index, bool in_place)
       : info_(std::move(info)),
         files_(std::move(files)),
         index_(std::move(index)),
         parts_(info_.split == sector_split::none ? 1 : sectors_per_frame),
-        frame_bytes_(info_.shape.pixels() * size_of(info_.type)) {}
+        frame_bytes_(info_.shape.pixels() * size_of(info_.type)),
+        in_place_(in_place && info_.split != sector_split::columns) {}
 
   const source_info& info() const override { return info_; }
 
@@ -32,20 +35,34 @@ class indexed_source final : public frame_source {
     std::byte* const storage = batch.storage(count * frame_bytes_ + (columns ? part_bytes() : 0));
     std::byte* const sector_room = storage + count * frame_bytes_;
 
-    auto found = std::lower_bound(index_.frames.begin(), index_.frames.end(), first);
-    for (; found != index_.frames.end() && *found < first + count; ++found) {
-      const std::size_t in_batch = static_cast<std::size_t>(*found - first);
+    for_arrived(first, count, [&](std::size_t in_batch, std::span<const std::uint64_t> parts) {
       frame_view& frame = batch.frames[in_batch];
       std::byte* const pixels = storage + in_batch * frame_bytes_;
-      const auto row = static_cast<std::size_t>(found - index_.frames.begin());
-      const std::span parts = std::span(index_.parts).subspan(row * parts_, parts_);
-      frame.truncated = std::binary_search(index_.truncated.begin(), index_.truncated.end(), *found);
+      frame.truncated = is_truncated(first + in_batch);
       if (columns) {
         read_columns(parts, pixels, sector_room, frame);
       } else {
-        read_bands(parts, pixels, frame);
+        set_bands(parts, frame, [&](std::size_t part) {
+          fetch(parts[part], pixels + part * part_bytes());
+          return pixels + part * part_bytes();
+        });
       }
-    }
+    });
+  }
+
+  void visit(std::uint64_t first, std::size_t count, std::size_t most, frame_batch& batch, const visitor& use) const override {
+    check_range(info_, first, count);
+    mapped_parts mapped(files_);
+    if (!in_place_ || !map(first, count, mapped)) return frame_source::visit(first, count, most, batch, use);
+    std::vector<frame_view> frames(count, blank());
+    for_arrived(first, count, [&](std::size_t in_batch, std::span<const std::uint64_t> parts) {
+      frames[in_batch].truncated = is_truncated(first + in_batch);
+      set_bands(parts, frames[in_batch], [&](std::size_t part) {
+        return mapped.at(frame_index::file_of(parts[part]), frame_index::offset_of(parts[part]));
+      });
+    });
+    use(first, frames);
+    mapped.check();
   }
 
  private:
@@ -61,7 +78,29 @@ class indexed_source final : public frame_source {
     return frame;
   }
 
-  /// The one place where pixels leave the file; whoever maps files instead of reading them changes this function.
+  /// Calls visit_one(frame - first, places of its parts) for each frame of which anything arrived.
+  template <class Visit>
+  void for_arrived(std::uint64_t first, std::size_t count, Visit visit_one) const {
+    auto found = std::lower_bound(index_.frames.begin(), index_.frames.end(), first);
+    for (; found != index_.frames.end() && *found < first + count; ++found) {
+      const auto row = static_cast<std::size_t>(found - index_.frames.begin());
+      visit_one(static_cast<std::size_t>(*found - first), std::span(index_.parts).subspan(row * parts_, parts_));
+    }
+  }
+
+  [[nodiscard]] bool is_truncated(std::uint64_t frame) const {
+    return std::binary_search(index_.truncated.begin(), index_.truncated.end(), frame);
+  }
+
+  [[nodiscard]] bool map(std::uint64_t first, std::size_t count, mapped_parts& mapped) const {
+    for_arrived(first, count, [&](std::size_t, std::span<const std::uint64_t> parts) {
+      for (const std::uint64_t part : parts) {
+        if (part != frame_index::missing) mapped.add(frame_index::file_of(part), frame_index::offset_of(part), part_bytes());
+      }
+    });
+    return mapped.map();
+  }
+
   void fetch(std::uint64_t place, std::byte* to) const {
     const file_handle& file = files_[frame_index::file_of(place)];
     const std::uint64_t offset = frame_index::offset_of(place);
@@ -72,12 +111,12 @@ class indexed_source final : public frame_source {
     }
   }
 
-  /// Whole frames, and row sectors: each part is a contiguous band of the frame.
-  void read_bands(std::span<const std::uint64_t> parts, std::byte* pixels, frame_view& frame) const {
+  /// Whole frames, and row sectors: each part is a contiguous band of the frame, and band(part) says where it lies.
+  template <class Band>
+  static void set_bands(std::span<const std::uint64_t> parts, frame_view& frame, Band band) {
     for (std::size_t part = 0; part < parts.size(); ++part) {
       if (parts[part] == frame_index::missing) continue;
-      fetch(parts[part], pixels + part * part_bytes());
-      frame.bands[part] = pixels + part * part_bytes();
+      frame.bands[part] = band(part);
       frame.present = static_cast<std::uint8_t>(frame.present | 1U << part);
     }
     if (parts.size() == 1 && frame.present != 0) frame.present = all_sectors;
@@ -111,12 +150,14 @@ class indexed_source final : public frame_source {
   frame_index index_;
   std::size_t parts_;
   std::size_t frame_bytes_;
+  bool in_place_;
 };
 
 }  // namespace
 
-std::unique_ptr<frame_source> make_indexed_source(source_info info, std::vector<file_handle> files, frame_index index) {
-  return std::make_unique<indexed_source>(std::move(info), std::move(files), std::move(index));
+std::unique_ptr<frame_source> make_indexed_source(source_info info, std::vector<file_handle> files, frame_index index,
+                                                  bool in_place) {
+  return std::make_unique<indexed_source>(std::move(info), std::move(files), std::move(index), in_place);
 }
 
 void check_range(const source_info& info, std::uint64_t first, std::size_t count) {

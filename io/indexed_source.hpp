@@ -28,8 +28,9 @@ struct frame_index {
 };
 
 /// Source over whole frames or sectors at known places of several files; every pixel type is u16 as the camera writes it.
+/// `in_place`: as source_options has it.
 [[nodiscard]] std::unique_ptr<frame_source> make_indexed_source(source_info info, std::vector<file_handle> files,
-                                                                frame_index index);
+                                                                frame_index index, bool in_place);
 
 /// @throws invalid_argument when [first, first + count) is not within the scan.
 void check_range(const source_info& info, std::uint64_t first, std::size_t count);

@@ -42,6 +42,7 @@ struct count_arguments {
   std::string live_centre = "auto";
   bool no_pictures = false;
   bool resume = false;
+  bool copy_input = false;
   bool as_json = false;
   bool quiet = false;
 };
@@ -102,7 +103,9 @@ std::filesystem::path folder_of(const std::filesystem::path& file) {
 }
 
 void run(const count_arguments& wanted, context& ctx) {
-  const std::unique_ptr<frame_source> source = open_source(wanted.inputs.inputs(), wanted.inputs.options());
+  source_options opening = wanted.inputs.options();
+  opening.in_place = !wanted.copy_input;
+  const std::unique_ptr<frame_source> source = open_source(wanted.inputs.inputs(), opening);
   const source_info& info = source->info();
   const backend_choice chosen = choose_backend(wanted.where, wanted.devices);
   require_output(wanted.output, info.files, is_event_store);
@@ -257,6 +260,8 @@ void add_count(CLI::App& app, context& ctx) {
       ->needs(live);
   command->add_flag("--resume", wanted->resume, "Go on with what an interrupted or killed count left in OUTPUT.part");
   command->get_option("--resume")->excludes(live);  // what was counted before is in no reducer; countem reduce sees all of it
+  command->add_flag("--copy-input", wanted->copy_input,
+                    "Copy frames that the page cache holds instead of counting them where they lie");
   command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
   command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");
   command->callback([wanted, &ctx] { run(*wanted, ctx); });

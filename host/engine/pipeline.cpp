@@ -3,9 +3,9 @@
 //   number batches | read and count | observe | encode   | write, inspect, report
 //   serial         | parallel       | serial  | parallel | serial, in frame order
 //
-// A worker reads a few frames, counts them while they are in its cache, and reads on; a token that travels down the pipeline
-// holds only events. Memory is bounded by threads * piece of frames + tokens * events of a batch, whatever the size of the
-// scan.
+// A worker counts frames where the page cache holds them, or reads a few, counts them while they are in its own cache, and
+// reads on; a token that travels down the pipeline holds only events. Memory is bounded by threads * piece of frames + tokens *
+// events of a batch, whatever the size of the scan.
 #include <countem/append.hpp>
 #include <countem/device_counter.hpp>
 #include <countem/devices.hpp>
@@ -141,12 +141,15 @@ class pipeline {
       mine.raw = frame_batch(mine.counting->frame_memory());
     }
     it.events.first_frame = it.first_frame;
-    for (std::size_t done = 0; done < it.frames; done += piece_frames_) {
-      const std::size_t frames = std::min(piece_frames_, it.frames - done);
-      mine.first_frame = it.first_frame + done;
-      source_.read(mine.first_frame, frames, mine.raw);
-      mine.counting->count(mine.raw.frames, mine.piece);
+    const auto use = [&](std::uint64_t first, std::span<const frame_view> frames) {
+      mine.first_frame = first;
+      mine.counting->count(frames, mine.piece);
       append(it.events, mine.piece);
+    };
+    if (result_.used == backend::cpu) {
+      source_.visit(it.first_frame, it.frames, piece_frames_, mine.raw, use);
+    } else {  // a device wants frames in its own memory, and the reference backend wants frames that do not change
+      source_.frame_source::visit(it.first_frame, it.frames, piece_frames_, mine.raw, use);
     }
   }
 

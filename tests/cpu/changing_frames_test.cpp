@@ -54,7 +54,8 @@ TEST(changing_frames, events_stay_inside_the_frame) {
       counter->count(drawn.frames, found);
       ASSERT_EQ(found.frames(), drawn.frames.size());
       events += found.indices.size();
-      for (const std::uint32_t index : found.indices) ASSERT_LT(index, grid.pixels()) << "seed " << seed << ": " << describe(drawn);
+      for (const std::uint32_t index : found.indices)
+        ASSERT_LT(index, grid.pixels()) << "seed " << seed << ": " << describe(drawn);
     }
   }
   EXPECT_GT(events, 0U);

@@ -3,8 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,10 @@ struct source_options {
   std::optional<scan_shape> scan;  ///< required where the format does not say and more than a line of frames is wanted
   std::optional<raw_layout> raw;   ///< required for input_format::raw
   std::string dataset;             ///< HDF5: path of the dataset; empty: found by convention
+  /// Lets frame_source::visit() show frames where the page cache holds them, which saves a copy of all that is counted. For
+  /// this a handler for SIGBUS is installed, by which a page that can no longer be read becomes an io_error; other signals are
+  /// passed on to the handler that was there before. Off, since a library takes no signal unasked.
+  bool in_place = false;
 };
 
 /// Something wrong with the input that does not stop us: one clear sentence with file and record.
@@ -71,6 +77,14 @@ class frame_source {
   /// Safe to call from several threads at once with different batches.
   /// @throws io_error naming file and record when the operating system fails to read.
   virtual void read(std::uint64_t first, std::size_t count, frame_batch& batch) const = 0;
+
+  using visitor = std::function<void(std::uint64_t first, std::span<const frame_view> frames)>;
+  /// Shows frames [first, first + count) to `use`, in order and a few at a time: all of them where the page cache holds them,
+  /// if source_options::in_place allows it, they are there and no pixel needs converting; else `most` at a time, read into
+  /// `batch`. The views hold while `use` runs. Whoever writes to the files meanwhile changes pixels under its eyes. Safe to
+  /// call from several threads at once with different batches.
+  /// @throws io_error as read() does; then what `use` was shown last may have been wrong.
+  virtual void visit(std::uint64_t first, std::size_t count, std::size_t most, frame_batch& batch, const visitor& use) const;
 };
 
 /// Opens one scan from its files (4D Camera: all modules' files in any order; the others: one file).
