@@ -38,8 +38,9 @@ void mapped_parts::check() const {
     const std::uint64_t bytes = files_[file].size();
     const std::string path = files_[file].path().string();
     if (bytes < range.end) {
-      throw io_error(fmt::format("{}: ends at byte {}, within frames that were being looked at: the file became shorter while it was read",
-                                 path, bytes));
+      throw io_error(
+          fmt::format("{}: ends at byte {}, within frames that were being looked at: the file became shorter while it was read",
+                      path, bytes));
     }
     throw io_error(fmt::format("{}: bytes {} to {} could not all be read: see what the operating system says of its disk", path,
                                range.begin, range.end));

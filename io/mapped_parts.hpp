@@ -17,8 +17,8 @@ class mapped_parts {
 
   /// A part that will be looked at.
   void add(std::size_t file, std::uint64_t offset, std::size_t bytes);
-  /// False, and nothing is mapped, where copying is the better way: parts lie far apart, are not in the page cache, or cannot be
-  /// mapped.
+  /// False, and nothing is mapped, where copying is the better way: parts lie far apart, are not in the page cache, or cannot
+  /// be mapped.
   [[nodiscard]] bool map();
   /// First byte of a part that was added.
   [[nodiscard]] const std::byte* at(std::size_t file, std::uint64_t offset) const {

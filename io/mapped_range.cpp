@@ -88,7 +88,8 @@ mapped_range mapped_range::map(const file_handle& file, std::uint64_t offset, st
   watched* const range = take_watched();
   if (range == nullptr) return {};
   const std::size_t before = offset % page_bytes();
-  void* const pages = ::mmap(nullptr, before + bytes, PROT_READ, MAP_SHARED, file.descriptor(), static_cast<off_t>(offset - before));
+  void* const pages =
+      ::mmap(nullptr, before + bytes, PROT_READ, MAP_SHARED, file.descriptor(), static_cast<off_t>(offset - before));
   if (pages == MAP_FAILED) {
     range->taken.store(false, std::memory_order_release);
     return {};
@@ -126,7 +127,7 @@ bool mapped_range::damaged() const {
 
 bool is_cached(const file_handle& file, std::uint64_t offset, std::size_t bytes) {
 #ifdef RWF_NOWAIT
-  constexpr std::size_t step = std::size_t{512} << 10;
+  constexpr std::size_t step = std::size_t{2} << 20;
   for (std::size_t at = 0; at < bytes; at += step) {
     char byte = 0;
     const iovec to{&byte, 1};

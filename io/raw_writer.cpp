@@ -116,7 +116,10 @@ void write_dimension(hid_t group, int number, hsize_t length, const std::string&
 std::uint64_t lay_out_emd(const fs::path& path, const raw_scan& what) {
   const auto lock = hdf5_lock();
   const std::string name = path.string();
-  const hdf5_handle file(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), name);
+  // Pixels at whole pages: anywhere else they might lie at odd bytes.
+  const hdf5_handle access(H5Pcreate(H5P_FILE_ACCESS), name);
+  hdf5_check(H5Pset_alignment(access, 1024, 4096), name);
+  const hdf5_handle file(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), name);
   write_attribute(file, "version_major", std::int64_t{0});
   write_attribute(file, "version_minor", std::int64_t{2});
   const hdf5_handle group = make_group(file, "electron_frames");

@@ -22,6 +22,12 @@ class WholeScan(ProgramTest):
         self.assertEqual(running.returncode, 0)
         self.assertLess(usage.ru_maxrss, 1 << 20, "peak resident memory in KiB")
 
+        copied = self.directory / "copied.h5"
+        self.succeed("count", raw, "-o", copied, "--copy-input", "--threads", 1, "--quiet")
+        same = self.succeed_json("compare", counted, copied)
+        self.assertEqual((same["matched"], same["rms_error_px"]["radial"]), (same["events"], 0))
+        self.assertEqual(same["events"], same["electrons"])
+
         self.succeed("verify", counted)
         self.assertEqual(self.succeed_json("info", counted)["frames"], 4096)
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -12,6 +13,8 @@
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 #include <countem/simulate.hpp>
+
+#include "tests/store/temporary_directory.hpp"
 
 namespace {
 
@@ -135,6 +138,55 @@ TEST(pipeline, gives_what_counting_one_by_one_gives) {
       }
     }
   }
+}
+
+/// Shortens a file while its frames are looked at.
+class shrinking_source final : public frame_source {
+ public:
+  shrinking_source(const frame_source& frames, std::filesystem::path file, std::uint64_t from_frame)
+      : frames_(frames), file_(std::move(file)), from_frame_(from_frame) {}
+  const source_info& info() const override { return frames_.info(); }
+  void read(std::uint64_t first, std::size_t count, frame_batch& batch) const override { frames_.read(first, count, batch); }
+  void visit(std::uint64_t first, std::size_t count, std::size_t most, frame_batch& batch, const visitor& use) const override {
+    frames_.visit(first, count, most, batch, [&](std::uint64_t shown, std::span<const frame_view> views) {
+      in_place = in_place || views.size() > most;
+      if (shown + views.size() > from_frame_) std::filesystem::resize_file(file_, 100'000);
+      use(shown, views);
+    });
+  }
+  mutable bool in_place = false;
+
+ private:
+  const frame_source& frames_;
+  std::filesystem::path file_;
+  std::uint64_t from_frame_;
+};
+
+TEST(pipeline, a_file_that_shrinks_while_it_is_counted_ends_in_a_sentence) {
+  const test::temporary_directory directory;
+  simulation_options simulated;
+  simulated.scan = {5, 4, 1};
+  simulated.occupancy = 0.01;
+  const std::vector<std::filesystem::path> files = write_simulation(directory.path(), simulated, {}).frames;
+  source_options opening;
+  opening.in_place = true;
+  const auto files_source = open_source(files, opening);
+  const auto expected = one_by_one(*files_source);
+  const shrinking_source source(*files_source, files[2], 8);
+  memory_sink sink;
+  pipeline_options options;
+  options.threads = 1;
+  options.batch_frames = 4;
+  try {
+    count_frames(source, setup_for(source), sink, options);
+    FAIL() << "counted what is not there";
+  } catch (const io_error& problem) {
+    EXPECT_THAT(problem.what(), HasSubstr(files[2].string()));
+    EXPECT_THAT(problem.what(), HasSubstr("became shorter"));
+  }
+  if (!source.in_place) GTEST_SKIP() << "this file system does not tell what is in the page cache: everything was copied";
+  ASSERT_EQ(sink.written, 8U) << "what was counted before is kept, and nothing else";
+  EXPECT_TRUE(std::equal(sink.frames_.begin(), sink.frames_.end(), expected.begin()));
 }
 
 TEST(pipeline, missing_frames_are_counted_as_missing) {

@@ -1,0 +1,243 @@
+// Frames shown where the page cache holds them: the same as frames that are read, and no crash when a file fails meanwhile.
+#include <sys/mman.h>
+
+#include <csignal>
+#include <numeric>
+
+#include "io/mapped_range.hpp"
+#include "tests/io/source_fixture.hpp"
+
+namespace countem {
+namespace {
+
+using namespace testing_io;
+using testing::HasSubstr;
+
+source_options in_place(source_options options) {
+  options.in_place = true;
+  return options;
+}
+
+/// A frame as it was seen, to be compared after its pixels are gone.
+struct seen_frame {
+  std::uint8_t present = 0;
+  bool truncated = false;
+  std::vector<std::uint16_t> pixels;
+  friend bool operator==(const seen_frame&, const seen_frame&) = default;
+};
+
+seen_frame look_at(const frame_view& frame) {
+  return {frame.present, frame.truncated, pixels_of<std::uint16_t>(frame)};
+}
+
+std::vector<seen_frame> read_all(const frame_source& source) {
+  std::vector<seen_frame> seen;
+  frame_batch batch;
+  for (std::uint64_t frame = 0; frame < source.info().scan.frames(); ++frame) {
+    source.read(frame, 1, batch);
+    seen.push_back(look_at(batch.frames.at(0)));
+  }
+  return seen;
+}
+
+/// Frames as visit() shows them, and whether it showed more of them at once than it was to copy.
+struct visited {
+  std::vector<seen_frame> frames;
+  bool copied = true;
+};
+
+visited visit_all(const frame_source& source) {
+  visited seen;
+  frame_batch batch;
+  const auto frames = static_cast<std::size_t>(source.info().scan.frames());
+  source.visit(0, frames, 1, batch, [&](std::uint64_t first, std::span<const frame_view> shown) {
+    EXPECT_EQ(first, seen.frames.size());
+    if (shown.size() != 1) seen.copied = false;
+    for (const frame_view& frame : shown) seen.frames.push_back(look_at(frame));
+  });
+  return seen;
+}
+
+/// Whether this file system says what its page cache holds.
+bool tells_what_is_cached(const fs::path& file) {
+  return io::is_cached(io::file_handle::open_read(file), 0, 1);
+}
+
+class in_place_files : public testing::Test {
+ protected:
+  void SetUp() override {
+    save(directory.path() / "probe", std::vector<char>(100, 1));
+    if (!tells_what_is_cached(directory.path() / "probe"))
+      GTEST_SKIP() << "this file system does not tell what is in the page cache: everything is copied";
+  }
+  std::vector<fs::path> write(input_format format, scan_shape scan, frame_shape frame = io::camera_frame,
+                              std::uint32_t files_per_module = 1) {
+    io::raw_scan what;
+    what.format = format;
+    what.scan = scan;
+    what.frame = frame;
+    what.files_per_module = files_per_module;
+    return write_pattern(directory.path(), what);
+  }
+  temporary_directory directory;
+};
+
+TEST_F(in_place_files, every_format_shows_what_it_reads) {
+  for (const input_format format : {input_format::v5, input_format::v4, input_format::v3, input_format::raw, input_format::npy,
+                                    input_format::hdf5}) {
+    SCOPED_TRACE(to_string(format));
+    const auto files = write(format, {2, 3, 1});
+    source_options options = as(format);
+    if (format == input_format::raw) options.raw = raw_layout{io::camera_frame, pixel_type::u16, false, 0, 0};
+    const auto source = open_source(files, in_place(options));
+    const visited seen = visit_all(*source);
+    EXPECT_EQ(seen.frames, read_all(*source));
+    // Sectors of columns must be put side by side.
+    EXPECT_EQ(seen.copied, source->info().split == sector_split::columns);
+    EXPECT_TRUE(visit_all(*open_source(files, options)).copied) << "in place without having been asked to";
+    for (const fs::path& file : files) fs::remove(file);
+  }
+}
+
+TEST_F(in_place_files, several_files_a_module) {
+  const auto files = write(input_format::v5, {3, 4, 1}, io::camera_frame, 3);
+  const auto source = open_source(files, in_place(as(input_format::v5)));
+  const visited seen = visit_all(*source);
+  EXPECT_FALSE(seen.copied);
+  EXPECT_EQ(seen.frames, read_all(*source));
+}
+
+TEST_F(in_place_files, missing_and_truncated_records) {
+  const auto files = write(input_format::v5, {2, 3, 1});
+  fs::resize_file(files[1], fs::file_size(files[1]) - 100);
+  edit_header(files[2], 0, input_format::v5, [](io::camera_header& header) { header.x = 60000; });
+  for (const fs::path& file : files) {
+    edit_header(file, 3, input_format::v5, [](io::camera_header& header) { header = {}; });
+  }
+  const auto source = open_source(files, in_place(as(input_format::v5)));
+  const visited seen = visit_all(*source);
+  EXPECT_FALSE(seen.copied);
+  EXPECT_EQ(seen.frames, read_all(*source));
+  EXPECT_EQ(seen.frames[0].present, 0b1011);
+  EXPECT_EQ(seen.frames[3].present, 0);
+  EXPECT_TRUE(seen.frames[5].truncated);
+}
+
+TEST_F(in_place_files, records_far_apart_are_copied) {
+  const auto files = write(input_format::v5, {3, 3, 1});
+  // The second frame of the scan is the last of the files.
+  for (const fs::path& file : files) {
+    edit_header(file, 8, input_format::v5, [](io::camera_header& header) { header.x = 1, header.y = 0; });
+    edit_header(file, 1, input_format::v5, [](io::camera_header& header) { header.x = 2, header.y = 2; });
+  }
+  const auto source = open_source(files, in_place(as(input_format::v5)));
+  frame_batch batch;
+  std::vector<std::size_t> pieces;
+  const auto use = [&](std::uint64_t, std::span<const frame_view> shown) { pieces.push_back(shown.size()); };
+  source->visit(0, 2, 1, batch, use);
+  EXPECT_EQ(pieces, (std::vector<std::size_t>{1, 1})) << "two frames of nine mapped as nine";
+  pieces.clear();
+  source->visit(2, 6, 1, batch, use);
+  EXPECT_EQ(pieces, (std::vector<std::size_t>{6}));
+  EXPECT_EQ(visit_all(*source).frames, read_all(*source));
+}
+
+TEST_F(in_place_files, flat_files_are_copied_where_a_pixel_must_change) {
+  const fs::path file = directory.path() / "frames.raw";
+  std::vector<char> bytes(2 * 40 * 2 + 9);
+  std::iota(bytes.begin(), bytes.end(), char{0});
+  save(file, bytes);
+  source_options options = as(input_format::raw);
+  const auto copied = [&](raw_layout layout) {
+    options.raw = layout;
+    const auto source = open_source({file}, in_place(options));
+    EXPECT_EQ(visit_all(*source).frames, read_all(*source));
+    return visit_all(*source).copied;
+  };
+  EXPECT_FALSE(copied({{8, 5}, pixel_type::u16, false, 0, 0}));
+  EXPECT_FALSE(copied({{8, 5}, pixel_type::u16, false, 4, 2}));
+  EXPECT_TRUE(copied({{8, 5}, pixel_type::u16, true, 0, 0})) << "the other byte order";
+  EXPECT_TRUE(copied({{8, 5}, pixel_type::u16, false, 1, 0})) << "pixels at odd bytes";
+}
+
+TEST_F(in_place_files, a_file_that_shrinks_meanwhile_ends_in_a_sentence) {
+  const auto files = write(input_format::v5, {4, 4, 1});
+  const auto source = open_source(files, in_place(as(input_format::v5)));
+  frame_batch batch;
+  unsigned shown_pixels = 0;
+  try {
+    source->visit(0, 16, 1, batch, [&](std::uint64_t, std::span<const frame_view> shown) {
+      ASSERT_EQ(shown.size(), 16U);
+      fs::resize_file(files[1], 200'000);
+      for (const frame_view& frame : shown) {
+        for (const std::uint16_t pixel : pixels_of<std::uint16_t>(frame)) shown_pixels += pixel != 0 ? 1 : 0;
+      }
+    });
+    FAIL() << "looked at what is not there";
+  } catch (const io_error& problem) {
+    EXPECT_THAT(problem.what(), HasSubstr(files[1].string() + ": ends at byte 200000"));
+    EXPECT_THAT(problem.what(), HasSubstr("became shorter"));
+  }
+  EXPECT_GT(shown_pixels, 0U);
+  // Frames that lie before the end are still shown.
+  EXPECT_NO_THROW(source->visit(0, 1, 1, batch, [](std::uint64_t, std::span<const frame_view>) {}));
+}
+
+TEST_F(in_place_files, many_ranges_at_a_time_then_none_then_again) {
+  const fs::path path = directory.path() / "bytes";
+  save(path, std::vector<char>(10'000, 7));
+  const io::file_handle file = io::file_handle::open_read(path);
+  std::vector<io::mapped_range> ranges;
+  while (ranges.size() < 100'000) {
+    io::mapped_range range = io::mapped_range::map(file, 4100, 100);
+    if (range.empty()) break;
+    EXPECT_EQ(std::to_integer<int>(*range.data()), 7);
+    ranges.push_back(std::move(range));
+  }
+  EXPECT_GT(ranges.size(), 100U);
+  EXPECT_LT(ranges.size(), 100'000U);
+  ranges.clear();
+  EXPECT_FALSE(io::mapped_range::map(file, 4100, 100).empty());
+}
+
+using in_place_signals = in_place_files;
+
+/// What another program's part may have installed before.
+void leave_with_seven(int) {
+  std::_Exit(7);
+}
+
+TEST_F(in_place_signals, those_of_others_reach_their_handler) {
+  const fs::path path = directory.path() / "bytes";
+  save(path, std::vector<char>(10'000, 7));
+  const auto raise_after_mapping = [&](void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    ::sigaction(SIGBUS, &action, nullptr);
+    (void)io::mapped_range::map(io::file_handle::open_read(path), 0, 100);
+    static_cast<void>(std::raise(SIGBUS));
+    std::_Exit(0);
+  };
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process that has mapped nothing yet
+  EXPECT_EXIT(raise_after_mapping(leave_with_seven), testing::ExitedWithCode(7), "");
+  EXPECT_EXIT(raise_after_mapping(SIG_IGN), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(raise_after_mapping(SIG_DFL), testing::KilledBySignal(SIGBUS), "");
+}
+
+TEST_F(in_place_signals, a_page_that_is_not_ours_still_ends_the_process) {
+  const fs::path path = directory.path() / "bytes";
+  save(path, std::vector<char>(10'000, 7));
+  const auto touch = [&] {
+    ::signal(SIGBUS, SIG_DFL);
+    const io::file_handle file = io::file_handle::open_read(path);
+    (void)io::mapped_range::map(file, 0, 100);
+    void* const pages = ::mmap(nullptr, 10'000, PROT_READ, MAP_SHARED, file.descriptor(), 0);
+    fs::resize_file(path, 10);
+    std::_Exit(static_cast<volatile char*>(pages)[9'000]);
+  };
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(touch(), testing::KilledBySignal(SIGBUS), "");
+}
+
+}  // namespace
+}  // namespace countem
