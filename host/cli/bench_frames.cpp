@@ -9,6 +9,8 @@
 
 #include <countem/error.hpp>
 
+#include "kernels/cpu/streaming_read.hpp"
+
 namespace countem::cli {
 
 double run_shared(unsigned threads, std::uint64_t items, const std::function<void(std::uint64_t, std::uint64_t)>& work) {
@@ -72,12 +74,9 @@ counting_setup bench_frames::setup(bench_calibration kind, const counting_option
 double bench_frames::streaming_read_seconds(unsigned threads, std::uint64_t first_frame, std::uint64_t last_frame) const {
   std::atomic<std::uint64_t> total{0};
   const double seconds = run_shared(threads, last_frame - first_frame, [&](std::uint64_t first, std::uint64_t last) {
-    std::uint64_t sum = 0;
-    const auto* words =
-        reinterpret_cast<const std::uint64_t*>(views().front().bands[0] + (first_frame + first) * bytes_per_frame());
-    const std::size_t count = (last - first) * bytes_per_frame() / sizeof(std::uint64_t);
-    for (std::size_t i = 0; i < count; ++i) sum += words[i];
-    total += sum;
+    const std::byte* start = views().front().bands[0] + (first_frame + first) * bytes_per_frame();
+    total += cpu::streaming_read(reinterpret_cast<const std::uint64_t*>(start),
+                                 (last - first) * bytes_per_frame() / sizeof(std::uint64_t));
   });
   // A sum that nobody looks at might not be taken.
   if (total == 0)

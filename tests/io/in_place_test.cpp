@@ -83,8 +83,8 @@ class in_place_files : public testing::Test {
 };
 
 TEST_F(in_place_files, every_format_shows_what_it_reads) {
-  for (const input_format format : {input_format::v5, input_format::v4, input_format::v3, input_format::raw, input_format::npy,
-                                    input_format::hdf5}) {
+  for (const input_format format :
+       {input_format::v5, input_format::v4, input_format::v3, input_format::raw, input_format::npy, input_format::hdf5}) {
     SCOPED_TRACE(to_string(format));
     const auto files = write(format, {2, 3, 1});
     source_options options = as(format);
