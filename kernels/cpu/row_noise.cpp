@@ -79,6 +79,31 @@ HWY_INLINE std::int64_t sum_of(Vector numbers) {
   return hn::GetLane(hn::SumOfLanes(hn::RepartitionToWide<charge_tag>(), wide_sums(numbers)));
 }
 
+/// The 128-bit blocks of a vector added up.
+template <class Tag, class Vector>
+HWY_INLINE auto sum_of_blocks(Tag tag, Vector vector) {
+  if constexpr (hn::MaxLanes(tag) * sizeof(hn::TFromD<Tag>) > 16) {
+    const hn::Half<Tag> half;
+    return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, vector), hn::UpperHalf(half, vector)));
+  } else {
+    return vector;
+  }
+}
+
+/// The lanes of each of four vectors of 32-bit numbers added up: one number for each vector. Far cheaper than one by one.
+template <class Tag, class Vector>
+HWY_INLINE auto four_sums(Tag tag, Vector a, Vector b, Vector c, Vector d) {
+  const hn::Repartition<std::int64_t, Tag> pair_tag;
+  // Halves of blocks on top of each other, twice, and then the blocks.
+  const auto fold = [&](auto first, auto second) {
+    return hn::BitCast(pair_tag, hn::Add(hn::InterleaveLower(tag, first, second), hn::InterleaveUpper(tag, first, second)));
+  };
+  const auto first = fold(a, b);
+  const auto second = fold(c, d);
+  return sum_of_blocks(tag, hn::Add(hn::BitCast(tag, hn::InterleaveLower(pair_tag, first, second)),
+                                    hn::BitCast(tag, hn::InterleaveUpper(pair_tag, first, second))));
+}
+
 #endif
 
 /// Where what is counted ends: whole vectors, filled up with missing charges.
@@ -128,8 +153,10 @@ HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahe
     // Products with 1, added in pairs: half-rows are short enough for 32 bits.
     sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::AndNot(is_loud, charge), one, sum, other_sum);
   }
-  half.quiet_sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
-  half.quiet_count = static_cast<std::int64_t>(i) + sum_of(loud_ones);
+  const hn::FixedTag<std::int32_t, 4> four;
+  hn::Store(sum_of_blocks(sum_tag, hn::Add(sum, other_sum)), four, half.lane_sums.data());
+  hn::Store(sum_of_blocks(sum_tag, wide_sums(loud_ones)), four, half.lane_louds.data());
+  half.quiet_count = static_cast<std::int64_t>(i);
 #endif
   for (; i < count; ++i) {
     charges[i] = narrow_charge(raw[i], dark16 == nullptr ? 0 : dark16[i]);
@@ -139,6 +166,24 @@ HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahe
     half.quiet_sum += is_quiet ? charges[i] : 0;
   }
   half.missing = static_cast<std::int64_t>(whole_vectors(count) - count);
+}
+
+/// Adds what was kept in lanes to the sums of four halves.
+HWY_INLINE void add_lanes([[maybe_unused]] narrow_half_row* halves) {
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<std::int32_t, 4> four;
+  const auto add_up = [&](auto lanes) {
+    alignas(16) std::array<std::int32_t, 4> sums;
+    hn::Store(four_sums(four, lanes(halves[0]), lanes(halves[1]), lanes(halves[2]), lanes(halves[3])), four, sums.data());
+    return sums;
+  };
+  const auto sums = add_up([&](const narrow_half_row& half) { return hn::Load(four, half.lane_sums.data()); });
+  const auto louds = add_up([&](const narrow_half_row& half) { return hn::Load(four, half.lane_louds.data()); });
+  for (std::size_t i = 0; i < 4; ++i) {
+    halves[i].quiet_sum += sums[i];
+    halves[i].quiet_count += louds[i];
+  }
+#endif
 }
 
 /// A pixel of those loaded has no charge.
@@ -195,25 +240,13 @@ HWY_INLINE std::int32_t next_above(const narrow_half_row& half, std::int32_t lim
 /// Searches for lower medians, each the quiet charge with `rank` others before it in ascending order. At most `rank` charges
 /// are up to `below`, and `up_to_found`, which are more, are up to the value behind it.
 constexpr std::size_t searched_at_once = 4;
+constexpr std::size_t most_halves = 2 * narrow_rows<std::uint8_t>::most_frames;
 struct median_searches {
   alignas(16) std::array<std::int32_t, searched_at_once> rank{};
   alignas(16) std::array<std::int32_t, searched_at_once> below{};
   alignas(16) std::array<std::int32_t, searched_at_once> below_known{};  // 0: below is a guess
   alignas(16) std::array<std::int32_t, searched_at_once> up_to_found{};  // 0: so is what lies behind it
 };
-
-#if HWY_TARGET != HWY_SCALAR
-/// The 128-bit blocks of a vector added up.
-template <class Tag, class Vector>
-HWY_INLINE auto sum_of_blocks(Tag tag, Vector vector) {
-  if constexpr (hn::MaxLanes(tag) * sizeof(hn::TFromD<Tag>) > 16) {
-    const hn::Half<Tag> half;
-    return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, vector), hn::UpperHalf(half, vector)));
-  } else {
-    return vector;
-  }
-}
-#endif
 
 /// Tries the values `step` behind `below`: where too few charges are up to one, it is the new `below`. Without branches, since
 /// that cannot be predicted.
@@ -230,18 +263,9 @@ HWY_INLINE void try_values(const narrow_half_row* halves, std::int32_t step, med
   }
 #else
   const hn::RepartitionToWide<charge_tag> sum_tag;
-  const hn::Repartition<std::int64_t, charge_tag> pair_tag;
   const hn::FixedTag<std::int32_t, searched_at_once> four;
   const auto counted = [&](std::size_t i) { return wide_sums(ones_up_to(halves[i], searches.below[i] + step)); };
-  // Lanes of four vectors added up to one lane each: halves of blocks on top of each other, twice, and then the blocks.
-  const auto fold = [&](auto first, auto second) {
-    return hn::BitCast(pair_tag,
-                       hn::Add(hn::InterleaveLower(sum_tag, first, second), hn::InterleaveUpper(sum_tag, first, second)));
-  };
-  const auto first = fold(counted(0), counted(1));
-  const auto second = fold(counted(2), counted(3));
-  const auto up_to = sum_of_blocks(sum_tag, hn::Add(hn::BitCast(sum_tag, hn::InterleaveLower(pair_tag, first, second)),
-                                                    hn::BitCast(sum_tag, hn::InterleaveUpper(pair_tag, first, second))));
+  const auto up_to = four_sums(sum_tag, counted(0), counted(1), counted(2), counted(3));
   const auto enough = hn::Gt(up_to, hn::Load(four, searches.rank.data()));
   const auto update = [&](std::array<std::int32_t, searched_at_once>& numbers, auto if_enough, auto otherwise) {
     hn::Store(hn::IfThenElse(enough, if_enough, otherwise), four, numbers.data());
@@ -263,12 +287,12 @@ struct found_median {
 HWY_NOINLINE found_median search_on(const narrow_half_row& half, std::int64_t rank, std::int32_t below, bool below_known,
                                     std::int64_t up_to_found) {
   std::int32_t found = below + 1;
-  for (std::int32_t step = 8; up_to_found <= rank; step *= 2) {
+  for (std::int32_t step = 1; up_to_found <= rank; step *= 2) {
     found = std::min(below + step, narrow_calibration::masked - 1);
     up_to_found = count_up_to(half, found);
     if (up_to_found <= rank) below = found;
   }
-  for (std::int32_t step = 8; !below_known; step *= 2) {
+  for (std::int32_t step = 1; !below_known; step *= 2) {
     below = std::max<std::int32_t>(found - step, narrow_calibration::missing);
     const std::int64_t up_to = count_up_to(half, below);
     below_known = up_to <= rank;
@@ -290,31 +314,39 @@ HWY_NOINLINE found_median search_on(const narrow_half_row& half, std::int64_t ra
   return {found, up_to_found};
 }
 
-/// Medians of the quiet charges of four halves: eight values about the expected one are searched in three steps, as a rule with
-/// success.
-HWY_INLINE void find_medians(narrow_half_row* halves) {
+/// Medians of the quiet charges of halves: eight values about the expected one are searched in three steps, as a rule with
+/// success. Each step is done for all of them before the next, which would have to wait for it.
+HWY_INLINE void find_medians(std::span<narrow_half_row> halves) {
   constexpr std::int32_t guessed_values = 8;
   constexpr std::int32_t highest_guess = narrow_calibration::masked - 1 - guessed_values;
-  std::array<float, searched_at_once> means{};
-  median_searches searches;
-  for (std::size_t i = 0; i < searched_at_once; ++i) {
-    const narrow_half_row& half = halves[i];
+  // All are there, even where frames are not: what is found for those nobody looks at.
+  std::array<median_searches, most_halves / searched_at_once> searches;
+  std::array<float, most_halves> means{};
+  const std::size_t groups = (halves.size() + searched_at_once - 1) / searched_at_once;
+  for (std::size_t i = 0; i < groups * searched_at_once; ++i) {
+    const narrow_half_row& half = halves.data()[i];
     means[i] = half.quiet_count == 0 ? 0.0F : static_cast<float>(half.quiet_sum) / static_cast<float>(half.quiet_count);
-    const std::int32_t expected = static_cast<std::int32_t>(means[i] + half.above_mean) - guessed_values / 2;
-    searches.rank[i] = static_cast<std::int32_t>(half.missing + (half.quiet_count - 1) / 2);
-    searches.below[i] = std::clamp<std::int32_t>(expected, narrow_calibration::missing, highest_guess);
+    // Of the values that are told apart, below + 2 to below + 8, the middle one.
+    const std::int32_t expected = static_cast<std::int32_t>(means[i] + half.above_mean + 0.5F) - (guessed_values / 2 + 1);
+    median_searches& group = searches[i / searched_at_once];
+    group.rank[i % searched_at_once] = static_cast<std::int32_t>(half.missing + (half.quiet_count - 1) / 2);
+    group.below[i % searched_at_once] = std::clamp<std::int32_t>(expected, narrow_calibration::missing, highest_guess);
   }
-  for (std::int32_t step = guessed_values / 2; step > 0; step /= 2) try_values(halves, step, searches);
-  for (std::size_t i = 0; i < searched_at_once; ++i) {
+  for (std::int32_t step = guessed_values / 2; step > 0; step /= 2) {
+    for (std::size_t g = 0; g < groups; ++g) try_values(halves.data() + g * searched_at_once, step, searches[g]);
+  }
+  for (std::size_t i = 0; i < halves.size(); ++i) {
     narrow_half_row& half = halves[i];
     half.noise = 0;
     if (half.quiet_count == 0) continue;
-    found_median low{searches.below[i] + 1, searches.up_to_found[i]};
-    if (searches.below_known[i] == 0 || searches.up_to_found[i] == 0)
-      low = search_on(half, searches.rank[i], searches.below[i], searches.below_known[i] != 0, searches.up_to_found[i]);
+    const median_searches& group = searches[i / searched_at_once];
+    const std::size_t at = i % searched_at_once;
+    found_median low{group.below[at] + 1, group.up_to_found[at]};
+    if (group.below_known[at] == 0 || group.up_to_found[at] == 0)
+      low = search_on(half, group.rank[at], group.below[at], group.below_known[at] != 0, group.up_to_found[at]);
     const bool same = low.up_to > half.missing + half.quiet_count / 2;
     half.noise = rounded_middle(low.value, same ? low.value : next_above(half, low.value));
-    half.above_mean += (static_cast<float>(low.value) - means[i] - half.above_mean) / 8;
+    half.above_mean += (static_cast<float>(low.value) - means[i] - half.above_mean) / 32;
   }
 }
 
@@ -393,12 +425,13 @@ HWY_INLINE void find_hits_of(const narrow_rows<Pixel> rows, const noise_scratch&
       set_missing(scratch.halves[2 * f + h], x - start[h], at(rows.background, h), rows.everywhere);
     }
   }
+  // All of them, even where frames are not: nobody looks at those.
+  for (std::size_t i = 0; i < scratch.halves.size(); i += 4) add_lanes(&scratch.halves[i]);
   const auto halves = scratch.halves.first(2 * rows.count);
   if (scratch.method == row_noise_method::mean) {
     find_means(halves);
   } else {
-    // All four are there, even where frames are not: what is found for those nobody looks at.
-    for (std::size_t i = 0; i < halves.size(); i += searched_at_once) find_medians(&scratch.halves[i]);
+    find_medians(halves);
   }
   for (std::size_t f = 0; f < rows.count; ++f) {
     rows.frames[f].noise[0] = halves[2 * f].noise;
