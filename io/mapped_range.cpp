@@ -94,9 +94,6 @@ mapped_range mapped_range::map(const file_handle& file, std::uint64_t offset, st
     range->taken.store(false, std::memory_order_release);
     return {};
   }
-#ifdef MADV_POPULATE_READ
-  ::madvise(pages, before + bytes, MADV_POPULATE_READ);
-#endif
   const auto begin = reinterpret_cast<std::uintptr_t>(pages);
   range->damaged.store(false, std::memory_order_relaxed);
   range->begin.store(begin, std::memory_order_relaxed);

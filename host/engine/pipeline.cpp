@@ -30,8 +30,13 @@ namespace {
 
 /// A worker counts this much raw data at a time: it fits the second-level cache of any machine of this decade.
 constexpr std::size_t cached_bytes = std::size_t{3} << 18;
-/// A batch is what observe, encode and write see at a time; small enough that its events are a few megabytes.
-constexpr std::size_t batch_bytes = std::size_t{24} << 20;
+/// A batch is what observe, encode and write see at a time, and what is mapped at a time: large, since every core must hear of
+/// what is unmapped; but not so large that the end of a scan has work for one thread only, or that much memory is mapped by
+/// all.
+constexpr std::size_t most_batch_bytes = std::size_t{64} << 20;
+constexpr std::size_t least_batch_bytes = std::size_t{8} << 20;
+constexpr std::size_t all_batches_bytes = std::size_t{512} << 20;
+constexpr std::uint64_t batches_a_thread = 8;
 /// The same for a worker that feeds a device: what it reads is still in some cache when the device fetches it, and large enough
 /// to be worth a dozen kernel launches.
 constexpr std::size_t device_piece_bytes = std::size_t{8} << 20;
@@ -75,9 +80,13 @@ class pipeline {
     const std::size_t piece_bytes = !on_device                ? cached_bytes
                                     : options.live == nullptr ? device_piece_bytes
                                                               : reduced_piece_bytes;
-    batch_frames_ = options.batch_frames != 0
-                        ? options.batch_frames
-                        : std::clamp<std::size_t>(std::max(batch_bytes, piece_bytes) / frame_bytes, 1, 4096);
+    batch_frames_ = options.batch_frames;
+    if (batch_frames_ == 0) {
+      const std::size_t batch_bytes = std::clamp(all_batches_bytes / threads_, least_batch_bytes, most_batch_bytes);
+      const std::uint64_t share = (total_ - next_) / (batches_a_thread * threads_);
+      batch_frames_ = std::clamp<std::size_t>(std::max(batch_bytes, piece_bytes) / frame_bytes, 1, 4096);
+      batch_frames_ = std::min<std::size_t>(batch_frames_, std::max<std::uint64_t>(1, share));
+    }
     piece_frames_ = std::clamp<std::size_t>(piece_bytes / frame_bytes, 1, batch_frames_);
     if (options.batch_frames == 0) batch_frames_ -= batch_frames_ % piece_frames_;  // whole pieces
   }

@@ -27,7 +27,7 @@ struct pipeline_options {
   /// Devices that count, as the CUDA runtime numbers them: worker threads take them in turn. Empty: all that answer.
   std::vector<unsigned> devices;
   unsigned threads = 0;           ///< 0: all cores
-  std::size_t batch_frames = 0;   ///< 0: chosen from the frame size
+  std::size_t batch_frames = 0;   ///< 0: chosen from frame size, scan and threads
   std::uint64_t first_frame = 0;  ///< frames before it are skipped (resume)
   /// Raised by the caller (a signal handler) to stop after what is in flight.
   const std::atomic<bool>* stop = nullptr;
