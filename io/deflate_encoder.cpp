@@ -52,29 +52,6 @@ void for_each_pixel(std::span<const std::uint32_t> events, Visitor visit) {
   }
 }
 
-constexpr std::uint64_t code_mask = (std::uint64_t{1} << 56U) - 1;
-constexpr unsigned longest_packed = 56;
-constexpr std::ptrdiff_t largest_low_byte = 0xff;  ///< multiplicity that fits into one literal
-
-unsigned bits_of(std::uint64_t packed) {
-  return static_cast<unsigned>(packed >> 56U);
-}
-std::uint64_t pack(std::uint64_t code, unsigned bits) {
-  return code | std::uint64_t{bits} << 56U;
-}
-bool fits(std::uint64_t first, std::uint64_t second) {
-  return bits_of(first) + bits_of(second) <= longest_packed;
-}
-std::uint64_t join(std::uint64_t first, std::uint64_t second) {
-  return pack((first & code_mask) | (second & code_mask) << bits_of(first), bits_of(first) + bits_of(second));
-}
-
-/// What is spelled before the last symbol.
-std::uint64_t without_last(std::uint64_t packed, std::uint64_t last) {
-  const unsigned bits = bits_of(packed) - bits_of(last);
-  return pack(packed & ((std::uint64_t{1} << bits) - 1), bits);
-}
-
 /// One item of the run-length code in which a block header gives code lengths.
 struct length_item {
   unsigned symbol;
@@ -111,24 +88,6 @@ std::vector<length_item> run_length_items(std::span<const std::uint8_t> lengths)
 }
 
 }  // namespace
-
-/// Bits into memory, eight bytes at a time; what lies behind `at` is overwritten up to seven bytes on.
-struct frame_encoder::bit_writer {
-  std::uint8_t* at;
-  std::uint64_t pending = 0;
-  unsigned bits = 0;  // of pending, below 8 between calls
-
-  void put(std::uint64_t packed) {
-    pending |= (packed & code_mask) << bits;
-    bits += bits_of(packed);
-    std::memcpy(at, &pending, sizeof pending);
-    const unsigned whole = bits / 8;
-    at += whole;
-    pending >>= 8 * whole;
-    bits %= 8;
-  }
-  void put(std::uint64_t code, unsigned count) { put(pack(code, count)); }
-};
 
 void symbol_statistics::add(std::span<const std::uint32_t> events, const dense_layout& frame) {
   std::uint64_t next = 0;
@@ -290,44 +249,21 @@ std::size_t frame_encoder::put_pixel(std::span<const std::uint32_t> events, std:
 
 template <unsigned ElementBytes>
 void frame_encoder::put_events(std::span<const std::uint32_t> events, progress& done) const {
-  const packed_code* const table = run_then_one_.data();
   const std::uint32_t* const begin = events.data();
   const std::uint32_t* const end = begin + events.size();
-  // Out in variables of their own, which the compiler keeps in registers: the bytes written could alias anything else.
-  bit_writer out = done.out;
-  std::uint64_t next = 0;
   std::uint64_t others = 0;
   std::uint64_t other_positions = 0;
-  for (const std::uint32_t* event = begin; event < end;) {
-    while (event + 1 < end) {
-      const std::uint64_t run = std::uint64_t{*event} * ElementBytes - next;  // wraps when the events are not sorted
-      if (run >= table_runs || table[run] == 0) [[unlikely]]
-        break;
-      if (event[1] != *event) [[likely]] {
-        out.put(table[run]);
-        ++event;
-      } else {
-        const std::uint32_t* last = event + 2;
-        while (last < end && *last == *event) ++last;
-        if (last - event > largest_low_byte) break;
-        out.put(without_last(table[run], symbols_[1]));
-        out.put(symbols_[static_cast<std::size_t>(last - event)]);
-        event = last;
-      }
-      next += run + 1;
-    }
-    if (event == end) break;
-    done.out = out;
-    done.next = next;
-    const std::size_t alike = put_pixel<ElementBytes>(events, static_cast<std::size_t>(event - begin), done);
+  encode_lane lane{begin, done.out, 0};
+  for (;;) {
+    run_lane({run_then_one_.data(), run_then_one_.size(), symbols_.data(), ElementBytes, end}, lane);
+    done.out = lane.out;
+    done.next = lane.next;
+    if (lane.event == end) break;
+    const std::size_t alike = put_pixel<ElementBytes>(events, static_cast<std::size_t>(lane.event - begin), done);
     others += alike;
-    other_positions += *event * std::uint64_t{alike};
-    event += alike;
-    out = done.out;
-    next = done.next;
+    other_positions += *lane.event * std::uint64_t{alike};
+    lane = {lane.event + alike, done.out, done.next};
   }
-  done.out = out;
-  done.next = next;
   done.check.add_ones(events.size() - others, sum_of(events) - other_positions, ElementBytes);
 }
 

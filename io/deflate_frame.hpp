@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "io/deflate_bits.hpp"
+
 // A sparse frame written directly as the zlib stream (RFC 1950, RFC 1951) of its dense form, and read back, without the dense
 // form ever being there. The dense form is `pixels` little-endian unsigned integers of `element_bytes` bytes: how many events
 // each pixel of the grid has.
@@ -51,11 +53,8 @@ class frame_encoder {
   bool encode(std::span<const std::uint32_t> events, std::vector<std::uint8_t>& out) const;
 
  private:
-  /// Up to 56 bits of code, their number in the top byte; 0: does not fit.
-  using packed_code = std::uint64_t;
   static constexpr std::size_t table_runs = 2048;
 
-  struct bit_writer;
   struct progress;
   void put_zeros(bit_writer& out, std::uint64_t length) const;
   template <unsigned ElementBytes>
@@ -70,7 +69,8 @@ class frame_encoder {
   std::array<packed_code, literal_symbols> symbols_{};
   std::array<packed_code, 259> near_matches_{};         ///< by length, at distance 1
   std::array<packed_code, 259> far_matches_{};          ///< by length, at distance 4
-  std::array<packed_code, table_runs> run_then_one_{};  ///< that many zero bytes, then an event of multiplicity 1
+  std::array<packed_code, table_runs> run_then_one_{};  ///< that many zero bytes, then an event of multiplicity 1;
+                                                        ///< 0: does not fit
   std::vector<std::uint8_t> prefix_;  ///< zlib header, block header and Huffman codes: the same for every frame
   std::size_t prefix_bytes_ = 0;      ///< whole bytes of it
   unsigned prefix_bits_ = 0;          ///< bits of the byte after them, 0 to 7; its other bits are 0

@@ -107,6 +107,38 @@ void run_one(const decode_step* steps, decode_lane* lane) {
   run<1>(steps, lane);
 }
 
+template <unsigned ElementBytes>
+HWY_INLINE void encode(const encode_tables tables, encode_lane& lane) {
+  constexpr std::ptrdiff_t largest_low_byte = 0xff;  // multiplicity that fits into one literal
+  // In variables of their own, which the compiler keeps in registers: the bytes written could alias anything else.
+  bit_writer out = lane.out;
+  std::uint64_t next = lane.next;
+  const std::uint32_t* event = lane.event;
+  const std::uint32_t* const end = tables.end;
+  while (event + 1 < end) {
+    const std::uint64_t run = std::uint64_t{*event} * ElementBytes - next;  // wraps when the events are not sorted
+    if (run >= tables.runs || tables.run_then_one[run] == 0) [[unlikely]]
+      break;
+    if (event[1] != *event) [[likely]] {
+      out.put(tables.run_then_one[run]);
+      ++event;
+    } else {
+      const std::uint32_t* last = event + 2;
+      while (last < end && *last == *event) ++last;
+      if (last - event > largest_low_byte) break;
+      out.put(without_last(tables.run_then_one[run], tables.symbols[1]));
+      out.put(tables.symbols[last - event]);
+      event = last;
+    }
+    next += run + 1;
+  }
+  lane = {event, out, next};
+}
+
+void encode_one(const encode_tables& tables, encode_lane* lane) {
+  tables.element_bytes == 1 ? encode<1>(tables, *lane) : encode<2>(tables, *lane);
+}
+
 std::uint64_t sum(const std::uint32_t* numbers, std::size_t count) {
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < count; ++i) total += numbers[i];
@@ -122,6 +154,7 @@ namespace countem::io {
 
 HWY_EXPORT(run_all);
 HWY_EXPORT(run_one);
+HWY_EXPORT(encode_one);
 HWY_EXPORT(sum);
 
 void run_lanes(const decode_step* steps, std::array<decode_lane, decode_lanes>& lanes) {
@@ -129,6 +162,9 @@ void run_lanes(const decode_step* steps, std::array<decode_lane, decode_lanes>& 
 }
 void run_lane(const decode_step* steps, decode_lane& lane) {
   HWY_DYNAMIC_DISPATCH(run_one)(steps, &lane);
+}
+void run_lane(const encode_tables& tables, encode_lane& lane) {
+  HWY_DYNAMIC_DISPATCH(encode_one)(tables, &lane);
 }
 std::uint64_t sum_of(std::span<const std::uint32_t> numbers) {
   return HWY_DYNAMIC_DISPATCH(sum)(numbers.data(), numbers.size());

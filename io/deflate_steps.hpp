@@ -5,7 +5,11 @@
 #include <cstdint>
 #include <span>
 
-// The hot loop of frame_decoder: from bits to events, several symbols a table look-up, several frames side by side.
+#include "io/deflate_bits.hpp"
+
+// The hot loops of frame_decoder, from bits to events, several symbols a table look-up, several frames side by side, and of
+// frame_encoder, from events to bits. They are compiled for several instruction sets: shifts by variable numbers are a third of
+// what they do, and far cheaper with BMI2.
 namespace countem::io {
 
 /// What the next bits of a stream of ours mean: zeros, up to three events, and perhaps a match at the end whose extra bits
@@ -59,6 +63,25 @@ inline constexpr std::size_t decode_lanes = 3;  ///< frames side by side; more l
 /// bits). `steps` has 2^index_bits entries.
 void run_lanes(const decode_step* steps, std::array<decode_lane, decode_lanes>& lanes);
 void run_lane(const decode_step* steps, decode_lane& lane);
+
+/// What events are encoded with.
+struct encode_tables {
+  const packed_code* run_then_one;  ///< by bytes of zeros before it, an event of multiplicity 1; 0: not in the table
+  std::size_t runs;                 ///< entries of it
+  const packed_code* symbols;       ///< by literal, 1 to 255
+  unsigned element_bytes;           ///< of a pixel
+  const std::uint32_t* end;         ///< of the events, which are sorted
+};
+
+/// How far a frame's events are encoded.
+struct encode_lane {
+  const std::uint32_t* event = nullptr;  ///< the next one
+  bit_writer out;
+  std::uint64_t next = 0;  ///< first byte of the dense form that is not spelled yet
+};
+
+/// Encodes events up to one that is not in the tables, out of order, of a multiplicity above 255, or the last of the frame.
+void run_lane(const encode_tables& tables, encode_lane& lane);
 
 /// Sum of all numbers.
 [[nodiscard]] std::uint64_t sum_of(std::span<const std::uint32_t> numbers);
