@@ -56,9 +56,7 @@ class flat_source final : public frame_source {
   void visit(std::uint64_t first, std::size_t count, std::size_t most, frame_batch& batch, const visitor& use) const override {
     check_range(info_, first, count);
     mapped_parts mapped(std::span(&file_, 1));
-    const std::uint64_t last = std::min(first + count, complete_);
-    for (std::uint64_t number = first; number < last; ++number) mapped.add(0, offset_of(number), stored_bytes());
-    if (!in_place_ || !mapped.map()) return frame_source::visit(first, count, most, batch, use);
+    if (!in_place_ || !map(first, count, mapped)) return frame_source::visit(first, count, most, batch, use);
     std::vector<frame_view> frames;
     for (std::uint64_t number = first; number < first + count; ++number) {
       frames.push_back(number < complete_ ? contiguous_frame(info_.shape, info_.type, mapped.at(0, offset_of(number)))
@@ -77,6 +75,12 @@ class flat_source final : public frame_source {
   /// Whether every frame's pixels are aligned in the file.
   [[nodiscard]] bool aligned() const {
     return layout_.offset_bytes % size_of(layout_.type) == 0 && layout_.gap_bytes % size_of(layout_.type) == 0;
+  }
+
+  [[nodiscard]] bool map(std::uint64_t first, std::size_t count, mapped_parts& mapped) const {
+    const std::uint64_t last = std::min(first + count, complete_);
+    for (std::uint64_t number = first; number < last; ++number) mapped.add(0, offset_of(number), stored_bytes());
+    return mapped.map();
   }
 
   [[nodiscard]] frame_view missing_frame(std::uint64_t number) const {

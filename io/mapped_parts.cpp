@@ -26,7 +26,9 @@ bool mapped_parts::map() {
     file_range& range = ranges_[file];
     if (range.wanted == 0) continue;
     range.mapped = mapped_range::map(files_[file], range.begin, range.end - range.begin);
-    if (range.mapped.empty()) return false;
+    if (!range.mapped.empty()) continue;
+    for (file_range& other : ranges_) other.mapped = {};
+    return false;
   }
   return true;
 }
@@ -34,7 +36,8 @@ bool mapped_parts::map() {
 void mapped_parts::check() const {
   for (std::size_t file = 0; file < files_.size(); ++file) {
     const file_range& range = ranges_[file];
-    if (!range.mapped.damaged()) continue;
+    if (range.wanted == 0) continue;
+    // Asked each time: behind the end of a file, the rest of its last page reads as zeros without any signal.
     const std::uint64_t bytes = files_[file].size();
     const std::string path = files_[file].path().string();
     if (bytes < range.end) {
@@ -42,6 +45,7 @@ void mapped_parts::check() const {
           fmt::format("{}: ends at byte {}, within frames that were being looked at: the file became shorter while it was read",
                       path, bytes));
     }
+    if (!range.mapped.damaged()) continue;
     throw io_error(fmt::format("{}: bytes {} to {} could not all be read: see what the operating system says of its disk", path,
                                range.begin, range.end));
   }

@@ -4,8 +4,8 @@
 //   serial         | parallel       | serial  | parallel | serial, in frame order
 //
 // A worker counts frames where the page cache holds them, or reads a few, counts them while they are in its own cache, and
-// reads on; a token that travels down the pipeline holds only events. Memory is bounded by threads * piece of frames + tokens *
-// events of a batch, whatever the size of the scan.
+// reads on; a token that travels down the pipeline holds only events. Memory is bounded by threads * frames
+// of a piece (read) or a batch (mapped) + tokens * events of a batch, whatever the size of the scan.
 #include <countem/append.hpp>
 #include <countem/device_counter.hpp>
 #include <countem/devices.hpp>
@@ -28,7 +28,8 @@ namespace countem {
 
 namespace {
 
-/// A worker counts this much raw data at a time: it fits the second-level cache of any machine of this decade.
+/// Where frames are read, a worker counts this much raw data at a time: it fits the second-level cache of any machine of this
+/// decade.
 constexpr std::size_t cached_bytes = std::size_t{3} << 18;
 /// A batch is what observe, encode and write see at a time, and what is mapped at a time: large, since every core must hear of
 /// what is unmapped; but not so large that the end of a scan has work for one thread only, or that much memory is mapped by
@@ -83,9 +84,10 @@ class pipeline {
     batch_frames_ = options.batch_frames;
     if (batch_frames_ == 0) {
       const std::size_t batch_bytes = std::clamp(all_batches_bytes / threads_, least_batch_bytes, most_batch_bytes);
-      const std::uint64_t share = (total_ - next_) / (batches_a_thread * threads_);
+      const std::uint64_t least = on_device ? std::max<std::uint64_t>(1, piece_bytes / frame_bytes) : 1;
+      const std::uint64_t share = std::max(least, (total_ - next_) / (batches_a_thread * threads_));
       batch_frames_ = std::clamp<std::size_t>(std::max(batch_bytes, piece_bytes) / frame_bytes, 1, 4096);
-      batch_frames_ = std::min<std::size_t>(batch_frames_, std::max<std::uint64_t>(1, share));
+      batch_frames_ = std::min<std::size_t>(batch_frames_, share);
     }
     piece_frames_ = std::clamp<std::size_t>(piece_bytes / frame_bytes, 1, batch_frames_);
     if (options.batch_frames == 0) batch_frames_ -= batch_frames_ % piece_frames_;  // whole pieces

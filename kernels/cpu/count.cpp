@@ -200,15 +200,13 @@ class frame_counter final : public counter {
     const std::int32_t xray16 = setup_.calibrated.xray16;
     const auto kept = [&](std::uint32_t y, std::uint32_t x) {
       if (!work.hits.test(y, x)) return 0;
-      const std::int32_t charge = charge_of(y, x);
+      const std::int32_t charge = hit_charge(charge_of, y, x);
       return charge < xray16 ? charge : 0;
     };
     for_hits(work.hits, first, last, [&](std::uint32_t y, std::uint32_t x) {
-      const std::int32_t charge = kept(y, x);
-      if (charge == 0) {
-        ++work.xrays;
-        return;
-      }
+      const std::int32_t charge = hit_charge(charge_of, y, x);
+      if (charge >= xray16) ++work.xrays;
+      if (charge >= xray16 || charge == 0) return;
       for (std::uint32_t r = y == 0 ? 0 : y - 1; r <= std::min(y + 1, setup_.shape.height - 1); ++r) {
         for (std::uint32_t c = x == 0 ? 0 : x - 1; c <= std::min(x + 1, setup_.shape.width - 1); ++c) {
           if ((r != y || c != x) && kept(r, c) >= charge) return;
@@ -221,7 +219,7 @@ class frame_counter final : public counter {
   template <class ChargeOf>
   void count_pixels(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
     for_hits(work.hits, first, last, [&](std::uint32_t y, std::uint32_t x) {
-      const std::int32_t charge = charge_of(y, x);
+      const std::int32_t charge = hit_charge(charge_of, y, x);
       if (charge >= setup_.calibrated.xray16) ++work.xrays;
       keep(work, y * setup_.shape.width + x, kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1));
     });

@@ -115,8 +115,9 @@ class hit_finder {
       quiet_.clear();
       for (std::uint32_t x = bounds[half]; x < bounds[half + 1]; ++x) {
         const std::size_t p = pixel_index(y, x);
-        const bool has_charge = can_be_hit(calibrated_, p) && work.frame->arrived(y, x) && raw[x] == raw[x];
-        charges_[x] = has_charge ? charge_(raw[x], p) : no_charge;
+        const Pixel value = raw[x];
+        const bool has_charge = can_be_hit(calibrated_, p) && work.frame->arrived(y, x) && value == value;
+        charges_[x] = has_charge ? charge_(value, p) : no_charge;
         if (has_charge && charges_[x] <= background16(p)) quiet_.push_back(charges_[x]);
       }
       const std::int32_t here = row_statistic(row_noise_, quiet_);

@@ -45,9 +45,12 @@ class pixel_charge {
   [[nodiscard]] const float* gain() const { return gain_; }
 
  private:
+  /// A NaN, which a hit can only have become since (hit_charge), is the lowest charge.
   template <class Number>
   static std::int32_t clamp(Number charge) {
-    return static_cast<std::int32_t>(std::clamp<Number>(charge, -charge_limit, charge_limit));
+    const Number lowest = -charge_limit;
+    const Number highest = charge_limit;
+    return static_cast<std::int32_t>(std::min(highest, std::max(lowest, charge)));
   }
 
   const std::int32_t* dark16_;

@@ -182,6 +182,8 @@ HWY_INLINE void add_lanes([[maybe_unused]] narrow_half_row* halves) {
   for (std::size_t i = 0; i < 4; ++i) {
     halves[i].quiet_sum += sums[i];
     halves[i].quiet_count += louds[i];
+    halves[i].lane_sums = {};
+    halves[i].lane_louds = {};
   }
 #endif
 }
@@ -326,7 +328,7 @@ HWY_INLINE void find_medians(std::span<narrow_half_row> halves) {
   for (std::size_t i = 0; i < groups * searched_at_once; ++i) {
     const narrow_half_row& half = halves.data()[i];
     means[i] = half.quiet_count == 0 ? 0.0F : static_cast<float>(half.quiet_sum) / static_cast<float>(half.quiet_count);
-    // Of the values that are told apart, below + 2 to below + 8, the middle one.
+    // Of the values that are told apart, below + 2 to below + 7, one in the middle.
     const std::int32_t expected = static_cast<std::int32_t>(means[i] + half.above_mean + 0.5F) - (guessed_values / 2 + 1);
     median_searches& group = searches[i / searched_at_once];
     group.rank[i % searched_at_once] = static_cast<std::int32_t>(half.missing + (half.quiet_count - 1) / 2);

@@ -1,5 +1,7 @@
 // Frames shown where the page cache holds them: the same as frames that are read, and no crash when a file fails meanwhile.
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <numeric>
@@ -181,6 +183,44 @@ TEST_F(in_place_files, a_file_that_shrinks_meanwhile_ends_in_a_sentence) {
   EXPECT_GT(shown_pixels, 0U);
   // Frames that lie before the end are still shown.
   EXPECT_NO_THROW(source->visit(0, 1, 1, batch, [](std::uint64_t, std::span<const frame_view>) {}));
+}
+
+TEST_F(in_place_files, a_file_that_loses_a_part_of_its_last_page_does_too) {
+  const auto files = write(input_format::v5, {2, 2, 1});
+  const auto source = open_source(files, in_place(as(input_format::v5)));
+  frame_batch batch;
+  const auto shorten = [&](std::uint64_t, std::span<const frame_view> shown) {
+    ASSERT_EQ(shown.size(), 4U);
+    fs::resize_file(files[3], fs::file_size(files[3]) - 100);  // zeros there, and no signal
+  };
+  try {
+    source->visit(0, 4, 1, batch, shorten);
+    FAIL() << "looked at what is not there";
+  } catch (const io_error& problem) {
+    EXPECT_THAT(problem.what(), HasSubstr(files[3].string()));
+    EXPECT_THAT(problem.what(), HasSubstr("became shorter"));
+  }
+}
+
+TEST_F(in_place_files, what_is_only_on_disk_is_copied) {
+  const auto drop = [](const fs::path& path) {
+    const io::file_handle file = io::file_handle::open_read(path);
+    ASSERT_EQ(::fsync(file.descriptor()), 0);
+    ASSERT_EQ(::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_DONTNEED), 0);
+  };
+  const fs::path probe = directory.path() / "another";
+  save(probe, std::vector<char>(1 << 20, 1));
+  drop(probe);
+  if (io::is_cached(io::file_handle::open_read(probe), 0, 1 << 20))
+    GTEST_SKIP() << "this file system keeps everything in memory";
+  const auto files = write(input_format::v5, {4, 4, 1});
+  for (const fs::path& path : files) drop(path);
+  // Opening reads the page of each header, and not more.
+  const auto source = open_source(files, in_place(as(input_format::v5)));
+  std::vector<std::size_t> pieces;
+  frame_batch batch;
+  source->visit(3, 5, 1, batch, [&](std::uint64_t, std::span<const frame_view> shown) { pieces.push_back(shown.size()); });
+  EXPECT_EQ(pieces, std::vector<std::size_t>(5, 1));
 }
 
 TEST_F(in_place_files, many_ranges_at_a_time_then_none_then_again) {

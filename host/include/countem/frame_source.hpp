@@ -35,7 +35,8 @@ struct source_options {
   std::string dataset;             ///< HDF5: path of the dataset; empty: found by convention
   /// Lets frame_source::visit() show frames where the page cache holds them, which saves a copy of all that is counted. For
   /// this a handler for SIGBUS is installed, by which a page that can no longer be read becomes an io_error; other signals are
-  /// passed on to the handler that was there before. Off, since a library takes no signal unasked.
+  /// passed on to the handler that was there before. Where the program blocks SIGBUS, or installs a handler of its own later,
+  /// such a page ends the process. Off, since a library takes no signal unasked.
   bool in_place = false;
 };
 
