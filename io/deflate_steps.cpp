@@ -115,7 +115,7 @@ HWY_INLINE void encode(const encode_tables tables, encode_lane& lane) {
   std::uint64_t next = lane.next;
   const std::uint32_t* event = lane.event;
   const std::uint32_t* const end = tables.end;
-  while (event + 1 < end) {
+  while (end - event > 1) {  // not event + 1: a frame without events may have none to point at
     const std::uint64_t run = std::uint64_t{*event} * ElementBytes - next;  // wraps when the events are not sorted
     if (run >= tables.runs || tables.run_then_one[run] == 0) [[unlikely]]
       break;
