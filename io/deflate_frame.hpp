@@ -53,7 +53,7 @@ class frame_encoder {
   bool encode(std::span<const std::uint32_t> events, std::vector<std::uint8_t>& out) const;
 
  private:
-  static constexpr std::size_t table_runs = 2048;
+  static constexpr std::size_t table_runs = 4096;
 
   struct progress;
   void put_zeros(bit_writer& out, std::uint64_t length) const;
