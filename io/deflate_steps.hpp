@@ -8,8 +8,8 @@
 #include "io/deflate_bits.hpp"
 
 // The hot loops of frame_decoder, from bits to events, several symbols a table look-up, several frames side by side, and of
-// frame_encoder, from events to bits. They are compiled for several instruction sets: shifts by variable numbers are a third of
-// what they do, and far cheaper with BMI2.
+// frame_encoder, from events to bits. They are compiled for several instruction sets: both are full of shifts by variable
+// numbers, which are cheaper with BMI2.
 namespace countem::io {
 
 /// What the next bits of a stream of ours mean: zeros, up to three events, and perhaps a match at the end whose extra bits

@@ -39,15 +39,14 @@ void mapped_parts::check() const {
     if (range.wanted == 0) continue;
     // Asked each time: behind the end of a file, the rest of its last page reads as zeros without any signal.
     const std::uint64_t bytes = files_[file].size();
-    const std::string path = files_[file].path().string();
     if (bytes < range.end) {
       throw io_error(
           fmt::format("{}: ends at byte {}, within frames that were being looked at: the file became shorter while it was read",
-                      path, bytes));
+                      files_[file].path().string(), bytes));
     }
     if (!range.mapped.damaged()) continue;
-    throw io_error(fmt::format("{}: bytes {} to {} could not all be read: see what the operating system says of its disk", path,
-                               range.begin, range.end));
+    throw io_error(fmt::format("{}: bytes {} to {} could not all be read: see what the operating system says of its disk",
+                               files_[file].path().string(), range.begin, range.end));
   }
 }
 

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <utility>
 
 namespace countem::io {
 
@@ -103,28 +102,19 @@ mapped_range mapped_range::map(const file_handle& file, std::uint64_t offset, st
   return {range, static_cast<const std::byte*>(pages) + before};
 }
 
-mapped_range::mapped_range(mapped_range&& other) noexcept
-    : watched_(std::exchange(other.watched_, nullptr)), first_(std::exchange(other.first_, nullptr)) {}
-
-mapped_range& mapped_range::operator=(mapped_range&& other) noexcept {
-  std::swap(watched_, other.watched_);
-  std::swap(first_, other.first_);
-  return *this;
-}
-
-mapped_range::~mapped_range() {
-  if (empty()) return;
-  const std::uintptr_t begin = watched_->begin.load(std::memory_order_relaxed);
-  const std::uintptr_t end = watched_->end.exchange(0, std::memory_order_relaxed);
+void mapped_range::unmap::operator()(watched* range) const {
+  const std::uintptr_t begin = range->begin.load(std::memory_order_relaxed);
+  const std::uintptr_t end = range->end.exchange(0, std::memory_order_relaxed);
   ::munmap(reinterpret_cast<void*>(begin), end - begin);
-  watched_->taken.store(false, std::memory_order_release);
+  range->taken.store(false, std::memory_order_release);
 }
 
 bool mapped_range::damaged() const {
   return !empty() && watched_->damaged.load(std::memory_order_acquire);
 }
 
-bool is_cached(const file_handle& file, std::uint64_t offset, std::size_t bytes) {
+bool is_cached([[maybe_unused]] const file_handle& file, [[maybe_unused]] std::uint64_t offset,
+               [[maybe_unused]] std::size_t bytes) {
 #ifdef RWF_NOWAIT
   // Two places in each stretch, away from its ends: pages that hold the header of a record were all read when the file was
   // opened.
@@ -141,9 +131,6 @@ bool is_cached(const file_handle& file, std::uint64_t offset, std::size_t bytes)
   }
   return true;
 #else
-  static_cast<void>(file);
-  static_cast<void>(offset);
-  static_cast<void>(bytes);
   return false;
 #endif
 }

@@ -15,11 +15,6 @@ namespace countem::io {
 class mapped_range {
  public:
   mapped_range() = default;
-  mapped_range(mapped_range&& other) noexcept;
-  mapped_range& operator=(mapped_range&& other) noexcept;
-  mapped_range(const mapped_range&) = delete;
-  mapped_range& operator=(const mapped_range&) = delete;
-  ~mapped_range();
 
   /// Empty where this cannot be done: a file system without mappings, no address space left, very many ranges at a time.
   [[nodiscard]] static mapped_range map(const file_handle& file, std::uint64_t offset, std::size_t bytes);
@@ -33,8 +28,11 @@ class mapped_range {
   struct watched;
 
  private:
+  struct unmap {
+    void operator()(watched* range) const;
+  };
   mapped_range(watched* range, const std::byte* first) : watched_(range), first_(first) {}
-  watched* watched_ = nullptr;
+  std::unique_ptr<watched, unmap> watched_;
   const std::byte* first_ = nullptr;
 };
 

@@ -35,6 +35,7 @@ fi
 if [ "$depth" = --full ]; then
   step "a minute of random cases, counted with the reference and the cpu backend"
   build/release/tests/parity/fuzz_count 60 "$(git rev-list --count HEAD 2>/dev/null || echo 1)0000000"  # others for each commit
+
   step "sanitizers: address and undefined behaviour"
   cmake --preset asan
   cmake --build --preset asan -j "$jobs"

@@ -153,10 +153,8 @@ HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahe
     // Products with 1, added in pairs: half-rows are short enough for 32 bits.
     sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::AndNot(is_loud, charge), one, sum, other_sum);
   }
-  const hn::FixedTag<std::int32_t, 4> four;
-  hn::Store(sum_of_blocks(sum_tag, hn::Add(sum, other_sum)), four, half.lane_sums.data());
-  hn::Store(sum_of_blocks(sum_tag, wide_sums(loud_ones)), four, half.lane_louds.data());
-  half.quiet_count = static_cast<std::int64_t>(i);
+  half.quiet_sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
+  half.quiet_count = static_cast<std::int64_t>(i) + sum_of(loud_ones);
 #endif
   for (; i < count; ++i) {
     charges[i] = narrow_charge(raw[i], dark16 == nullptr ? 0 : dark16[i]);
@@ -166,26 +164,6 @@ HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahe
     half.quiet_sum += is_quiet ? charges[i] : 0;
   }
   half.missing = static_cast<std::int64_t>(whole_vectors(count) - count);
-}
-
-/// Adds what was kept in lanes to the sums of four halves.
-HWY_INLINE void add_lanes([[maybe_unused]] narrow_half_row* halves) {
-#if HWY_TARGET != HWY_SCALAR
-  const hn::FixedTag<std::int32_t, 4> four;
-  const auto add_up = [&](auto lanes) {
-    alignas(16) std::array<std::int32_t, 4> sums;
-    hn::Store(four_sums(four, lanes(halves[0]), lanes(halves[1]), lanes(halves[2]), lanes(halves[3])), four, sums.data());
-    return sums;
-  };
-  const auto sums = add_up([&](const narrow_half_row& half) { return hn::Load(four, half.lane_sums.data()); });
-  const auto louds = add_up([&](const narrow_half_row& half) { return hn::Load(four, half.lane_louds.data()); });
-  for (std::size_t i = 0; i < 4; ++i) {
-    halves[i].quiet_sum += sums[i];
-    halves[i].quiet_count += louds[i];
-    halves[i].lane_sums = {};
-    halves[i].lane_louds = {};
-  }
-#endif
 }
 
 /// A pixel of those loaded has no charge.
@@ -427,8 +405,6 @@ HWY_INLINE void find_hits_of(const narrow_rows<Pixel> rows, const noise_scratch&
       set_missing(scratch.halves[2 * f + h], x - start[h], at(rows.background, h), rows.everywhere);
     }
   }
-  // All of them, even where frames are not: nobody looks at those.
-  for (std::size_t i = 0; i < scratch.halves.size(); i += 4) add_lanes(&scratch.halves[i]);
   const auto halves = scratch.halves.first(2 * rows.count);
   if (scratch.method == row_noise_method::mean) {
     find_means(halves);

@@ -61,9 +61,6 @@ struct narrow_half_row {
   std::int64_t missing = 0;  ///< charges that are none; with those that fill up the last vector
   std::int64_t quiet_count = 0;  ///< charges that are not above the background ...
   std::int64_t quiet_sum = 0;    ///< ... and their sum
-  /// What has still to be added to these: partial sums of the charges, and minus one for each that is not quiet.
-  alignas(16) std::array<std::int32_t, 4> lane_sums{};
-  alignas(16) std::array<std::int32_t, 4> lane_louds{};
   std::int32_t noise = 0;
   float above_mean = 0;  ///< where medians of this half lay lately, from the mean of the quiet charges
 };

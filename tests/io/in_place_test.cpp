@@ -13,7 +13,6 @@ namespace countem {
 namespace {
 
 using namespace testing_io;
-using testing::HasSubstr;
 
 source_options in_place(source_options options) {
   options.in_place = true;
@@ -60,24 +59,19 @@ visited visit_all(const frame_source& source) {
   return seen;
 }
 
-/// Whether this file system says what its page cache holds.
-bool tells_what_is_cached(const fs::path& file) {
-  return io::is_cached(io::file_handle::open_read(file), 0, 1);
-}
-
 class in_place_files : public testing::Test {
  protected:
   void SetUp() override {
-    save(directory.path() / "probe", std::vector<char>(100, 1));
-    if (!tells_what_is_cached(directory.path() / "probe"))
+    const fs::path probe = directory.path() / "probe";
+    save(probe, std::vector<char>(100, 1));
+    if (!io::is_cached(io::file_handle::open_read(probe), 0, 1))
       GTEST_SKIP() << "this file system does not tell what is in the page cache: everything is copied";
   }
-  std::vector<fs::path> write(input_format format, scan_shape scan, frame_shape frame = io::camera_frame,
-                              std::uint32_t files_per_module = 1) {
+  std::vector<fs::path> write(input_format format, scan_shape scan, std::uint32_t files_per_module = 1) {
     io::raw_scan what;
     what.format = format;
     what.scan = scan;
-    what.frame = frame;
+    what.frame = io::camera_frame;
     what.files_per_module = files_per_module;
     return write_pattern(directory.path(), what);
   }
@@ -102,7 +96,7 @@ TEST_F(in_place_files, every_format_shows_what_it_reads) {
 }
 
 TEST_F(in_place_files, several_files_a_module) {
-  const auto files = write(input_format::v5, {3, 4, 1}, io::camera_frame, 3);
+  const auto files = write(input_format::v5, {3, 4, 1}, 3);
   const auto source = open_source(files, in_place(as(input_format::v5)));
   const visited seen = visit_all(*source);
   EXPECT_FALSE(seen.copied);
@@ -167,19 +161,15 @@ TEST_F(in_place_files, a_file_that_shrinks_meanwhile_ends_in_a_sentence) {
   const auto source = open_source(files, in_place(as(input_format::v5)));
   frame_batch batch;
   unsigned shown_pixels = 0;
-  try {
-    source->visit(0, 16, 1, batch, [&](std::uint64_t, std::span<const frame_view> shown) {
-      ASSERT_EQ(shown.size(), 16U);
-      fs::resize_file(files[1], 200'000);
-      for (const frame_view& frame : shown) {
-        for (const std::uint16_t pixel : pixels_of<std::uint16_t>(frame)) shown_pixels += pixel != 0 ? 1 : 0;
-      }
-    });
-    FAIL() << "looked at what is not there";
-  } catch (const io_error& problem) {
-    EXPECT_THAT(problem.what(), HasSubstr(files[1].string() + ": ends at byte 200000"));
-    EXPECT_THAT(problem.what(), HasSubstr("became shorter"));
-  }
+  const auto shorten = [&](std::uint64_t, std::span<const frame_view> shown) {
+    ASSERT_EQ(shown.size(), 16U);
+    fs::resize_file(files[1], 200'000);
+    for (const frame_view& frame : shown) {
+      for (const std::uint16_t pixel : pixels_of<std::uint16_t>(frame)) shown_pixels += pixel != 0 ? 1 : 0;
+    }
+  };
+  expect_error<io_error>([&] { source->visit(0, 16, 1, batch, shorten); },
+                         {files[1].string() + ": ends at byte 200000", "became shorter"});
   EXPECT_GT(shown_pixels, 0U);
   // Frames that lie before the end are still shown.
   EXPECT_NO_THROW(source->visit(0, 1, 1, batch, [](std::uint64_t, std::span<const frame_view>) {}));
@@ -193,13 +183,7 @@ TEST_F(in_place_files, a_file_that_loses_a_part_of_its_last_page_does_too) {
     ASSERT_EQ(shown.size(), 4U);
     fs::resize_file(files[3], fs::file_size(files[3]) - 100);  // zeros there, and no signal
   };
-  try {
-    source->visit(0, 4, 1, batch, shorten);
-    FAIL() << "looked at what is not there";
-  } catch (const io_error& problem) {
-    EXPECT_THAT(problem.what(), HasSubstr(files[3].string()));
-    EXPECT_THAT(problem.what(), HasSubstr("became shorter"));
-  }
+  expect_error<io_error>([&] { source->visit(0, 4, 1, batch, shorten); }, {files[3].string(), "became shorter"});
 }
 
 TEST_F(in_place_files, what_is_only_on_disk_is_copied) {

@@ -96,14 +96,19 @@ inline void expect_issue(const source_info& info, const std::string& kind, std::
 }
 
 /// Expects an exception of the class whose sentence holds these words.
-template <class Error>
-void expect_error(const std::vector<fs::path>& files, const source_options& options, const std::vector<std::string>& words) {
+template <class Error, class Action>
+void expect_error(const Action& action, const std::vector<std::string>& words) {
   try {
-    (void)open_source(files, options);
-    FAIL() << "opened what cannot be read";
+    action();
+    FAIL() << "opened or showed what cannot be read";
   } catch (const Error& problem) {
     for (const std::string& word : words) EXPECT_THAT(problem.what(), ::testing::HasSubstr(word));
   }
+}
+
+template <class Error>
+void expect_error(const std::vector<fs::path>& files, const source_options& options, const std::vector<std::string>& words) {
+  expect_error<Error>([&] { (void)open_source(files, options); }, words);
 }
 
 inline std::vector<char> load(const fs::path& path) {
