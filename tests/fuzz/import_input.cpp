@@ -10,6 +10,7 @@
 #include <countem/error.hpp>
 
 #include "io/hdf5_handle.hpp"
+#include "tests/fuzz/byte_reader.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 
@@ -24,49 +25,13 @@ const test::temporary_directory& scratch() {
   return directory;
 }
 
-enum class kind : std::uint8_t { file, stempy, csr };
-
-/// Numbers off the front of the input; zeros behind its end.
-class reader {
- public:
-  explicit reader(std::span<const std::uint8_t> rest) : rest_(rest) {}
-  std::uint8_t byte() {
-    if (rest_.empty()) return 0;
-    const std::uint8_t first = rest_.front();
-    rest_ = rest_.subspan(1);
-    return first;
-  }
-  /// Small as a rule, any number now and then.
-  std::int64_t number() {
-    const std::uint8_t first = byte();
-    if (first < 0xf0) return first;
-    std::uint64_t value = 0;
-    for (unsigned count = first & 7U; count > 0; --count) value = value << 8U | byte();
-    return static_cast<std::int64_t>(first < 0xf8 ? value : -value);
-  }
-  std::vector<std::int64_t> numbers() {
-    std::vector<std::int64_t> list(byte() % 64U);
-    for (std::int64_t& value : list) value = number();
-    return list;
-  }
-  std::string text() {
-    const std::size_t length = byte();
-    const auto taken = rest_.first(std::min(length, rest_.size()));
-    std::string letters(taken.begin(), taken.end());
-    rest_ = rest_.subspan(letters.size());
-    std::erase(letters, '\0');
-    return letters;
-  }
-
- private:
-  std::span<const std::uint8_t> rest_;
-};
+enum class kind : std::uint8_t { stempy, csr };
 
 void write_list(hid_t file, const std::string& path, const std::vector<std::int64_t>& values) {
   io::write_dataset(file, path, {values.size()}, values.data());
 }
 
-void write_stempy(hid_t file, reader in) {
+void write_stempy(hid_t file, byte_reader in) {
   if (const std::uint8_t version = in.byte(); version != 1) io::write_attribute(file, "version", std::int64_t{version});
   write_list(file, "electron_events/scan_positions", in.numbers());
   const io::hdf5_handle scan(H5Dopen2(file, "electron_events/scan_positions", H5P_DEFAULT), "scan_positions");
@@ -88,7 +53,7 @@ void write_stempy(hid_t file, reader in) {
   io::write_attribute(frames, "Ny", in.number());
 }
 
-void write_csr(hid_t file, reader in) {
+void write_csr(hid_t file, byte_reader in) {
   const std::string tag = in.text();
   io::write_attribute(file, "binsparse", tag.empty() ? R"({"binsparse": {"version": "0.1", "format": "CSR"}})" : tag);
   for (const char* name : {"pointers_to_1", "indices_1", "values"}) write_list(file, name, in.numbers());
@@ -101,24 +66,8 @@ std::vector<std::uint8_t> load(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-void make_file(const fs::path& path, kind made_of, std::span<const std::uint8_t> input) {
-  if (made_of == kind::file) {
-    std::ofstream(path, std::ios::binary)
-        .write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input.size()));
-    return;
-  }
-  const auto lock = io::hdf5_lock();
-  const io::hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path);
-  made_of == kind::stempy ? write_stempy(file, reader(input)) : write_csr(file, reader(input));
-}
-
-}  // namespace
-
-void try_import(std::span<const std::uint8_t> input) {
-  if (input.empty()) return;
-  const fs::path path = scratch() / "input.h5";
+void import_or_refuse(const fs::path& path) {
   const fs::path output = scratch() / "output.h5";
-  make_file(path, static_cast<kind>(input[0] % 3), input.subspan(1));
   bool imported = false;
   try {
     import_events(path, output, {});
@@ -131,6 +80,27 @@ void try_import(std::span<const std::uint8_t> input) {
     throw std::logic_error("an HDF5 object was left open");
 }
 
+}  // namespace
+
+void try_import(std::span<const std::uint8_t> input) {
+  if (input.empty()) return;
+  const fs::path path = scratch() / "input.h5";
+  {
+    const auto lock = io::hdf5_lock();
+    const io::hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path);
+    const byte_reader parts(input.subspan(1));
+    static_cast<kind>(input[0] % 2) == kind::stempy ? write_stempy(file, parts) : write_csr(file, parts);
+  }
+  import_or_refuse(path);
+}
+
+void try_import_file(std::span<const std::uint8_t> bytes) {
+  const fs::path path = scratch() / "input.h5";
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  import_or_refuse(path);
+}
+
 std::vector<std::pair<std::string, std::vector<std::uint8_t>>> import_seeds() {
   std::vector<std::pair<std::string, std::vector<std::uint8_t>>> seeds;
   const auto add = [&](const std::string& name, kind made_of, const std::vector<std::uint8_t>& rest) {
@@ -138,11 +108,6 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> import_seeds() {
     input.insert(input.end(), rest.begin(), rest.end());
     seeds.emplace_back(name, input);
   };
-  test::write_store(scratch() / "store.h5", test::description_of({4, 5}, {2, 3, 1}), {}, 3, 4);
-  for (const auto& [name, form] : {std::pair{"stempy_file", export_format::stempy}, {"csr_file", export_format::csr}}) {
-    (void)export_events(*open_event_store(scratch() / "store.h5"), scratch() / name, form);
-    add(name, kind::file, load(scratch() / name));
-  }
   // Version, positions, scan of 2 x 1, two rows, frames of 4 x 5.
   for (const std::uint8_t version : {std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{3}})
     add("stempy_v" + std::to_string(version), kind::stempy, {version, 2, 0, 1, 2, 1, 2, 3, 1, 1, 19, 1, 7, 4, 5});
@@ -151,6 +116,16 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> import_seeds() {
   add("csr", kind::csr, {0, 3, 0, 1, 3, 3, 7, 0, 19, 3, 1, 2, 1, 4, 5, 1, 2, 1});
   add("csr_iso", kind::csr, {0, 3, 0, 1, 3, 3, 7, 0, 19, 1, 1, 4, 5, 1, 2, 1});
   return seeds;
+}
+
+std::vector<std::pair<std::string, std::vector<std::uint8_t>>> importable_files() {
+  test::write_store(scratch() / "store.h5", test::description_of({4, 5}, {2, 3, 1}), {}, 3, 4);
+  std::vector<std::pair<std::string, std::vector<std::uint8_t>>> files;
+  for (const auto& [name, form] : {std::pair{"stempy_file", export_format::stempy}, {"csr_file", export_format::csr}}) {
+    (void)export_events(*open_event_store(scratch() / "store.h5"), scratch() / name, form);
+    files.emplace_back(name, load(scratch() / name));
+  }
+  return files;
 }
 
 }  // namespace countem::fuzz

@@ -17,6 +17,7 @@
 #include "io/file.hpp"
 #include "io/hdf5_handle.hpp"
 #include "io/raw_writer.hpp"
+#include "tests/fuzz/hdf5_frames.hpp"
 #include "tests/store/temporary_directory.hpp"
 
 namespace countem::fuzz {
@@ -90,9 +91,35 @@ void require_all_closed() {
     throw std::logic_error("an HDF5 object was left open");
 }
 
+void read_or_refuse(const fs::path& path, const source_options& options) {
+  try {
+    read_some(*open_source({path}, options));
+  } catch (const error&) {  // refused: fine; any other exception is not
+  }
+  require_all_closed();
+}
+
 std::vector<std::uint8_t> load(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_bytes(const fs::path& path, std::span<const std::uint8_t> bytes) {
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+bool begins_as_hdf5(std::span<const std::uint8_t> bytes) {
+  constexpr std::array<std::uint8_t, 4> signature{0x89, 'H', 'D', 'F'};
+  return bytes.size() >= signature.size() && std::equal(signature.begin(), signature.end(), bytes.begin());
+}
+
+/// Four frames of 3 x 4 pixels.
+fs::path write_sample(input_format format) {
+  const auto fill = [](std::uint64_t frame, std::uint16_t* pixels) {
+    std::fill_n(pixels, 12, static_cast<std::uint16_t>(frame));
+  };
+  return io::write_raw(scratch() / "seeds", {.format = format, .frame = {3, 4}, .scan = {2, 2, 1}}, fill).front();
 }
 
 std::uint8_t number_of(input_format format) {
@@ -110,19 +137,34 @@ void try_source(std::span<const std::uint8_t> input) {
   const fs::path path = scratch() / name;
   if (has_records(format)) {
     write_records(path, io::layout_of(format), input);
+  } else if (format == input_format::hdf5) {
+    try {
+      write_hdf5_frames(path, input);
+    } catch (const io_error&) {  // HDF5 refuses to write this
+      return;
+    }
+  } else if (!named && begins_as_hdf5(input)) {
+    return;  // not for bytes that nobody checked: see try_hdf5_file
   } else {
-    std::ofstream(path, std::ios::binary)
-        .write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input.size()));
+    write_bytes(path, input);
   }
   source_options options;
   options.in_place = true;
   if (named) options.format = format;
   if (format == input_format::raw) options.raw = raw_layout{{3, 4}, pixel_type::u16, false, 5, 2};
-  try {
-    read_some(*open_source({path}, options));
-  } catch (const error&) {  // refused: fine; any other exception is not
-  }
-  require_all_closed();
+  read_or_refuse(path, options);
+}
+
+void try_hdf5_file(std::span<const std::uint8_t> bytes) {
+  const fs::path path = scratch() / "input.h5";
+  write_bytes(path, bytes);
+  source_options options;
+  options.in_place = true;
+  read_or_refuse(path, options);
+}
+
+std::vector<std::uint8_t> sound_hdf5_file() {
+  return load(write_sample(input_format::hdf5));
 }
 
 std::vector<std::pair<std::string, std::vector<std::uint8_t>>> source_seeds() {
@@ -153,12 +195,9 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> source_seeds() {
     mrc[static_cast<std::size_t>(byte)] = static_cast<std::uint8_t>(value);
   std::memcpy(&mrc[208], "MAP ", 4);
   add("mrc", input_format::mrc, mrc);
-  for (const input_format format : {input_format::raw, input_format::npy, input_format::hdf5}) {
-    const auto files = io::write_raw(
-        scratch() / "seeds", {.format = format, .frame = {3, 4}, .scan = {2, 2, 1}},
-        [](std::uint64_t frame, std::uint16_t* pixels) { std::fill_n(pixels, 12, static_cast<std::uint16_t>(frame)); });
-    add(std::string(to_string(format)), format, load(files.front()));
-  }
+  for (const input_format format : {input_format::raw, input_format::npy})
+    add(std::string(to_string(format)), format, load(write_sample(format)));
+  for (const auto& [name, recipe] : hdf5_frames_seeds()) add("hdf5_" + name, input_format::hdf5, recipe);
   return seeds;
 }
 

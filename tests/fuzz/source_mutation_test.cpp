@@ -2,7 +2,11 @@
 
 #include <random>
 
+#include <countem/frame_source.hpp>
+
+#include "tests/fuzz/hdf5_frames.hpp"
 #include "tests/fuzz/source_input.hpp"
+#include "tests/store/temporary_directory.hpp"
 
 // What the fuzzer does, in small and the same every time, for builds without clang: sound files with a few bytes changed.
 namespace countem::fuzz {
@@ -19,6 +23,11 @@ bytes mutate(bytes input, std::mt19937_64& random) {
     byte = random() % 2 == 0 ? telling[random() % 5] : static_cast<std::uint8_t>(random());
   }
   if (random() % 4 == 0) input.resize(1 + random() % input.size());
+  return input;
+}
+
+bytes mutate_with_format(bytes input, std::mt19937_64& random) {
+  input = mutate(std::move(input), random);
   if (random() % 8 == 0) input[0] = static_cast<std::uint8_t>(random());
   return input;
 }
@@ -30,9 +39,31 @@ TEST(source_mutations, are_read_or_refused) {
     SCOPED_TRACE(name);
     ASSERT_NO_THROW(try_source(seed));
     for (int round = 0; round < rounds; ++round) {
-      const bytes input = mutate(seed, random);
+      const bytes input = mutate_with_format(seed, random);
       ASSERT_NO_THROW(try_source(input)) << "round " << round;
     }
+  }
+}
+
+TEST(source_mutations, begin_with_hdf5_files_that_hold_frames) {
+  const test::temporary_directory directory;
+  for (const auto& [name, recipe] : hdf5_frames_seeds()) {
+    SCOPED_TRACE(name);
+    write_hdf5_frames(directory / "frames.h5", recipe);
+    const auto source = open_source({directory / "frames.h5"}, {});
+    EXPECT_EQ(source->info().shape.pixels(), 6U);
+    EXPECT_EQ(source->info().scan.frames(), name == "nexus" || name == "links" ? 1U : 2U);
+  }
+}
+
+TEST(source_mutations, of_hdf5_files_are_read_or_refused) {
+  constexpr int rounds = 60;
+  std::mt19937_64 random(1);
+  const bytes sound = sound_hdf5_file();
+  ASSERT_NO_THROW(try_hdf5_file(sound));
+  for (int round = 0; round < rounds; ++round) {
+    const bytes damaged = mutate(sound, random);
+    ASSERT_NO_THROW(try_hdf5_file(damaged)) << "round " << round;
   }
 }
 
