@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -77,6 +80,29 @@ void file_handle::write_at(std::uint64_t offset, const void* from, std::size_t b
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) throw_errno(path_, "writing at byte " + std::to_string(offset + done) + " failed");
     done += static_cast<std::size_t>(put);
+  }
+}
+
+void file_handle::write_at(std::uint64_t offset, std::span<const file_piece> pieces) const {
+  constexpr std::size_t most_pieces = 64;
+  while (!pieces.empty()) {
+    std::array<iovec, most_pieces> vectors;
+    const std::span<const file_piece> now = pieces.first(std::min(most_pieces, pieces.size()));
+    std::transform(now.begin(), now.end(), vectors.begin(), [](const file_piece& piece) {
+      return iovec{const_cast<void*>(piece.first), piece.bytes};
+    });
+    ssize_t put = ::pwritev(descriptor_, vectors.data(), static_cast<int>(now.size()), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) throw_errno(path_, "writing at byte " + std::to_string(offset) + " failed");
+    for (const file_piece& piece : now) {
+      // What was not taken at once goes piece by piece.
+      const std::size_t taken = std::min(piece.bytes, static_cast<std::size_t>(put));
+      put -= static_cast<ssize_t>(taken);
+      if (taken < piece.bytes)
+        write_at(offset + taken, static_cast<const std::byte*>(piece.first) + taken, piece.bytes - taken);
+      offset += piece.bytes;
+    }
+    pieces = pieces.subspan(now.size());
   }
 }
 

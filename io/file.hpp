@@ -3,12 +3,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 
 namespace countem::io {
 
 /// "PATH: WHAT: the operating system's own words (errno)" as an io_error.
 [[noreturn]] void throw_errno(const std::filesystem::path& path, const std::string& what);
+
+/// Bytes in memory that go into a file.
+struct file_piece {
+  const void* first = nullptr;
+  std::size_t bytes = 0;
+};
 
 /// A file descriptor that closes itself. Move-only.
 class file_handle {
@@ -35,6 +42,8 @@ class file_handle {
   std::size_t read_at(std::uint64_t offset, void* to, std::size_t bytes) const;
   /// @throws io_error, also when the disk is full
   void write_at(std::uint64_t offset, const void* from, std::size_t bytes) const;
+  /// Pieces of memory one behind the other, in as few calls as the operating system takes.
+  void write_at(std::uint64_t offset, std::span<const file_piece> pieces) const;
 
  private:
   file_handle(int descriptor, std::filesystem::path path) : descriptor_(descriptor), path_(std::move(path)) {}

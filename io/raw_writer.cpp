@@ -8,7 +8,8 @@
 #include <tbb/task_arena.h>
 
 #include <algorithm>
-#include <cstring>
+#include <deque>
+#include <span>
 #include <utility>
 
 #include <countem/error.hpp>
@@ -26,19 +27,39 @@ namespace fs = std::filesystem;
 
 using frame_maker = std::function<void(std::uint64_t, std::uint16_t*)>;
 
-/// Calls `put(frame number, pixels)` for every frame, several at a time.
+/// Consecutive frames, one behind the other.
+struct frame_group {
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+  std::span<const std::uint16_t> pixels;
+};
+
+/// Frames that are written together: the operating system keeps what one call writes in larger pieces than what comes frame by
+/// frame, and larger pieces are read, and above all mapped, in less time.
+std::uint64_t frames_together(const raw_scan& what, unsigned threads) {
+  constexpr std::uint64_t most_bytes = std::uint64_t{8} << 20;
+  const std::uint64_t fit = most_bytes / (what.frame.pixels() * sizeof(std::uint16_t));
+  return std::clamp<std::uint64_t>(std::min(fit, what.scan.frames() / (4 * threads)), 1, 64);
+}
+
+/// Calls `put(group)` until every frame was in one, from several threads.
 template <class Put>
-void for_each_frame(const raw_scan& what, const frame_maker& make_frame, const Put& put) {
+void for_each_group(const raw_scan& what, const frame_maker& make_frame, const Put& put) {
   // More threads than cores would not be faster, and the library would say so on stderr.
   const auto cores = static_cast<unsigned>(tbb::info::default_concurrency());
-  tbb::task_arena arena(static_cast<int>(what.threads == 0 ? cores : std::min(what.threads, cores)));
+  const unsigned threads = what.threads == 0 ? cores : std::min(what.threads, cores);
+  tbb::task_arena arena(static_cast<int>(threads));
+  const std::uint64_t frames = what.scan.frames();
+  const std::uint64_t together = frames_together(what, threads);
+  const std::size_t frame_pixels = what.frame.pixels();
   tbb::enumerable_thread_specific<std::vector<std::uint16_t>> room(
-      [&] { return std::vector<std::uint16_t>(what.frame.pixels()); });
+      [&] { return std::vector<std::uint16_t>(together * frame_pixels); });
   arena.execute([&] {
-    tbb::parallel_for(std::uint64_t{0}, what.scan.frames(), [&](std::uint64_t frame) {
+    tbb::parallel_for(std::uint64_t{0}, (frames + together - 1) / together, [&](std::uint64_t number) {
       std::vector<std::uint16_t>& pixels = room.local();
-      make_frame(frame, pixels.data());
-      put(frame, std::as_const(pixels));
+      frame_group group{number * together, std::min(together, frames - number * together), pixels};
+      for (std::uint64_t i = 0; i < group.count; ++i) make_frame(group.first + i, pixels.data() + i * frame_pixels);
+      put(std::as_const(group));
     });
   });
 }
@@ -55,21 +76,37 @@ camera_header header_of(std::uint64_t frame, const raw_scan& what) {
   return header;
 }
 
-/// One record as it lies in the file.
-std::vector<std::byte> make_record(const camera_header& header, const camera_layout& layout, std::uint32_t sector,
-                                   const std::vector<std::uint16_t>& pixels) {
-  std::vector<std::byte> record(layout.record_bytes());
-  const camera_header_image image = encode(header);
-  std::memcpy(record.data(), image.data(), image.size());
-  const std::size_t row_bytes = layout.sector.width * sizeof(std::uint16_t);
-  const std::size_t first_row = layout.split == sector_split::rows ? std::size_t{sector} * layout.sector.height : 0;
-  const std::size_t first_column = layout.split == sector_split::columns ? std::size_t{sector} * layout.sector.width : 0;
-  for (std::size_t row = 0; row < layout.sector.height; ++row) {
-    const std::uint16_t* from = pixels.data() + (first_row + row) * camera_frame.width + first_column;
-    std::memcpy(record.data() + camera_header_bytes + row * row_bytes, from, row_bytes);
+/// The records of one sector and file in a group of frames: their bytes, piece by piece in the order of the file.
+class record_pieces {
+ public:
+  void clear() {
+    headers_.clear();
+    sectors_.clear();
+    pieces_.clear();
   }
-  return record;
-}
+  void add(const camera_header& header, const camera_layout& layout, std::uint32_t sector, const std::uint16_t* pixels) {
+    headers_.push_back(encode(header));
+    pieces_.push_back({headers_.back().data(), headers_.back().size()});
+    const std::size_t sector_pixels = layout.sector.pixels();
+    const std::uint16_t* from = pixels;
+    if (layout.split == sector_split::rows) from += sector * sector_pixels;
+    if (layout.split == sector_split::columns) {
+      std::vector<std::uint16_t>& together = sectors_.emplace_back(sector_pixels);
+      for (std::size_t row = 0; row < layout.sector.height; ++row) {
+        std::copy_n(pixels + row * camera_frame.width + sector * layout.sector.width, layout.sector.width,
+                    together.data() + row * layout.sector.width);
+      }
+      from = together.data();
+    }
+    pieces_.push_back({from, sector_pixels * sizeof(std::uint16_t)});
+  }
+  [[nodiscard]] std::span<const file_piece> pieces() const { return pieces_; }
+
+ private:
+  std::deque<camera_header_image> headers_;
+  std::deque<std::vector<std::uint16_t>> sectors_;
+  std::vector<file_piece> pieces_;
+};
 
 std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
   const camera_layout layout = layout_of(what.format);
@@ -91,11 +128,18 @@ std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& wh
       files.push_back(file_handle::create(paths.back()));
     }
   }
-  for_each_frame(what, make_frame, [&](std::uint64_t frame, const std::vector<std::uint16_t>& pixels) {
-    const std::uint64_t offset = frame / what.files_per_module * layout.record_bytes();
+  for_each_group(what, make_frame, [&](const frame_group& group) {
+    record_pieces records;
     for (std::uint32_t sector = 0; sector < layout.sectors; ++sector) {
-      const std::vector<std::byte> record = make_record(header_of(frame, what), layout, sector, pixels);
-      files[sector * what.files_per_module + frame % what.files_per_module].write_at(offset, record.data(), record.size());
+      for (std::uint64_t first = group.first; first < group.first + std::min<std::uint64_t>(group.count, what.files_per_module);
+           ++first) {
+        records.clear();
+        for (std::uint64_t frame = first; frame < group.first + group.count; frame += what.files_per_module) {
+          records.add(header_of(frame, what), layout, sector, &group.pixels[(frame - group.first) * what.frame.pixels()]);
+        }
+        const file_handle& file = files[sector * what.files_per_module + first % what.files_per_module];
+        file.write_at(first / what.files_per_module * layout.record_bytes(), records.pieces());
+      }
     }
   });
   return paths;
@@ -150,8 +194,8 @@ std::uint64_t lay_out_emd(const fs::path& path, const raw_scan& what) {
 std::vector<fs::path> write_flat(const fs::path& path, file_handle file, std::uint64_t first_pixel, const raw_scan& what,
                                  const frame_maker& make_frame) {
   const std::size_t frame_bytes = what.frame.pixels() * sizeof(std::uint16_t);
-  for_each_frame(what, make_frame, [&](std::uint64_t frame, const std::vector<std::uint16_t>& pixels) {
-    file.write_at(first_pixel + frame * frame_bytes, pixels.data(), frame_bytes);
+  for_each_group(what, make_frame, [&](const frame_group& group) {
+    file.write_at(first_pixel + group.first * frame_bytes, group.pixels.data(), group.count * frame_bytes);
   });
   return {path};
 }

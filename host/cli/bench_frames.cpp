@@ -15,13 +15,21 @@ namespace countem::cli {
 
 double run_shared(unsigned threads, std::uint64_t items, const std::function<void(std::uint64_t, std::uint64_t)>& work) {
   using clock = std::chrono::steady_clock;
-  const auto start = clock::now();
-  {
-    std::vector<std::jthread> others;
-    for (unsigned i = 1; i < threads; ++i)
-      others.emplace_back([&, i] { work(items * i / threads, items * (i + 1) / threads); });
-    work(0, items / threads);
+  std::atomic<unsigned> ready{1};
+  std::atomic<bool> started{false};
+  std::vector<std::jthread> others;
+  for (unsigned i = 1; i < threads; ++i) {
+    others.emplace_back([&, i] {
+      ++ready;
+      while (!started) std::this_thread::yield();
+      work(items * i / threads, items * (i + 1) / threads);
+    });
   }
+  while (ready < threads) std::this_thread::yield();
+  const auto start = clock::now();
+  started = true;
+  work(0, items / threads);
+  others.clear();  // waits for them
   return std::chrono::duration<double>(clock::now() - start).count();
 }
 

@@ -18,8 +18,8 @@ enum class bench_calibration : std::uint8_t {
   pixel_thresholds,  ///< dark reference, mask and a threshold for each pixel
 };
 
-/// Calls work(first, last) on each of `threads` threads with its even share of [0, items) and returns the seconds until all are
-/// done.
+/// Calls work(first, last) on each of `threads` threads with its even share of [0, items) and returns the seconds from when all
+/// these threads are running until all are done.
 double run_shared(unsigned threads, std::uint64_t items, const std::function<void(std::uint64_t, std::uint64_t)>& work);
 
 /// Simulated frames in memory: `distinct` different ones, repeated until there are `frames`, so that the buffer is as large as

@@ -15,6 +15,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::size_t word_bits = 64;
 
+/// Bytes between the pixels that are compared and those that are fetched: four streams at once are more than some processors
+/// follow by themselves. What lies behind the rows is the next strip, or no memory, which is harmless.
+constexpr std::size_t fetched_ahead = 2048;
+
 /// Bits of up to 64 pixels, one after the other: row ends, and targets without vectors.
 template <bool PerPixel, class Pixel>
 std::uint64_t hits_one_by_one(const threshold_block<Pixel>& block, const Pixel* raw, const Pixel* limits, std::size_t count) {
@@ -40,10 +44,12 @@ template <bool PerPixel, std::size_t Frames, class Pixel>
 HWY_INLINE void hits_of_word(const threshold_block<Pixel>& block, std::size_t pixel, std::size_t word) {
   const hn::ScalableTag<Pixel> tag;
   const std::size_t lanes = hn::Lanes(tag);
+  constexpr std::size_t pixels_in_line = 64 / sizeof(Pixel);
   std::uint64_t few_bits[Frames] = {};
   for (std::size_t i = 0; i < word_bits; i += lanes) {
     const auto limits = PerPixel ? hn::LoadU(tag, block.limits + pixel + i) : hn::Set(tag, block.everywhere);
     for (std::size_t f = 0; f < Frames; ++f) {
+      if (i % pixels_in_line == 0) __builtin_prefetch(block.raw[f] + pixel + i + fetched_ahead / sizeof(Pixel));
       const auto above = hn::Gt(hn::LoadU(tag, block.raw[f] + pixel + i), limits);
       if (lanes >= 8) {
         hn::StoreMaskBits(tag, above, reinterpret_cast<std::uint8_t*>(block.hits[f] + word) + i / 8);

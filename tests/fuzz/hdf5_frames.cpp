@@ -17,8 +17,8 @@ enum class part : std::uint8_t { dataset, text, number, soft_link, external_link
 constexpr std::array parts{part::dataset, part::text, part::number, part::soft_link, part::external_link};
 
 /// Names that readers look for; the last stands for any other.
-constexpr std::array paths{"/entry/data/data_000001", "/entry/data/data_000002", "/entry/data", "/entry", "/", "/scan/data",
-                           "/scan", ""};
+constexpr std::array paths{
+    "/entry/data/data_000001", "/entry/data/data_000002", "/entry/data", "/entry", "/", "/scan/data", "/scan", ""};
 constexpr std::array attributes{"signal", "default", "emd_group_type", "image_nr_low", ""};
 
 std::string name_of(byte_reader& in, std::span<const char* const> known) {
@@ -27,9 +27,9 @@ std::string name_of(byte_reader& in, std::span<const char* const> known) {
 }
 
 hdf5_handle type_of(byte_reader& in) {
-  const hid_t numbers[]{H5T_STD_U16LE, H5T_STD_U8LE,  H5T_STD_I8LE,   H5T_STD_I16LE,  H5T_STD_U32LE,  H5T_STD_I32LE,
-                        H5T_STD_U64LE, H5T_STD_I64LE, H5T_STD_U16BE,  H5T_STD_U32BE,  H5T_IEEE_F32LE, H5T_IEEE_F64BE,
-                        H5T_C_S1,      H5T_STD_B16LE, H5T_STD_REF_OBJ};
+  const hid_t numbers[]{H5T_STD_U16LE,  H5T_STD_U8LE,   H5T_STD_I8LE,  H5T_STD_I16LE, H5T_STD_U32LE,
+                        H5T_STD_I32LE,  H5T_STD_U64LE,  H5T_STD_I64LE, H5T_STD_U16BE, H5T_STD_U32BE,
+                        H5T_IEEE_F32LE, H5T_IEEE_F64BE, H5T_C_S1,      H5T_STD_B16LE, H5T_STD_REF_OBJ};
   hdf5_handle type(H5Tcopy(in.one_of(numbers)), "type");
   switch (in.byte() % 16U) {
     case 1: return {H5Tvlen_create(type), "list type"};
@@ -79,9 +79,9 @@ void add_dataset(hid_t file, byte_reader& in) {
   const std::string path = name_of(in, paths);
   std::vector<hsize_t> extent(in.byte() % 7U);
   for (hsize_t& length : extent) length = static_cast<hsize_t>(in.number());
-  const hdf5_handle space(extent.empty() ? H5Screate(H5S_SCALAR)
-                                         : H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
-                          "space");
+  const hdf5_handle space(
+      extent.empty() ? H5Screate(H5S_SCALAR) : H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
+      "space");
   const hdf5_handle type = type_of(in);
   const hdf5_handle creation = creation_of(in, extent);
   const hdf5_handle links(H5Pcreate(H5P_LINK_CREATE), "links");
@@ -96,8 +96,8 @@ void add_part(hid_t file, byte_reader& in) {
   const std::string path = name_of(in, paths);
   if (kind == part::text || kind == part::number) {
     const std::string attribute = name_of(in, attributes);
-    const hdf5_handle object = io::has_path(file, path) ? hdf5_handle(H5Oopen(file, path.c_str(), H5P_DEFAULT), path)
-                                                        : io::make_group(file, path);
+    const hdf5_handle object =
+        io::has_path(file, path) ? hdf5_handle(H5Oopen(file, path.c_str(), H5P_DEFAULT), path) : io::make_group(file, path);
     if (kind == part::text) return io::write_attribute(object, attribute, in.text());
     return io::write_attribute(object, attribute, in.number());
   }
