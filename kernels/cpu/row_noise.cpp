@@ -90,6 +90,15 @@ HWY_INLINE auto sum_of_blocks(Tag tag, Vector vector) {
   }
 }
 
+/// The lanes of each of two vectors of 32-bit numbers added up, with one way out of vector registers for both.
+template <class Tag, class Vector>
+HWY_INLINE std::array<std::int32_t, 2> two_sums(Tag tag, Vector a, Vector b) {
+  alignas(16) std::array<std::int32_t, 4> twice;  // a, b, a, b
+  const hn::FixedTag<std::int32_t, 4> four;
+  hn::Store(sum_of_blocks(tag, hn::Add(hn::InterleaveLower(tag, a, b), hn::InterleaveUpper(tag, a, b))), four, twice.data());
+  return {twice[0] + twice[2], twice[1] + twice[3]};
+}
+
 /// The lanes of each of four vectors of 32-bit numbers added up: one number for each vector. Far cheaper than one by one.
 template <class Tag, class Vector>
 HWY_INLINE auto four_sums(Tag tag, Vector a, Vector b, Vector c, Vector d) {
@@ -106,10 +115,10 @@ HWY_INLINE auto four_sums(Tag tag, Vector a, Vector b, Vector c, Vector d) {
 
 #endif
 
-/// Where what is counted ends: whole vectors, filled up with missing charges.
-HWY_INLINE std::size_t whole_vectors(std::size_t count) {
+/// Where what is counted ends, for both halves of a row alike: whole vectors, filled up with missing charges.
+HWY_INLINE std::size_t counted(const narrow_half_row& half) {
   const std::size_t lanes = hn::Lanes(charge_tag());
-  return (count + lanes - 1) / lanes * lanes;
+  return (half.longer_count + lanes - 1) / lanes * lanes;
 }
 
 /// Charges of a half-row, and with a background for each pixel those of them that are quiet.
@@ -153,8 +162,9 @@ HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahe
     // Products with 1, added in pairs: half-rows are short enough for 32 bits.
     sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::AndNot(is_loud, charge), one, sum, other_sum);
   }
-  half.quiet_sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
-  half.quiet_count = static_cast<std::int64_t>(i) + sum_of(loud_ones);
+  const auto [quiet_sum, minus_loud] = two_sums(sum_tag, hn::Add(sum, other_sum), wide_sums(loud_ones));
+  half.quiet_sum = quiet_sum;
+  half.quiet_count = static_cast<std::int64_t>(i) + minus_loud;
 #endif
   for (; i < count; ++i) {
     charges[i] = narrow_charge(raw[i], dark16 == nullptr ? 0 : dark16[i]);
@@ -163,7 +173,7 @@ HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahe
     half.quiet_count += is_quiet ? 1 : 0;
     half.quiet_sum += is_quiet ? charges[i] : 0;
   }
-  half.missing = static_cast<std::int64_t>(whole_vectors(count) - count);
+  half.missing = static_cast<std::int64_t>(counted(half) - count);
 }
 
 /// A pixel of those loaded has no charge.
@@ -179,26 +189,20 @@ void set_missing(narrow_half_row& half, std::size_t pixel, const std::int16_t* b
   half.quiet[pixel] = narrow_calibration::missing;
 }
 
-#if HWY_TARGET != HWY_SCALAR
-/// In each lane, how many of its charges are at most `limit`, which is less than the largest number.
-HWY_INLINE auto ones_up_to(const narrow_half_row& half, std::int32_t limit) {
-  const charge_tag tag;
-  const std::size_t lanes = hn::Lanes(tag);
-  const std::size_t end = whole_vectors(half.count);
-  const std::int16_t* const quiet = half.quiet;
-  const auto too_high = hn::Set(tag, static_cast<std::int16_t>(limit + 1));
-  auto found = hn::Zero(tag);
-  for (std::size_t i = 0; i < end; i += lanes) found = hn::Sub(found, minus_one_below(hn::LoadU(tag, quiet + i), too_high));
-  return found;
-}
-#endif
-
+/// How many charges are at most `limit`, which is less than the largest number.
 HWY_INLINE std::int64_t count_up_to(const narrow_half_row& half, std::int32_t limit) {
 #if HWY_TARGET == HWY_SCALAR
-  const std::span<const std::int16_t> charges(half.quiet, whole_vectors(half.count));
+  const std::span<const std::int16_t> charges(half.quiet, counted(half));
   return std::count_if(charges.begin(), charges.end(), [&](std::int16_t charge) { return charge <= limit; });
 #else
-  return sum_of(ones_up_to(half, limit));
+  const charge_tag tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const std::size_t end = counted(half);
+  const auto too_high = hn::Set(tag, static_cast<std::int16_t>(limit + 1));
+  auto found = hn::Zero(tag);
+  for (std::size_t i = 0; i < end; i += lanes)
+    found = hn::Sub(found, minus_one_below(hn::LoadU(tag, half.quiet + i), too_high));
+  return sum_of(found);
 #endif
 }
 
@@ -206,7 +210,7 @@ HWY_INLINE std::int64_t count_up_to(const narrow_half_row& half, std::int32_t li
 HWY_INLINE std::int32_t next_above(const narrow_half_row& half, std::int32_t limit) {
   const charge_tag tag;
   const std::size_t lanes = hn::Lanes(tag);
-  const std::size_t end = whole_vectors(half.count);
+  const std::size_t end = counted(half);
   const auto lowest = hn::Set(tag, static_cast<std::int16_t>(limit));
   const auto highest = hn::Set(tag, narrow_calibration::masked);
   auto next = highest;
@@ -242,10 +246,29 @@ HWY_INLINE void try_values(const narrow_half_row* halves, std::int32_t step, med
     }
   }
 #else
+  static_assert(searched_at_once == 4);
+  const charge_tag tag;
   const hn::RepartitionToWide<charge_tag> sum_tag;
   const hn::FixedTag<std::int32_t, searched_at_once> four;
-  const auto counted = [&](std::size_t i) { return wide_sums(ones_up_to(halves[i], searches.below[i] + step)); };
-  const auto up_to = four_sums(sum_tag, counted(0), counted(1), counted(2), counted(3));
+  const auto too_high = [&](std::size_t i) { return hn::Set(tag, static_cast<std::int16_t>(searches.below[i] + step + 1)); };
+  const auto too_high_0 = too_high(0);
+  const auto too_high_1 = too_high(1);
+  const auto too_high_2 = too_high(2);
+  const auto too_high_3 = too_high(3);
+  auto found_0 = hn::Zero(tag);
+  auto found_1 = found_0;
+  auto found_2 = found_0;
+  auto found_3 = found_0;
+  const std::size_t lanes = hn::Lanes(tag);
+  const std::size_t end = counted(halves[0]);
+  for (std::size_t i = 0; i < end; i += lanes) {
+    const auto ones = [&](std::size_t h, auto limit) { return minus_one_below(hn::LoadU(tag, halves[h].quiet + i), limit); };
+    found_0 = hn::Sub(found_0, ones(0, too_high_0));
+    found_1 = hn::Sub(found_1, ones(1, too_high_1));
+    found_2 = hn::Sub(found_2, ones(2, too_high_2));
+    found_3 = hn::Sub(found_3, ones(3, too_high_3));
+  }
+  const auto up_to = four_sums(sum_tag, wide_sums(found_0), wide_sums(found_1), wide_sums(found_2), wide_sums(found_3));
   const auto enough = hn::Gt(up_to, hn::Load(four, searches.rank.data()));
   const auto update = [&](std::array<std::int32_t, searched_at_once>& numbers, auto if_enough, auto otherwise) {
     hn::Store(hn::IfThenElse(enough, if_enough, otherwise), four, numbers.data());
@@ -506,6 +529,7 @@ narrow_noise::narrow_noise(row_noise_method method, std::size_t width, bool per_
   for (std::size_t i = 0; i < halves_.size(); ++i) {
     narrow_half_row& half = halves_[i];
     half.count = i % 2 == 0 ? width / 2 : longest;
+    half.longer_count = longest;
     half.charges = free;
     free += room;
     half.quiet = per_pixel ? free : half.charges;
