@@ -109,8 +109,8 @@ void fit_noise(noise_fit& fit, const engine::charge_sample& sample, engine::char
 
 noise_fit fit_sample(const frame_source& frames, const calibration& calibrated, const calibration_options& options) {
   const source_info& info = frames.info();
-  const engine::charge_sample sample(frames, calibrated, engine::draw_frames(frames, options.samples, options.seed),
-                                     options.threads);
+  const engine::charge_sample sample(
+      frames, calibrated, engine::draw_frames(frames, options.samples, options.seed, options.threads), options.threads);
   if (sample.frames().empty()) {
     throw format_error("none of the " + std::to_string(info.scan.frames()) +
                        " frames of the scan arrived: there is nothing to find thresholds from");

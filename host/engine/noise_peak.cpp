@@ -150,6 +150,23 @@ std::optional<window> window_around(const charge_histogram& histogram, const gau
   return window{static_cast<std::size_t>(first), static_cast<std::size_t>(last)};
 }
 
+/// By counting, where there are few different ones: most charges are noise.
+void sort_charges(std::span<std::int32_t> charges) {
+  const auto [lowest, highest] = std::minmax_element(charges.begin(), charges.end());
+  const std::int64_t first = *lowest;
+  const std::int64_t range = *highest - first + 1;
+  constexpr std::int64_t widest = std::int64_t{1} << 22;
+  if (range > widest || charges.size() < 1000) {
+    std::sort(charges.begin(), charges.end());
+    return;
+  }
+  std::vector<std::uint32_t> counts(static_cast<std::size_t>(range));
+  for (const std::int32_t charge : charges) ++counts[static_cast<std::size_t>(charge - first)];
+  auto to = charges.begin();
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    to = std::fill_n(to, counts[i], static_cast<std::int32_t>(first + static_cast<std::int64_t>(i)));
+}
+
 }  // namespace
 
 void charge_histogram::merge(const charge_histogram& other) {
@@ -173,7 +190,7 @@ double charge_histogram::variance_inside() const {
 }
 
 gaussian densest_quarter(std::span<std::int32_t> charges) {
-  std::sort(charges.begin(), charges.end());
+  sort_charges(charges);
   const std::size_t quarter = std::max<std::size_t>(1, charges.size() / 4);
   std::size_t best = 0;
   std::int64_t width = std::int64_t{charges[quarter - 1]} - charges[0];

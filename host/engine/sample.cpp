@@ -1,16 +1,21 @@
 #include "host/engine/sample.hpp"
 
 #include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/parallel_reduce.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <utility>
 
+#include <countem/counting.hpp>
+
 #include "host/engine/threads.hpp"
-#include "kernels/reference/charge.hpp"
+#include "kernels/cpu/charges.hpp"
 
 namespace countem::engine {
 
@@ -42,9 +47,22 @@ charge_statistics join_statistics(charge_statistics into, const charge_statistic
   return into;
 }
 
+std::vector<std::uint8_t> which_arrived(const frame_source& source, const std::vector<std::uint64_t>& frames,
+                                        unsigned threads) {
+  std::vector<std::uint8_t> arrived(frames.size());
+  run_with(threads, [&] {
+    oneapi::tbb::parallel_for(std::size_t{0}, frames.size(), [&](std::size_t i) {
+      frame_batch batch;
+      source.read(frames[i], 1, batch);
+      arrived[i] = batch.frames.front().present;
+    });
+  });
+  return arrived;
+}
+
 }  // namespace
 
-std::vector<std::uint64_t> draw_frames(const frame_source& frames, std::uint32_t wanted, std::uint64_t seed) {
+std::vector<std::uint64_t> draw_frames(const frame_source& frames, std::uint32_t wanted, std::uint64_t seed, unsigned threads) {
   const std::uint64_t total = frames.info().scan.frames();
   std::vector<std::uint64_t> drawn;
   if (total == 0) return drawn;
@@ -54,14 +72,56 @@ std::vector<std::uint64_t> draw_frames(const frame_source& frames, std::uint32_t
   while (std::gcd(step, total) != 1) ++step;
   std::mt19937_64 random(seed);
   std::uint64_t frame = random() % total;
-  frame_batch batch;
-  for (std::uint64_t i = 0; i < total && drawn.size() < wanted; ++i) {
-    frames.read(frame, 1, batch);
-    if (batch.frames.front().present != 0) drawn.push_back(frame);
-    frame = frame >= total - step ? frame - (total - step) : frame + step;
+  for (std::uint64_t tried = 0; tried < total && drawn.size() < wanted;) {
+    std::vector<std::uint64_t> candidates;
+    for (; tried < total && drawn.size() + candidates.size() < wanted; ++tried) {
+      candidates.push_back(frame);
+      frame = frame >= total - step ? frame - (total - step) : frame + step;
+    }
+    const std::vector<std::uint8_t> arrived = which_arrived(frames, candidates, threads);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (arrived[i] != 0) drawn.push_back(candidates[i]);
+    }
   }
   std::sort(drawn.begin(), drawn.end());
   return drawn;
+}
+
+void charge_statistics::add(std::span<const std::int32_t> charges) {
+  // In stretches whose sums stay within 64 bits.
+  constexpr std::size_t longest = 4096;
+  for (std::size_t start = 0; start < charges.size(); start += longest) {
+    const std::span<const std::int32_t> stretch = charges.subspan(start, std::min(longest, charges.size() - start));
+    std::int32_t lowest_here = std::numeric_limits<std::int32_t>::max();
+    std::int32_t highest_here = no_charge;
+    std::uint32_t count_here = 0;
+    std::int64_t sum_here = 0;
+    for (const std::int32_t charge : stretch) {
+      const bool there = charge != no_charge;
+      lowest_here = std::min(lowest_here, there ? charge : std::numeric_limits<std::int32_t>::max());
+      highest_here = std::max(highest_here, charge);
+      count_here += there ? 1 : 0;
+      sum_here += there ? charge : 0;
+    }
+    if (count_here == 0) continue;
+    lowest = std::min(lowest, lowest_here);
+    highest = std::max(highest, highest_here);
+    count += count_here;
+    sum += static_cast<double>(sum_here);
+    constexpr std::int32_t squares_fit = 1 << 25;
+    if (lowest_here > -squares_fit && highest_here < squares_fit) {
+      std::uint64_t squares_here = 0;
+      for (const std::int32_t charge : stretch) {
+        const auto magnitude = static_cast<std::uint32_t>(charge == no_charge ? 0 : std::abs(charge));
+        squares_here += std::uint64_t{magnitude} * magnitude;
+      }
+      squares += static_cast<double>(squares_here);
+    } else {
+      for (const std::int32_t charge : stretch) {
+        if (charge != no_charge) squares += static_cast<double>(charge) * static_cast<double>(charge);
+      }
+    }
+  }
 }
 
 double charge_statistics::mean() const {
@@ -81,7 +141,7 @@ charge_sample::charge_sample(const frame_source& source, const calibration& cali
 std::vector<std::int32_t> charge_sample::charges_of(std::uint64_t frame) const {
   frame_batch batch;
   source_.read(frame, 1, batch);
-  return reference::charges(batch.frames.front(), calibrated_, row_noise_method::none);
+  return cpu::charges(batch.frames.front(), calibrated_);
 }
 
 charge_statistics charge_sample::statistics() const {
@@ -90,15 +150,7 @@ charge_statistics charge_sample::statistics() const {
   const std::uint64_t stride = pixels * frames_.size() / charges_kept | 1U;
   const auto add = [&](std::uint64_t frame, charge_statistics& result) {
     const std::vector<std::int32_t> charges = charges_of(frame);
-    for (const std::int32_t charge : charges) {
-      if (charge == no_charge) continue;
-      const double value = charge;
-      ++result.count;
-      result.sum += value;
-      result.squares += value * value;
-      result.lowest = std::min(result.lowest, charge);
-      result.highest = std::max(result.highest, charge);
-    }
+    result.add(charges);
     for (std::uint64_t pixel = frame % stride; pixel < charges.size(); pixel += stride) {
       if (charges[pixel] != no_charge) result.some.push_back(charges[pixel]);
     }

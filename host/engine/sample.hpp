@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include <countem/calibration.hpp>
@@ -14,7 +15,8 @@ namespace countem::engine {
 
 /// Up to `wanted` different frames that arrived, spread evenly over the scan, in ascending order. The seed says where to start;
 /// fewer only when fewer arrived.
-[[nodiscard]] std::vector<std::uint64_t> draw_frames(const frame_source& frames, std::uint32_t wanted, std::uint64_t seed);
+[[nodiscard]] std::vector<std::uint64_t> draw_frames(const frame_source& frames, std::uint32_t wanted, std::uint64_t seed,
+                                                     unsigned threads);
 
 /// Plain statistics of the charges of some frames, in 1/16 ADU; pixels without charge take no part.
 struct charge_statistics {
@@ -25,6 +27,8 @@ struct charge_statistics {
   std::int32_t highest = std::numeric_limits<std::int32_t>::min();
   std::vector<std::int32_t> some;  ///< about a million charges, evenly from all frames and the whole detector
 
+  /// Takes charges in, but for `some`.
+  void add(std::span<const std::int32_t> charges);
   [[nodiscard]] double mean() const;
   [[nodiscard]] double sigma() const;  ///< n - 1
 };
