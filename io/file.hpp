@@ -42,7 +42,7 @@ class file_handle {
   std::size_t read_at(std::uint64_t offset, void* to, std::size_t bytes) const;
   /// @throws io_error, also when the disk is full
   void write_at(std::uint64_t offset, const void* from, std::size_t bytes) const;
-  /// Pieces of memory one behind the other, in as few calls as the operating system takes.
+  /// Pieces of memory one behind the other, many in one call. @throws io_error, also when the disk is full
   void write_at(std::uint64_t offset, std::span<const file_piece> pieces) const;
 
  private:

@@ -18,12 +18,17 @@ double run_shared(unsigned threads, std::uint64_t items, const std::function<voi
   std::atomic<unsigned> ready{1};
   std::atomic<bool> started{false};
   std::vector<std::jthread> others;
-  for (unsigned i = 1; i < threads; ++i) {
-    others.emplace_back([&, i] {
-      ++ready;
-      while (!started) std::this_thread::yield();
-      work(items * i / threads, items * (i + 1) / threads);
-    });
+  try {
+    for (unsigned i = 1; i < threads; ++i) {
+      others.emplace_back([&, i] {
+        ++ready;
+        while (!started) std::this_thread::yield();
+        work(items * i / threads, items * (i + 1) / threads);
+      });
+    }
+  } catch (...) {  // no more threads: those that wait must end
+    started = true;
+    throw;
   }
   while (ready < threads) std::this_thread::yield();
   const auto start = clock::now();

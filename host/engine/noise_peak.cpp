@@ -156,7 +156,7 @@ void sort_charges(std::span<std::int32_t> charges) {
   const std::int64_t first = *lowest;
   const std::int64_t range = *highest - first + 1;
   constexpr std::int64_t widest = std::int64_t{1} << 22;
-  if (range > widest || charges.size() < 1000) {
+  if (range > std::min(widest, 16 * static_cast<std::int64_t>(charges.size()))) {
     std::sort(charges.begin(), charges.end());
     return;
   }

@@ -1,6 +1,7 @@
 #include "host/engine/sample.hpp"
 
 #include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/enumerable_thread_specific.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/parallel_reduce.h>
 
@@ -51,8 +52,9 @@ std::vector<std::uint8_t> which_arrived(const frame_source& source, const std::v
                                         unsigned threads) {
   std::vector<std::uint8_t> arrived(frames.size());
   run_with(threads, [&] {
+    oneapi::tbb::enumerable_thread_specific<frame_batch> batches;
     oneapi::tbb::parallel_for(std::size_t{0}, frames.size(), [&](std::size_t i) {
-      frame_batch batch;
+      frame_batch& batch = batches.local();
       source.read(frames[i], 1, batch);
       arrived[i] = batch.frames.front().present;
     });
@@ -73,13 +75,17 @@ std::vector<std::uint64_t> draw_frames(const frame_source& frames, std::uint32_t
   std::mt19937_64 random(seed);
   std::uint64_t frame = random() % total;
   for (std::uint64_t tried = 0; tried < total && drawn.size() < wanted;) {
+    // As many as are wanted, in the hope that all arrived; then at least some at a time.
+    constexpr std::uint64_t fewest = 64;
+    const std::uint64_t missing = wanted - drawn.size();
+    const std::uint64_t most = tried == 0 ? missing : std::max(missing, fewest);
     std::vector<std::uint64_t> candidates;
-    for (; tried < total && drawn.size() + candidates.size() < wanted; ++tried) {
+    for (; tried < total && candidates.size() < most; ++tried) {
       candidates.push_back(frame);
       frame = frame >= total - step ? frame - (total - step) : frame + step;
     }
     const std::vector<std::uint8_t> arrived = which_arrived(frames, candidates, threads);
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
+    for (std::size_t i = 0; i < candidates.size() && drawn.size() < wanted; ++i) {
       if (arrived[i] != 0) drawn.push_back(candidates[i]);
     }
   }

@@ -30,7 +30,8 @@ void take_out(const frame_view& frame, const calibration& calibrated, std::uint3
 }
 
 template <class Pixel>
-void row_charges(const Pixel* raw, const calibration& calibrated, std::size_t first, std::uint32_t width, std::int32_t* charge) {
+void row_charges(const Pixel* raw, const calibration& calibrated, std::size_t first, std::uint32_t width,
+                 std::int32_t* charge) {
   if constexpr (std::is_integral_v<Pixel> && sizeof(Pixel) <= 2) {
     if (calibrated.gain.empty()) {
       // Stays within 32 bits: darks are within the limit of charges.

@@ -59,7 +59,7 @@ struct narrow_half_row {
   std::int16_t* quiet;    ///< charges, `masked` in place of those above their pixel's background; or the same as `charges`
   std::size_t count = 0;  ///< pixels
   std::size_t longer_count = 0;  ///< of the longer half of the row
-  std::int64_t missing = 0;      ///< charges that are none; with those that fill up the last vector
+  std::int64_t missing = 0;      ///< charges that are none; with those that fill up whole vectors of the longer half
   std::int64_t quiet_count = 0;  ///< charges that are not above the background ...
   std::int64_t quiet_sum = 0;    ///< ... and their sum
   std::int32_t noise = 0;

@@ -1,11 +1,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <random>
 #include <vector>
 
+#include <countem/counting.hpp>
+
 #include "host/engine/noise_peak.hpp"
+#include "host/engine/sample.hpp"
 #include "tests/calibration/memory_source.hpp"
 
 namespace {
@@ -32,6 +37,39 @@ TEST(charge_histogram, knows_where_in_its_bins_the_charges_lie) {
   EXPECT_EQ(whole_adu.variance_inside(), 0);
   EXPECT_EQ(sixteenths.centre(1), 16 + 7.5);
   EXPECT_EQ(sixteenths.variance_inside(), (256 - 1) / 12.0);
+}
+
+TEST(densest_quarter, sorts_few_different_charges_and_many) {
+  std::mt19937 random(4);
+  for (const std::int32_t range : {1, 40, 30'000, 2'000'000'000}) {
+    std::vector<std::int32_t> charges(5000);
+    for (std::int32_t& charge : charges)
+      charge = static_cast<std::int32_t>(random() % static_cast<unsigned>(range)) - range / 2;
+    std::vector<std::int32_t> sorted = charges;
+    std::sort(sorted.begin(), sorted.end());
+    (void)engine::densest_quarter(charges);
+    EXPECT_TRUE(charges == sorted) << range;
+  }
+}
+
+TEST(charge_statistics, of_any_charges) {
+  // By hand, small and large, in stretches with and without large ones; 5000 charges are more than one stretch.
+  for (const std::int32_t unit : {1, 1 << 25, 1 << 30}) {
+    std::vector<std::int32_t> charges(5000, no_charge);
+    charges[7] = -unit;
+    charges[4095] = unit;
+    charges[4096] = 0;
+    charges[4999] = unit / 2;
+    engine::charge_statistics statistics;
+    statistics.add(charges);
+    const double wide = unit;
+    const double half = unit / 2;
+    EXPECT_EQ(statistics.count, 4U);
+    EXPECT_EQ(statistics.lowest, -unit);
+    EXPECT_EQ(statistics.highest, unit);
+    EXPECT_EQ(statistics.sum, half);
+    EXPECT_EQ(statistics.squares, 2 * wide * wide + half * half);
+  }
 }
 
 TEST(charge_histogram, merges) {

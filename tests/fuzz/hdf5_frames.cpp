@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <countem/error.hpp>
+
 #include "io/hdf5_handle.hpp"
 #include "tests/fuzz/byte_reader.hpp"
 
@@ -19,6 +21,8 @@ constexpr std::array parts{part::dataset, part::text, part::number, part::soft_l
 /// Names that readers look for; the last stands for any other.
 constexpr std::array paths{
     "/entry/data/data_000001", "/entry/data/data_000002", "/entry/data", "/entry", "/", "/scan/data", "/scan", ""};
+/// Where external links lead: to the file itself, and nowhere. Not to files that hold bytes of earlier inputs.
+constexpr std::array other_files{"input.hdf5", "missing.hdf5"};
 constexpr std::array attributes{"signal", "default", "emd_group_type", "image_nr_low", ""};
 
 std::string name_of(byte_reader& in, std::span<const char* const> known) {
@@ -33,7 +37,12 @@ hdf5_handle type_of(byte_reader& in) {
   hdf5_handle type(H5Tcopy(in.one_of(numbers)), "type");
   switch (in.byte() % 16U) {
     case 1: return {H5Tvlen_create(type), "list type"};
-    case 2: return {H5Tenum_create(type), "enumeration type"};
+    case 2: {
+      hdf5_handle choice(H5Tenum_create(type), "enumeration type");
+      constexpr std::array<std::uint8_t, 64> value{1};
+      hdf5_check(H5Tenum_insert(choice, "one", value.data()), "enumeration type");
+      return choice;
+    }
     case 3: {
       hdf5_handle pair(H5Tcreate(H5T_COMPOUND, 2 * H5Tget_size(type)), "compound type");
       hdf5_check(H5Tinsert(pair, "first", 0, type), "compound type");
@@ -105,7 +114,8 @@ void add_part(hid_t file, byte_reader& in) {
   if (kind == part::soft_link) {
     hdf5_check(H5Lcreate_soft(target.c_str(), file, path.c_str(), H5P_DEFAULT, H5P_DEFAULT), path);
   } else {
-    hdf5_check(H5Lcreate_external(in.text().c_str(), target.c_str(), file, path.c_str(), H5P_DEFAULT, H5P_DEFAULT), path);
+    const char* const other = in.one_of(other_files);
+    hdf5_check(H5Lcreate_external(other, target.c_str(), file, path.c_str(), H5P_DEFAULT, H5P_DEFAULT), path);
   }
 }
 
@@ -115,12 +125,17 @@ void write_hdf5_frames(const std::filesystem::path& path, std::span<const std::u
   const auto lock = io::hdf5_lock();
   const hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path);
   byte_reader in(recipe);
-  for (unsigned left = in.byte() % 8U; left > 0; --left) add_part(file, in);
+  for (unsigned left = in.byte() % 8U; left > 0; --left) {
+    try {
+      add_part(file, in);
+    } catch (const io_error&) {  // HDF5 refuses this part
+    }
+  }
 }
 
 std::vector<std::pair<std::string, std::vector<std::uint8_t>>> hdf5_frames_seeds() {
   // How many parts. A dataset: 0, path, rank, extent, type and its form, layout (chunks), whether written, values.
-  // Text and numbers: 1 or 2, path, attribute, value. Links: 3 or 4, path, target.
+  // Text and numbers: 1 or 2, path, attribute, value. Links: 3 or 4, path, target, and with 4 the other file.
   const auto join = [](std::initializer_list<std::vector<std::uint8_t>> list) {
     std::vector<std::uint8_t> all{static_cast<std::uint8_t>(list.size())};
     for (const auto& one : list) all.insert(all.end(), one.begin(), one.end());
@@ -138,7 +153,7 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> hdf5_frames_seeds
       {"emd", join({{0, 5, 4, 1, 2, 2, 3, 11, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {2, 6, 2, 1}})},
       {"links", join({{0, 7, 2, '/', 'x', 3, 1, 2, 3, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6},
                       {3, 7, 2, '/', 'y', 7, 2, '/', 'x'},
-                      {4, 7, 2, '/', 'z', 7, 2, '/', 'x', 5, 'o', 't', 'h', 'e', 'r'}})},
+                      {4, 7, 2, '/', 'z', 7, 2, '/', 'x', 1}})},
   };
 }
 

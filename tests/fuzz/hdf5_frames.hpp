@@ -10,8 +10,8 @@
 namespace countem::fuzz {
 
 /// Writes an HDF5 file with some datasets, attributes and links, each of which may or may not be what a file of frames has.
-/// HDF5 puts it together, so that what is wrong with it lies behind the library's own checks. @throws io_error when HDF5
-/// refuses to write such a thing.
+/// HDF5 puts it together, so that what is wrong with it lies behind the library's own checks; parts that HDF5 refuses to write
+/// are left out.
 void write_hdf5_frames(const std::filesystem::path& path, std::span<const std::uint8_t> recipe);
 
 /// Recipes of files that hold frames, with a name each.

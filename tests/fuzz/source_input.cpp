@@ -135,16 +135,12 @@ void try_source(std::span<const std::uint8_t> input) {
   input = input.subspan(1);
   const std::string name = format <= input_format::v5 ? "input_module1_.data" : fmt::format("input.{}", to_string(format));
   const fs::path path = scratch() / name;
-  if (has_records(format)) {
-    write_records(path, io::layout_of(format), input);
-  } else if (format == input_format::hdf5) {
-    try {
-      write_hdf5_frames(path, input);
-    } catch (const io_error&) {  // HDF5 refuses to write this
-      return;
-    }
+  if (format == input_format::hdf5) {
+    write_hdf5_frames(path, input);
   } else if (!named && begins_as_hdf5(input)) {
     return;  // not for bytes that nobody checked: see try_hdf5_file
+  } else if (has_records(format)) {
+    write_records(path, io::layout_of(format), input);
   } else {
     write_bytes(path, input);
   }

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <deque>
 #include <numeric>
 #include <string>
@@ -56,16 +57,17 @@ TEST(file, pieces_that_do_not_fit_are_an_error_and_those_before_are_there) {
   const auto write_with_limit = [&] {
     std::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{fitting, fitting};
-    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) std::exit(1);
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) std::_Exit(1);
     const file_handle file = file_handle::create(directory / "pieces");
     try {
       file.write_at(0, some.pieces);
     } catch (const io_error& problem) {
       const std::string sentence = problem.what();
       const bool names_place = sentence.find("pieces: writing at byte 1000 failed") != std::string::npos;
-      std::exit(names_place && read(file, 0, 2 * fitting) == std::vector(some.all.begin(), some.all.begin() + fitting) ? 0 : 2);
+      std::_Exit(names_place && read(file, 0, 2 * fitting) == std::vector(some.all.begin(), some.all.begin() + fitting) ? 0
+                                                                                                                        : 2);
     }
-    std::exit(3);
+    std::_Exit(3);
   };
   EXPECT_EXIT(write_with_limit(), testing::ExitedWithCode(0), "");
 }

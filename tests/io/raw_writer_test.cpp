@@ -23,6 +23,25 @@ TEST_P(raw_writer, same_bytes_for_any_number_of_threads) {
   }
 }
 
+TEST_P(raw_writer, frames_that_are_written_together) {
+  const bool camera = GetParam() <= input_format::v5;
+  for (const std::uint32_t files_per_module : {1U, 3U, 20U}) {
+    SCOPED_TRACE(files_per_module);
+    // 50 frames of one thread: groups of a dozen, the last one smaller.
+    io::raw_scan scan{.format = GetParam(), .scan = {5, 10, 1}, .files_per_module = files_per_module, .threads = 1};
+    if (!camera) scan.frame = {33, 64};
+    const fs::path folder = scratch.path() / std::to_string(files_per_module);
+    source_options options = as(GetParam());
+    if (GetParam() == input_format::raw) options.raw = raw_layout{scan.frame, pixel_type::u16, false, 0, 0};
+    const auto source = open_source(write_pattern(folder, scan), options);
+    ASSERT_EQ(source->info().scan.frames(), 50U);
+    EXPECT_TRUE(source->info().issues.empty());
+    expect_pattern(*source, 7);
+    fs::remove_all(folder);
+    if (!camera) break;
+  }
+}
+
 TEST(raw_writer_v5, bytes_of_a_record) {
   const temporary_directory scratch;
   const auto files = write_pattern(scratch.path(), {.scan = {2, 3, 1}, .scan_number = 7});
