@@ -3,8 +3,8 @@
     python3 bench/whole_program.py --countem build/release/countem [--scan 64x64] [--occupancy 0.001 0.01] [--threads 2] [--rounds 7]
 
 Files are counted as they were simulated (written a dozen frames at a time), after they were written anew record by record, and
-after they were dropped from the page cache and read back from disk: the page cache holds them in pieces of different size. "in place" is how the program counts, "copied" is
---copy-input. The fraction is that of counting to counting from memory; "process" is the program from start to end, with
+after they were dropped from the page cache and read back from disk: the page cache holds them in pieces of different size. "chosen" is how the program counts: in place or copied,
+whichever it finds faster; "copied" is --copy-input. The fraction is that of counting to counting from memory; "process" is the program from start to end, with
 thresholds found in a sample and without pictures. Medians; programs take turns. Needs 3 GB of disk and as much free memory.
 """
 
@@ -65,12 +65,12 @@ class Bench:
         return 1e6 / told["frames_per_s"], 1e6 * seconds / told["frames"]
 
     def table(self, files, state: str, rounds: int) -> None:
-        memory, in_place, copied = [], [], []
+        memory, chosen, copied = [], [], []
         for _ in range(rounds):
             memory.append(self.from_memory())
-            in_place.append(self.from_files(files))
+            chosen.append(self.from_files(files))
             copied.append(self.from_files(files, "--copy-input"))
-        for way, measured in (("in place", in_place), ("copied", copied)):
+        for way, measured in (("chosen", chosen), ("copied", copied)):
             fraction = statistics.median(there / counting for there, (counting, _) in zip(memory, measured))
             print(f"{100 * self.occupancy:>9g} %  {state:<12} {way:<9} {statistics.median(memory):>8.1f} "
                   f"{statistics.median(counting for counting, _ in measured):>8.1f} {fraction:>9.2f} "

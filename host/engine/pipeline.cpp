@@ -4,8 +4,8 @@
 //   serial         | parallel       | serial  | parallel | serial, in frame order
 //
 // A worker counts frames where the page cache holds them, or reads a few, counts them while they are in its own cache, and
-// reads on; a token that travels down the pipeline holds only events. Memory is bounded by threads * frames
-// of a piece (read) or a batch (mapped) + tokens * events of a batch, whatever the size of the scan.
+// reads on, whichever is faster; a token that travels down the pipeline holds only events. Memory is bounded by threads *
+// frames of a piece (read) or a batch (mapped) + tokens * events of a batch, whatever the size of the scan.
 #include <countem/append.hpp>
 #include <countem/device_counter.hpp>
 #include <countem/devices.hpp>
@@ -23,6 +23,8 @@
 #include <exception>
 #include <memory>
 #include <utility>
+
+#include "host/engine/faster_way.hpp"
 
 namespace countem {
 
@@ -157,11 +159,16 @@ class pipeline {
       mine.counting->count(frames, mine.piece);
       append(it.events, mine.piece);
     };
-    if (result_.used == backend::cpu) {
+    // A device wants frames in its own memory, and the reference backend wants frames that do not change. For the cpu backend
+    // it depends on the processor, and on how large the pieces are in which the page cache holds them.
+    const std::size_t way = result_.used == backend::cpu ? way_.next() : copied;
+    const double start = elapsed();
+    if (way == where_they_lie) {
       source_.visit(it.first_frame, it.frames, piece_frames_, mine.raw, use);
-    } else {  // a device wants frames in its own memory, and the reference backend wants frames that do not change
+    } else {
       source_.frame_source::visit(it.first_frame, it.frames, piece_frames_, mine.raw, use);
     }
+    way_.took(way, (elapsed() - start) / static_cast<double>(it.frames));
   }
 
   /// Workers take the devices in turn.
@@ -239,6 +246,8 @@ class pipeline {
   unsigned threads_ = 1;
   std::size_t batch_frames_ = 1;
   std::size_t piece_frames_ = 1;
+  enum : std::size_t { where_they_lie, copied };
+  engine::faster_way way_;  ///< to the frames
   bool stopped_ = false;
   std::atomic<bool> failed_{false};   ///< no new batches are begun
   std::exception_ptr earlier_error_;  ///< of a batch before, in frame order; the observing stage's own
