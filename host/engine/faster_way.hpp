@@ -11,7 +11,8 @@ namespace countem::engine {
 /// Which of two ways to do the same takes less time, as was seen lately. Safe from several threads.
 class faster_way {
  public:
-  /// The way to go next, 0 or 1: both in turn until each was timed a few times, then the faster one, and now and then the other.
+  /// The way to go next, 0 or 1: both in turn until each was timed a few times, then the faster one, and now and then the
+  /// other.
   [[nodiscard]] std::size_t next() {
     const std::lock_guard lock(mutex_);
     const std::size_t fewer = gone_[1] < gone_[0] ? 1 : 0;
