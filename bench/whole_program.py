@@ -3,9 +3,10 @@
     python3 bench/whole_program.py --countem build/release/countem [--scan 64x64] [--occupancy 0.001 0.01] [--threads 2] [--rounds 7]
 
 Files are counted as they were simulated (written a dozen frames at a time), after they were written anew record by record, and
-after they were dropped from the page cache and read back from disk: the page cache holds them in pieces of different size. "chosen" is how the program counts: in place or copied,
-whichever it finds faster; "copied" is --copy-input. The fraction is that of counting to counting from memory; "process" is the program from start to end, with
-thresholds found in a sample and without pictures. Medians; programs take turns. Needs 3 GB of disk and as much free memory.
+after they were dropped from the page cache and read back from disk: the page cache holds them in pieces of different size.
+"chosen" is how the program counts, in place or copied, whichever it finds faster; "copied" is --copy-input. The fraction is that
+of counting to counting from memory; "process" is the program from start to end, with thresholds found in a sample and without
+pictures. Medians; programs take turns. Needs 3 GB of disk and as much free memory.
 """
 
 import argparse

@@ -26,19 +26,11 @@ hdf5_handle memory_access() {
   return access;
 }
 
-/// Description and element size of a record's image.
-std::pair<store_description, unsigned> read_image(std::vector<std::uint8_t>& image) {
-  const auto lock = hdf5_lock();
-  const hdf5_handle access = memory_access();
-  hdf5_check(H5Pset_file_image(access, image.data(), image.size()), "recovery record");
-  const hdf5_handle file(H5Fopen("recovery record", H5F_ACC_RDONLY, access), "recovery record");
-  store_description description = layout::read_description(file);
-  return {std::move(description), layout::read_element_bytes(file)};
-}
+using image_reader = std::function<described_store(std::vector<std::uint8_t>&)>;
 
 class scanner {
  public:
-  explicit scanner(const file_handle& file) : file_(file), size_(file.size()) {}
+  scanner(const file_handle& file, const image_reader& read_image) : file_(file), read_image_(read_image), size_(file.size()) {}
 
   found_store run() {
     std::vector<std::uint8_t> window(static_cast<std::size_t>(std::min<std::uint64_t>(window_bytes, size_ + 1)));
@@ -101,7 +93,7 @@ class scanner {
     if (file_.read_at(image_at + length, &stored, sizeof stored) != sizeof stored) return;
     if (crc32c(image.data(), image.size(), crc32c(header.data(), header.size())) != stored) return;
     try {
-      auto [description, element_bytes] = read_image(image);
+      auto [description, element_bytes] = read_image_(image);
       found_.description = std::move(description);
       found_.frame = {found_.description.shape.pixels(), element_bytes};
       described_ = true;
@@ -130,6 +122,7 @@ class scanner {
   }
 
   const file_handle& file_;
+  const image_reader& read_image_;
   std::uint64_t size_;
   bool described_ = false;
   found_store found_;
@@ -156,8 +149,17 @@ std::vector<std::uint8_t> make_recovery_record(const store_description& descript
   return record;
 }
 
-found_store scan_event_store(const file_handle& file) {
-  return scanner(file).run();
+described_store read_recovery_image(std::vector<std::uint8_t>& image) {
+  const auto lock = hdf5_lock();
+  const hdf5_handle access = memory_access();
+  hdf5_check(H5Pset_file_image(access, image.data(), image.size()), "recovery record");
+  const hdf5_handle file(H5Fopen("recovery record", H5F_ACC_RDONLY, access), "recovery record");
+  store_description description = layout::read_description(file);
+  return {std::move(description), layout::read_element_bytes(file)};
+}
+
+found_store scan_event_store(const file_handle& file, const image_reader& read_image) {
+  return scanner(file, read_image).run();
 }
 
 }  // namespace countem::io

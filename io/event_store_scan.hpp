@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <countem/event_store.hpp>
@@ -28,8 +30,14 @@ struct found_store {
   std::vector<std::uint64_t> damaged;  ///< frames whose footer is there but whose bytes are not what was written
 };
 
-/// Looks at every byte of the file; memory is a few bytes per chunk. @throws io_error; format_error when no description is
-/// found.
-[[nodiscard]] found_store scan_event_store(const file_handle& file);
+/// A store's description and its element size, from the HDF5 file image of a recovery record. @throws error
+using described_store = std::pair<store_description, unsigned>;
+[[nodiscard]] described_store read_recovery_image(std::vector<std::uint8_t>& image);
+
+/// Looks at every byte of the file; memory is a few bytes per chunk. Images whose CRC is right are read with `read_image`,
+/// until one does not throw. @throws io_error; format_error when no description is found.
+[[nodiscard]] found_store scan_event_store(
+    const file_handle& file,
+    const std::function<described_store(std::vector<std::uint8_t>&)>& read_image = read_recovery_image);
 
 }  // namespace countem::io

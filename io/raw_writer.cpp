@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <tbb/blocked_range.h>
 #include <tbb/enumerable_thread_specific.h>
-#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
@@ -18,6 +17,7 @@
 #include "io/file.hpp"
 #include "io/hdf5_handle.hpp"
 #include "io/npy_output.hpp"
+#include "io/thread_arena.hpp"
 
 namespace countem::io {
 
@@ -45,12 +45,9 @@ std::uint64_t frames_together(const raw_scan& what, unsigned threads) {
 /// Calls `put(group)` until every frame was in one, from several threads.
 template <class Put>
 void for_each_group(const raw_scan& what, const frame_maker& make_frame, const Put& put) {
-  // More threads than cores would not be faster, and the library would say so on stderr.
-  const auto cores = static_cast<unsigned>(tbb::info::default_concurrency());
-  const unsigned threads = what.threads == 0 ? cores : std::min(what.threads, cores);
-  tbb::task_arena arena(static_cast<int>(threads));
+  tbb::task_arena arena = arena_of(what.threads);
   const std::uint64_t frames = what.scan.frames();
-  const std::uint64_t together = frames_together(what, threads);
+  const std::uint64_t together = frames_together(what, static_cast<unsigned>(arena.max_concurrency()));
   const std::size_t frame_pixels = what.frame.pixels();
   tbb::enumerable_thread_specific<std::vector<std::uint16_t>> room(
       [&] { return std::vector<std::uint16_t>(together * frame_pixels); });
@@ -79,11 +76,6 @@ camera_header header_of(std::uint64_t frame, const raw_scan& what) {
 /// The records of one sector and file in a group of frames: their bytes, piece by piece in the order of the file.
 class record_pieces {
  public:
-  void clear() {
-    headers_.clear();
-    sectors_.clear();
-    pieces_.clear();
-  }
   void add(const camera_header& header, const camera_layout& layout, std::uint32_t sector, const std::uint16_t* pixels) {
     headers_.push_back(encode(header));
     pieces_.push_back({headers_.back().data(), headers_.back().size()});
@@ -129,11 +121,10 @@ std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& wh
     }
   }
   for_each_group(what, make_frame, [&](const frame_group& group) {
-    record_pieces records;
     for (std::uint32_t sector = 0; sector < layout.sectors; ++sector) {
       for (std::uint64_t first = group.first; first < group.first + std::min<std::uint64_t>(group.count, what.files_per_module);
            ++first) {
-        records.clear();
+        record_pieces records;
         for (std::uint64_t frame = first; frame < group.first + group.count; frame += what.files_per_module) {
           records.add(header_of(frame, what), layout, sector, &group.pixels[(frame - group.first) * what.frame.pixels()]);
         }

@@ -18,7 +18,7 @@ class faster_way {
     const std::size_t fewer = gone_[1] < gone_[0] ? 1 : 0;
     const bool known = timed_[0] >= enough && timed_[1] >= enough;
     const std::size_t faster = seconds_[1] < seconds_[0] ? 1 : 0;
-    const bool look_again = ++turns_ % turns_between_looks == 0;
+    const bool look_again = (gone_[0] + gone_[1] + 1) % turns_between_looks == 0;
     const std::size_t way = !known ? fewer : look_again ? 1 - faster : faster;
     ++gone_[way];
     return way;
@@ -36,7 +36,6 @@ class faster_way {
   static constexpr std::uint64_t enough = 3;
   static constexpr std::uint64_t turns_between_looks = 16;
   std::mutex mutex_;
-  std::uint64_t turns_ = 0;
   std::array<std::uint64_t, 2> gone_{};
   std::array<std::uint64_t, 2> timed_{};
   std::array<double, 2> seconds_{};

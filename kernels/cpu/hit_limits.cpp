@@ -61,11 +61,6 @@ constexpr Pixel never() {
 
 }  // namespace
 
-bool can_be_hit(const calibration& calibrated, std::size_t pixel) {
-  if (!calibrated.mask.empty() && calibrated.mask[pixel] != 0) return false;
-  return calibrated.gain.empty() || (std::isfinite(calibrated.gain[pixel]) && calibrated.gain[pixel] >= 0);
-}
-
 template <class Pixel>
 hit_limits<Pixel> find_hit_limits(const counting_setup& setup) {
   const calibration& calibrated = setup.calibrated;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -32,7 +33,10 @@ struct charges_at_limit {
 };
 
 /// Whether the calibration lets a pixel have a charge: it is not masked and its gain is a finite number >= 0.
-[[nodiscard]] bool can_be_hit(const calibration& calibrated, std::size_t pixel);
+[[nodiscard]] inline bool can_be_hit(const calibration& calibrated, std::size_t pixel) {
+  if (!calibrated.mask.empty() && calibrated.mask[pixel] != 0) return false;
+  return calibrated.gain.empty() || (std::isfinite(calibrated.gain[pixel]) && calibrated.gain[pixel] >= 0);
+}
 
 /// Limits of every pixel that can be hit; `setup` must be valid.
 template <class Pixel>

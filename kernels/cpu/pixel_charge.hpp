@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <countem/calibration.hpp>
 
@@ -28,10 +29,12 @@ class pixel_charge {
 
   template <class Pixel>
   [[nodiscard]] std::int32_t operator()(Pixel raw, std::size_t pixel) const {
-    const std::int64_t dark = dark16_ == nullptr ? 0 : dark16_[pixel];
+    const std::int32_t dark = dark16_ == nullptr ? 0 : dark16_[pixel];
     std::int32_t charge = 0;
     if constexpr (std::is_integral_v<Pixel>) {
-      charge = clamp(charge_units_per_adu * static_cast<std::int64_t>(raw) - dark);
+      // Darks are within the limit of charges, so that 32 bits do for small pixels.
+      using enough = std::conditional_t<sizeof(Pixel) <= 2, std::int32_t, std::int64_t>;
+      charge = clamp(charge_units_per_adu * static_cast<enough>(raw) - static_cast<enough>(dark));
     } else {
       charge = clamp(round_half_even(charge_units_per_adu * static_cast<double>(raw)) - static_cast<double>(dark));
     }

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "kernels/cpu/fetch_ahead.hpp"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/threshold.cpp"
 #include <hwy/foreach_target.h>
@@ -44,7 +46,7 @@ template <bool PerPixel, std::size_t Frames, class Pixel>
 HWY_INLINE void hits_of_word(const threshold_block<Pixel>& block, std::size_t pixel, std::size_t word) {
   const hn::ScalableTag<Pixel> tag;
   const std::size_t lanes = hn::Lanes(tag);
-  constexpr std::size_t pixels_in_line = 64 / sizeof(Pixel);
+  constexpr std::size_t pixels_in_line = fetch_ahead::line_bytes / sizeof(Pixel);
   std::uint64_t few_bits[Frames] = {};
   for (std::size_t i = 0; i < word_bits; i += lanes) {
     const auto limits = PerPixel ? hn::LoadU(tag, block.limits + pixel + i) : hn::Set(tag, block.everywhere);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 #include <countem/convert.hpp>
@@ -11,6 +9,7 @@
 
 #include "io/hdf5_handle.hpp"
 #include "tests/fuzz/byte_reader.hpp"
+#include "tests/fuzz/file_bytes.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 
@@ -61,11 +60,6 @@ void write_csr(hid_t file, byte_reader in) {
     io::write_attribute(file, name, in.number());
 }
 
-std::vector<std::uint8_t> load(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 void import_or_refuse(const fs::path& path) {
   const fs::path output = scratch() / "output.h5";
   bool imported = false;
@@ -96,8 +90,7 @@ void try_import(std::span<const std::uint8_t> input) {
 
 void try_import_file(std::span<const std::uint8_t> bytes) {
   const fs::path path = scratch() / "input.h5";
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  save(path, bytes);
   import_or_refuse(path);
 }
 

@@ -1,8 +1,8 @@
 // Writes the inputs that the fuzzer of importers starts from into a directory.
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 
+#include "tests/fuzz/file_bytes.hpp"
 #include "tests/fuzz/import_input.hpp"
 
 int main(int count, char** arguments) {
@@ -13,8 +13,7 @@ int main(int count, char** arguments) {
   const std::filesystem::path directory = arguments[1];
   std::filesystem::create_directories(directory);
   for (const auto& [name, bytes] : countem::fuzz::import_seeds()) {
-    std::ofstream(directory / name, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    countem::fuzz::save(directory / name, bytes);
   }
   return 0;
 }

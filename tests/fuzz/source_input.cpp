@@ -6,7 +6,6 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <stdexcept>
 
@@ -17,6 +16,7 @@
 #include "io/file.hpp"
 #include "io/hdf5_handle.hpp"
 #include "io/raw_writer.hpp"
+#include "tests/fuzz/file_bytes.hpp"
 #include "tests/fuzz/hdf5_frames.hpp"
 #include "tests/store/temporary_directory.hpp"
 
@@ -99,16 +99,6 @@ void read_or_refuse(const fs::path& path, const source_options& options) {
   require_all_closed();
 }
 
-std::vector<std::uint8_t> load(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void write_bytes(const fs::path& path, std::span<const std::uint8_t> bytes) {
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-}
-
 bool begins_as_hdf5(std::span<const std::uint8_t> bytes) {
   constexpr std::array<std::uint8_t, 4> signature{0x89, 'H', 'D', 'F'};
   return bytes.size() >= signature.size() && std::equal(signature.begin(), signature.end(), bytes.begin());
@@ -142,7 +132,7 @@ void try_source(std::span<const std::uint8_t> input) {
   } else if (has_records(format)) {
     write_records(path, io::layout_of(format), input);
   } else {
-    write_bytes(path, input);
+    save(path, input);
   }
   source_options options;
   options.in_place = true;
@@ -153,7 +143,7 @@ void try_source(std::span<const std::uint8_t> input) {
 
 void try_hdf5_file(std::span<const std::uint8_t> bytes) {
   const fs::path path = scratch() / "input.h5";
-  write_bytes(path, bytes);
+  save(path, bytes);
   source_options options;
   options.in_place = true;
   read_or_refuse(path, options);

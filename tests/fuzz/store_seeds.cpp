@@ -1,10 +1,10 @@
 // Sound chunks and sound stores for the fuzzers to start from.
 #include <filesystem>
-#include <fstream>
 
 #include <countem/event_store.hpp>
 
 #include "io/event_chunk.hpp"
+#include "tests/fuzz/file_bytes.hpp"
 #include "tests/store/store_samples.hpp"
 
 namespace {
@@ -21,8 +21,7 @@ void write_chunks(const std::filesystem::path& folder) {
         const std::vector<std::uint32_t> events = test::random_events(generator, frame.pixels, count);
         std::vector<std::uint8_t> chunk;
         io::append_chunk(encoder, frame, {7, 1, 0x2f}, events, events, indices, indices, chunk);
-        std::ofstream(folder / ("chunk" + std::to_string(number++)), std::ios::binary)
-            .write(reinterpret_cast<const char*>(chunk.data()), static_cast<std::streamsize>(chunk.size()));
+        fuzz::save(folder / ("chunk" + std::to_string(number++)), chunk);
       }
     }
   }
