@@ -7,7 +7,7 @@
 
 #include <countem/counting.hpp>
 
-#include "host/cli/bench_frames.hpp"
+#include "host/cli/bench/bench_frames.hpp"
 
 namespace {
 

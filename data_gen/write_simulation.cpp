@@ -4,8 +4,8 @@
 #include <system_error>
 #include <utility>
 
-#include "io/raw_writer.hpp"
-#include "io/truth_file.hpp"
+#include "io/simulated/raw_writer.hpp"
+#include "io/simulated/truth_file.hpp"
 
 namespace countem {
 

@@ -19,10 +19,15 @@ forbid() {
 forbid "CUDA headers belong in kernels/cuda" '(cuda|cub/|thrust/|nvtx3/|device_launch)' . ':!kernels/cuda' ':!tests/device_model' ':!bench/gpu'
 forbid "HDF5 headers belong in io" '(hdf5|H5|io/hdf5)' . ':!io' ':!tests' ':!bench'
 forbid "public headers know neither kernels nor io" '(kernels/|io/|host/|data_gen/|tbb/|oneapi/|hwy/)' host/include
-forbid "core needs the standard library only" '(kernels/|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/src
-forbid "the reference, baseline and cuda kernels need core only" '(kernels/cpu|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' kernels/reference kernels/baselines kernels/cuda
+forbid "core needs the standard library only" '(kernels/|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/core
+forbid "the reference and cuda kernels need core only" '(kernels/cpu|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' kernels/reference kernels/cuda
 forbid "the cpu kernels do not reach up" '(io/|host/|data_gen/|kernels/cuda)' kernels/cpu
 forbid "io does not reach up" '(kernels/|host/|data_gen/)' io
+forbid "deflate needs core only" '(io/(files|hdf5|sources|store|convert|simulated)/|hdf5|fmt/|nlohmann/|tbb/)' io/deflate
+forbid "sources never include store" '(io/(store|convert|simulated)/|countem/(event_store|convert|saved_image))' io/sources
+forbid "files and hdf5 know no format" '(io/(sources|store|convert|simulated|deflate)/)' io/files io/hdf5
+forbid "the store does not know raw frames" '(io/(sources|convert|simulated)/)' io/store
+forbid "baselines need core only" '(kernels/|io/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/cli/bench/baselines
 forbid "data_gen makes frames; it does not count them" '(kernels/|host/)' data_gen
 forbid "the engine does not know the command line" '(host/cli|CLI/)' host/engine
 forbid "tests and benches are included by nobody" '(tests/|bench/)' host kernels io data_gen

@@ -20,7 +20,7 @@
 #include "host/cli/progress.hpp"
 #include "host/cli/report/frame_code.hpp"
 #include "host/cli/report/page.hpp"
-#include "io/file.hpp"
+#include "io/files/file.hpp"
 
 namespace countem::cli {
 

@@ -9,7 +9,7 @@
 
 #include <countem/error.hpp>
 
-#include "io/file.hpp"
+#include "io/files/file.hpp"
 
 namespace countem {
 

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-#include "io/crc32c.hpp"
-#include "io/event_chunk.hpp"
+#include "io/deflate/crc32c.hpp"
+#include "io/store/chunk.hpp"
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include <countem/error.hpp>
 
-#include "io/hdf5_handle.hpp"
+#include "io/hdf5/handle.hpp"
 #include "tests/fuzz/byte_reader.hpp"
 
 namespace countem::fuzz {

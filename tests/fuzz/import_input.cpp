@@ -7,7 +7,7 @@
 #include <countem/convert.hpp>
 #include <countem/error.hpp>
 
-#include "io/hdf5_handle.hpp"
+#include "io/hdf5/handle.hpp"
 #include "tests/fuzz/byte_reader.hpp"
 #include "tests/fuzz/file_bytes.hpp"
 #include "tests/store/store_samples.hpp"

@@ -10,7 +10,7 @@
 
 #include <countem/error.hpp>
 
-#include "io/event_store_scan.hpp"
+#include "io/store/scan.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 

@@ -12,10 +12,10 @@
 #include <countem/error.hpp>
 #include <countem/frame_source.hpp>
 
-#include "io/camera_format.hpp"
-#include "io/file.hpp"
-#include "io/hdf5_handle.hpp"
-#include "io/raw_writer.hpp"
+#include "io/files/file.hpp"
+#include "io/hdf5/handle.hpp"
+#include "io/simulated/raw_writer.hpp"
+#include "io/sources/camera/format.hpp"
 #include "tests/fuzz/file_bytes.hpp"
 #include "tests/fuzz/hdf5_frames.hpp"
 #include "tests/store/temporary_directory.hpp"

@@ -3,7 +3,7 @@
 
 #include <countem/event_store.hpp>
 
-#include "io/event_chunk.hpp"
+#include "io/store/chunk.hpp"
 #include "tests/fuzz/file_bytes.hpp"
 #include "tests/store/store_samples.hpp"
 

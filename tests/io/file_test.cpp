@@ -1,4 +1,4 @@
-#include "io/file.hpp"
+#include "io/files/file.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 #include <limits>
 #include <numeric>
 
-#include "io/pixel_conversion.hpp"
+#include "io/sources/pixel_conversion.hpp"
 #include "tests/io/source_fixture.hpp"
 
 namespace countem::testing_io {

@@ -3,7 +3,7 @@
 
 #include <countem/event_store.hpp>
 
-#include "io/hdf5_handle.hpp"
+#include "io/hdf5/handle.hpp"
 #include "tests/io/source_fixture.hpp"
 
 namespace countem::testing_io {

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <numeric>
 
-#include "io/mapped_range.hpp"
+#include "io/files/mapped_range.hpp"
 #include "tests/io/source_fixture.hpp"
 
 namespace countem {

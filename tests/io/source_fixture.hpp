@@ -12,8 +12,8 @@
 #include <countem/error.hpp>
 #include <countem/frame_source.hpp>
 
-#include "io/camera_format.hpp"
-#include "io/raw_writer.hpp"
+#include "io/simulated/raw_writer.hpp"
+#include "io/sources/camera/format.hpp"
 #include "tests/store/temporary_directory.hpp"
 
 namespace countem::testing_io {

@@ -11,7 +11,7 @@
 #include <countem/error.hpp>
 #include <countem/reductions.hpp>
 
-#include "kernels/baselines/encodings.hpp"
+#include "host/cli/bench/baselines/encodings.hpp"
 
 namespace {
 

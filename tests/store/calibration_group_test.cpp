@@ -1,10 +1,10 @@
-#include "io/calibration_group.hpp"
+#include "io/store/calibration_group.hpp"
 
 #include <gtest/gtest.h>
 
 #include <countem/error.hpp>
 
-#include "io/hdf5_handle.hpp"
+#include "io/hdf5/handle.hpp"
 #include "tests/store/temporary_directory.hpp"
 
 namespace countem {

@@ -9,7 +9,7 @@
 
 #include <countem/error.hpp>
 
-#include "io/hdf5_handle.hpp"
+#include "io/hdf5/handle.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 

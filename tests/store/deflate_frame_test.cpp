@@ -1,4 +1,4 @@
-#include "io/deflate_frame.hpp"
+#include "io/deflate/frame.hpp"
 
 #include <gtest/gtest.h>
 #include <libdeflate.h>
@@ -11,8 +11,8 @@
 
 #include <countem/error.hpp>
 
-#include "io/crc32c.hpp"
-#include "io/deflate_code.hpp"
+#include "io/deflate/code.hpp"
+#include "io/deflate/crc32c.hpp"
 #include "tests/store/random_events.hpp"
 
 namespace countem::io {

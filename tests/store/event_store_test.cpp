@@ -11,8 +11,8 @@
 
 #include <countem/error.hpp>
 
-#include "io/event_chunk.hpp"
-#include "io/hdf5_handle.hpp"
+#include "io/hdf5/handle.hpp"
+#include "io/store/chunk.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 

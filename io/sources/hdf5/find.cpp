@@ -1,0 +1,154 @@
+#include "io/sources/hdf5/find.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+
+#include <countem/error.hpp>
+
+namespace countem::io {
+
+namespace {
+
+constexpr std::size_t most_choices = 8;  // that a sentence lists
+
+bool has_kind(hid_t file, const std::string& path, H5O_type_t kind) {
+  if (!has_path(file, path)) return false;
+  H5O_info_t facts{};
+  return H5Oget_info_by_name2(file, path.c_str(), &facts, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 && facts.type == kind;
+}
+
+/// Whether a dataset has the axes of frames: 3 to 5 of them.
+bool holds_frames(hid_t file, const std::string& path) {
+  if (!has_kind(file, path, H5O_TYPE_DATASET)) return false;
+  const hdf5_handle dataset(H5Dopen2(file, path.c_str(), H5P_DEFAULT), path);
+  const hdf5_handle space(H5Dget_space(dataset), path);
+  const int rank = H5Sget_simple_extent_ndims(space);
+  return rank >= 3 && rank <= 5;
+}
+
+std::string text_of(hid_t object, const std::string& attribute) {
+  if (!has_attribute(object, attribute)) return {};
+  const hdf5_handle opened(H5Aopen(object, attribute.c_str(), H5P_DEFAULT), attribute);
+  const hdf5_handle type(H5Aget_type(opened), attribute);
+  const hdf5_handle space(H5Aget_space(opened), attribute);
+  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) return {};
+  return read_text_attribute(object, attribute);
+}
+
+std::string join(const std::string& group, const std::string& child) {
+  return group.ends_with('/') ? group + child : group + "/" + child;
+}
+
+/// data_000001, data_000002, ... of a group, in order of their numbers; links that lead nowhere are among them.
+std::vector<std::string> decimal_segments(hid_t file, const std::string& group) {
+  if (!has_kind(file, group, H5O_TYPE_GROUP)) return {};
+  const auto take = [](hid_t, const char* link, const H5L_info_t*, void* names) -> herr_t {
+    constexpr std::string_view prefix = "data_";
+    const std::string_view word(link);
+    const bool fits = word.size() > prefix.size() && word.starts_with(prefix) &&
+                      std::all_of(word.begin() + prefix.size(), word.end(),
+                                  [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; });
+    if (fits) static_cast<std::vector<std::string>*>(names)->emplace_back(word);
+    return 0;
+  };
+  std::vector<std::string> names;
+  hdf5_check(H5Literate_by_name(file, group.c_str(), H5_INDEX_NAME, H5_ITER_INC, nullptr, take, &names, H5P_DEFAULT), group);
+  std::sort(names.begin(), names.end(),
+            [](const std::string& a, const std::string& b) { return std::pair(a.size(), a) < std::pair(b.size(), b); });
+  for (std::string& segment : names) segment = join(group, segment);
+  return names;
+}
+
+/// The dataset that a NeXus group leads to: `default` from group to group, then `signal`.
+std::string default_plot(hid_t file, std::string group) {
+  constexpr int deepest = 8;
+  for (int depth = 0; depth < deepest && has_kind(file, group, H5O_TYPE_GROUP); ++depth) {
+    const hdf5_handle opened(H5Gopen2(file, group.c_str(), H5P_DEFAULT), group);
+    if (const std::string signal = text_of(opened, "signal"); !signal.empty()) return join(group, signal);
+    const std::string next = text_of(opened, "default");
+    if (next.empty()) break;
+    group = join(group, next);
+  }
+  return {};
+}
+
+/// Every dataset of frames in the file, by kind of the group it is in. Each object is seen once, under one of its names.
+struct census {
+  std::vector<std::string> emd;
+  std::vector<std::string> others;
+};
+
+bool is_emd_group(hid_t group) {
+  if (!has_attribute(group, "emd_group_type")) return false;
+  if (const std::string kind = text_of(group, "emd_group_type"); !kind.empty()) return kind == "array";
+  const hdf5_handle attribute(H5Aopen(group, "emd_group_type", H5P_DEFAULT), "emd_group_type");
+  const hdf5_handle type(H5Aget_type(attribute), "emd_group_type");
+  return H5Tget_class(type) == H5T_INTEGER;
+}
+
+void take_object(hid_t file, const std::string& path, census& found) {
+  if (!holds_frames(file, path)) return;
+  const std::string parent = path.substr(0, path.find_last_of('/') + 1);
+  const hdf5_handle group(H5Gopen2(file, parent.empty() ? "/" : parent.c_str(), H5P_DEFAULT), path);
+  (path.ends_with("/data") && is_emd_group(group) ? found.emd : found.others).push_back("/" + path);
+}
+
+census take_census(hid_t file, const std::string& name) {
+  struct visit {
+    census found;
+    std::string problem;
+  } state;
+  const auto look = [](hid_t root, const char* path, const H5O_info_t* facts, void* out) -> herr_t {
+    visit& visited = *static_cast<visit*>(out);
+    if (facts->type != H5O_TYPE_DATASET) return 0;
+    try {  // nothing may be thrown through the library
+      take_object(root, path, visited.found);
+      return 0;
+    } catch (const std::exception& problem) {
+      visited.problem = problem.what();
+      return -1;
+    }
+  };
+  if (H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, look, &state, H5O_INFO_BASIC) < 0) {
+    throw format_error(
+        fmt::format("{}: cannot be searched for frames: {}", name, state.problem.empty() ? hdf5_last_error() : state.problem));
+  }
+  return state.found;
+}
+
+std::string only_one(std::vector<std::string> paths, const std::string& name) {
+  if (paths.size() == 1) return paths.front();
+  const bool more = paths.size() > most_choices;
+  if (more) paths.resize(most_choices);
+  throw format_error(fmt::format("{}: holds several datasets that may be frames ({}{}): name one with --dataset", name,
+                                 fmt::join(paths, ", "), more ? ", ..." : ""));
+}
+
+std::vector<std::string> find_wanted(hid_t file, const std::string& wanted, const std::string& name) {
+  if (has_kind(file, wanted, H5O_TYPE_DATASET)) return {wanted};
+  if (!has_kind(file, wanted, H5O_TYPE_GROUP)) throw format_error(fmt::format("{}: has no dataset {}", name, wanted));
+  if (auto segments = decimal_segments(file, wanted); !segments.empty()) return segments;
+  if (const std::string plot = default_plot(file, wanted); !plot.empty() && holds_frames(file, plot)) return {plot};
+  if (const std::string data = join(wanted, "data"); holds_frames(file, data)) return {data};
+  throw format_error(
+      fmt::format("{}: the group {} holds no frames by any convention known: name the dataset itself", name, wanted));
+}
+
+}  // namespace
+
+std::vector<std::string> find_frame_datasets(hid_t file, const std::string& wanted, const std::string& name) {
+  const auto lock = hdf5_lock();
+  if (!wanted.empty()) return find_wanted(file, wanted, name);
+  if (auto segments = decimal_segments(file, "/entry/data"); !segments.empty()) return segments;
+  if (const std::string plot = default_plot(file, "/"); !plot.empty() && holds_frames(file, plot)) return {plot};
+  const census found = take_census(file, name);
+  if (!found.emd.empty()) return {only_one(found.emd, name)};
+  if (!found.others.empty()) return {only_one(found.others, name)};
+  throw format_error(name + ": holds no dataset with the axes of frames (3 to 5 of them)");
+}
+
+}  // namespace countem::io

@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+
+#include <countem/error.hpp>
+
+#include "io/sources/flat/flat_source.hpp"
+
+// MRC2014: 1024 bytes of 4-byte words, then the extended header (word 24 says how many bytes), then the sections.
+// Word 1 nx (columns), 2 ny (rows), 3 nz (sections: our frames), 4 mode, 53 "MAP ", 54 machine stamp.
+namespace countem::io {
+
+namespace {
+
+using header_bytes = std::array<std::byte, 1024>;
+
+std::int32_t word(const header_bytes& header, std::size_t number, bool big_endian) {
+  std::array<std::byte, 4> bytes{};
+  std::memcpy(bytes.data(), &header[4 * (number - 1)], 4);
+  if (big_endian) swap_bytes(bytes.data(), 1, 4);
+  std::int32_t value = 0;
+  std::memcpy(&value, bytes.data(), 4);
+  return value;
+}
+
+/// The stamp says; files without one are in the order in which their mode is a small number.
+bool is_big_endian(const header_bytes& header) {
+  const auto stamp = static_cast<unsigned char>(header[212]);
+  if (stamp == 0x11) return true;
+  if (stamp == 0x44) return false;
+  const std::int32_t mode = word(header, 4, false);
+  return mode < 0 || mode > 0xffff;
+}
+
+/// IMOD marks its files with "IMOD" in word 39; unless bit 0 of word 40 is set, its mode 0 is unsigned.
+bool has_unsigned_bytes(const header_bytes& header, bool big_endian) {
+  return word(header, 39, big_endian) == 1146047817 && (word(header, 40, big_endian) & 1) == 0;
+}
+
+stored_type type_of(const header_bytes& header, bool big_endian, const std::string& name) {
+  const std::int32_t mode = word(header, 4, big_endian);
+  switch (mode) {
+    case 0: return has_unsigned_bytes(header, big_endian) ? stored_type::u8 : stored_type::i8;
+    case 1: return stored_type::i16;
+    case 2: return stored_type::f32;
+    case 6: return stored_type::u16;
+    default:
+      throw format_error(
+          fmt::format("{}: MRC mode {} cannot be read: modes 0 (8 bits), 1 (i16), 2 (f32) and 6 (u16) can", name, mode));
+  }
+}
+
+}  // namespace
+
+flat_layout mrc_layout(const file_handle& file) {
+  const std::string name = file.path().string();
+  header_bytes header{};
+  if (file.read_at(0, header.data(), header.size()) != header.size())
+    throw format_error(name + ": is shorter than an MRC header of 1024 bytes");
+  flat_layout layout;
+  layout.big_endian = is_big_endian(header);
+  const std::int32_t columns = word(header, 1, layout.big_endian);
+  const std::int32_t rows = word(header, 2, layout.big_endian);
+  const std::int32_t sections = word(header, 3, layout.big_endian);
+  const std::int32_t extended = word(header, 24, layout.big_endian);
+  if (columns <= 0 || rows <= 0 || sections <= 0 || extended < 0) {
+    throw format_error(
+        fmt::format("{}: is not an MRC file or is damaged: its header claims {} columns, {} rows, {} frames and {} bytes of "
+                    "extended header",
+                    name, columns, rows, sections, extended));
+  }
+  layout.type = type_of(header, layout.big_endian, name);
+  layout.shape = {static_cast<std::uint32_t>(rows), static_cast<std::uint32_t>(columns)};
+  layout.offset_bytes = header.size() + static_cast<std::uint64_t>(extended);
+  layout.claimed = scan_shape{1, static_cast<std::uint32_t>(sections), 1};
+  return layout;
+}
+
+}  // namespace countem::io

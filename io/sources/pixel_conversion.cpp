@@ -1,0 +1,131 @@
+#include "io/sources/pixel_conversion.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include <countem/error.hpp>
+
+namespace countem::io {
+
+namespace {
+
+constexpr double exact_whole_numbers = 1 << 24;  // of f32
+constexpr double exact_sixteenths = 1 << 20;     // of f32
+
+bool convert(double value, float& to) {
+  if (std::isnan(value) || std::isinf(value)) {
+    to = static_cast<float>(value);
+    return true;
+  }
+  if (std::abs(value) > exact_sixteenths) {
+    to = static_cast<float>(value);
+    return std::abs(value) <= exact_whole_numbers && value == std::trunc(value);
+  }
+  to = static_cast<float>(std::nearbyint(value * 16) / 16);
+  return true;
+}
+
+bool convert(std::int64_t value, float& to) {
+  to = static_cast<float>(value);
+  return value <= static_cast<std::int64_t>(exact_whole_numbers) && value >= -static_cast<std::int64_t>(exact_whole_numbers);
+}
+
+bool convert(std::uint64_t value, std::uint32_t& to) {
+  to = static_cast<std::uint32_t>(value);
+  return to == value;
+}
+
+template <class Wide, class From, class To>
+std::optional<unfit_pixel> convert_all(const std::byte* from, std::size_t count, std::byte* to) {
+  for (std::size_t at = 0; at < count; ++at) {
+    From value{};
+    std::memcpy(&value, from + at * sizeof(From), sizeof(From));
+    To converted{};
+    if (!convert(Wide{value}, converted)) return unfit_pixel{at, fmt::format("{}", value)};
+    std::memcpy(to + at * sizeof(To), &converted, sizeof(To));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::size_t size_of(stored_type type) {
+  switch (type) {
+    case stored_type::u8:
+    case stored_type::i8: return 1;
+    case stored_type::u16:
+    case stored_type::i16: return 2;
+    case stored_type::u32:
+    case stored_type::i32:
+    case stored_type::f32: return 4;
+    case stored_type::u64:
+    case stored_type::i64:
+    case stored_type::f64: return 8;
+  }
+  return 0;
+}
+
+std::string_view to_string(stored_type type) {
+  switch (type) {
+    case stored_type::u8: return "u8";
+    case stored_type::i8: return "i8";
+    case stored_type::u16: return "u16";
+    case stored_type::i16: return "i16";
+    case stored_type::u32: return "u32";
+    case stored_type::i32: return "i32";
+    case stored_type::u64: return "u64";
+    case stored_type::i64: return "i64";
+    case stored_type::f32: return "f32";
+    case stored_type::f64: return "f64";
+  }
+  return "?";
+}
+
+pixel_type frame_type(stored_type type) {
+  switch (type) {
+    case stored_type::u8: return pixel_type::u8;
+    case stored_type::u16: return pixel_type::u16;
+    case stored_type::u32:
+    case stored_type::u64: return pixel_type::u32;
+    default: return pixel_type::f32;
+  }
+}
+
+stored_type stored_as(pixel_type type) {
+  switch (type) {
+    case pixel_type::u8: return stored_type::u8;
+    case pixel_type::u16: return stored_type::u16;
+    case pixel_type::u32: return stored_type::u32;
+    case pixel_type::f32: return stored_type::f32;
+  }
+  return stored_type::u16;
+}
+
+void swap_bytes(std::byte* elements, std::size_t count, std::size_t element_bytes) {
+  if (element_bytes == 1) return;
+  for (std::size_t at = 0; at < count; ++at) std::reverse(elements + at * element_bytes, elements + (at + 1) * element_bytes);
+}
+
+std::optional<unfit_pixel> convert_pixels(stored_type type, const std::byte* from, std::size_t count, std::byte* to) {
+  switch (type) {
+    case stored_type::i8: return convert_all<std::int64_t, std::int8_t, float>(from, count, to);
+    case stored_type::i16: return convert_all<std::int64_t, std::int16_t, float>(from, count, to);
+    case stored_type::i32: return convert_all<std::int64_t, std::int32_t, float>(from, count, to);
+    case stored_type::i64: return convert_all<std::int64_t, std::int64_t, float>(from, count, to);
+    case stored_type::u64: return convert_all<std::uint64_t, std::uint64_t, std::uint32_t>(from, count, to);
+    case stored_type::f64: return convert_all<double, double, float>(from, count, to);
+    default: std::memcpy(to, from, count * size_of(type)); return std::nullopt;
+  }
+}
+
+void throw_unfit(const std::string& file, std::uint64_t frame, frame_shape shape, stored_type type, const unfit_pixel& pixel) {
+  throw format_error(
+      fmt::format("{}: frame {}, row {}, column {} is {} ({}), which {} cannot hold: scale the data or store them as u32", file,
+                  frame, pixel.index / shape.width, pixel.index % shape.width, pixel.value, to_string(type),
+                  countem::to_string(frame_type(type))));
+}
+
+}  // namespace countem::io

@@ -1,0 +1,99 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include <countem/error.hpp>
+
+#include "io/sources/sources.hpp"
+
+namespace countem::io {
+
+namespace {
+
+// Each factor is checked before it is multiplied on: no overflow hides an absurd scan.
+bool makes_sense(const scan_shape& scan) {
+  return scan.height <= max_scan_frames && scan.width <= max_scan_frames && scan.frames_per_position <= max_scan_frames &&
+         scan.positions() <= max_scan_frames && scan.frames() <= max_scan_frames && scan.frames() > 0;
+}
+
+std::string text(const scan_shape& scan) {
+  const std::string positions = fmt::format("{} x {} positions (width x height)", scan.width, scan.height);
+  return scan.frames_per_position == 1 ? positions : fmt::format("{} with {} frames each", positions, scan.frames_per_position);
+}
+
+scan_shape chosen(std::uint64_t complete, const std::optional<scan_shape>& claimed, const std::optional<scan_shape>& given) {
+  if (!given) return claimed ? *claimed : scan_shape{1, static_cast<std::uint32_t>(complete), 1};
+  scan_shape scan = *given;
+  const bool same_positions = claimed && claimed->positions() == scan.positions();
+  if (same_positions && scan.frames_per_position == 1) scan.frames_per_position = claimed->frames_per_position;
+  return scan;
+}
+
+}  // namespace
+
+void check_given_scan(const scan_shape& scan) {
+  if (makes_sense(scan)) return;
+  throw invalid_argument(fmt::format("a scan of {} makes no sense: it must have 1 to {} frames", text(scan), max_scan_frames));
+}
+
+void check_claimed_scan(const scan_shape& claimed, std::uint64_t frames_found, const std::filesystem::path& file) {
+  constexpr std::uint64_t always_believed = std::uint64_t{1} << 24;
+  if (makes_sense(claimed) && (claimed.frames() <= always_believed || claimed.frames() / 64 <= frames_found)) return;
+  throw format_error(fmt::format("{}: claims a scan of {}, but {} frames of it were found: give the true scan with --scan WxH",
+                                 file.string(), text(claimed), frames_found));
+}
+
+scan_shape scan_of_sequence(std::uint64_t complete, const std::optional<scan_shape>& claimed,
+                            const std::optional<scan_shape>& given, const std::filesystem::path& file, issue_list& issues) {
+  if (complete > max_scan_frames) {
+    throw format_error(
+        fmt::format("{}: {} frames are more than a scan may have ({})", file.string(), complete, max_scan_frames));
+  }
+  if (claimed && !given) check_claimed_scan(*claimed, complete, file);
+  const scan_shape scan = chosen(complete, claimed, given);
+  if (complete > scan.frames()) {
+    issues.add(
+        "more_frames_than_scan", file,
+        [&] {
+          return fmt::format("holds {} frames, the scan of {} takes {}; the rest is left out", complete, text(scan),
+                             scan.frames());
+        },
+        complete - scan.frames());
+  } else if (complete < scan.frames()) {
+    issues.add(
+        "missing_frame", file,
+        [&] {
+          return fmt::format("holds {} whole frames, the scan of {} takes {}; the last ones are missing", complete, text(scan),
+                             scan.frames());
+        },
+        scan.frames() - complete);
+  }
+  return scan;
+}
+
+void check_frame_shape(frame_shape shape, const std::string& name) {
+  if (shape.pixels() > 0 && shape.pixels() <= max_pixels) return;
+  throw format_error(fmt::format("{}: frames of {} x {} pixels (height x width) make no sense: they must have 1 to 2^32 - 1",
+                                 name, shape.height, shape.width));
+}
+
+array_extent extent_of_array(const std::vector<std::uint64_t>& axes, const std::string& name) {
+  const std::size_t rank = axes.size();
+  const bool fits = rank >= 2 && rank <= 5 &&
+                    std::all_of(axes.begin(), axes.end(), [](std::uint64_t axis) { return axis > 0 && axis <= 0xffff'ffff; });
+  if (!fits) {
+    throw format_error(
+        fmt::format("{}: an array of shape ({}) is not a scan: it must have 3 to 5 axes, none empty: (frame, row, column), "
+                    "(scan row, scan column, row, column) or (scan row, scan column, repeat, row, column)",
+                    name, fmt::join(axes, ", ")));
+  }
+  const auto axis = [&](std::size_t number) { return static_cast<std::uint32_t>(axes[number]); };
+  array_extent extent{{axis(rank - 2), axis(rank - 1)}, {1, 1, 1}};
+  check_frame_shape(extent.shape, name);
+  if (rank == 3) extent.scan.width = axis(0);
+  if (rank >= 4) extent.scan = {axis(0), axis(1), rank == 5 ? axis(2) : 1};
+  return extent;
+}
+
+}  // namespace countem::io

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <countem/frame_source.hpp>
+
+#include "io/sources/source_issues.hpp"
+
+// What open_source() chooses from. Each opener takes existing regular files, none of them twice.
+namespace countem::io {
+
+/// No scan has more frames: 2^28, 178 TB of 4D Camera frames. What is kept per frame stays within a few GB.
+inline constexpr std::uint64_t max_scan_frames = std::uint64_t{1} << 28;
+
+/// @throws invalid_argument when the scan the caller gave is empty or has more than max_scan_frames frames.
+void check_given_scan(const scan_shape& scan);
+
+/// A scan size in a header is only a claim of a few bytes, and something is kept for every frame of it: above 2^24 frames,
+/// at least one in 64 must be in the files. @throws format_error
+void check_claimed_scan(const scan_shape& claimed, std::uint64_t frames_found, const std::filesystem::path& file);
+
+/// The scan made by `complete` frames of a format that stores them in scan order: the one the caller gave, else the one the
+/// file claims, else one line. Frames that are missing or too many are issues. @throws format_error
+[[nodiscard]] scan_shape scan_of_sequence(std::uint64_t complete, const std::optional<scan_shape>& claimed,
+                                          const std::optional<scan_shape>& given, const std::filesystem::path& file,
+                                          issue_list& issues);
+
+/// @throws format_error unless a frame has 1 to 2^32 - 1 pixels.
+void check_frame_shape(frame_shape shape, const std::string& name);
+
+/// Frames and scan that an array's axes stand for: (row, column), (frame, row, column), (scan row, scan column, row, column)
+/// or (scan row, scan column, repeat, row, column). @throws format_error
+struct array_extent {
+  frame_shape shape{};
+  scan_shape scan{};
+};
+[[nodiscard]] array_extent extent_of_array(const std::vector<std::uint64_t>& axes, const std::string& name);
+
+/// 4D Camera versions 3 to 5 (io/sources/camera/format.hpp); `issues` holds what was found so far.
+[[nodiscard]] std::unique_ptr<frame_source> open_camera_records(const std::vector<std::filesystem::path>& files,
+                                                                input_format format, const source_options& options,
+                                                                issue_list issues);
+
+/// The version of 4D Camera records (v3 or v5) whose record length the headers of the files fit; v4 and v5 have the same length
+/// and cannot be told apart. Nothing when neither fits.
+[[nodiscard]] std::optional<input_format> guess_camera_version(const std::vector<std::filesystem::path>& files);
+
+/// 4D Camera versions 1 and 2 (io/sources/camera/block_source.cpp): blocks of whole frames.
+[[nodiscard]] std::unique_ptr<frame_source> open_camera_blocks(const std::vector<std::filesystem::path>& files,
+                                                               input_format format, const source_options& options,
+                                                               issue_list issues);
+
+/// Dense HDF5 (io/sources/hdf5/find.hpp says which dataset is taken).
+[[nodiscard]] std::unique_ptr<frame_source> open_hdf5(const std::filesystem::path& file, const source_options& options,
+                                                      issue_list issues);
+
+}  // namespace countem::io

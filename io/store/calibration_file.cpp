@@ -1,0 +1,52 @@
+// A calibration as a file of its own: the group /calibration, where an event store has it too.
+#include <filesystem>
+#include <string>
+
+#include <countem/calibrate.hpp>
+#include <countem/error.hpp>
+
+#include "io/files/file.hpp"
+#include "io/hdf5/handle.hpp"
+#include "io/store/calibration_group.hpp"
+
+namespace countem {
+
+namespace {
+
+constexpr const char* group_name = "calibration";
+
+void write_file(const calibration& saved, const std::filesystem::path& path) {
+  const auto lock = io::hdf5_lock();
+  io::hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path.string() + ": cannot be created");
+  const io::hdf5_handle group = io::make_group(file, group_name);
+  io::write_calibration(group, saved);
+  // What a full disk refuses shows here at the latest.
+  io::hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), path.string() + ": cannot be written");
+}
+
+}  // namespace
+
+void save_calibration(const calibration& saved, const std::filesystem::path& path) {
+  io::file_replacement file(path);
+  write_file(saved, file.unfinished());
+  file.finish();
+}
+
+calibration load_calibration(const std::filesystem::path& path) {
+  const auto lock = io::hdf5_lock();
+  static_cast<void>(io::file_handle::open_read(path));  // says plainly why it cannot be opened
+  if (H5Fis_hdf5(path.c_str()) <= 0) throw format_error(path.string() + ": is not an HDF5 file and so not a calibration");
+  try {
+    const io::hdf5_handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "it cannot be opened");
+    if (!io::has_path(file, group_name)) {
+      throw format_error(std::string("there is no group /") + group_name +
+                         "; give a file that countem calibrate or countem count wrote");
+    }
+    return io::read_calibration(io::hdf5_handle(H5Gopen2(file, group_name, H5P_DEFAULT), std::string("group ") + group_name));
+  } catch (const error& reason) {
+    // The file could be opened and is HDF5, so what HDF5 calls a failure of input is damage.
+    throw format_error(path.string() + ": " + reason.what());
+  }
+}
+
+}  // namespace countem

@@ -1,0 +1,152 @@
+#include "io/store/file.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include <countem/error.hpp>
+
+#include "io/files/file.hpp"
+#include "io/store/layout.hpp"
+
+namespace countem::io {
+
+namespace {
+
+/// Opens through the operating system first: its words about missing files and permissions are clearer than HDF5's.
+hdf5_handle open_hdf5(const std::filesystem::path& path, store_state state) {
+  (void)file_handle::open_read(path);
+  const unsigned access = state == store_state::running ? H5F_ACC_RDONLY | H5F_ACC_SWMR_READ : H5F_ACC_RDONLY;
+  const hid_t file = H5Fopen(path.c_str(), access, H5P_DEFAULT);
+  if (file >= 0) return {file, path.string()};
+  const std::string reason = hdf5_last_error();
+  if (H5Fis_hdf5(path.c_str()) > 0) {
+    throw format_error(path.string() + ": this HDF5 file is still being written or was not closed (" + reason +
+                       "); wait, or save its frames with countem recover");
+  }
+  throw format_error(path.string() + ": is not an HDF5 file");
+}
+
+/// Whether the dataset's chunks are single frames that pass through deflate alone.
+bool is_plain(hid_t dataset, const store_description& description) {
+  const hdf5_handle creation(H5Dget_create_plist(dataset), "dataset creation properties");
+  if (H5Pget_layout(creation) != H5D_CHUNKED) return false;
+  const std::vector<hsize_t> wanted = layout::chunk_extent(description);
+  std::vector<hsize_t> chunk(wanted.size());
+  if (H5Pget_chunk(creation, static_cast<int>(chunk.size()), chunk.data()) != static_cast<int>(wanted.size()) ||
+      chunk != wanted)
+    return false;
+  if (H5Pget_nfilters(creation) != 1) return false;
+  unsigned flags = 0;
+  std::size_t no_parameters = 0;
+  return H5Pget_filter2(creation, 0, &flags, &no_parameters, nullptr, 0, nullptr, nullptr) == H5Z_FILTER_DEFLATE;
+}
+
+}  // namespace
+
+event_store_file::event_store_file(const std::filesystem::path& path, store_state state) : path_(path) {
+  const auto lock = hdf5_lock();
+  file_ = open_hdf5(path, state);
+  try {
+    description_ = layout::read_description(file_);
+    open_data();
+    read_per_frame();
+    if (state == store_state::running) hide_unfinished_frames();
+  } catch (const format_error& reason) {
+    throw format_error(path.string() + ": " + reason.what());
+  } catch (const io_error& reason) {
+    throw format_error(path.string() + ": " + reason.what());
+  }
+}
+
+void event_store_file::open_data() {
+  if (!has_path(file_, layout::data)) throw format_error(std::string("dataset ") + layout::data + " is missing");
+  data_ = {H5Dopen2(file_, layout::data, H5P_DEFAULT), layout::data};
+  const hdf5_handle space(H5Dget_space(data_), layout::data);
+  std::vector<hsize_t> extent(static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(space))));
+  H5Sget_simple_extent_dims(space, extent.data(), nullptr);
+  if (extent != layout::data_extent(description_))
+    throw format_error(std::string(layout::data) + " does not have the shape that its group describes");
+  const hdf5_handle type(H5Dget_type(data_), layout::data);
+  const std::size_t size = H5Tget_size(type);
+  if (H5Tget_class(type) != H5T_INTEGER || H5Tget_sign(type) != H5T_SGN_NONE || (size != 1 && size != 2)) {
+    throw format_error(std::string(layout::data) + " is neither u8 nor u16");
+  }
+  frame_ = {description_.shape.pixels(), static_cast<unsigned>(size)};
+  plain_chunks_ = is_plain(data_, description_) && H5Tget_order(type) != H5T_ORDER_BE;
+}
+
+void event_store_file::read_per_frame() {
+  // Deflate gains at most 1032: no file can describe more frames than its size allows.
+  constexpr std::uint64_t largest_gain = 1032;
+  hsize_t file_size = 0;
+  hdf5_check(H5Fget_filesize(file_, &file_size), "file size");
+  const std::uint64_t frames = description_.scan.frames();
+  if (frames / largest_gain > file_size)
+    throw format_error("the file is too short for the " + std::to_string(frames) + " frames it describes");
+  counts_ = read_dataset<std::uint32_t>(file_, layout::counts, nullptr, frames);
+  status_ = read_dataset<std::uint8_t>(file_, layout::status, nullptr, frames);
+  xrays_ = read_dataset<std::uint32_t>(file_, layout::xrays, nullptr, frames);
+  if (counts_.size() != frames || status_.size() != frames || xrays_.size() != frames) {
+    throw format_error("counts, status and xrays do not have one value for each of the " + std::to_string(frames) + " frames");
+  }
+}
+
+/// The writer's counts may reach the file a moment before the chunks do.
+void event_store_file::hide_unfinished_frames() {
+  if (!plain_chunks_) return;
+  for (std::uint64_t frame = counts_.size(); frame-- > 0;) {
+    if (counts_[frame] == not_written) continue;
+    std::uint64_t size = 0;
+    chunk_sizes(frame, {&size, 1});
+    if (size != 0) return;  // frames are written in order
+    counts_[frame] = not_written;
+    status_[frame] = 0;
+    xrays_[frame] = 0;
+  }
+}
+
+void event_store_file::chunk_sizes(std::uint64_t first, std::span<std::uint64_t> sizes) const {
+  const auto lock = hdf5_lock();
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const std::vector<hsize_t> offset = layout::chunk_offset(description_.scan, first + i);
+    hsize_t bytes = 0;
+    // A chunk that was never written is an error in some versions of the library and 0 bytes in others.
+    sizes[i] = H5Dget_chunk_storage_size(data_, offset.data(), &bytes) < 0 ? 0 : bytes;
+  }
+}
+
+bool event_store_file::read_chunk(std::uint64_t frame, std::uint64_t size, std::vector<std::uint8_t>& to) const {
+  const auto lock = hdf5_lock();
+  const std::vector<hsize_t> offset = layout::chunk_offset(description_.scan, frame);
+  const std::size_t start = to.size();
+  to.resize(start + static_cast<std::size_t>(size));
+  std::uint32_t skipped_filters = 0;
+  hdf5_check(H5Dread_chunk(data_, H5P_DEFAULT, offset.data(), &skipped_filters, to.data() + start), "reading the chunk failed");
+  return skipped_filters == 0;
+}
+
+void event_store_file::read_dense(std::uint64_t frame, const dense_visitor& visit) const {
+  std::vector<hsize_t> offset = layout::chunk_offset(description_.scan, frame);
+  std::vector<hsize_t> extent = layout::chunk_extent(description_);
+  const hsize_t height = extent[extent.size() - 2];
+  const std::uint64_t row_bytes = extent.back() * frame_.element_bytes;
+  const hsize_t rows_a_piece = std::clamp<hsize_t>(largest_piece / row_bytes, 1, height);
+  hsize_t& first_row = offset[offset.size() - 2];
+  hsize_t& rows = extent[extent.size() - 2];
+  std::vector<std::uint8_t> piece;
+  for (first_row = 0; first_row < height; first_row += rows) {
+    rows = std::min(rows_a_piece, height - first_row);
+    piece.resize(static_cast<std::size_t>(rows * row_bytes));
+    {
+      const auto lock = hdf5_lock();
+      const hdf5_handle file_space(H5Dget_space(data_), layout::data);
+      hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, offset.data(), nullptr, extent.data(), nullptr), layout::data);
+      const hdf5_handle memory_space(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), layout::data);
+      const hid_t type = frame_.element_bytes == 1 ? hdf5_type<std::uint8_t>() : hdf5_type<std::uint16_t>();
+      hdf5_check(H5Dread(data_, type, memory_space, file_space, H5P_DEFAULT, piece.data()), "reading the frame failed");
+    }
+    visit(first_row * row_bytes, piece);
+  }
+}
+
+}  // namespace countem::io

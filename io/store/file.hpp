@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <countem/event_store.hpp>
+
+#include "io/hdf5/handle.hpp"
+#include "io/store/chunk.hpp"
+
+namespace countem::io {
+
+enum class store_state : std::uint8_t {
+  finished,
+  running,  ///< perhaps: another process may be writing it; what it shows is what was there at some moment
+};
+
+/// An event store opened for reading, chunk by chunk; what the reader and the checker share.
+class event_store_file {
+ public:
+  /// @throws io_error, format_error; the texts name the file.
+  explicit event_store_file(const std::filesystem::path& path, store_state state = store_state::finished);
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const store_description& description() const { return description_; }
+  [[nodiscard]] const dense_layout& frame_layout() const { return frame_; }
+  [[nodiscard]] const std::vector<std::uint32_t>& counts() const { return counts_; }
+  [[nodiscard]] const std::vector<std::uint8_t>& status() const { return status_; }
+  [[nodiscard]] const std::vector<std::uint32_t>& xrays() const { return xrays_; }
+  [[nodiscard]] hid_t file() const { return file_; }
+
+  /// Whether chunks are single frames, deflated and no more: then chunks may be ours. Otherwise HDF5 must read.
+  [[nodiscard]] bool has_plain_chunks() const { return plain_chunks_; }
+
+  /// Stored bytes of each frame's chunk; 0 where none is stored. Only with has_plain_chunks().
+  void chunk_sizes(std::uint64_t first, std::span<std::uint64_t> sizes) const;
+
+  /// Appends the stored bytes of one chunk, `size` as chunk_sizes() says, to `to`. Returns false when the chunk is not
+  /// deflated.
+  [[nodiscard]] bool read_chunk(std::uint64_t frame, std::uint64_t size, std::vector<std::uint8_t>& to) const;
+
+  /// The dense frame as HDF5 reads it, whatever its filters.
+  void read_dense(std::uint64_t frame, const dense_visitor& visit) const;
+
+ private:
+  void open_data();
+  void read_per_frame();
+  void hide_unfinished_frames();
+
+  std::filesystem::path path_;
+  hdf5_handle file_;
+  hdf5_handle data_;
+  store_description description_;
+  dense_layout frame_;
+  bool plain_chunks_ = false;
+  std::vector<std::uint32_t> counts_;
+  std::vector<std::uint8_t> status_;
+  std::vector<std::uint32_t> xrays_;
+};
+
+}  // namespace countem::io

@@ -1,0 +1,304 @@
+#include "io/store/layout.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include <countem/error.hpp>
+#include <countem/version.hpp>
+
+#include "io/files/npy_output.hpp"
+#include "io/store/calibration_group.hpp"
+#include "io/store/chunk.hpp"
+#include "io/store/scan.hpp"
+
+namespace countem::io::layout {
+
+namespace {
+
+// Indexed by the enumerators.
+constexpr std::array<const char*, 3> method_names = {"cluster", "maximum", "pixels"};
+constexpr std::array<const char*, 3> row_noise_names = {"none", "mean", "median"};
+constexpr std::array<const char*, 3> value_names = {"none", "charge", "size"};
+
+template <std::size_t Count>
+const char* name_of(const std::array<const char*, Count>& names, std::uint8_t value) {
+  return names.at(value);
+}
+
+template <std::size_t Count>
+std::uint8_t value_of(const std::array<const char*, Count>& names, const std::string& name, const std::string& what) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) throw format_error("attribute " + what + " \"" + name + "\" is unknown to this version of countem");
+  return static_cast<std::uint8_t>(found - names.begin());
+}
+
+hdf5_handle open_group(hid_t parent, const std::string& path) {
+  if (!has_path(parent, path)) throw format_error("group " + path + " is missing");
+  return {H5Gopen2(parent, path.c_str(), H5P_DEFAULT), "group " + path};
+}
+
+hdf5_handle open_dataset(hid_t parent, const std::string& path) {
+  return {H5Dopen2(parent, path.c_str(), H5P_DEFAULT), "dataset " + path};
+}
+
+void write_text_list(hid_t object, const std::string& name, const std::vector<std::string>& texts) {
+  const hdf5_handle type(H5Tcopy(H5T_C_S1), "string type");
+  hdf5_check(H5Tset_size(type, H5T_VARIABLE), "string type");
+  hdf5_check(H5Tset_cset(type, H5T_CSET_UTF8), "string type");
+  const hsize_t count = texts.size();
+  const hdf5_handle space(H5Screate_simple(1, &count, nullptr), "attribute " + name);
+  const hdf5_handle attribute(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), "attribute " + name);
+  std::vector<const char*> pointers(texts.size());
+  std::transform(texts.begin(), texts.end(), pointers.begin(), [](const std::string& text) { return text.c_str(); });
+  hdf5_check(H5Awrite(attribute, type, pointers.data()), "attribute " + name);
+}
+
+void link(hid_t file, const std::string& target, const std::string& name) {
+  hdf5_check(H5Lcreate_hard(file, target.c_str(), file, name.c_str(), H5P_DEFAULT, H5P_DEFAULT), "link " + name);
+}
+
+hdf5_handle dataset_properties(const char* path) {
+  hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), path);
+  hdf5_check(H5Pset_obj_track_times(creation, false), path);  // the same contents, the same bytes
+  return creation;
+}
+
+void create_data(hid_t file, const store_description& description, bool wide_counts) {
+  const std::vector<hsize_t> extent = data_extent(description);
+  const std::vector<hsize_t> chunk = chunk_extent(description);
+  const int rank = static_cast<int>(extent.size());
+  const hdf5_handle space(H5Screate_simple(rank, extent.data(), nullptr), data);
+  const hdf5_handle creation = dataset_properties(data);
+  hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), data);
+  hdf5_check(H5Pset_deflate(creation, 1), data);
+  const std::uint16_t empty = 0;
+  hdf5_check(H5Pset_fill_value(creation, H5T_NATIVE_UINT16, &empty), data);
+  hdf5_check(H5Pset_fill_time(creation, H5D_FILL_TIME_IFSET), data);
+  const hdf5_handle made(
+      H5Dcreate2(file, data, wide_counts ? H5T_STD_U16LE : H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), data);
+  write_attribute(made, "units", "electrons");
+}
+
+/// A contiguous dataset with one number per frame, all there from the start.
+template <class T>
+void create_per_frame(hid_t file, const char* path, std::uint64_t frames, T fill) {
+  const hsize_t count = frames;
+  const hdf5_handle space(H5Screate_simple(1, &count, nullptr), path);
+  const hdf5_handle creation = dataset_properties(path);
+  hdf5_check(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY), path);
+  hdf5_check(H5Pset_fill_value(creation, hdf5_type<T>(), &fill), path);
+  hdf5_check(H5Pset_fill_time(creation, H5D_FILL_TIME_IFSET), path);
+  const hdf5_handle made(H5Dcreate2(file, path, hdf5_type<T>(), space, H5P_DEFAULT, creation, H5P_DEFAULT), path);
+}
+
+std::string axis_path(std::size_t axis) {
+  return std::string(counts_group) + "/dim" + std::to_string(axis + 1);
+}
+
+/// Coordinates of an axis; detector axes count detector pixels even on a finer event grid.
+std::vector<double> axis_coordinates(hsize_t length, double steps_per_unit) {
+  std::vector<double> coordinates(static_cast<std::size_t>(length));
+  for (std::size_t i = 0; i < coordinates.size(); ++i) coordinates[i] = (static_cast<double>(i) + 0.5) / steps_per_unit - 0.5;
+  return coordinates;
+}
+
+/// EMD 0.1: the group, its data and one dimN per axis.
+void create_axes(hid_t file, const store_description& description) {
+  const std::vector<hsize_t> extent = data_extent(description);
+  const std::vector<std::string> names = axis_names(description.scan);
+  for (std::size_t axis = 0; axis < extent.size(); ++axis) {
+    const bool on_detector = axis + 2 >= extent.size();
+    const std::vector<double> coordinates = axis_coordinates(extent[axis], on_detector ? description.upsample : 1);
+    write_dataset(file, axis_path(axis), {extent[axis]}, coordinates.data());
+    const hdf5_handle made = open_dataset(file, axis_path(axis));
+    write_attribute(made, "name", names[axis]);
+    write_attribute(made, "units", names[axis] == "repeat" ? "" : "pixels");
+  }
+}
+
+/// The same dataset as EMD 1.0, the way py4DSTEM writes it.
+void create_emd1_links(hid_t file, const store_description& description) {
+  const std::vector<std::string> names = axis_names(description.scan);
+  write_attribute(file, "emd_group_type", "file");
+  write_attribute(file, "version_major", std::int64_t{1});
+  write_attribute(file, "version_minor", std::int64_t{0});
+  write_attribute(file, "authoring_program", std::string("countem ") + version);
+  write_attribute(file, "authoring_user", "");
+  const hdf5_handle root = make_group(file, "/datacube_root");
+  write_attribute(root, "emd_group_type", "root");
+  write_attribute(root, "python_class", "Root");
+  const hdf5_handle cube = make_group(file, "/datacube_root/datacube");
+  write_attribute(cube, "emd_group_type", "array");
+  write_attribute(cube, "python_class", names.size() == 4 ? "DataCube" : "Array");
+  link(file, data, "/datacube_root/datacube/data");
+  for (std::size_t axis = 0; axis < names.size(); ++axis)
+    link(file, axis_path(axis), "/datacube_root/datacube/dim" + std::to_string(axis));
+}
+
+/// The same dataset as NeXus: viewers draw /entry/data at once.
+void create_nexus_links(hid_t file, const store_description& description) {
+  const std::vector<std::string> names = axis_names(description.scan);
+  write_attribute(file, "default", "entry");
+  const hdf5_handle entry = make_group(file, "/entry");
+  write_attribute(entry, "NX_class", "NXentry");
+  write_attribute(entry, "default", "data");
+  const hdf5_handle plot = make_group(file, "/entry/data");
+  write_attribute(plot, "NX_class", "NXdata");
+  write_attribute(plot, "signal", "data");
+  write_text_list(plot, "axes", names);
+  link(file, data, "/entry/data/data");
+  for (std::size_t axis = 0; axis < names.size(); ++axis) link(file, axis_path(axis), "/entry/data/" + names[axis]);
+}
+
+void write_description(hid_t group, const store_description& description) {
+  write_attribute(group, "countem_format_version", format_version);
+  write_attribute(group, "height", std::int64_t{description.shape.height});
+  write_attribute(group, "width", std::int64_t{description.shape.width});
+  write_attribute(group, "scan_height", std::int64_t{description.scan.height});
+  write_attribute(group, "scan_width", std::int64_t{description.scan.width});
+  write_attribute(group, "frames_per_position", std::int64_t{description.scan.frames_per_position});
+  write_attribute(group, "upsample", std::int64_t{description.upsample});
+  write_attribute(group, "method", name_of(method_names, static_cast<std::uint8_t>(description.options.method)));
+  write_attribute(group, "row_noise", name_of(row_noise_names, static_cast<std::uint8_t>(description.options.row_noise)));
+  write_attribute(group, "values", name_of(value_names, static_cast<std::uint8_t>(description.options.values)));
+  write_attribute(group, "min_cluster_size", std::int64_t{description.options.min_cluster_size});
+  write_attribute(group, "max_cluster_size", std::int64_t{description.options.max_cluster_size});
+}
+
+std::uint32_t read_u32(hid_t group, const std::string& name) {
+  const std::int64_t value = read_integer_attribute(group, name);
+  if (value < 0 || value > std::int64_t{std::numeric_limits<std::uint32_t>::max()}) {
+    throw format_error("attribute " + name + " " + std::to_string(value) + " is out of range");
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+herr_t collect_text(hid_t group, const char* name, const H5A_info_t*, void* into) {
+  // Exceptions must not pass through the C library.
+  try {
+    static_cast<decltype(store_description::provenance)*>(into)->emplace_back(name, read_text_attribute(group, name));
+    return 0;
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
+}  // namespace
+
+std::vector<hsize_t> data_extent(const store_description& description) {
+  const std::vector<std::uint64_t> extent = dense_extent(description.scan, description.shape);
+  return {extent.begin(), extent.end()};
+}
+
+std::vector<hsize_t> chunk_extent(const store_description& description) {
+  std::vector<hsize_t> extent = data_extent(description);
+  std::fill(extent.begin(), extent.end() - 2, hsize_t{1});
+  return extent;
+}
+
+std::vector<hsize_t> chunk_offset(const scan_shape& scan, std::uint64_t frame) {
+  const std::uint64_t position = frame / scan.frames_per_position;
+  std::vector<hsize_t> offset = {position / scan.width, position % scan.width};
+  if (scan.frames_per_position > 1) offset.push_back(frame % scan.frames_per_position);
+  offset.insert(offset.end(), {0, 0});
+  return offset;
+}
+
+std::vector<std::string> axis_names(const scan_shape& scan) {
+  if (scan.frames_per_position > 1) return {"scan_y", "scan_x", "repeat", "row", "column"};
+  return {"scan_y", "scan_x", "row", "column"};
+}
+
+void validate(const store_description& description, bool wide_counts) {
+  const std::uint64_t frame_bytes = description.shape.pixels() * (wide_counts ? 2 : 1);
+  if (description.shape.pixels() == 0) throw invalid_argument("the event store needs frames of at least one pixel");
+  if (frame_bytes > max_chunk_bytes) {
+    throw invalid_argument("frames of " + std::to_string(description.shape.height) + " x " +
+                           std::to_string(description.shape.width) +
+                           " pixels do not fit into HDF5 chunks of 4 GiB; count with less upsampling or narrow counts");
+  }
+  if (description.scan.height == 0 || description.scan.width == 0 || description.scan.frames_per_position == 0) {
+    throw invalid_argument("the event store needs a scan of at least one position and one frame per position");
+  }
+  constexpr std::uint64_t most_frames = std::uint64_t{1} << 40U;
+  if (description.scan.positions() > most_frames / description.scan.frames_per_position) {
+    throw invalid_argument(
+        "a scan of " + std::to_string(description.scan.width) + " x " + std::to_string(description.scan.height) + " x " +
+        std::to_string(description.scan.frames_per_position) + " frames is beyond 2^40 frames; check the scan size");
+  }
+  if (description.upsample == 0) throw invalid_argument("upsampling by 0 makes no event grid");
+}
+
+void create_description(hid_t file, const store_description& description, unsigned element_bytes) {
+  const auto lock = hdf5_lock();
+  const hdf5_handle group = make_group(file, counts_group);
+  write_attribute(group, "emd_group_type", std::int64_t{1});
+  write_description(group, description);
+  write_attribute(group, "element_bytes", std::int64_t{element_bytes});
+  write_calibration(make_group(file, calibration_group), description.calibrated);
+  const hdf5_handle provenance = make_group(file, provenance_group);
+  for (const auto& [name, text] : description.provenance) write_attribute(provenance, name, text);
+}
+
+void create(hid_t file, const store_description& description, bool wide_counts) {
+  validate(description, wide_counts);
+  const auto lock = hdf5_lock();
+  // First of all, so that it is in the file's first bytes when the rest is lost.
+  const std::vector<std::uint8_t> record = make_recovery_record(description, wide_counts);
+  write_dataset(file, recovery_record, {record.size()}, record.data());
+  create_description(file, description, wide_counts ? 2 : 1);
+  create_data(file, description, wide_counts);
+  create_axes(file, description);
+  create_per_frame<std::uint32_t>(file, counts, description.scan.frames(), not_written);
+  create_per_frame<std::uint8_t>(file, status, description.scan.frames(), 0);
+  create_per_frame<std::uint32_t>(file, xrays, description.scan.frames(), 0);
+  create_emd1_links(file, description);
+  create_nexus_links(file, description);
+}
+
+unsigned read_element_bytes(hid_t file) {
+  const std::int64_t bytes = read_integer_attribute(open_group(file, counts_group), "element_bytes");
+  if (bytes != 1 && bytes != 2) throw format_error("attribute element_bytes is neither 1 nor 2");
+  return static_cast<unsigned>(bytes);
+}
+
+store_description read_description(hid_t file) {
+  const auto lock = hdf5_lock();
+  const hdf5_handle group = open_group(file, counts_group);
+  if (!has_attribute(group, "countem_format_version")) {
+    throw format_error("/electron_counts was not written by countem (no countem_format_version)");
+  }
+  const std::int64_t stored_version = read_integer_attribute(group, "countem_format_version");
+  if (stored_version != format_version) {
+    throw format_error("event store format " + std::to_string(stored_version) +
+                       " is unknown to this countem, which reads format " + std::to_string(format_version) +
+                       "; use a newer countem");
+  }
+  store_description description;
+  description.shape = {read_u32(group, "height"), read_u32(group, "width")};
+  description.scan = {read_u32(group, "scan_height"), read_u32(group, "scan_width"), read_u32(group, "frames_per_position")};
+  description.upsample = read_u32(group, "upsample");
+  description.options.method =
+      static_cast<counting_method>(value_of(method_names, read_text_attribute(group, "method"), "method"));
+  description.options.row_noise =
+      static_cast<row_noise_method>(value_of(row_noise_names, read_text_attribute(group, "row_noise"), "row_noise"));
+  description.options.values = static_cast<event_value>(value_of(value_names, read_text_attribute(group, "values"), "values"));
+  description.options.min_cluster_size = read_u32(group, "min_cluster_size");
+  description.options.max_cluster_size = read_u32(group, "max_cluster_size");
+  description.options.upsample = description.upsample;
+  try {
+    validate(description, false);
+  } catch (const invalid_argument& reason) {
+    throw format_error(std::string("the stored description contradicts itself: ") + reason.what());
+  }
+  description.calibrated = read_calibration(open_group(file, calibration_group));
+  const hdf5_handle provenance = open_group(file, provenance_group);
+  hdf5_check(H5Aiterate2(provenance, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, collect_text, &description.provenance),
+             provenance_group);
+  return description;
+}
+
+}  // namespace countem::io::layout

@@ -1,0 +1,175 @@
+#include <tbb/blocked_range.h>
+#include <tbb/enumerable_thread_specific.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include <countem/error.hpp>
+#include <countem/event_store.hpp>
+
+#include "io/files/thread_arena.hpp"
+#include "io/store/chunk.hpp"
+#include "io/store/file.hpp"
+
+namespace countem {
+
+namespace io {
+namespace {
+
+/// Frames whose chunks are read in one go under the HDF5 lock, then decoded beside other threads.
+constexpr std::size_t frames_per_task = 16;
+
+class hdf5_event_store final : public event_store {
+ public:
+  explicit hdf5_event_store(const std::filesystem::path& path, store_state state = store_state::finished)
+      : file_(path, state), scratch_([this] { return scratch(file_.frame_layout()); }) {}
+
+  [[nodiscard]] const store_description& description() const override { return file_.description(); }
+  [[nodiscard]] std::uint64_t frames() const override { return file_.counts().size(); }
+  [[nodiscard]] const std::vector<std::uint32_t>& counts() const override { return file_.counts(); }
+  [[nodiscard]] const std::vector<std::uint8_t>& status() const override { return file_.status(); }
+  [[nodiscard]] const std::vector<std::uint32_t>& xrays() const override { return file_.xrays(); }
+
+  void read(std::uint64_t first, std::size_t count, event_batch& out, unsigned threads) const override {
+    if (first > frames() || count > frames() - first) {
+      throw invalid_argument(file_.path().string() + ": frames " + std::to_string(first) + " to " +
+                             std::to_string(first + count) + " are not all among its " + std::to_string(frames()));
+    }
+    prepare(first, count, out);
+    if (count <= frames_per_task || threads == 1) {
+      for (std::size_t from = 0; from < count; from += frames_per_task)
+        read_some(out, from, std::min(from + frames_per_task, count));
+      return;
+    }
+    tbb::task_arena arena = arena_of(threads);
+    arena.execute([&] {
+      tbb::parallel_for(tbb::blocked_range<std::size_t>(0, count, frames_per_task),
+                        [&](const tbb::blocked_range<std::size_t>& range) { read_some(out, range.begin(), range.end()); });
+    });
+  }
+
+ private:
+  struct scratch {
+    explicit scratch(const dense_layout& frame) : decoder(frame) {}
+    chunk_decoder decoder;
+    std::vector<std::uint8_t> bytes;
+    std::vector<std::size_t> ends;
+    std::vector<bool> deflated;
+    std::vector<chunk_decoding> jobs;
+  };
+
+  [[nodiscard]] bool keeps_values() const { return description().options.values != event_value::none; }
+
+  /// Everything but the events themselves, with room for those.
+  void prepare(std::uint64_t first, std::size_t count, event_batch& out) const {
+    sizes_.assign(count, 0);
+    if (file_.has_plain_chunks()) file_.chunk_sizes(first, sizes_);
+    // Without clear(): growing a vector from nothing would fill it with zeros first, an eighth of the time of reading.
+    out.indptr.assign(1, 0);
+    out.first_frame = first;
+    const auto begin = static_cast<std::ptrdiff_t>(first);
+    const auto end = static_cast<std::ptrdiff_t>(first + count);
+    out.status.assign(status().begin() + begin, status().begin() + end);
+    out.xrays.assign(xrays().begin() + begin, xrays().begin() + end);
+    out.indptr.reserve(count + 1);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t counted = counts()[first + i];
+      const std::uint64_t events = counted == not_written ? 0 : counted;
+      const std::uint64_t most = file_.has_plain_chunks() ? most_events(sizes_[i], file_.frame_layout())
+                                                          : file_.frame_layout().pixels * file_.frame_layout().largest();
+      if (events > most) fail(first + i, "its chunk cannot hold the " + std::to_string(events) + " events of its count");
+      out.indptr.push_back(out.indptr.back() + events);
+    }
+    out.indices.resize(out.indptr.back());
+    out.values.resize(keeps_values() ? out.indptr.back() : 0);
+  }
+
+  /// Frames [from, to) of the batch.
+  void read_some(event_batch& out, std::size_t from, std::size_t to) const {
+    scratch& mine = scratch_.local();
+    mine.bytes.clear();
+    mine.ends.clear();
+    mine.deflated.clear();
+    load_chunks(out.first_frame, from, to, mine);
+    mine.jobs.clear();
+    std::size_t start = 0;
+    for (std::size_t i = from; i < to; ++i) {
+      const std::uint64_t frame = out.first_frame + i;
+      const std::size_t end = mine.ends[i - from];
+      const auto events = std::span(out.indices).subspan(out.indptr[i], out.indptr[i + 1] - out.indptr[i]);
+      const auto values =
+          out.values.empty() ? std::span<std::uint32_t>() : std::span(out.values).subspan(out.indptr[i], events.size());
+      try {
+        if (counts()[frame] != not_written)
+          take_in(frame, {mine.bytes.data() + start, end - start}, mine.deflated[i - from], events, values, mine);
+      } catch (const error& reason) {
+        fail(frame, reason.what());
+      }
+      start = end;
+    }
+    mine.decoder.decode(mine.jobs);
+    for (const chunk_decoding& job : mine.jobs) {
+      if (!job.fault.empty()) fail(job.footer.facts.frame, job.fault);
+    }
+  }
+
+  /// The stored bytes of frames [from, to) of the batch, under one lock.
+  void load_chunks(std::uint64_t first_frame, std::size_t from, std::size_t to, scratch& into) const {
+    const auto lock = hdf5_lock();
+    for (std::size_t i = from; i < to; ++i) {
+      bool deflated = true;
+      try {
+        if (sizes_[i] != 0) deflated = file_.read_chunk(first_frame + i, sizes_[i], into.bytes);
+      } catch (const error& reason) {
+        fail(first_frame + i, reason.what());
+      }
+      into.ends.push_back(into.bytes.size());
+      into.deflated.push_back(deflated);
+    }
+  }
+
+  /// Checks a chunk of ours and puts it on the list to decode; decodes a foreign one.
+  void take_in(std::uint64_t frame, std::span<const std::uint8_t> chunk, bool deflated, std::span<std::uint32_t> events,
+               std::span<std::uint32_t> values, scratch& mine) const {
+    const std::optional<chunk_footer> footer = deflated ? find_footer(chunk) : std::nullopt;
+    if (footer) {
+      if (!is_intact(chunk, *footer)) throw format_error("the chunk's CRC is wrong: it was damaged after it was written");
+      if (footer->facts.frame != frame)
+        throw format_error("its chunk says that it is frame " + std::to_string(footer->facts.frame));
+      mine.jobs.push_back({chunk, *footer, events, values, {}});
+      return;
+    }
+    if (!values.empty()) throw format_error("its values are gone: another program rewrote the file");
+    if (file_.has_plain_chunks() && deflated) {
+      mine.decoder.decode_foreign(chunk, events);
+    } else {
+      dense_scanner scanner(file_.frame_layout(), events);
+      file_.read_dense(frame,
+                       [&](std::uint64_t first_byte, std::span<const std::uint8_t> piece) { scanner.take(first_byte, piece); });
+      scanner.finish();
+    }
+  }
+
+  [[noreturn]] void fail(std::uint64_t frame, const std::string& reason) const {
+    throw format_error(file_.path().string() + ": frame " + std::to_string(frame) + ": " + reason);
+  }
+
+  event_store_file file_;
+  mutable std::vector<std::uint64_t> sizes_;  // of the chunks being read
+  mutable tbb::enumerable_thread_specific<scratch> scratch_;
+};
+
+}  // namespace
+}  // namespace io
+
+std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path) {
+  return std::make_unique<io::hdf5_event_store>(path);
+}
+
+std::unique_ptr<event_store> open_running_event_store(const std::filesystem::path& path) {
+  return std::make_unique<io::hdf5_event_store>(path, io::store_state::running);
+}
+
+}  // namespace countem

@@ -1,0 +1,198 @@
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include <countem/error.hpp>
+#include <countem/event_store.hpp>
+
+#include "io/files/thread_arena.hpp"
+#include "io/store/chunk.hpp"
+#include "io/store/file.hpp"
+#include "io/store/layout.hpp"
+
+namespace countem {
+
+namespace io {
+namespace {
+
+constexpr std::size_t most_sentences = 1000;
+constexpr std::size_t frames_per_task = 64;
+
+/// Faults by frame, from several threads; the first ones are kept, the rest counted.
+class fault_list {
+ public:
+  void add(std::uint64_t frame, const std::string& what) {
+    const std::lock_guard lock(mutex_);
+    by_frame_.emplace(frame, "frame " + std::to_string(frame) + ": " + what);
+    if (by_frame_.size() > most_sentences) {
+      by_frame_.erase(std::prev(by_frame_.end()));
+      ++dropped_;
+    }
+  }
+  void append_to(std::vector<std::string>& sentences) const {
+    for (const auto& [frame, sentence] : by_frame_) sentences.push_back(sentence);
+    if (dropped_ > 0) sentences.push_back("and " + std::to_string(dropped_) + " more faults");
+  }
+
+ private:
+  std::mutex mutex_;
+  std::multimap<std::uint64_t, std::string> by_frame_;
+  std::uint64_t dropped_ = 0;
+};
+
+class frame_checker {
+ public:
+  frame_checker(const event_store_file& file, fault_list& faults)
+      : file_(file), faults_(faults), decoder_(file.frame_layout()) {}
+
+  void check(std::uint64_t frame, std::uint64_t stored_bytes) {
+    try {
+      check_chunk(frame, stored_bytes);
+    } catch (const error& reason) {
+      faults_.add(frame, reason.what());
+    }
+  }
+
+ private:
+  void check_chunk(std::uint64_t frame, std::uint64_t stored_bytes) {
+    const std::uint32_t count = file_.counts()[frame];
+    if (count == not_written) {
+      if (stored_bytes != 0) faults_.add(frame, "data is stored, but its count says that it never arrived");
+      if ((file_.status()[frame] & status_sectors) != 0)
+        faults_.add(frame, "its status says that sectors arrived, its count that none did");
+      return;
+    }
+    if (stored_bytes == 0) throw format_error("its data is missing");
+    if (((file_.status()[frame] & status_xray) != 0) != (file_.xrays()[frame] != 0))
+      faults_.add(frame, "status and X-ray tally disagree");
+    chunk_.clear();
+    const bool deflated = file_.read_chunk(frame, stored_bytes, chunk_);
+    const std::optional<chunk_footer> footer = deflated ? find_footer(chunk_) : std::nullopt;
+    if (!footer)
+      throw format_error("its chunk has no footer, so nothing vouches for it: damaged, or rewritten by another program");
+    if (!is_intact(chunk_, *footer)) throw format_error("its CRC is wrong: the chunk was damaged after it was written");
+    compare(frame, *footer);
+    check_events(*footer);
+  }
+
+  void compare(std::uint64_t frame, const chunk_footer& footer) {
+    const auto expect = [&](std::uint64_t in_chunk, std::uint64_t in_dataset, const char* what) {
+      if (in_chunk != in_dataset) {
+        faults_.add(frame, std::string(what) + " is " + std::to_string(in_chunk) + " in its chunk and " +
+                               std::to_string(in_dataset) + " in the dataset");
+      }
+    };
+    expect(footer.facts.frame, frame, "the frame number");
+    expect(footer.events, file_.counts()[frame], "the number of events");
+    expect(footer.facts.status, file_.status()[frame], "the status");
+    expect(footer.facts.xrays, file_.xrays()[frame], "the X-ray tally");
+  }
+
+  /// What we read must be what every other program sees.
+  void check_events(const chunk_footer& footer) {
+    const bool with_values = file_.description().options.values != event_value::none;
+    if (footer.events > most_events(chunk_.size(), file_.frame_layout()))
+      throw format_error("the chunk is too short for its events");
+    events_.resize(footer.events);
+    values_.resize(with_values ? footer.events : 0);
+    if (with_values && (footer.flags & chunk_footer::has_values) == 0) throw format_error("its values are missing");
+    chunk_decoding job{chunk_, footer, events_, values_, {}};
+    decoder_.decode({&job, 1});
+    if (!job.fault.empty()) throw format_error(job.fault);
+    if (!std::is_sorted(events_.begin(), events_.end())) throw format_error("its events are not sorted");
+
+    std::size_t next = 0;
+    decoder_.inflate(std::span(chunk_).first(footer.stream_bytes),
+                     [&](std::uint64_t first_byte, std::span<const std::uint8_t> piece) {
+                       if (!is_dense_form(piece, first_byte, next))
+                         throw format_error("its dense form and its compact indices disagree");
+                     });
+  }
+
+  /// Whether a piece of the dense form shows the events from the `next` on, which is moved behind them.
+  bool is_dense_form(std::span<const std::uint8_t> piece, std::uint64_t first_byte, std::size_t& next) {
+    const dense_layout& frame = file_.frame_layout();
+    expected_.assign(piece.size(), 0);
+    while (next < events_.size()) {
+      const std::uint64_t at = std::uint64_t{events_[next]} * frame.element_bytes - first_byte;
+      if (at >= piece.size()) break;
+      std::size_t last = next + 1;
+      while (last < events_.size() && events_[last] == events_[next]) ++last;
+      const std::size_t value = std::min<std::size_t>(last - next, frame.largest());
+      for (unsigned byte = 0; byte < frame.element_bytes; ++byte)
+        expected_[static_cast<std::size_t>(at) + byte] = static_cast<std::uint8_t>(value >> (8 * byte));
+      next = last;
+    }
+    return std::equal(piece.begin(), piece.end(), expected_.begin());
+  }
+
+  const event_store_file& file_;
+  fault_list& faults_;
+  chunk_decoder decoder_;
+  std::vector<std::uint8_t> chunk_;
+  std::vector<std::uint32_t> events_;
+  std::vector<std::uint32_t> values_;
+  std::vector<std::uint8_t> expected_;
+};
+
+void check_frames(const event_store_file& file, unsigned threads, std::vector<std::string>& sentences) {
+  fault_list faults;
+  tbb::task_arena arena = arena_of(threads);
+  arena.execute([&] {
+    tbb::parallel_for(tbb::blocked_range<std::uint64_t>(0, file.counts().size(), frames_per_task),
+                      [&](const tbb::blocked_range<std::uint64_t>& range) {
+                        frame_checker checker(file, faults);
+                        std::vector<std::uint64_t> sizes(range.size());
+                        file.chunk_sizes(range.begin(), sizes);
+                        for (std::uint64_t frame = range.begin(); frame < range.end(); ++frame)
+                          checker.check(frame, sizes[frame - range.begin()]);
+                      });
+  });
+  faults.append_to(sentences);
+}
+
+/// Where an object lies in the file; 0 when it is not there.
+haddr_t address(hid_t file, const std::string& path) {
+  H5O_info_t info{};
+  if (!has_path(file, path) || H5Oget_info_by_name2(file, path.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0) return 0;
+  return info.addr;
+}
+
+/// The names under which other standards look for the dataset must all lead to it.
+void check_structure(const event_store_file& file, std::vector<std::string>& sentences) {
+  const auto lock = hdf5_lock();
+  const haddr_t data = address(file.file(), layout::data);
+  for (const char* name : {"/datacube_root/datacube/data", "/entry/data/data"}) {
+    if (address(file.file(), name) != data) sentences.push_back(std::string(name) + " does not lead to " + layout::data);
+  }
+  const std::size_t axes = layout::axis_names(file.description().scan).size();
+  for (std::size_t axis = 1; axis <= axes; ++axis) {
+    const std::string name = std::string(layout::counts_group) + "/dim" + std::to_string(axis);
+    if (address(file.file(), name) == 0) sentences.push_back(name + " is missing");
+  }
+  if (file.description().provenance.empty()) sentences.push_back("the provenance is empty: nothing says how the file was made");
+  if (!file.has_plain_chunks())
+    sentences.push_back("the chunks are not single deflated frames: another program rewrote the file, and its CRCs are gone");
+}
+
+}  // namespace
+}  // namespace io
+
+std::vector<std::string> verify_event_store(const std::filesystem::path& path, unsigned threads) {
+  std::vector<std::string> sentences;
+  try {
+    const io::event_store_file file(path);
+    io::check_structure(file, sentences);
+    if (file.has_plain_chunks()) io::check_frames(file, threads, sentences);
+  } catch (const format_error& reason) {
+    sentences.emplace_back(reason.what());
+  }
+  return sentences;
+}
+
+}  // namespace countem
