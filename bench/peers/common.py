@@ -1,6 +1,7 @@
 """What the comparisons with other programs share."""
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -41,20 +42,21 @@ def median_seconds(repetitions: int, work: Callable[[], object]) -> float:
 def machine() -> dict[str, str | int | float]:
     model = next((line.partition(":")[2].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.machine())
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "load_at_start": round(os.getloadavg()[0], 1)}
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "load_at_start": round(os.getloadavg()[0], 1),
+            "date": datetime.date.today().isoformat()}
 
 
 def versions(countem: pathlib.Path, *packages: str) -> dict[str, str]:
     from importlib.metadata import version
 
-    told = subprocess.run([countem, "--version"], check=True, capture_output=True, text=True).stdout.split()[-1]
+    told = subprocess.run([countem, "--version"], check=True, capture_output=True, text=True).stdout.split()[1]
     return {"countem": told} | {name: version(name) for name in packages}
 
 
 def circumstances(result: dict) -> str:
     facts = result["machine"]
     programs = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    return f"{facts['cpu']}, {facts['cores']} cores, load {facts['load_at_start']} at the start; {programs}"
+    return f"{facts['date']}, {facts['cpu']}, {facts['cores']} cores, load {facts['load_at_start']} at the start; {programs}"
 
 
 def parser(description: str, side: int, repetitions: int) -> argparse.ArgumentParser:
