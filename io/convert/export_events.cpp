@@ -14,7 +14,10 @@
 
 #include "io/files/file.hpp"
 #include "io/files/npy_output.hpp"
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/hyperslab.hpp"
 #include "io/store/layout.hpp"
 
 namespace countem {
@@ -106,10 +109,7 @@ class growing_dataset {
     const hsize_t start = size_;
     size_ += count;
     hdf5_check(H5Dset_extent(dataset_, &size_), name_);
-    const hdf5_handle file_space(H5Dget_space(dataset_), name_);
-    hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, nullptr, &count, nullptr), name_);
-    const hdf5_handle memory_space(H5Screate_simple(1, &count, nullptr), name_);
-    hdf5_check(H5Dwrite(dataset_, hdf5_type<T>(), memory_space, file_space, H5P_DEFAULT, values.data()), name_);
+    write_slab<T>(dataset_, {{start}, {count}}, values, name_);
   }
   [[nodiscard]] hsize_t size() const { return size_; }
 
@@ -162,13 +162,8 @@ void export_stempy(const event_store& store, const std::filesystem::path& output
       const auto events = block.events(i);
       rows[i] = {events.size(), const_cast<std::uint32_t*>(events.data())};  // HDF5 only reads it
     }
-    const hsize_t start = block.first_frame;
-    const hsize_t count = rows.size();
-    const hdf5_handle file_space(H5Dget_space(lists), "frames");
-    hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, nullptr, &count, nullptr), "frames");
-    const hdf5_handle memory_space(H5Screate_simple(1, &count, nullptr), "frames");
     const hdf5_handle memory_type(H5Tvlen_create(H5T_NATIVE_UINT32), "vlen type");
-    hdf5_check(H5Dwrite(lists, memory_type, memory_space, file_space, H5P_DEFAULT, rows.data()), output.string() + ": frames");
+    write_slab(lists, {{block.first_frame}, {rows.size()}}, memory_type, rows.data(), output.string() + ": frames");
   });
   write_attribute(lists, "Nx", std::int64_t{description.shape.height});  // stempy's names: frame_shape[0] and [1]
   write_attribute(lists, "Ny", std::int64_t{description.shape.width});
@@ -323,18 +318,14 @@ std::uint64_t export_dense_hdf5(const event_store& store, const std::filesystem:
   hdf5_check(H5Pset_deflate(creation, 1), "data");
   const hdf5_handle data(H5Dcreate2(file, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
   write_attribute(data, "units", "electrons");
-  const hdf5_handle memory_space(H5Screate_simple(rank, chunk.data(), nullptr), "data");
   std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));
   std::uint64_t cut = 0;
   for_each_block(store, lock, [&](const event_batch& block) {
     for (std::size_t i = 0; i < block.frames(); ++i) {
       if (block.events(i).empty()) continue;  // reads as zeros
       cut += make_dense(block.events(i), frame);
-      const std::vector<hsize_t> offset = layout::chunk_offset(store.description().scan, block.first_frame + i);
-      const hdf5_handle file_space(H5Dget_space(data), "data");
-      hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, offset.data(), nullptr, chunk.data(), nullptr), "data");
-      hdf5_check(H5Dwrite(data, H5T_NATIVE_UINT16, memory_space, file_space, H5P_DEFAULT, frame.data()),
-                 output.string() + ": data");
+      write_slab<std::uint16_t>(data, {layout::chunk_offset(store.description().scan, block.first_frame + i), chunk}, frame,
+                                output.string() + ": data");
     }
   });
   return cut;

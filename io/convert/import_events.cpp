@@ -13,7 +13,10 @@
 #include <countem/version.hpp>
 
 #include "io/files/file.hpp"
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/hyperslab.hpp"
 
 namespace countem {
 
@@ -118,25 +121,24 @@ class stempy_rows final : public row_source {
 
   /// The lists from `row` on: HDF5 takes its time for each call.
   void read_lists(std::uint64_t row) {
-    const hsize_t start = row;
     const hsize_t count = std::min<std::uint64_t>(block_frames, rows_ - row);
-    const hdf5_handle file_space(H5Dget_space(lists_), "frames");
-    hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, nullptr, &count, nullptr), "frames");
     const hdf5_handle memory_space(H5Screate_simple(1, &count, nullptr), "frames");
     const hdf5_handle memory_type(H5Tvlen_create(H5T_NATIVE_UINT32), "vlen type");
     std::vector<hvl_t> lists(static_cast<std::size_t>(count));
     read_.clear();
-    const herr_t done = H5Dread(lists_, memory_type, memory_space, file_space, H5P_DEFAULT, lists.data());
-    if (done >= 0) {
+    std::string problem;
+    try {
+      read_slab(lists_, {{row}, {count}}, memory_type, lists.data(), "event lists from " + std::to_string(row) + " on");
       for (const hvl_t& list : lists) {
         const auto* first = static_cast<const std::uint32_t*>(list.p);
         read_.emplace_back(first, first == nullptr ? first : first + list.len);
       }
       first_read_ = row;
+    } catch (const io_error& reason) {  // the lists that were read need their memory back
+      problem = reason.what();
     }
-    const std::string problem = done < 0 ? hdf5_last_error() : std::string();
     hdf5_check(H5Dvlen_reclaim(memory_type, memory_space, H5P_DEFAULT, lists.data()), "frames");
-    if (done < 0) throw format_error("event lists from " + std::to_string(row) + " on cannot be read: " + problem);
+    if (!problem.empty()) throw format_error(problem);
   }
 
   void order_by_position(const std::vector<std::int64_t>& positions) {
@@ -237,9 +239,7 @@ class csr_rows final : public row_source {
     if (count == 0) return values;
     const hdf5_handle file_space(H5Dget_space(dataset), "dataset");
     if (H5Sget_simple_extent_ndims(file_space) != 1) throw format_error("a CSR array is not one-dimensional");
-    hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, nullptr, &count, nullptr), "dataset");
-    const hdf5_handle memory_space(H5Screate_simple(1, &count, nullptr), "dataset");
-    hdf5_check(H5Dread(dataset, H5T_NATIVE_UINT64, memory_space, file_space, H5P_DEFAULT, values.data()), "dataset");
+    read_slab<std::uint64_t>(dataset, {{start}, {count}}, values, "dataset");
     return values;
   }
 

@@ -2,13 +2,11 @@
 
 #include <hdf5.h>
 
-#include <filesystem>
+#include <cstdint>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 // Thin ownership over the HDF5 C API, for io/*.cpp alone. Debian's serial HDF5 is not thread-safe: every function of ours that
 // touches HDF5 holds hdf5_lock(), so that stores and sources may be used from several threads.
@@ -61,33 +59,5 @@ template <class T>
   if constexpr (std::is_same_v<T, float>) return H5T_NATIVE_FLOAT;
   if constexpr (std::is_same_v<T, double>) return H5T_NATIVE_DOUBLE;
 }
-
-void write_attribute(hid_t object, const std::string& name, std::string_view text);
-void write_attribute(hid_t object, const std::string& name, double value);
-void write_attribute(hid_t object, const std::string& name, std::int64_t value);
-void write_attribute(hid_t object, const std::string& name, std::uint64_t value);
-[[nodiscard]] bool has_attribute(hid_t object, const std::string& name);
-/// @throws format_error when absent or of another kind.
-[[nodiscard]] std::string read_text_attribute(hid_t object, const std::string& name);
-[[nodiscard]] double read_double_attribute(hid_t object, const std::string& name);
-[[nodiscard]] std::int64_t read_integer_attribute(hid_t object, const std::string& name);
-[[nodiscard]] std::uint64_t read_unsigned_attribute(hid_t object, const std::string& name);
-
-/// Makes a group whose attributes keep their order. No times are stored: the same contents, the same bytes.
-[[nodiscard]] hdf5_handle make_group(hid_t parent, const std::string& path);
-
-/// Whether every link of an absolute or relative path exists below `location`.
-[[nodiscard]] bool has_path(hid_t location, const std::string& path);
-
-/// Makes a dataset (groups on the way included) and writes all of it. `deflate` 0: contiguous.
-template <class T>
-void write_dataset(hid_t location, const std::string& path, const std::vector<hsize_t>& extent, const T* values,
-                   int deflate = 0);
-
-/// Reads a whole dataset, converted to T; `extent` gets its shape. @throws format_error when absent or larger than `limit`
-/// elements.
-template <class T>
-[[nodiscard]] std::vector<T> read_dataset(hid_t location, const std::string& path, std::vector<hsize_t>* extent = nullptr,
-                                          std::uint64_t limit = std::uint64_t{1} << 33);
 
 }  // namespace countem::io

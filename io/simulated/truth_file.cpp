@@ -8,7 +8,10 @@
 
 #include <countem/error.hpp>
 
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/hyperslab.hpp"
 
 namespace countem::io {
 
@@ -146,10 +149,7 @@ class truth_file : public truth_reader {
     const auto lock = hdf5_lock();
     const std::string what = path_.string() + ": " + name;
     const hdf5_handle data(H5Dopen2(file_, name, H5P_DEFAULT), what);
-    const hdf5_handle file_space(H5Dget_space(data), what);
-    hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &first, nullptr, &count, nullptr), what);
-    const hdf5_handle memory_space(H5Screate_simple(1, &count, nullptr), what);
-    hdf5_check(H5Dread(data, H5T_NATIVE_FLOAT, memory_space, file_space, H5P_DEFAULT, values.data()), what);
+    read_slab<float>(data, {{first}, {count}}, values, what);
     return values;
   }
 

@@ -6,6 +6,7 @@
 #include <countem/error.hpp>
 
 #include "io/files/file.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/store/calibration_group.hpp"
 

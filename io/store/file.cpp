@@ -6,6 +6,8 @@
 #include <countem/error.hpp>
 
 #include "io/files/file.hpp"
+#include "io/hdf5/dataset.hpp"
+#include "io/hdf5/hyperslab.hpp"
 #include "io/store/layout.hpp"
 
 namespace countem::io {
@@ -126,25 +128,19 @@ bool event_store_file::read_chunk(std::uint64_t frame, std::uint64_t size, std::
 }
 
 void event_store_file::read_dense(std::uint64_t frame, const dense_visitor& visit) const {
-  std::vector<hsize_t> offset = layout::chunk_offset(description_.scan, frame);
-  std::vector<hsize_t> extent = layout::chunk_extent(description_);
-  const hsize_t height = extent[extent.size() - 2];
-  const std::uint64_t row_bytes = extent.back() * frame_.element_bytes;
+  const hid_t type = frame_.element_bytes == 1 ? hdf5_type<std::uint8_t>() : hdf5_type<std::uint16_t>();
+  slab box{layout::chunk_offset(description_.scan, frame), layout::chunk_extent(description_)};
+  const std::size_t row_axis = box.extent.size() - 2;
+  const hsize_t height = box.extent[row_axis];
+  const std::uint64_t row_bytes = box.extent.back() * frame_.element_bytes;
   const hsize_t rows_a_piece = std::clamp<hsize_t>(largest_piece / row_bytes, 1, height);
-  hsize_t& first_row = offset[offset.size() - 2];
-  hsize_t& rows = extent[extent.size() - 2];
+  hsize_t& first_row = box.start[row_axis];
+  hsize_t& rows = box.extent[row_axis];
   std::vector<std::uint8_t> piece;
   for (first_row = 0; first_row < height; first_row += rows) {
     rows = std::min(rows_a_piece, height - first_row);
     piece.resize(static_cast<std::size_t>(rows * row_bytes));
-    {
-      const auto lock = hdf5_lock();
-      const hdf5_handle file_space(H5Dget_space(data_), layout::data);
-      hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, offset.data(), nullptr, extent.data(), nullptr), layout::data);
-      const hdf5_handle memory_space(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), layout::data);
-      const hid_t type = frame_.element_bytes == 1 ? hdf5_type<std::uint8_t>() : hdf5_type<std::uint16_t>();
-      hdf5_check(H5Dread(data_, type, memory_space, file_space, H5P_DEFAULT, piece.data()), "reading the frame failed");
-    }
+    read_slab(data_, box, type, piece.data(), "reading the frame failed");
     visit(first_row * row_bytes, piece);
   }
 }

@@ -10,6 +10,8 @@
 #include <countem/version.hpp>
 
 #include "io/files/npy_output.hpp"
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/store/calibration_group.hpp"
 #include "io/store/chunk.hpp"
 #include "io/store/scan.hpp"

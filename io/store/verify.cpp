@@ -11,6 +11,7 @@
 #include <countem/event_store.hpp>
 
 #include "io/files/thread_arena.hpp"
+#include "io/hdf5/object.hpp"
 #include "io/store/chunk.hpp"
 #include "io/store/file.hpp"
 #include "io/store/layout.hpp"
@@ -156,24 +157,17 @@ void check_frames(const event_store_file& file, unsigned threads, std::vector<st
   faults.append_to(sentences);
 }
 
-/// Where an object lies in the file; 0 when it is not there.
-haddr_t address(hid_t file, const std::string& path) {
-  H5O_info_t info{};
-  if (!has_path(file, path) || H5Oget_info_by_name2(file, path.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0) return 0;
-  return info.addr;
-}
-
 /// The names under which other standards look for the dataset must all lead to it.
 void check_structure(const event_store_file& file, std::vector<std::string>& sentences) {
   const auto lock = hdf5_lock();
-  const haddr_t data = address(file.file(), layout::data);
   for (const char* name : {"/datacube_root/datacube/data", "/entry/data/data"}) {
-    if (address(file.file(), name) != data) sentences.push_back(std::string(name) + " does not lead to " + layout::data);
+    if (!is_same_object(file.file(), name, layout::data))
+      sentences.push_back(std::string(name) + " does not lead to " + layout::data);
   }
   const std::size_t axes = layout::axis_names(file.description().scan).size();
   for (std::size_t axis = 1; axis <= axes; ++axis) {
     const std::string name = std::string(layout::counts_group) + "/dim" + std::to_string(axis);
-    if (address(file.file(), name) == 0) sentences.push_back(name + " is missing");
+    if (object_type(file.file(), name) == H5O_TYPE_UNKNOWN) sentences.push_back(name + " is missing");
   }
   if (file.description().provenance.empty()) sentences.push_back("the provenance is empty: nothing says how the file was made");
   if (!file.has_plain_chunks())

@@ -12,6 +12,7 @@
 #include "io/files/file.hpp"
 #include "io/files/space_reservation.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/hyperslab.hpp"
 #include "io/store/chunk.hpp"
 #include "io/store/layout.hpp"
 #include "io/store/reductions_group.hpp"
@@ -269,13 +270,7 @@ class hdf5_event_store_writer final : public event_store_writer {
 
   template <class T>
   void write_per_frame(const hdf5_handle& dataset, std::uint64_t first, const std::vector<T>& values) const {
-    const hsize_t start = first;
-    const hsize_t count = values.size();
-    if (count == 0) return;
-    const hdf5_handle file_space(H5Dget_space(dataset), part_.string());
-    hdf5_check(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, nullptr, &count, nullptr), part_.string());
-    const hdf5_handle memory_space(H5Screate_simple(1, &count, nullptr), part_.string());
-    hdf5_check(H5Dwrite(dataset, hdf5_type<T>(), memory_space, file_space, H5P_DEFAULT, values.data()), part_.string());
+    write_slab<T>(dataset, {{first}, {values.size()}}, values, part_.string());
   }
 
   void flush() {

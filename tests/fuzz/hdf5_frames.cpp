@@ -5,6 +5,8 @@
 
 #include <countem/error.hpp>
 
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "tests/fuzz/byte_reader.hpp"
 

@@ -7,6 +7,8 @@
 #include <countem/convert.hpp>
 #include <countem/error.hpp>
 
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "tests/fuzz/byte_reader.hpp"
 #include "tests/fuzz/file_bytes.hpp"

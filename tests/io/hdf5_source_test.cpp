@@ -3,6 +3,8 @@
 
 #include <countem/event_store.hpp>
 
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "tests/io/source_fixture.hpp"
 

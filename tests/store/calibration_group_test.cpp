@@ -4,6 +4,7 @@
 
 #include <countem/error.hpp>
 
+#include "io/hdf5/attribute.hpp"
 #include "io/hdf5/handle.hpp"
 #include "tests/store/temporary_directory.hpp"
 

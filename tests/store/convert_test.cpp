@@ -9,6 +9,8 @@
 
 #include <countem/error.hpp>
 
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"

@@ -9,6 +9,9 @@
 
 #include <countem/error.hpp>
 
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
+
 namespace countem::io {
 
 namespace {

@@ -9,6 +9,8 @@
 #include <countem/error.hpp>
 
 #include "io/files/file.hpp"
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/sources/flat/flat_source.hpp"
 #include "io/sources/hdf5/find.hpp"

@@ -1,0 +1,82 @@
+#include "io/hdf5/dataset.hpp"
+
+#include <algorithm>
+
+#include <countem/error.hpp>
+
+namespace countem::io {
+
+hdf5_handle make_group(hid_t parent, const std::string& path) {
+  const auto lock = hdf5_lock();
+  const hdf5_handle creation(H5Pcreate(H5P_GROUP_CREATE), path);
+  hdf5_check(H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), path);
+  hdf5_check(H5Pset_obj_track_times(creation, false), path);
+  return {H5Gcreate2(parent, path.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), "group " + path};
+}
+
+bool has_path(hid_t location, const std::string& path) {
+  const auto lock = hdf5_lock();
+  std::size_t end = 0;
+  do {
+    end = path.find('/', end + 1);
+    const std::string part = path.substr(0, end);
+    if (part.empty() || part == "/") continue;
+    if (H5Lexists(location, part.c_str(), H5P_DEFAULT) <= 0) return false;
+  } while (end != std::string::npos);
+  return H5Oexists_by_name(location, path.c_str(), H5P_DEFAULT) > 0;
+}
+
+template <class T>
+void write_dataset(hid_t location, const std::string& path, const std::vector<hsize_t>& extent, const T* values, int deflate) {
+  const auto lock = hdf5_lock();
+  const int rank = static_cast<int>(extent.size());
+  const hdf5_handle space(H5Screate_simple(rank, extent.data(), nullptr), path);
+  const hdf5_handle links(H5Pcreate(H5P_LINK_CREATE), path);
+  hdf5_check(H5Pset_create_intermediate_group(links, 1), path);
+  const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), path);
+  hdf5_check(H5Pset_obj_track_times(creation, false), path);  // the same contents, the same bytes
+  const bool empty = std::find(extent.begin(), extent.end(), hsize_t{0}) != extent.end();
+  if (deflate > 0 && rank > 0 && !empty) {
+    std::vector<hsize_t> chunk = extent;
+    chunk[0] = std::min<hsize_t>(chunk[0], rank == 1 ? 1 << 16 : 64);
+    hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), path);
+    hdf5_check(H5Pset_shuffle(creation), path);
+    hdf5_check(H5Pset_deflate(creation, static_cast<unsigned>(deflate)), path);
+  }
+  const hdf5_handle dataset(H5Dcreate2(location, path.c_str(), hdf5_type<T>(), space, links, creation, H5P_DEFAULT), path);
+  hdf5_check(H5Dwrite(dataset, hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path);
+}
+
+template <class T>
+std::vector<T> read_dataset(hid_t location, const std::string& path, std::vector<hsize_t>* extent, std::uint64_t limit) {
+  const auto lock = hdf5_lock();
+  if (!has_path(location, path)) throw format_error("dataset " + path + " is missing");
+  const hdf5_handle dataset(H5Dopen2(location, path.c_str(), H5P_DEFAULT), path);
+  const hdf5_handle space(H5Dget_space(dataset), path);
+  std::vector<hsize_t> shape(static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(space))));
+  H5Sget_simple_extent_dims(space, shape.data(), nullptr);
+  const hssize_t points = H5Sget_simple_extent_npoints(space);
+  if (points < 0 || static_cast<std::uint64_t>(points) > limit) {
+    throw format_error("dataset " + path + " holds " + std::to_string(points) + " values where at most " +
+                       std::to_string(limit) + " make sense");
+  }
+  std::vector<T> values(static_cast<std::size_t>(points));
+  hdf5_check(H5Dread(dataset, hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), path);
+  if (extent != nullptr) *extent = std::move(shape);
+  return values;
+}
+
+#define COUNTEM_INSTANTIATE(T)                                                                           \
+  template void write_dataset<T>(hid_t, const std::string&, const std::vector<hsize_t>&, const T*, int); \
+  template std::vector<T> read_dataset<T>(hid_t, const std::string&, std::vector<hsize_t>*, std::uint64_t);
+COUNTEM_INSTANTIATE(std::uint8_t)
+COUNTEM_INSTANTIATE(std::uint16_t)
+COUNTEM_INSTANTIATE(std::int32_t)
+COUNTEM_INSTANTIATE(std::uint32_t)
+COUNTEM_INSTANTIATE(std::int64_t)
+COUNTEM_INSTANTIATE(std::uint64_t)
+COUNTEM_INSTANTIATE(float)
+COUNTEM_INSTANTIATE(double)
+#undef COUNTEM_INSTANTIATE
+
+}  // namespace countem::io

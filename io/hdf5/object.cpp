@@ -1,0 +1,86 @@
+#include "io/hdf5/object.hpp"
+
+#include <exception>
+#include <optional>
+
+#include "io/hdf5/dataset.hpp"
+#include "io/hdf5/handle.hpp"
+
+namespace countem::io {
+
+namespace {
+
+// HDF5 1.12 replaced the address of an object by a token, and H5O_info_t by a structure that holds one.
+#if H5_VERSION_GE(1, 12, 0)
+using object_facts = H5O_info2_t;
+
+bool read_facts(hid_t location, const char* path, object_facts& facts) {
+  return H5Oget_info_by_name3(location, path, &facts, H5O_INFO_BASIC, H5P_DEFAULT) >= 0;
+}
+bool is_same_place(hid_t location, const object_facts& a, const object_facts& b) {
+  int order = 1;
+  return H5Otoken_cmp(location, &a.token, &b.token, &order) >= 0 && order == 0;
+}
+herr_t visit_all(hid_t location, herr_t (*visit)(hid_t, const char*, const object_facts*, void*), void* state) {
+  return H5Ovisit3(location, H5_INDEX_NAME, H5_ITER_INC, visit, state, H5O_INFO_BASIC);
+}
+#else
+using object_facts = H5O_info_t;
+
+bool read_facts(hid_t location, const char* path, object_facts& facts) {
+  return H5Oget_info_by_name2(location, path, &facts, H5O_INFO_BASIC, H5P_DEFAULT) >= 0;
+}
+bool is_same_place(hid_t, const object_facts& a, const object_facts& b) {
+  return a.addr == b.addr;
+}
+herr_t visit_all(hid_t location, herr_t (*visit)(hid_t, const char*, const object_facts*, void*), void* state) {
+  return H5Ovisit2(location, H5_INDEX_NAME, H5_ITER_INC, visit, state, H5O_INFO_BASIC);
+}
+#endif
+
+std::optional<object_facts> facts_of(hid_t location, const std::string& path) {
+  object_facts facts{};
+  if (!has_path(location, path) || !read_facts(location, path.c_str(), facts)) return std::nullopt;
+  return facts;
+}
+
+}  // namespace
+
+H5O_type_t object_type(hid_t location, const std::string& path) {
+  const auto lock = hdf5_lock();
+  const std::optional<object_facts> facts = facts_of(location, path);
+  return facts ? facts->type : H5O_TYPE_UNKNOWN;
+}
+
+bool is_same_object(hid_t location, const std::string& path, const std::string& other) {
+  const auto lock = hdf5_lock();
+  const std::optional<object_facts> one = facts_of(location, path);
+  const std::optional<object_facts> two = facts_of(location, other);
+  return one && two && is_same_place(location, *one, *two);
+}
+
+void visit_objects(hid_t location, const std::function<bool(const char* path, H5O_type_t type)>& visit,
+                   const std::string& what) {
+  struct progress {
+    const std::function<bool(const char*, H5O_type_t)>& visit;
+    std::exception_ptr thrown;
+  } state{visit, nullptr};
+  const auto lock = hdf5_lock();
+  const herr_t result = visit_all(
+      location,
+      [](hid_t, const char* path, const object_facts* facts, void* to) -> herr_t {
+        auto& now = *static_cast<progress*>(to);
+        // Exceptions must not pass through the C library.
+        try {
+          return now.visit(path, facts->type) ? 0 : 1;
+        } catch (...) {
+          now.thrown = std::current_exception();
+          return 1;
+        }
+      },
+      &state);
+  if (state.thrown) std::rethrow_exception(state.thrown);
+  hdf5_check(result, what);
+}
+
+}  // namespace countem::io

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <hdf5.h>
+
+#include <functional>
+#include <string>
+
+// What an HDF5 object is and where it lies, the same on HDF5 1.10 and on 1.12 and later, whose H5O calls differ.
+namespace countem::io {
+
+/// The kind of the object at a path; H5O_TYPE_UNKNOWN where there is none or a link leads nowhere.
+[[nodiscard]] H5O_type_t object_type(hid_t location, const std::string& path);
+
+/// Whether both paths lead to one object of the file. False where one of them leads nowhere.
+[[nodiscard]] bool is_same_object(hid_t location, const std::string& path, const std::string& other);
+
+/// Calls `visit(path, type)` for the objects below `location` by name, each once, itself as ".", until it returns false.
+/// Exceptions of `visit` arrive at the caller. @throws io_error with `what` before HDF5's own words
+void visit_objects(hid_t location, const std::function<bool(const char* path, H5O_type_t type)>& visit, const std::string& what);
+
+}  // namespace countem::io
