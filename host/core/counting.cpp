@@ -32,6 +32,12 @@ void validate(const counting_setup& setup) {
   }
 }
 
+counting_plan::counting_plan(const counting_setup& setup) : setup_(setup) {
+  validate(setup_);
+}
+
+counting_plan::~counting_plan() = default;
+
 frame_shape event_grid(const counting_setup& setup) {
   return {setup.shape.height * setup.options.upsample, setup.shape.width * setup.options.upsample};
 }

@@ -28,14 +28,18 @@ backend_choice choose_backend(backend wanted, std::span<const unsigned> devices)
   throw invalid_argument("unknown backend");
 }
 
-std::unique_ptr<counter> make_counter(backend which, const counting_setup& setup) {
+std::shared_ptr<const counting_plan> make_plan(backend which, const counting_setup& setup) {
   switch (which) {
-    case backend::reference: return reference::make_counter(setup);
-    case backend::cpu: return cpu::make_counter(setup);
-    case backend::cuda: return cuda::make_counter(setup);
+    case backend::reference: return reference::make_plan(setup);
+    case backend::cpu: return cpu::make_plan(setup);
+    case backend::cuda: return cuda::make_plan(setup);
     case backend::automatic: break;
   }
   throw invalid_argument("a counter is made for one backend; choose_backend() says which");
+}
+
+std::unique_ptr<counter> make_counter(backend which, const counting_setup& setup) {
+  return make_plan(which, setup)->make_counter();
 }
 
 }  // namespace countem

@@ -68,13 +68,14 @@ class pipeline {
 
  public:
   pipeline(const frame_source& source, const counting_setup& setup, event_sink& sink, const pipeline_options& options)
-      : source_(source), setup_(setup), sink_(sink), options_(options) {
-    validate(setup_);
+      : source_(source), sink_(sink), options_(options) {
+    validate(setup);
     result_.used = choose_backend(options.where, options.devices).used;
     const source_info& info = source.info();
     if (info.shape != setup.shape || info.type != setup.type) {
       throw invalid_argument("the frames are not of the shape and type that the counter was set up for");
     }
+    plan_ = make_plan(result_.used, setup);
     total_ = info.scan.frames();
     next_ = std::min(options.first_frame, total_);
     threads_ = options.threads != 0 ? options.threads : static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
@@ -173,7 +174,7 @@ class pipeline {
 
   /// Workers take the devices in turn.
   std::unique_ptr<counter> make_counter(const worker& mine) {
-    if (result_.used != backend::cuda) return countem::make_counter(result_.used, setup_);
+    if (result_.used != backend::cuda) return plan_->make_counter();
     cuda::device_options on;
     const unsigned turn = workers_made_++;
     on.device = options_.devices.empty() ? turn % cuda::device_count() : options_.devices[turn % options_.devices.size()];
@@ -181,8 +182,8 @@ class pipeline {
     // flight.
     on.batches_in_flight = threads_ > 1 ? 1 : 2;
     on.batch_frames = (piece_frames_ + on.batches_in_flight - 1) / on.batches_in_flight;
-    if (options_.live == nullptr) return cuda::make_counter(setup_, on, {});
-    return cuda::make_counter(setup_, on, [this, &mine](const event_batch& events, event_reducer& on_device) {
+    if (options_.live == nullptr) return cuda::make_counter(plan_, on, {});
+    return cuda::make_counter(plan_, on, [this, &mine](const event_batch& events, event_reducer& on_device) {
       options_.live->add(events, mine.first_frame + events.first_frame, on_device);
     });
   }
@@ -236,7 +237,7 @@ class pipeline {
   }
 
   const frame_source& source_;
-  const counting_setup& setup_;
+  std::shared_ptr<const counting_plan> plan_;  ///< of all workers
   event_sink& sink_;
   const pipeline_options& options_;
   count_result result_;

@@ -72,7 +72,7 @@ void apply_gain(calibration& into, const frame_source& gain) {
   into.gain = std::move(values);
   std::vector<std::uint8_t> reasons(into.gain.size());
   std::transform(into.gain.begin(), into.gain.end(), reasons.begin(),
-                 [](float factor) { return std::isfinite(factor) && factor >= 0 ? std::uint8_t{0} : std::uint8_t{mask_dead}; });
+                 [](float factor) { return is_usable_gain(factor) ? std::uint8_t{0} : std::uint8_t{mask_dead}; });
   add_reasons(into, reasons);
 }
 

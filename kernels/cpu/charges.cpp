@@ -1,9 +1,7 @@
 #include "kernels/cpu/charges.hpp"
 
 #include <countem/counting.hpp>
-
-#include "kernels/cpu/hit_limits.hpp"
-#include "kernels/cpu/pixel_charge.hpp"
+#include <countem/pixel_charge.hpp>
 
 namespace countem::cpu {
 
@@ -24,7 +22,8 @@ std::vector<std::int32_t> charges_of(const frame_view& frame, const calibration&
     for (std::uint32_t x = 0; x < width; ++x) to[x] = charge_of(raw[x], first + x);
     // In a loop of its own, so that the one above is one of vectors.
     for (std::uint32_t x = 0; x < width; ++x) {
-      const bool has_charge = can_be_hit(calibrated, first + x) && (all_arrived || frame.arrived(row, x)) && raw[x] == raw[x];
+      const bool has_charge =
+          can_have_charge(calibrated, first + x) && (all_arrived || frame.arrived(row, x)) && raw[x] == raw[x];
       if (!has_charge) to[x] = no_charge;
     }
   }

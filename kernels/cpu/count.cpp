@@ -6,10 +6,10 @@
 
 #include <countem/counting.hpp>
 
+#include "kernels/cpu/charge_forms.hpp"
 #include "kernels/cpu/component_fill.hpp"
 #include "kernels/cpu/component_windows.hpp"
 #include "kernels/cpu/event_order.hpp"
-#include "kernels/cpu/frame_charges.hpp"
 #include "kernels/cpu/frame_in_work.hpp"
 #include "kernels/cpu/hit_bits.hpp"
 #include "kernels/cpu/hit_finder.hpp"
@@ -32,21 +32,28 @@ std::uint32_t root_rows_per_strip(frame_shape shape, std::size_t pixel_bytes) {
 }
 
 template <class Pixel>
+class frame_plan final : public counting_plan, public std::enable_shared_from_this<frame_plan<Pixel>> {
+ public:
+  explicit frame_plan(const counting_setup& given) : counting_plan(given), prepared(setup()) {}
+
+  [[nodiscard]] std::unique_ptr<counter> make_counter() const override;
+
+  const prepared_calibration<Pixel> prepared;
+};
+
+template <class Pixel>
 class frame_counter final : public counter {
  public:
-  explicit frame_counter(const counting_setup& setup)
-      : setup_(setup),
-        finder_(setup_),
-        charge_(setup_.calibrated),
-        raw_charges_(charges_are_small<Pixel>(setup_.calibrated) && setup_.calibrated.dark16.empty()),
-        at_limit_(find_charges_at_limit<Pixel>(setup_, finder_.limits())),
-        gains_(interleaved_gain<Pixel>(setup_.calibrated)),
-        work_(frames_side_by_side, frame_in_work<Pixel>(setup.shape)),
-        root_rows_(root_rows_per_strip(setup.shape, sizeof(Pixel))),
+  explicit frame_counter(std::shared_ptr<const frame_plan<Pixel>> plan)
+      : plan_(std::move(plan)),
+        setup_(plan_->setup()),
+        finder_(setup_, plan_->prepared),
+        work_(frames_side_by_side, frame_in_work<Pixel>(setup_.shape)),
+        root_rows_(root_rows_per_strip(setup_.shape, sizeof(Pixel))),
         windows_(root_rows_, work_.front().hits.stride()),
-        order_(setup.options.upsample == 1 ? setup.shape : frame_shape{}) {
-    if (setup.options.row_noise != row_noise_method::none) {
-      for (auto& work : work_) work.noise.resize(std::size_t{setup.shape.height} * 2);
+        order_(setup_.options.upsample == 1 ? setup_.shape : frame_shape{}) {
+    if (setup_.options.row_noise != row_noise_method::none) {
+      for (auto& work : work_) work.noise.resize(std::size_t{setup_.shape.height} * 2);
     }
   }
 
@@ -78,28 +85,10 @@ class frame_counter final : public counter {
     }
   }
 
-  /// Calls use(charge_of) with the cheapest way to this frame's charges.
+  /// Calls use(charge_of) with this frame's charges.
   template <class Use>
   void with_charges(const frame_in_work<Pixel>& work, Use use) const {
-    const calibrated_charges<Pixel> general{work.rows.data(), charge_, setup_.shape.width};
-    if (setup_.options.row_noise != row_noise_method::none) {
-      if constexpr (std::is_integral_v<Pixel> && sizeof(Pixel) <= 2) {
-        if (const auto& narrow = finder_.narrow()) {
-          const std::int16_t* dark16 = narrow->dark16.empty() ? nullptr : narrow->dark16.data();
-          return use(narrow_denoised_charges<Pixel>{work.rows.data(), dark16, work.noise.data(), setup_.shape.width});
-        }
-      }
-      return use(denoised_charges<Pixel>{general, work.noise.data()});
-    }
-    if constexpr (std::is_integral_v<Pixel> && sizeof(Pixel) <= 2) {
-      if (raw_charges_) return use(raw_charges<Pixel>{work.rows.data()});
-      if (at_limit_) {
-        return use(limit_charges<Pixel>{work.rows.data(), finder_.limits().per_pixel.data(), at_limit_->above_lowest.data(),
-                                        at_limit_->lowest, setup_.shape.width});
-      }
-      if (!gains_.empty()) return use(gained_charges<Pixel>{work.rows.data(), gains_.data(), setup_.shape.width});
-    }
-    use(general);
+    std::visit([&](const auto& form) { use(form.bind(work.rows.data(), work.noise.data())); }, plan_->prepared.form);
   }
 
   template <class ChargeOf>
@@ -243,9 +232,7 @@ class frame_counter final : public counter {
     }
     out.indptr.push_back(out.indices.size());
     out.xrays.push_back(work.xrays);
-    const frame_view& frame = *work.frame;
-    out.status.push_back(static_cast<std::uint8_t>((frame.present & status_sectors) | (frame.truncated ? status_truncated : 0) |
-                                                   (work.xrays != 0 ? status_xray : 0)));
+    out.status.push_back(status_of(*work.frame, work.xrays));
   }
 
   void append_sorted_pairs(const frame_in_work<Pixel>& work, event_batch& out) {
@@ -261,12 +248,9 @@ class frame_counter final : public counter {
     }
   }
 
-  counting_setup setup_;
+  std::shared_ptr<const frame_plan<Pixel>> plan_;
+  const counting_setup& setup_;  ///< the plan's
   hit_finder<Pixel> finder_;
-  pixel_charge charge_;
-  bool raw_charges_;
-  std::optional<charges_at_limit> at_limit_;
-  std::vector<pixel_gain> gains_;
   std::vector<frame_in_work<Pixel>> work_;
   std::uint32_t root_rows_;
   component_windows windows_;
@@ -277,17 +261,25 @@ class frame_counter final : public counter {
   std::vector<std::uint64_t> keys_;
 };
 
+template <class Pixel>
+std::unique_ptr<counter> frame_plan<Pixel>::make_counter() const {
+  return std::make_unique<frame_counter<Pixel>>(this->shared_from_this());
+}
+
 }  // namespace
 
-std::unique_ptr<counter> make_counter(const counting_setup& setup) {
-  validate(setup);
+std::shared_ptr<const counting_plan> make_plan(const counting_setup& setup) {
   switch (setup.type) {
-    case pixel_type::u8: return std::make_unique<frame_counter<std::uint8_t>>(setup);
-    case pixel_type::u16: return std::make_unique<frame_counter<std::uint16_t>>(setup);
-    case pixel_type::u32: return std::make_unique<frame_counter<std::uint32_t>>(setup);
-    case pixel_type::f32: return std::make_unique<frame_counter<float>>(setup);
+    case pixel_type::u8: return std::make_shared<const frame_plan<std::uint8_t>>(setup);
+    case pixel_type::u16: return std::make_shared<const frame_plan<std::uint16_t>>(setup);
+    case pixel_type::u32: return std::make_shared<const frame_plan<std::uint32_t>>(setup);
+    case pixel_type::f32: return std::make_shared<const frame_plan<float>>(setup);
   }
   return nullptr;
+}
+
+std::unique_ptr<counter> make_counter(const counting_setup& setup) {
+  return make_plan(setup)->make_counter();
 }
 
 }  // namespace countem::cpu

@@ -9,10 +9,9 @@
 
 #include <countem/counting.hpp>
 
-#include "kernels/cpu/frame_charges.hpp"
+#include "kernels/cpu/charge_forms.hpp"
 #include "kernels/cpu/frame_in_work.hpp"
 #include "kernels/cpu/hit_bits.hpp"
-#include "kernels/cpu/hit_limits.hpp"
 #include "kernels/cpu/row_noise.hpp"
 #include "kernels/cpu/threshold.hpp"
 
@@ -22,13 +21,15 @@ namespace countem::cpu {
 template <class Pixel>
 class hit_finder {
  public:
-  explicit hit_finder(const counting_setup& setup)
-      : shape_(setup.shape), calibrated_(setup.calibrated), row_noise_(setup.options.row_noise), charge_(setup.calibrated) {
-    if (row_noise_ == row_noise_method::none) {
-      limits_ = find_hit_limits<Pixel>(setup);
-      return;
-    }
-    narrow_ = find_narrow_calibration(setup);
+  /// Refers to both, which must stay.
+  hit_finder(const counting_setup& setup, const prepared_calibration<Pixel>& prepared)
+      : shape_(setup.shape),
+        calibrated_(setup.calibrated),
+        row_noise_(setup.options.row_noise),
+        charge_(setup.calibrated),
+        limits_(prepared.limits),
+        narrow_(prepared.narrow) {
+    if (row_noise_ == row_noise_method::none) return;
     if (narrow_) {
       noise_.emplace(row_noise_, shape_.width, !narrow_->background.empty());
     } else {
@@ -36,11 +37,6 @@ class hit_finder {
       quiet_.reserve(shape_.width);
     }
   }
-
-  [[nodiscard]] const hit_limits<Pixel>& limits() const { return limits_; }
-
-  /// What row noise is found with where 16 bits do.
-  [[nodiscard]] const std::optional<narrow_calibration>& narrow() const { return narrow_; }
 
   /// Sets the hit bits of rows [first, last) of up to four frames, and their noise where row noise is taken off.
   void find(std::span<frame_in_work<Pixel>> frames, std::uint32_t first, std::uint32_t last) {
@@ -116,7 +112,7 @@ class hit_finder {
       for (std::uint32_t x = bounds[half]; x < bounds[half + 1]; ++x) {
         const std::size_t p = pixel_index(y, x);
         const Pixel value = raw[x];
-        const bool has_charge = can_be_hit(calibrated_, p) && work.frame->arrived(y, x) && value == value;
+        const bool has_charge = can_have_charge(calibrated_, p) && work.frame->arrived(y, x) && value == value;
         charges_[x] = has_charge ? charge_(value, p) : no_charge;
         if (has_charge && charges_[x] <= background16(p)) quiet_.push_back(charges_[x]);
       }
@@ -156,17 +152,15 @@ class hit_finder {
   }
 
   [[nodiscard]] std::size_t pixel_index(std::uint32_t y, std::uint32_t x) const { return std::size_t{y} * shape_.width + x; }
-  [[nodiscard]] std::int32_t background16(std::size_t pixel) const {
-    return calibrated_.pixel_background16.empty() ? calibrated_.background16 : calibrated_.pixel_background16[pixel];
-  }
+  [[nodiscard]] std::int32_t background16(std::size_t pixel) const { return background_of(calibrated_, pixel); }
 
   frame_shape shape_;
   const calibration& calibrated_;
   row_noise_method row_noise_;
   pixel_charge charge_;
-  hit_limits<Pixel> limits_;
+  const quiet_limits<Pixel>& limits_;
   // Where row noise is taken off: in 16 bits,
-  std::optional<narrow_calibration> narrow_;
+  const std::optional<narrow_calibration>& narrow_;
   std::optional<narrow_noise> noise_;
   // or where these do not do.
   std::vector<std::int32_t> charges_;  // of one row

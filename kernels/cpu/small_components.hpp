@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/cpu/charge_forms.hpp"
 #include "kernels/cpu/component_windows.hpp"
 #include "kernels/cpu/fetch_ahead.hpp"
-#include "kernels/cpu/frame_charges.hpp"
 #include "kernels/cpu/widest_vector.hpp"
 
 namespace countem::cpu {

@@ -50,7 +50,7 @@ std::vector<std::uint8_t> pixels_without_charge(const calibration& calibrated) {
   std::vector<std::uint8_t> mask = calibrated.mask;
   if (!calibrated.gain.empty()) mask.resize(calibrated.gain.size(), 0);
   for (std::size_t p = 0; p < calibrated.gain.size(); ++p) {
-    if (!(std::isfinite(calibrated.gain[p]) && calibrated.gain[p] >= 0)) mask[p] |= mask_dead;
+    if (!is_usable_gain(calibrated.gain[p])) mask[p] |= mask_dead;
   }
   return mask;
 }
@@ -375,8 +375,7 @@ class streamed_counter final : public batch_counter {
     for (std::size_t f = 0; f < frames.size(); ++f) {
       const frame_view& frame = frames[f];
       batch.staged_arrivals.data()[f] = arrival(frame.split, frame.present);
-      batch.status.push_back(
-          static_cast<std::uint8_t>((frame.present & status_sectors) | (frame.truncated ? status_truncated : 0)));
+      batch.status.push_back(status_of(frame, 0));
     }
   }
 
@@ -558,6 +557,14 @@ class streamed_counter final : public batch_counter {
   std::unique_ptr<device_reducer> reducer_;
 };
 
+/// A plan without prepared data: each counter works out its own.
+class device_plan final : public counting_plan {
+ public:
+  using counting_plan::counting_plan;
+
+  [[nodiscard]] std::unique_ptr<counter> make_counter() const override { return cuda::make_counter(setup()); }
+};
+
 class device_counter final : public counter {
  public:
   device_counter(const counting_setup& setup, const device_options& options, counted_batch_look look)
@@ -596,6 +603,15 @@ std::unique_ptr<batch_counter> make_batch_counter(const counting_setup& setup, c
 
 std::unique_ptr<counter> make_counter(const counting_setup& setup, const device_options& options, counted_batch_look look) {
   return std::make_unique<device_counter>(setup, options, std::move(look));
+}
+
+std::unique_ptr<counter> make_counter(std::shared_ptr<const counting_plan> plan, const device_options& options,
+                                      counted_batch_look look) {
+  return make_counter(plan->setup(), options, std::move(look));
+}
+
+std::shared_ptr<const counting_plan> make_plan(const counting_setup& setup) {
+  return std::make_shared<const device_plan>(setup);
 }
 
 std::unique_ptr<counter> make_counter(const counting_setup& setup) {

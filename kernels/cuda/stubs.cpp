@@ -19,6 +19,14 @@ void require_device(unsigned) {
   throw not_compiled(device_reason());
 }
 
+std::shared_ptr<const counting_plan> make_plan(const counting_setup&) {
+  throw not_compiled(device_reason());
+}
+
+std::unique_ptr<counter> make_counter(std::shared_ptr<const counting_plan>, const device_options&, counted_batch_look) {
+  throw not_compiled(device_reason());
+}
+
 std::unique_ptr<counter> make_counter(const counting_setup&) {
   throw not_compiled(device_reason());
 }

@@ -71,19 +71,13 @@ void subtract_row_noise(std::vector<std::int32_t>& charge, frame_shape shape, co
 
 }  // namespace
 
-std::int32_t background_of(const calibration& calibrated, std::uint64_t pixel) {
-  return calibrated.pixel_background16.empty() ? calibrated.background16 : calibrated.pixel_background16[pixel];
-}
-
 std::vector<std::int32_t> charges(const frame_view& frame, const calibration& calibrated, row_noise_method row_noise) {
   const auto [height, width] = frame.shape;
   std::vector<std::int32_t> charge(frame.shape.pixels(), no_charge);
   for (std::uint32_t row = 0; row < height; ++row) {
     for (std::uint32_t column = 0; column < width; ++column) {
       const std::uint64_t p = std::uint64_t{row} * width + column;
-      const bool masked = !calibrated.mask.empty() && calibrated.mask[p] != 0;
-      const bool bad_gain = !calibrated.gain.empty() && !(std::isfinite(calibrated.gain[p]) && calibrated.gain[p] >= 0);
-      if (masked || bad_gain || !frame.arrived(row, column)) continue;
+      if (!can_have_charge(calibrated, p) || !frame.arrived(row, column)) continue;
       const double raw = raw_value(frame, row, column);
       if (std::isnan(raw)) continue;
       const double dark = calibrated.dark16.empty() ? 0 : calibrated.dark16[p];

@@ -13,7 +13,4 @@ namespace countem::reference {
 [[nodiscard]] std::vector<std::int32_t> charges(const frame_view& frame, const calibration& calibrated,
                                                 row_noise_method row_noise);
 
-/// The background threshold of a pixel in 1/16 ADU.
-[[nodiscard]] std::int32_t background_of(const calibration& calibrated, std::uint64_t pixel);
-
 }  // namespace countem::reference

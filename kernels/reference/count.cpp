@@ -143,7 +143,7 @@ counted_frame count_frame(const counting_setup& setup, const frame_view& frame) 
 
 class reference_counter final : public counter {
  public:
-  explicit reference_counter(const counting_setup& setup) : setup_(setup) { validate(setup_); }
+  explicit reference_counter(std::shared_ptr<const counting_plan> plan) : plan_(std::move(plan)), setup_(plan_->setup()) {}
 
   void count(std::span<const frame_view> frames, event_batch& out) override {
     out.clear();
@@ -157,20 +157,32 @@ class reference_counter final : public counter {
       }
       out.indptr.push_back(out.indices.size());
       out.xrays.push_back(counted.xrays);
-      out.status.push_back(static_cast<std::uint8_t>((frame.present & status_sectors) |
-                                                     (frame.truncated ? status_truncated : 0) |
-                                                     (counted.xrays != 0 ? status_xray : 0)));
+      out.status.push_back(status_of(frame, counted.xrays));
     }
   }
 
  private:
-  counting_setup setup_;
+  std::shared_ptr<const counting_plan> plan_;
+  const counting_setup& setup_;  ///< the plan's
+};
+
+class reference_plan final : public counting_plan, public std::enable_shared_from_this<reference_plan> {
+ public:
+  using counting_plan::counting_plan;
+
+  [[nodiscard]] std::unique_ptr<counter> make_counter() const override {
+    return std::make_unique<reference_counter>(shared_from_this());
+  }
 };
 
 }  // namespace
 
+std::shared_ptr<const counting_plan> make_plan(const counting_setup& setup) {
+  return std::make_shared<const reference_plan>(setup);
+}
+
 std::unique_ptr<counter> make_counter(const counting_setup& setup) {
-  return std::make_unique<reference_counter>(setup);
+  return make_plan(setup)->make_counter();
 }
 
 }  // namespace countem::reference

@@ -75,7 +75,8 @@ json measure(const bench_count_options& chosen) {
   // As many frames a call as keep one batch's events in the cache.
   constexpr std::uint64_t frames_per_call = 16;
   std::vector<std::unique_ptr<counter>> counters;
-  for (unsigned i = 0; i < chosen.threads; ++i) counters.push_back(make_counter(chosen.where, setup));
+  const std::shared_ptr<const counting_plan> plan = make_plan(chosen.where, setup);
+  for (unsigned i = 0; i < chosen.threads; ++i) counters.push_back(plan->make_counter());
   std::vector<event_batch> batches(chosen.threads);
   std::atomic<std::uint64_t> events{0};
   const auto count_seconds = [&](std::uint64_t first_frame, std::uint64_t last_frame) {

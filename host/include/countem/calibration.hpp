@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -42,6 +44,8 @@ struct noise_fit {
   double histogram_first_adu = 0;     ///< left edge of the first bin
   double histogram_step_adu = 0;
   std::vector<std::uint64_t> histogram;
+
+  friend bool operator==(const noise_fit&, const noise_fit&) = default;
 };
 
 /// Everything that turns raw pixels into hits. Empty vectors mean "the same for every pixel"; a calibration whose shape is
@@ -59,7 +63,26 @@ struct calibration {
   std::vector<float> dark_sigma_adu;  ///< temporal noise per pixel, from the darks
   std::uint64_t dark_frames = 0;      ///< dark frames averaged
   std::optional<noise_fit> fit;
+
+  /// Every member, by value: a calibration that holds a NaN (an unusable gain) equals none, itself included.
+  friend bool operator==(const calibration&, const calibration&) = default;
 };
+
+/// Whether a gain can be applied: a finite number >= 0. A pixel with any other gain is masked (`mask_dead`).
+[[nodiscard]] inline bool is_usable_gain(float gain) {
+  return std::isfinite(gain) && gain >= 0;
+}
+
+/// Whether the calibration lets a pixel have a charge, and so be a hit: it is not masked and its gain is usable.
+[[nodiscard]] inline bool can_have_charge(const calibration& used, std::size_t pixel) {
+  if (!used.mask.empty() && used.mask[pixel] != 0) return false;
+  return used.gain.empty() || is_usable_gain(used.gain[pixel]);
+}
+
+/// The background threshold of a pixel in 1/16 ADU.
+[[nodiscard]] inline std::int32_t background_of(const calibration& used, std::size_t pixel) {
+  return used.pixel_background16.empty() ? used.background16 : used.pixel_background16[pixel];
+}
 
 /// The exact 1/16 ADU form of the strict comparison charge > threshold.
 /// @throws invalid_argument if not a finite number in [0, 2^26) ADU.

@@ -35,6 +35,8 @@ struct counting_options {
   std::uint32_t max_cluster_size = 0xffff'ffff;  ///< components with more hits are dropped (cluster)
   event_value values = event_value::none;
   std::uint32_t upsample = 1;  ///< events lie on a grid this many times finer (cluster)
+
+  friend bool operator==(const counting_options&, const counting_options&) = default;
 };
 
 /// Bits of event_batch::status. Bits 0 to 3 are the present-sector mask; 0 there: the frame never arrived.
@@ -43,6 +45,12 @@ enum frame_status : std::uint8_t {
   status_truncated = 0x10,  ///< a record of the frame was cut short
   status_xray = 0x20,       ///< an X-ray was seen
 };
+
+/// The frame_status bits of a counted frame with that X-ray tally.
+[[nodiscard]] constexpr std::uint8_t status_of(const frame_view& frame, std::uint32_t xrays) {
+  return static_cast<std::uint8_t>((frame.present & status_sectors) | (frame.truncated ? status_truncated : 0) |
+                                   (xrays != 0 ? status_xray : 0));
+}
 
 /// The events of consecutive frames as CSR. Within a frame sorted by linear index, ties by value; a repeated index is two
 /// events.
@@ -91,6 +99,8 @@ struct counting_setup {
   pixel_type type = pixel_type::u16;
   calibration calibrated;
   counting_options options;
+
+  friend bool operator==(const counting_setup&, const counting_setup&) = default;
 };
 
 /// @throws invalid_argument when the setup contradicts itself: shapes, thresholds, an upsampled grid beyond 2^32 - 1 pixels,
@@ -100,19 +110,46 @@ void validate(const counting_setup& setup);
 /// Shape of the grid that the events' linear indices refer to.
 [[nodiscard]] frame_shape event_grid(const counting_setup& setup);
 
+/// A setup and what a backend works out of it before the first frame (limits, forms of the calibration). Immutable: any number
+/// of threads share one plan, and each makes a counter of its own from it.
+class counting_plan {
+ public:
+  /// @throws invalid_argument as validate(setup) does.
+  explicit counting_plan(const counting_setup& setup);
+  counting_plan(const counting_plan&) = delete;
+  counting_plan& operator=(const counting_plan&) = delete;
+  virtual ~counting_plan();
+
+  /// What the plan was made for.
+  [[nodiscard]] const counting_setup& setup() const { return setup_; }
+
+  /// A counter of this plan with scratch memory of its own. It keeps the plan alive. Safe for several threads.
+  /// @throws cuda_error where a device does not answer.
+  [[nodiscard]] virtual std::unique_ptr<counter> make_counter() const = 0;
+
+ private:
+  counting_setup setup_;
+};
+
 namespace reference {
-/// The oracle: scalar, obviously right.
+/// The oracle: scalar, obviously right. @throws invalid_argument as validate(setup) does.
+[[nodiscard]] std::shared_ptr<const counting_plan> make_plan(const counting_setup& setup);
+/// A counter of a plan of its own.
 [[nodiscard]] std::unique_ptr<counter> make_counter(const counting_setup& setup);
 }  // namespace reference
 
 namespace cpu {
-/// SIMD, as fast as looking at each pixel once allows.
+/// SIMD, as fast as memory. @throws invalid_argument as validate(setup) does.
+[[nodiscard]] std::shared_ptr<const counting_plan> make_plan(const counting_setup& setup);
+/// A counter of a plan of its own.
 [[nodiscard]] std::unique_ptr<counter> make_counter(const counting_setup& setup);
 }  // namespace cpu
 
 namespace cuda {
 /// Counters take the devices in turn, so that threads with a counter each share them evenly; countem/device_counter.hpp has
-/// more to choose. @throws not_compiled in a build without CUDA, cuda_error where no device answers.
+/// more to choose. @throws not_compiled in a build without CUDA, invalid_argument as validate(setup) does.
+[[nodiscard]] std::shared_ptr<const counting_plan> make_plan(const counting_setup& setup);
+/// A counter of a plan of its own. @throws not_compiled in a build without CUDA, cuda_error where no device answers.
 [[nodiscard]] std::unique_ptr<counter> make_counter(const counting_setup& setup);
 }  // namespace cuda
 

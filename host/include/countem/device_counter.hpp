@@ -76,6 +76,10 @@ class batch_counter {
 [[nodiscard]] std::unique_ptr<counter> make_counter(const counting_setup& setup, const device_options& options,
                                                     counted_batch_look look);
 
+/// The same from a plan that other counters share.
+[[nodiscard]] std::unique_ptr<counter> make_counter(std::shared_ptr<const counting_plan> plan, const device_options& options,
+                                                    counted_batch_look look);
+
 /// @throws not_compiled in a build without CUDA, cuda_error where the device does not answer.
 [[nodiscard]] std::unique_ptr<batch_counter> make_batch_counter(const counting_setup& setup, const device_options& options);
 

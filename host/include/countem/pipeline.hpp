@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -59,7 +60,10 @@ struct backend_choice {
 /// invalid_argument when devices are named for another backend.
 [[nodiscard]] backend_choice choose_backend(backend wanted, std::span<const unsigned> devices = {});
 
-/// A counter of the backend; `which` must not be automatic.
+/// The plan of the backend, to be shared by the counters of all threads; `which` must not be automatic.
+[[nodiscard]] std::shared_ptr<const counting_plan> make_plan(backend which, const counting_setup& setup);
+
+/// A counter of the backend, with a plan of its own; `which` must not be automatic.
 [[nodiscard]] std::unique_ptr<counter> make_counter(backend which, const counting_setup& setup);
 
 /// Reads, counts, encodes and writes every frame of `source`, all stages at the same time, in bounded memory. The sink gets the

@@ -8,7 +8,7 @@
 
 #include <countem/calibration.hpp>
 
-namespace countem::cpu {
+namespace countem {
 
 /// Nearest integer, halves to even; without the library call that std::nearbyint is where the baseline has no rounding
 /// instruction.
@@ -19,14 +19,15 @@ inline double round_half_even(double value) {
   return std::copysign((magnitude + integers_only) - integers_only, value);
 }
 
-/// The charge that a raw value means at one pixel, as docs/semantics.md defines it. Masks are not its business: only pixels
-/// that can be hits are asked for.
+/// The charge of a raw value at one pixel, in 1/16 ADU, before row noise, as docs/semantics.md defines it. Masks are ignored:
+/// ask for pixels that have a charge (can_have_charge). Refers to the calibration, which must stay. Safe for several threads.
 class pixel_charge {
  public:
   explicit pixel_charge(const calibration& calibrated)
       : dark16_(calibrated.dark16.empty() ? nullptr : calibrated.dark16.data()),
         gain_(calibrated.gain.empty() ? nullptr : calibrated.gain.data()) {}
 
+  /// Charge of `raw` at the pixel of that linear index; a NaN gives the lowest charge.
   template <class Pixel>
   [[nodiscard]] std::int32_t operator()(Pixel raw, std::size_t pixel) const {
     const std::int32_t dark = dark16_ == nullptr ? 0 : dark16_[pixel];
@@ -43,12 +44,13 @@ class pixel_charge {
     return clamp(round_half_even(static_cast<double>(product)));
   }
 
-  /// Null where there is none.
+  /// Dark reference, or null where there is none.
   [[nodiscard]] const std::int32_t* dark16() const { return dark16_; }
+  /// Gain reference, or null where there is none.
   [[nodiscard]] const float* gain() const { return gain_; }
 
  private:
-  /// A NaN, which a hit can only have become since (hit_charge), is the lowest charge.
+  /// A NaN is the lowest charge: only raw data that change while they are counted give one for a hit.
   template <class Number>
   static std::int32_t clamp(Number charge) {
     const Number lowest = -charge_limit;
@@ -60,4 +62,4 @@ class pixel_charge {
   const float* gain_;
 };
 
-}  // namespace countem::cpu
+}  // namespace countem
