@@ -12,6 +12,7 @@
 #include <countem/pipeline.hpp>
 #include <countem/version.hpp>
 
+#include "host/cli/advice.hpp"
 #include "host/cli/calibration_arguments.hpp"
 #include "host/cli/centre.hpp"
 #include "host/cli/choices.hpp"
@@ -88,7 +89,7 @@ store_description describe(const source_info& info, const counting_setup& setup,
 }
 
 void tell_issues(const source_info& info) {
-  for (const source_issue& issue : info.issues) fmt::print(stderr, "countem: warning: {}\n", issue.text);
+  for (const source_issue& issue : info.issues) fmt::print(stderr, "countem: warning: {}\n", sentence(issue));
 }
 
 void make_directory(const std::filesystem::path& directory) {
@@ -169,10 +170,12 @@ void run(const count_arguments& wanted, context& ctx) {
     result = count_frames(*source, setup, *sink, running);
   } catch (const io_error& failure) {
     progress.close();
-    throw io_error(std::string(failure.what()) + "; what was counted before is kept in " + sink->abandon().string());
+    throw io_error(std::string(failure.what()) + "; what was counted before is kept in " + sink->abandon().string(),
+                   failure.advised());
   } catch (const format_error& failure) {
     progress.close();
-    throw format_error(std::string(failure.what()) + "; what was counted before is kept in " + sink->abandon().string());
+    throw format_error(std::string(failure.what()) + "; what was counted before is kept in " + sink->abandon().string(),
+                       failure.advised());
   }
   progress.close();
   if (result.stopped) {
@@ -203,7 +206,7 @@ void run(const count_arguments& wanted, context& ctx) {
         {"backend", to_string(result.used)},
         {"backend_reason", chosen.reason},
         {"input_format", to_string(info.format)},
-        {"method", word_for(setup.options.method, method_names)},
+        {"method", word_of(setup.options.method)},
         {"scan",
          {{"width", info.scan.width}, {"height", info.scan.height}, {"frames_per_position", info.scan.frames_per_position}}},
         {"frame", {{"height", info.shape.height}, {"width", info.shape.width}}},
@@ -232,17 +235,15 @@ void add_count(CLI::App& app, context& ctx) {
   wanted->inputs.add_to(*command);
   wanted->thresholds.add_to(*command);
   command->add_option("-o,--output", wanted->output, "Event store to write (HDF5)")->required();
-  add_choice(*command, "--method", wanted->counting.method, method_names,
-             "cluster: centroid of each component; maximum: local maxima; pixels: every hit");
-  add_choice(*command, "--row-noise", wanted->counting.row_noise, row_noise_names,
-             "Statistic of each half-row's quiet pixels to subtract");
+  add_choice(*command, "--method", wanted->counting.method, "How hits become events");
+  add_choice(*command, "--row-noise", wanted->counting.row_noise, "Statistic of each half-row's quiet pixels to subtract");
   command->add_option("--min-cluster-size", wanted->counting.min_cluster_size, "Drop components of fewer pixels")
       ->capture_default_str();
   command->add_option("--max-cluster-size", wanted->counting.max_cluster_size, "Drop components of more pixels");
-  add_choice(*command, "--values", wanted->counting.values, value_names, "Number to keep beside each event");
+  add_choice(*command, "--values", wanted->counting.values, "Number to keep beside each event");
   command->add_option("--upsample", wanted->counting.upsample, "Place events on a grid this many times finer")
       ->capture_default_str();
-  add_choice(*command, "--backend", wanted->where, backend_names, "Where to count");
+  add_choice(*command, "--backend", wanted->where, "Where to count");
   command->add_option("--devices", wanted->devices, "CUDA devices to count on, as 0,1; default: all that answer")
       ->delimiter(',');
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();

@@ -37,9 +37,9 @@ json describe(const event_store& store) {
   json told{{"kind", "event store"},
             {"scan", to_json(description.scan)},
             {"frame", to_json(description.shape)},
-            {"method", word_for(description.options.method, method_names)},
-            {"row_noise", word_for(description.options.row_noise, row_noise_names)},
-            {"values", word_for(description.options.values, value_names)},
+            {"method", word_of(description.options.method)},
+            {"row_noise", word_of(description.options.row_noise)},
+            {"values", word_of(description.options.values)},
             {"upsample", description.upsample},
             {"frames", store.frames()}};
   std::uint64_t events = 0;
@@ -145,7 +145,7 @@ json describe_inputs(const source_arguments& inputs) {
   try {
     return describe(*open_source(inputs.inputs(), inputs.options()));
   } catch (const format_error& reason) {
-    throw format_error(reason.what() + reasons);
+    throw format_error(reason.what() + reasons, reason.advised());
   }
 }
 

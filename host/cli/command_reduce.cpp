@@ -301,7 +301,7 @@ void add_reduce(CLI::App& app, context& ctx) {
                     "Frames that lack a sector count as frames without electrons");
   command->add_option("--png", wanted->pictures, "Directory for a picture of each image");
   command->add_option("--npy", wanted->arrays, "Directory for a .npy file of each image");
-  add_choice(*command, "--backend", wanted->where, backend_names, "Where to reduce");
+  add_choice(*command, "--backend", wanted->where, "Where to reduce");
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
   command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
   command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");

@@ -171,7 +171,7 @@ void add_report(CLI::App& app, context& ctx) {
       ->capture_default_str();
   command->add_flag("--skip-incomplete", wanted->skip_incomplete,
                     "Frames that lack a sector count as frames without electrons");
-  add_choice(*command, "--backend", wanted->where, backend_names, "Where to reduce");
+  add_choice(*command, "--backend", wanted->where, "Where to reduce");
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
   command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
   command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");

@@ -38,7 +38,8 @@ std::unique_ptr<frame_source> open_image(const std::filesystem::path& path, fram
     return of_shape(open_source({path}, options), shape, path);
   } catch (const format_error& reason) {
     throw format_error(fmt::format("{} (a flat file of one {} a pixel would have {} bytes)", reason.what(), to_string(flat),
-                                   shape.pixels() * size_of(flat)));
+                                   shape.pixels() * size_of(flat)),
+                       reason.advised());
   }
 }
 

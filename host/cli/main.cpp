@@ -11,6 +11,7 @@
 #include <countem/error.hpp>
 #include <countem/version.hpp>
 
+#include "host/cli/advice.hpp"
 #include "host/cli/command.hpp"
 
 namespace countem::cli {
@@ -34,7 +35,8 @@ std::string joined(int argc, char** argv) {
 }
 
 int fail(exit_code code, const std::exception& what) {
-  fmt::print(stderr, "countem: {}\n", what.what());
+  const auto* const ours = dynamic_cast<const error*>(&what);
+  fmt::print(stderr, "countem: {}\n", ours != nullptr ? sentence(*ours) : what.what());
   return code;
 }
 

@@ -7,7 +7,8 @@ namespace countem {
 namespace {
 
 void require_devices(std::span<const unsigned> devices) {
-  if (cuda::device_count() == 0) throw not_compiled("--backend cuda cannot be had: " + cuda::device_reason());
+  if (cuda::device_count() == 0)
+    throw not_compiled("the cuda backend is not available: " + cuda::device_reason(), {{advice_kind::choose_backend, "cpu"}});
   for (const unsigned device : devices) cuda::require_device(device);
 }
 
@@ -15,7 +16,8 @@ void require_devices(std::span<const unsigned> devices) {
 
 backend_choice choose_backend(backend wanted, std::span<const unsigned> devices) {
   if (!devices.empty() && wanted != backend::cuda && wanted != backend::automatic)
-    throw invalid_argument("devices are named, but the backend is not cuda: leave them out, or ask for --backend cuda");
+    throw invalid_argument("devices are named, but the backend is not cuda: leave them out",
+                           {{advice_kind::choose_backend, "cuda"}});
   switch (wanted) {
     case backend::reference: return {backend::reference, "asked for"};
     case backend::cpu: return {backend::cpu, "asked for"};

@@ -22,8 +22,6 @@ namespace {
 constexpr std::size_t histogram_bins = 4096;
 constexpr std::int64_t histogram_bins_left = 64;
 
-const char* const give_threshold = "give the thresholds (--threshold, --xray-threshold)";
-
 double in_adu(double charge) {
   return charge / charge_units_per_adu;
 }
@@ -77,17 +75,16 @@ engine::gaussian noise_peak(const engine::charge_histogram& histogram, engine::g
                             std::optional<std::int32_t> clipped) {
   if (clipped && start.mean <= *clipped) {
     throw format_error(
-        std::string(
-            "the noise peak cannot be fitted: most of the sampled pixels hold 0, the detector or its electronics cut the "
-            "noise off; ") +
-        give_threshold);
+        "the noise peak cannot be fitted: most of the sampled pixels hold 0, the detector or its electronics cut the noise off",
+        {{advice_kind::thresholds}});
   }
   start.sigma = std::max(start.sigma, static_cast<double>(histogram.step()));
   const std::optional<engine::gaussian> peak = engine::fit_noise_peak(histogram, start, clipped);
   // A peak elsewhere than where most charges are is an artefact of the fit.
   if (!peak || std::abs(peak->mean - start.mean) > 3 * start.sigma || peak->sigma > 5 * start.sigma) {
     throw format_error("the fit of the noise peak does not converge: the densest charges lie near " + text(in_adu(start.mean)) +
-                       " and do not look like Gaussian noise; give a dark reference (--dark) or " + give_threshold);
+                           " and do not look like Gaussian noise",
+                       {{advice_kind::dark_reference}, {advice_kind::thresholds}});
   }
   return *peak;
 }
@@ -123,7 +120,8 @@ noise_fit fit_sample(const frame_source& frames, const calibration& calibrated, 
   }
   if (statistics.lowest == statistics.highest) {
     throw format_error("all pixels of the " + std::to_string(sample.frames().size()) + " sampled frames have the charge " +
-                       text(in_adu(statistics.lowest)) + ": there is no noise to find thresholds from; " + give_threshold);
+                           text(in_adu(statistics.lowest)) + ": there is no noise to find thresholds from",
+                       {{advice_kind::thresholds}});
   }
   noise_fit fit;
   fit.mean_adu = std::numeric_limits<double>::quiet_NaN();
@@ -157,8 +155,7 @@ double background_adu(const calibration& calibrated, const calibration_options& 
 /// some sigmas too small by chance.
 std::vector<std::int32_t> pixel_backgrounds(const calibration& calibrated, const calibration_options& options) {
   if (calibrated.dark_sigma_adu.empty()) {
-    throw invalid_argument(
-        "thresholds per pixel need the noise of each pixel: give a dark reference of at least two frames (--dark)");
+    throw invalid_argument("thresholds per pixel need the noise of each pixel", {{advice_kind::dark_frames}});
   }
   const double mean_adu = calibrated.fit && std::isfinite(calibrated.fit->mean_adu) ? calibrated.fit->mean_adu : 0;
   std::vector<std::int32_t> thresholds(calibrated.dark_sigma_adu.size(), calibrated.background16);

@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include <countem/error.hpp>
@@ -20,21 +21,16 @@ namespace countem::io::layout {
 
 namespace {
 
-// Indexed by the enumerators.
-constexpr std::array<const char*, 3> method_names = {"cluster", "maximum", "pixels"};
-constexpr std::array<const char*, 3> row_noise_names = {"none", "mean", "median"};
-constexpr std::array<const char*, 3> value_names = {"none", "charge", "size"};
-
-template <std::size_t Count>
-const char* name_of(const std::array<const char*, Count>& names, std::uint8_t value) {
-  return names.at(value);
+template <class Value>
+void write_choice(hid_t group, const std::string& name, Value value) {
+  write_attribute(group, name.c_str(), std::string(word_of(value)));
 }
 
-template <std::size_t Count>
-std::uint8_t value_of(const std::array<const char*, Count>& names, const std::string& name, const std::string& what) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) throw format_error("attribute " + what + " \"" + name + "\" is unknown to this version of countem");
-  return static_cast<std::uint8_t>(found - names.begin());
+template <class Value>
+Value read_choice(hid_t group, const std::string& name) {
+  const std::string word = read_text_attribute(group, name);
+  if (const std::optional<Value> known = find_choice<Value>(word)) return *known;
+  throw format_error("attribute " + name + " \"" + word + "\" is unknown to this version of countem");
 }
 
 hdf5_handle open_group(hid_t parent, const std::string& path) {
@@ -163,9 +159,9 @@ void write_description(hid_t group, const store_description& description) {
   write_attribute(group, "scan_width", std::int64_t{description.scan.width});
   write_attribute(group, "frames_per_position", std::int64_t{description.scan.frames_per_position});
   write_attribute(group, "upsample", std::int64_t{description.upsample});
-  write_attribute(group, "method", name_of(method_names, static_cast<std::uint8_t>(description.options.method)));
-  write_attribute(group, "row_noise", name_of(row_noise_names, static_cast<std::uint8_t>(description.options.row_noise)));
-  write_attribute(group, "values", name_of(value_names, static_cast<std::uint8_t>(description.options.values)));
+  write_choice(group, "method", description.options.method);
+  write_choice(group, "row_noise", description.options.row_noise);
+  write_choice(group, "values", description.options.values);
   write_attribute(group, "min_cluster_size", std::int64_t{description.options.min_cluster_size});
   write_attribute(group, "max_cluster_size", std::int64_t{description.options.max_cluster_size});
 }
@@ -283,11 +279,9 @@ store_description read_description(hid_t file) {
   description.shape = {read_u32(group, "height"), read_u32(group, "width")};
   description.scan = {read_u32(group, "scan_height"), read_u32(group, "scan_width"), read_u32(group, "frames_per_position")};
   description.upsample = read_u32(group, "upsample");
-  description.options.method =
-      static_cast<counting_method>(value_of(method_names, read_text_attribute(group, "method"), "method"));
-  description.options.row_noise =
-      static_cast<row_noise_method>(value_of(row_noise_names, read_text_attribute(group, "row_noise"), "row_noise"));
-  description.options.values = static_cast<event_value>(value_of(value_names, read_text_attribute(group, "values"), "values"));
+  description.options.method = read_choice<counting_method>(group, "method");
+  description.options.row_noise = read_choice<row_noise_method>(group, "row_noise");
+  description.options.values = read_choice<event_value>(group, "values");
   description.options.min_cluster_size = read_u32(group, "min_cluster_size");
   description.options.max_cluster_size = read_u32(group, "max_cluster_size");
   description.options.upsample = description.upsample;

@@ -27,7 +27,7 @@ unsigned device_count() noexcept {
 
 void require_device(unsigned number) {
   const unsigned devices = device_count();
-  if (devices == 0) throw cuda_error(device_reason() + "; use --backend cpu");
+  if (devices == 0) throw cuda_error(device_reason(), {{advice_kind::choose_backend, "cpu"}});
   if (number >= devices) {
     throw cuda_error("device " + std::to_string(number) + " was asked for, but " + device_reason() +
                      ", numbered from 0; nvidia-smi lists them");

@@ -135,7 +135,7 @@ void device_reducer::do_crop(const detector_window& window, event_batch& out) {
 }
 
 std::unique_ptr<event_reducer> make_reducer() {
-  if (device_count() == 0) throw cuda_error(device_reason() + "; use --backend cpu");
+  if (device_count() == 0) throw cuda_error(device_reason(), {{advice_kind::choose_backend, "cpu"}});
   return std::make_unique<device_reducer>();
 }
 

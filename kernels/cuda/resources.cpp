@@ -11,7 +11,8 @@ namespace countem::cuda {
 void check(cudaError_t result, const char* doing) {
   if (result == cudaSuccess) return;
   throw cuda_error(std::string("the CUDA device failed while ") + doing + ": " + cudaGetErrorString(result) +
-                   "; count with --backend cpu, or look at the device with nvidia-smi");
+                       "; nvidia-smi shows the state of the device",
+                   {{advice_kind::choose_backend, "cpu"}});
 }
 
 device_scope::device_scope(int device) {
@@ -57,7 +58,8 @@ raw_memory::raw_memory(memory_space space, std::size_t bytes) : space_(space) {
   const cudaError_t result = space == memory_space::device ? cudaMalloc(&memory_, bytes) : cudaMallocHost(&memory_, bytes);
   if (result == cudaErrorMemoryAllocation) {
     throw cuda_error(std::to_string(bytes) + " bytes of " + (space == memory_space::device ? "device" : "pinned host") +
-                     " memory cannot be had; use smaller batches, or count with --backend cpu");
+                         " memory cannot be had; use smaller batches",
+                     {{advice_kind::choose_backend, "cpu"}});
   }
   check(result, "allocating memory");
 }

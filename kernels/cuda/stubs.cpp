@@ -6,17 +6,24 @@
 
 namespace countem::cuda {
 
+namespace {
+
+[[noreturn]] void refuse() {
+  throw not_compiled(device_reason(), {{advice_kind::choose_backend, "cpu"}});
+}
+
+}  // namespace
+
 unsigned device_count() noexcept {
   return 0;
 }
 
 std::string device_reason() {
-  return "this countem was built without CUDA: configure with -DCOUNTEM_CUDA=ON where a CUDA toolkit is installed, or use "
-         "--backend cpu";
+  return "this countem was built without CUDA: configure with -DCOUNTEM_CUDA=ON where a CUDA toolkit is installed";
 }
 
 void require_device(unsigned) {
-  throw not_compiled(device_reason());
+  refuse();
 }
 
 std::shared_ptr<const counting_plan> make_plan(const counting_setup&) {
@@ -28,19 +35,19 @@ std::unique_ptr<counter> make_counter(std::shared_ptr<const counting_plan>, cons
 }
 
 std::unique_ptr<counter> make_counter(const counting_setup&) {
-  throw not_compiled(device_reason());
+  refuse();
 }
 
 std::unique_ptr<counter> make_counter(const counting_setup&, const device_options&, counted_batch_look) {
-  throw not_compiled(device_reason());
+  refuse();
 }
 
 std::unique_ptr<batch_counter> make_batch_counter(const counting_setup&, const device_options&) {
-  throw not_compiled(device_reason());
+  refuse();
 }
 
 std::unique_ptr<event_reducer> make_reducer() {
-  throw not_compiled(device_reason());
+  refuse();
 }
 
 }  // namespace countem::cuda

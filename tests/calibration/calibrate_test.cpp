@@ -387,8 +387,13 @@ TEST(calibrate_refuses, thresholds_per_pixel_without_the_noise_of_each_pixel) {
   const noise_frames frames(3);
   calibration_options options;
   options.per_pixel_thresholds = true;
-  EXPECT_THAT(refusal<invalid_argument>([&] { (void)calibrate(frames, {}, options); }),
-              HasSubstr("at least two frames (--dark)"));
+  try {
+    (void)calibrate(frames, {}, options);
+    FAIL() << "nothing was refused";
+  } catch (const invalid_argument& refused) {
+    EXPECT_THAT(refused.what(), HasSubstr("the noise of each pixel"));
+    EXPECT_EQ(refused.advised(), (std::vector<advice>{{advice_kind::dark_frames}}));
+  }
 }
 
 TEST(calibrate_refuses, options_without_sense) {

@@ -9,11 +9,8 @@ import numpy as np
 
 from semantics import Counted, Setup
 
-BACKENDS = {"reference": 1, "cpu": 2, "cuda": 3}
-PIXEL_TYPES = {"uint8": 0, "uint16": 1, "uint32": 2, "float32": 3}
-METHODS = {"cluster": 0, "maximum": 1, "pixels": 2}
-ROW_NOISE = {"none": 0, "mean": 1, "median": 2}
-VALUES = {"none": 0, "charge": 1, "size": 2}
+BACKENDS = ("reference", "cpu", "cuda")
+PIXEL_TYPES = {"uint8": "u8", "uint16": "u16", "uint32": "u32", "float32": "f32"}
 SPLITS = {"none": 0, "rows": 1, "columns": 2}
 
 
@@ -73,7 +70,15 @@ class Library:
                            ("values_data", ctypes.c_void_p), ("xrays", ctypes.c_void_p), ("status", ctypes.c_void_p)):
             function = getattr(abi, "countem_test_" + name)
             function.restype, function.argtypes = kind, [result]
+        abi.countem_test_choice.restype, abi.countem_test_choice.argtypes = ctypes.c_int, [ctypes.c_char_p, ctypes.c_char_p]
         return cls(abi)
+
+    def number(self, table: str, word: str) -> int:
+        """The enumerator that the library's own table has for a word."""
+        value = self.abi.countem_test_choice(table.encode(), word.encode())
+        if value < 0:
+            raise KeyError(f"the library has no {table} {word}")
+        return value
 
     def count(self, backend: str, setup: Setup, frames: np.ndarray, present: np.ndarray, banded: bool = False) -> list[Counted]:
         """One `Counted` a frame, as semantics.count gives it."""
@@ -86,11 +91,13 @@ class Library:
         given = SetupAbi(height=frames.shape[1], width=frames.shape[2], dark16=dark16, gain=gain, mask=mask,
                          pixel_background16=pixel_background16, background16=setup.background16, xray16=setup.xray16,
                          min_cluster_size=setup.min_cluster_size, max_cluster_size=setup.max_cluster_size, upsample=setup.upsample,
-                         type=PIXEL_TYPES[frames.dtype.name], method=METHODS[setup.method], row_noise=ROW_NOISE[setup.row_noise],
-                         values=VALUES[setup.values])
+                         type=self.number("pixel type", PIXEL_TYPES[frames.dtype.name]),
+                         method=self.number("counting method", setup.method),
+                         row_noise=self.number("row noise method", setup.row_noise),
+                         values=self.number("event value", setup.values))
         views = FramesAbi(pixels=frames.ctypes.data, present=present.ctypes.data, count=len(frames), split=SPLITS[setup.split],
                           banded=banded)
-        return self._frames_of(self.abi.countem_test_count(BACKENDS[backend], ctypes.byref(given), ctypes.byref(views)))
+        return self._frames_of(self.abi.countem_test_count(self.number("backend", backend), ctypes.byref(given), ctypes.byref(views)))
 
     def write_store(self, path: pathlib.Path, frames: list[Counted], shape: tuple[int, int], scan: tuple[int, int],
                     frames_per_position: int = 1, values: str = "none", wide_counts: bool = False, fast_sparse: bool = False) -> None:
@@ -104,7 +111,7 @@ class Library:
         }
         events = EventsAbi(**{name: None if array is None else array.ctypes.data for name, array in arrays.items()})
         given = StoreAbi(height=shape[0], width=shape[1], scan_height=scan[0], scan_width=scan[1],
-                         frames_per_position=frames_per_position, upsample=1, values=VALUES[values], wide_counts=wide_counts,
+                         frames_per_position=frames_per_position, upsample=1, values=self.number("event value", values), wide_counts=wide_counts,
                          fast_sparse=fast_sparse)
         self._frames_of(self.abi.countem_test_write_store(os.fsencode(path), ctypes.byref(given), ctypes.byref(events)))
 

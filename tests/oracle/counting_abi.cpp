@@ -1,8 +1,11 @@
 // The counters behind a C interface, so that the Python oracles can run thousands of small random cases without a file for
 // each. For tests only; abi.py holds the other side of every structure here.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include <countem/counting.hpp>
@@ -94,9 +97,22 @@ std::unique_ptr<counter> make_counter(backend which, const counting_setup& setup
   throw invalid_argument("name a backend");
 }
 
+/// The number of the value with that word if the table is the one that is asked for; -1 otherwise.
+template <class Value>
+int number_in(std::string_view table, std::string_view word) {
+  const std::optional<Value> value = table == choice_table<Value>::what ? find_choice<Value>(word) : std::nullopt;
+  return value ? static_cast<int>(*value) : -1;
+}
+
 }  // namespace
 
 extern "C" {
+
+/// The enumerator that a word stands for in the table of that name; -1 when there is none.
+int countem_test_choice(const char* table, const char* word) {
+  return std::max({number_in<backend>(table, word), number_in<pixel_type>(table, word), number_in<counting_method>(table, word),
+                   number_in<row_noise_method>(table, word), number_in<event_value>(table, word)});
+}
 
 /// Never null; `countem_test_error` says whether it worked.
 outcome* countem_test_count(std::uint8_t which, const setup_abi* given_setup, const frames_abi* given_frames) {

@@ -149,10 +149,10 @@ void add_bench_count(CLI::App& bench, context& ctx) {
   auto chosen = std::make_shared<bench_count_options>();
   CLI::App* command =
       bench.add_subcommand("count", "Counting from memory, beside the rate at which the same buffer can be read");
-  add_choice(*command, "--backend", chosen->where, backend_names, "Where to count");
-  add_choice(*command, "--method", chosen->counting.method, method_names, "How hits become events");
-  add_choice(*command, "--row-noise", chosen->counting.row_noise, row_noise_names, "What is taken off each half-row");
-  add_choice(*command, "--values", chosen->counting.values, value_names, "Value kept with each event");
+  add_choice(*command, "--backend", chosen->where, "Where to count");
+  add_choice(*command, "--method", chosen->counting.method, "How hits become events");
+  add_choice(*command, "--row-noise", chosen->counting.row_noise, "What is taken off each half-row");
+  add_choice(*command, "--values", chosen->counting.values, "Value kept with each event");
   add_choice<bench_calibration>(*command, "--calibration", chosen->calibrated,
                                 {{"threshold", bench_calibration::threshold},
                                  {"dark", bench_calibration::dark},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <countem/calibration.hpp>
+#include <countem/choices.hpp>
 #include <countem/frame.hpp>
 #include <countem/types.hpp>
 
@@ -18,13 +19,39 @@ enum class counting_method : std::uint8_t {
   pixels,   ///< every hit
 };
 
+template <>
+struct choice_table<counting_method> {
+  static constexpr std::string_view what = "counting method";
+  static constexpr std::array<choice<counting_method>, 3> entries{
+      {{counting_method::cluster, "cluster", "centroid of each component"},
+       {counting_method::maximum, "maximum", "local maxima"},
+       {counting_method::pixels, "pixels", "every hit"}}};
+};
+
 enum class row_noise_method : std::uint8_t { none, mean, median };
+
+template <>
+struct choice_table<row_noise_method> {
+  static constexpr std::string_view what = "row noise method";
+  static constexpr std::array<choice<row_noise_method>, 3> entries{
+      {{row_noise_method::none, "none", "nothing is subtracted"},
+       {row_noise_method::mean, "mean", "mean of the quiet pixels of each half-row"},
+       {row_noise_method::median, "median", "their median"}}};
+};
 
 /// What is kept beside each event's linear index.
 enum class event_value : std::uint8_t {
   none,
   charge,  ///< 1/16 ADU: the component's sum (cluster), the pixel's charge (maximum, pixels); saturates at 2^32 - 1
   size,    ///< hits in the component (cluster); 1 for the other methods
+};
+
+template <>
+struct choice_table<event_value> {
+  static constexpr std::string_view what = "event value";
+  static constexpr std::array<choice<event_value>, 3> entries{{{event_value::none, "none", "nothing"},
+                                                               {event_value::charge, "charge", "charge in 1/16 ADU"},
+                                                               {event_value::size, "size", "pixels of the component"}}};
 };
 
 /// How hits become events. docs/semantics.md defines every field to the bit; all backends obey it.

@@ -1,15 +1,48 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace countem {
 
-/// Root of everything the library throws on purpose. The text is one clear sentence: what happened, where (file, record,
-/// frame) and what to do about it. The library never prints, exits or aborts; the command line maps each class to an exit code.
+/// What a caller can give or change so that a failed call succeeds. Each caller has names of its own for these (options of a
+/// command line, arguments of a function), so the library passes them as data and its sentences name none.
+enum class advice_kind : std::uint8_t {
+  input_format,     ///< name the format of the input; value: the format that fits, or empty
+  scan_size,        ///< give the scan size
+  check_input,      ///< check the scan size and the format that were given
+  dataset,          ///< name the dataset of an HDF5 file
+  raw_layout,       ///< describe a flat binary file: frame shape and pixel type
+  thresholds,       ///< give the background threshold and the X-ray threshold
+  dark_reference,   ///< give a dark reference
+  dark_frames,      ///< give a dark reference of at least two frames
+  choose_backend,   ///< use another backend; value: its word
+  resume_counting,  ///< count again with the frames that are kept
+};
+
+struct advice {
+  advice_kind kind;
+  std::string value{};
+  friend bool operator==(const advice&, const advice&) = default;
+};
+
+/// Root of everything the library throws on purpose. The text is one clear sentence: what happened and where (file, record,
+/// frame). What to do about it follows as advice, each entry one way out; the caller puts it into its own words. The library
+/// never prints, exits or aborts; the command line maps each class to an exit code.
 class error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit error(const std::string& text, std::vector<advice> advised = {})
+      : std::runtime_error(text), advised_(std::make_shared<const std::vector<advice>>(std::move(advised))) {}
+
+  /// Ways out, any of which may do; empty where there is none, or the text holds it.
+  [[nodiscard]] const std::vector<advice>& advised() const noexcept { return *advised_; }
+
+ private:
+  std::shared_ptr<const std::vector<advice>> advised_;  // shared: copying an exception must not throw
 };
 
 /// The caller asked for something that makes no sense (exit code 2).

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <countem/error.hpp>
 #include <countem/frame.hpp>
 #include <countem/types.hpp>
 
@@ -45,6 +46,7 @@ struct source_issue {
   std::string kind;  ///< short, stable, snake_case: "truncated_record", "missing_sector", "position_outside_scan", ...
   std::string text;
   std::uint64_t occurrences = 1;
+  std::vector<advice> advised{};  ///< what to give, in the caller's words, so that it does not happen
 };
 
 struct input_file {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include <countem/choices.hpp>
+
 namespace countem {
 
 /// Detector pixels of one frame; the linear index of a pixel is row * width + column.
@@ -32,6 +34,15 @@ struct scan_shape {
 /// What a raw detector pixel is in memory (native byte order).
 enum class pixel_type : std::uint8_t { u8, u16, u32, f32 };
 
+template <>
+struct choice_table<pixel_type> {
+  static constexpr std::string_view what = "pixel type";
+  static constexpr std::array<choice<pixel_type>, 4> entries{{{pixel_type::u8, "u8", "unsigned, 8 bits"},
+                                                              {pixel_type::u16, "u16", "unsigned, 16 bits"},
+                                                              {pixel_type::u32, "u32", "unsigned, 32 bits"},
+                                                              {pixel_type::f32, "f32", "floating point, 32 bits"}}};
+};
+
 [[nodiscard]] constexpr std::size_t size_of(pixel_type type) {
   switch (type) {
     case pixel_type::u8: return 1;
@@ -43,26 +54,24 @@ enum class pixel_type : std::uint8_t { u8, u16, u32, f32 };
 }
 
 [[nodiscard]] constexpr std::string_view to_string(pixel_type type) {
-  switch (type) {
-    case pixel_type::u8: return "u8";
-    case pixel_type::u16: return "u16";
-    case pixel_type::u32: return "u32";
-    case pixel_type::f32: return "f32";
-  }
-  return "?";
+  return word_of(type);
 }
 
 /// Where the work is done. `automatic` is cuda when a device answers, else cpu.
 enum class backend : std::uint8_t { automatic, reference, cpu, cuda };
 
+template <>
+struct choice_table<backend> {
+  static constexpr std::string_view what = "backend";
+  static constexpr std::array<choice<backend>, 4> entries{
+      {{backend::automatic, "automatic", "cuda where a device answers, else cpu"},
+       {backend::reference, "reference", "the definition of every result, slow"},
+       {backend::cpu, "cpu", "SIMD and threads"},
+       {backend::cuda, "cuda", "NVIDIA devices"}}};
+};
+
 [[nodiscard]] constexpr std::string_view to_string(backend which) {
-  switch (which) {
-    case backend::automatic: return "automatic";
-    case backend::reference: return "reference";
-    case backend::cpu: return "cpu";
-    case backend::cuda: return "cuda";
-  }
-  return "?";
+  return word_of(which);
 }
 
 }  // namespace countem

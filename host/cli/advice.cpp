@@ -1,0 +1,37 @@
+#include "host/cli/advice.hpp"
+
+namespace countem::cli {
+
+// The one place where advice of the library becomes options.
+std::string worded(const advice& given) {
+  switch (given.kind) {
+    case advice_kind::input_format:
+      return given.value.empty() ? "name it with --input-format" : "give --input-format " + given.value;
+    case advice_kind::scan_size: return "give the true scan with --scan WxH";
+    case advice_kind::check_input: return "check --scan and --input-format";
+    case advice_kind::dataset: return "name one with --dataset";
+    case advice_kind::raw_layout: return "give --shape HxW and --dtype";
+    case advice_kind::thresholds: return "give the thresholds (--threshold, --xray-threshold)";
+    case advice_kind::dark_reference: return "give a dark reference (--dark)";
+    case advice_kind::dark_frames: return "give a dark reference of at least two frames (--dark)";
+    case advice_kind::choose_backend: return "use --backend " + given.value;
+    case advice_kind::resume_counting: return "go on with --resume";
+  }
+  return {};
+}
+
+std::string sentence(const std::string& text, const std::vector<advice>& advised) {
+  std::string words = text;
+  for (const advice& given : advised) words += (&given == advised.data() ? "; " : " or ") + worded(given);
+  return words;
+}
+
+std::string sentence(const error& failure) {
+  return sentence(failure.what(), failure.advised());
+}
+
+std::string sentence(const source_issue& issue) {
+  return sentence(issue.text, issue.advised);
+}
+
+}  // namespace countem::cli
