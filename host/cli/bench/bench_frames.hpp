@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include <countem/choices.hpp>
 #include <countem/counting.hpp>
 #include <countem/frame.hpp>
 #include <countem/simulate.hpp>
@@ -17,6 +18,21 @@ enum class bench_calibration : std::uint8_t {
   gain,              ///< and a gain reference
   pixel_thresholds,  ///< dark reference, mask and a threshold for each pixel
 };
+
+}  // namespace countem::cli
+
+template <>
+struct countem::choice_table<countem::cli::bench_calibration> {
+  using value = cli::bench_calibration;
+  static constexpr std::string_view what = "calibration to measure with";
+  static constexpr std::array<choice<value>, 4> entries{
+      {{value::threshold, "threshold", "one threshold"},
+       {value::dark, "dark", "dark reference"},
+       {value::gain, "gain", "dark and gain reference"},
+       {value::pixel_thresholds, "pixel-thresholds", "a threshold per pixel"}}};
+};
+
+namespace countem::cli {
 
 /// Calls work(first, last) on each of `threads` threads with its even share of [0, items) and returns the seconds from when all
 /// these threads are running until all are done.

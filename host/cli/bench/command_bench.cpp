@@ -153,12 +153,7 @@ void add_bench_count(CLI::App& bench, context& ctx) {
   add_choice(*command, "--method", chosen->counting.method, "How hits become events");
   add_choice(*command, "--row-noise", chosen->counting.row_noise, "What is taken off each half-row");
   add_choice(*command, "--values", chosen->counting.values, "Value kept with each event");
-  add_choice<bench_calibration>(*command, "--calibration", chosen->calibrated,
-                                {{"threshold", bench_calibration::threshold},
-                                 {"dark", bench_calibration::dark},
-                                 {"gain", bench_calibration::gain},
-                                 {"pixel-thresholds", bench_calibration::pixel_thresholds}},
-                                "What the pixels are corrected with");
+  add_choice(*command, "--calibration", chosen->calibrated, "What the pixels are corrected with");
   command->add_option("--occupancy", chosen->simulated.occupancy, "Electrons a pixel and frame")->check(CLI::Range(0.0, 0.5));
   command->add_option("--kv", chosen->simulated.kilovolts, "Beam voltage")
       ->check(CLI::Range(60.0, 300.0))
