@@ -27,11 +27,11 @@ void require_device(unsigned) {
 }
 
 std::shared_ptr<const counting_plan> make_plan(const counting_setup&) {
-  throw not_compiled(device_reason());
+  refuse();
 }
 
 std::unique_ptr<counter> make_counter(std::shared_ptr<const counting_plan>, const device_options&, counted_batch_look) {
-  throw not_compiled(device_reason());
+  refuse();
 }
 
 std::unique_ptr<counter> make_counter(const counting_setup&) {
