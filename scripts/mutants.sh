@@ -2,8 +2,10 @@
 # Takes every barrier, stream wait, bounds check and atomic of kernels/cuda away in turn and asks whether the device model's tests notice.
 #   scripts/mutants.sh [--sample N] [--list] [FILE:LINE ...]      N: only every N-th mutant; --list: name them and stop
 # Each mutant is built and run on the device model plain, with ASan + UBSan and with TSan, until one of them fails. Prints the survivors.
+#   scripts/mutants.sh --host [--count N] [--sample N] [--seed S] [--list] [--only ID...]      conditions, limits and bookkeeping of host, io, kernels/cpu
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if [ "${1:-}" = --host ]; then shift; exec python3 scripts/host_mutants.py "$@"; fi
 root=$PWD
 sample=1
 list=0
@@ -12,7 +14,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --sample) sample=$2; shift 2 ;;
     --list) list=1; shift ;;
-    -*) sed -n '2,4p' "$0" >&2; exit 2 ;;
+    -*) sed -n '2,5p' "$0" >&2; exit 2 ;;
     *) wanted+=("$1"); shift ;;
   esac
 done
