@@ -68,8 +68,6 @@ class Build:
 
     def text(self, file, held, header):
         text = (self.root / file).read_text()
-        if file.endswith("deflate/decoder.cpp"):
-            return f"{header}\n#line 1\n" + rewrite(text, held)
         return f'{header}\n#line 1 "{self.tree / file}"\n' + rewrite(text, held)
 
     def optimise_less(self, mutants):
@@ -77,13 +75,13 @@ class Build:
         end by one is noticed, as in the sanitizer build."""
         lines = []
         for file in sorted({m.file for m in mutants if m.file.endswith(".cpp")}):
-            folder = (self.tree / file).parent
-            while not (folder / "CMakeLists.txt").exists():
-                folder = folder.parent
+            # The target that compiles it may be defined in any folder above.
+            folders = " ".join(str(folder) for folder in (self.tree / file).parents
+                               if folder.is_relative_to(self.tree) and (folder / "CMakeLists.txt").exists())
             options = "-D_GLIBCXX_ASSERTIONS;-w"
             if "HWY_" not in (self.root / file).read_text():
                 options += ";-O1"
-            lines.append(f'set_source_files_properties({self.tree / file} DIRECTORY {folder} PROPERTIES COMPILE_OPTIONS "{options}")')
+            lines.append(f'set_source_files_properties({self.tree / file} DIRECTORY {folders} PROPERTIES COMPILE_OPTIONS "{options}")')
         text = (self.root / "CMakeLists.txt").read_text() + "\n".join(["", *lines, ""])
         self.put("CMakeLists.txt", text.encode())
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -30,6 +31,7 @@
 #pragma GCC diagnostic ignored "-Wfree-nonheap-object"
 #pragma GCC diagnostic ignored "-Wuse-after-free"
 #pragma GCC diagnostic ignored "-Wnull-dereference"
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
 
 namespace countem_mutants {
 
@@ -45,7 +47,9 @@ struct state {
     const char* path = std::getenv("COUNTEM_MUTANTS_REACHED");
     if (path == nullptr) return;
     const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0 || ftruncate(file, most) != 0) std::abort();
+    // A test that limits the size of files has a file of its full size already.
+    struct stat facts {};
+    if (file < 0 || fstat(file, &facts) != 0 || (facts.st_size < most && ftruncate(file, most) != 0)) std::abort();
     void* map = mmap(nullptr, most, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     close(file);
     if (map == MAP_FAILED) std::abort();
