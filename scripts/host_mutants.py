@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 sys.dont_write_bytecode = True
 from mutation.build import Build  # noqa: E402
-from mutation.candidates import Finder  # noqa: E402
+from mutation.candidates import EXTRA_KINDS, Finder  # noqa: E402
 from mutation.tests import Tests  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -92,6 +92,8 @@ def main():
     arguments = parser.parse_args()
 
     found = candidates(arguments.places or PLACES)
+    if not arguments.all:
+        found = {file: [m for m in mutants if m.kind not in EXTRA_KINDS] for file, mutants in found.items()}
     reasons = explained()
     chosen = choose(found, arguments.seed, 10**9 if arguments.all else arguments.count)
     if arguments.only:

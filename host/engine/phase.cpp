@@ -22,6 +22,7 @@ enum class direction : std::uint8_t { forward, inverse };
 /// Transforms each of `lines` lines of `length` numbers, `step` apart; line n begins at n * line_step.
 void transform_lines(coefficients& map, std::size_t lines, std::size_t line_step, std::size_t length, std::size_t step,
                      direction way) {
+  if (length == 1) return;  // one number is its own transform; Eigen's takes no scratch memory for it and writes there
   Eigen::FFT<double> fft;
   coefficients line(length);
   coefficients transformed(length);

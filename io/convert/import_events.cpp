@@ -95,6 +95,7 @@ class stempy_rows final : public row_source {
   [[nodiscard]] scan_shape scan() const override { return scan_; }
 
   [[nodiscard]] std::optional<std::uint64_t> row_of(std::uint64_t frame) const override {
+    if (rows_ == 0) return std::nullopt;
     if (by_frame_.empty()) return frame;
     const auto found = std::lower_bound(by_frame_.begin(), by_frame_.end(), std::pair{frame, std::uint64_t{0}});
     return found != by_frame_.end() && found->first == frame ? std::optional(found->second) : std::nullopt;

@@ -8,6 +8,7 @@ from mutation.cpp_text import Source
 
 SWAPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&"}
 KINDS = {"<": "limit", "<=": "limit", ">": "limit", ">=": "limit", "==": "equality", "!=": "equality", "&&": "and-or", "||": "and-or"}
+EXTRA_KINDS = {"beyond", "factor"}  # found with --all only
 ASSIGNMENTS = {"=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="}
 NOT_MUTATED_CALLS = {"sizeof", "decltype", "static_assert", "alignas", "noexcept", "requires", "assert", "format", "alignof"}
 NOT_MUTATED_STATEMENTS = {"throw", "case", "using", "typedef", "static_assert", "constexpr", "static", "template", "goto", "namespace",
@@ -78,6 +79,10 @@ class Finder:
             if KINDS[token.text] != "and-or":
                 for literal in (i - 1, i + 1):
                     self._literal(i, literal)
+        if token.text in (">", "<=") and source.is_spaced(i):
+            self._beyond(i)
+        if token.text == "*" and source.is_spaced(i) and re.fullmatch(r"[\d']+", word(i - 1)) and word(i - 2) in ("(", "+", "-", "<", ">", "<=", ">=", "="):
+            self._expression(i, "factor", (i - 1, i + 1, ""))
         if token.text in ("+", "-") and source.is_spaced(i) and word(i + 1) == "1" and word(i + 2) not in ("*", "/", "%", "<<", "."):
             self._expression(i, "plus-minus-one", (i, i + 2, ""))
         if token.text in ("++", "--") and word(i - 1) in (";", "{", "}", ")", "else"):
@@ -96,6 +101,19 @@ class Finder:
         if len(digits) > 1 and digits[0] == "0":
             return
         self._expression(operator, "constant", (literal, literal + 1, str(int(digits.replace("'", "")) + 1) + token.text[len(digits):]))
+
+    def _beyond(self, i):
+        """`a > b` as `a > b + 1`."""
+        end = i + 1
+        while end < len(self.tokens) and self.source.parent[end] == self.source.parent[i]:
+            text = self.source.word(end)
+            if text in ("&&", "||", "?", ":", ",", ";", ")", "]", "}"):
+                break
+            if text in ("<<", ">>", "|", "^", "&", "==", "!="):
+                return
+            end = self.source.match[end] if text in ("(", "[", "{", "<") and self.source.match.get(end, -1) > end else end
+            end += 1
+        self._expression(i, "beyond", (end, end, "+ 1"))
 
     def _segment(self, i, opener, separators):
         """[first, last) between separators of one bracket's contents."""

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <vector>
 
+#include <countem/calibration.hpp>
+
+#include "host/engine/dark_mask.hpp"
 #include "host/engine/faster_way.hpp"
 #include "host/engine/noise_peak.hpp"
 #include "host/engine/robust.hpp"
@@ -106,6 +109,64 @@ TEST(faster_way_limits, the_first_time_counts_whole) {
     ways.took(ways.next(), turn == 0 ? 1 : 3);
   }
   EXPECT_EQ(ways.next(), 1U);
+}
+
+/// Nine pixels in a row with means of 10 and sigmas of 1 ADU, seen in five frames.
+engine::dark_statistics quiet_row() {
+  engine::dark_statistics darks;
+  darks.shape = {1, 9};
+  darks.count.assign(9, 5);
+  darks.mean_adu.assign(9, 10);
+  darks.sigma_adu.assign(9, 1);
+  return darks;
+}
+
+std::uint8_t mask_of_the_middle(const engine::dark_statistics& darks) {
+  const std::vector<std::uint8_t> mask = engine::mask_from(darks, 1);
+  for (std::size_t p = 0; p < mask.size(); ++p) EXPECT_TRUE(p == 4 || mask[p] == 0) << p;
+  return mask[4];
+}
+
+TEST(dark_mask_limits, hot_is_more_than_eight_sigmas_above_the_neighbours_in_its_row) {
+  engine::dark_statistics darks = quiet_row();
+  darks.mean_adu[4] = 18;
+  EXPECT_EQ(mask_of_the_middle(darks), 0);
+  darks.mean_adu[4] = 18.01F;
+  EXPECT_EQ(mask_of_the_middle(darks), mask_hot);
+  darks.mean_adu[4] = 2;
+  EXPECT_EQ(mask_of_the_middle(darks), 0) << "below is not hot";
+}
+
+TEST(dark_mask_limits, blinking_is_more_than_twice_the_usual_sigma) {
+  engine::dark_statistics darks = quiet_row();
+  darks.sigma_adu[4] = 2;
+  EXPECT_EQ(mask_of_the_middle(darks), 0);
+  darks.sigma_adu[4] = 2.01F;
+  EXPECT_EQ(mask_of_the_middle(darks), mask_blinking);
+}
+
+TEST(dark_mask_limits, three_equal_values_prove_a_float_pixel_dead_and_none_at_all_any) {
+  engine::dark_statistics darks = quiet_row();
+  darks.integer = false;
+  darks.sigma_adu[4] = 0;
+  darks.count[4] = 2;
+  EXPECT_EQ(mask_of_the_middle(darks), 0);
+  darks.count[4] = 3;
+  EXPECT_EQ(mask_of_the_middle(darks), mask_dead);
+  darks.count[4] = 0;
+  darks.mean_adu[4] = 1'000'000;  // anything
+  EXPECT_EQ(mask_of_the_middle(darks), mask_dead);
+}
+
+TEST(dark_mask_limits, as_many_equal_integers_as_chance_does_not_give) {
+  // At 1 ADU noise the commonest value has a probability of 0.3829: 1 + ceil(9 ln 10 / 0.96) = 23 frames.
+  engine::dark_statistics darks = quiet_row();
+  darks.count.assign(9, 40);
+  darks.sigma_adu[4] = 0;
+  darks.count[4] = 22;
+  EXPECT_EQ(mask_of_the_middle(darks), 0);
+  darks.count[4] = 23;
+  EXPECT_EQ(mask_of_the_middle(darks), mask_dead);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "io/files/file.hpp"
 #include "io/files/mapped_parts.hpp"
+#include "io/files/mapped_range.hpp"
 #include "io/files/npy_output.hpp"
 #include "io/files/space_reservation.hpp"
 #include "io/files/thread_arena.hpp"
@@ -103,6 +104,14 @@ TEST(mapped_parts_limits, a_file_that_became_shorter_is_an_error_from_the_first_
   EXPECT_NO_THROW(parts.check());
   std::filesystem::resize_file(directory / "a", 9'999);
   EXPECT_THROW(parts.check(), io_error);
+}
+
+TEST(mapped_range_limits, what_lies_behind_the_end_is_not_cached) {
+  const test::temporary_directory directory;
+  const file_handle file = patterned_file(directory / "a", 10'000);
+  EXPECT_TRUE(is_cached(file, 0, 10'000)) << "just written";
+  EXPECT_FALSE(is_cached(file, 10'000, 10'000));
+  EXPECT_FALSE(is_cached(file, 5'000, 10'000)) << "the second half is not there";
 }
 
 std::uint64_t bytes_on_disk(const std::filesystem::path& path) {

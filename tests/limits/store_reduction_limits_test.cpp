@@ -1,0 +1,236 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <numeric>
+#include <variant>
+#include <vector>
+
+#include <countem/error.hpp>
+#include <countem/store_reduction.hpp>
+
+#include "tests/store/store_samples.hpp"
+#include "tests/store/temporary_directory.hpp"
+
+namespace {
+
+using namespace countem;
+using testing::ElementsAre;
+
+TEST(range_limits, either_number_may_be_left_out_and_the_last_may_be_the_length) {
+  const index_ranges all = parse_ranges(":,:", 5, 7);
+  EXPECT_THAT((std::vector{all.row, all.row_end, all.column, all.column_end}), ElementsAre(0, 5, 0, 7));
+  const index_ranges some = parse_ranges("4:5,0:7", 5, 7);
+  EXPECT_THAT((std::vector{some.row, some.row_end, some.column, some.column_end}), ElementsAre(4, 5, 0, 7));
+  for (const char* wrong : {"", "1:2", "1,2", "1:2,3", "1:1,:", "2:1,:", "0:6,:", ":,0:8",
+                            ":,7:", "a:,:", "1x:2,:", "1:2x,:", "-1:2,:", ":,: ", "99999999999:,:"}) {
+    EXPECT_THROW((void)parse_ranges(wrong, 5, 7), invalid_argument) << wrong;
+  }
+}
+
+copy_plan whole_plan(const store_description& of) {
+  copy_plan plan;
+  plan.scan = whole(of.scan);
+  plan.detector = {0, 0, of.shape};
+  return plan;
+}
+
+TEST(copy_limits, windows_end_where_the_store_does) {
+  const store_description from = test::description_of({4, 5}, {2, 3, 1});
+  const auto describe = [&](const detector_window& detector, const scan_window& scan) {
+    copy_plan plan = whole_plan(from);
+    plan.detector = detector;
+    plan.scan = scan;
+    return describe_copy(from, plan);
+  };
+  const scan_window all = whole(from.scan);
+  EXPECT_EQ(describe({1, 2, {3, 3}}, all).shape, (frame_shape{3, 3}));
+  EXPECT_THROW((void)describe({2, 0, {3, 5}}, all), invalid_argument) << "a row too many";
+  EXPECT_THROW((void)describe({0, 3, {4, 3}}, all), invalid_argument) << "a column too many";
+  EXPECT_THROW((void)describe({0xffff'ffff, 0, {2, 1}}, all), invalid_argument) << "no sum wraps";
+  EXPECT_THROW((void)describe({0, 0, {0, 5}}, all), invalid_argument);
+  EXPECT_EQ(describe({0, 0, {4, 5}}, {1, 1, 1, 2}).scan, (scan_shape{1, 2, 1}));
+  EXPECT_THROW((void)describe({0, 0, {4, 5}}, {1, 0, 2, 3}), invalid_argument);
+  EXPECT_THROW((void)describe({0, 0, {4, 5}}, {0, 1, 2, 3}), invalid_argument);
+  EXPECT_THROW((void)describe({0, 0, {4, 5}}, {0, 0, 0, 3}), invalid_argument);
+  copy_plan plan = whole_plan(from);
+  plan.bin = 0;
+  EXPECT_THROW((void)describe_copy(from, plan), invalid_argument) << "a step of nothing";
+  plan = whole_plan(from);
+  plan.scan_bin = 0;
+  EXPECT_THROW((void)describe_copy(from, plan), invalid_argument);
+}
+
+TEST(copy_limits, images_are_cut_where_a_pixel_stays_a_pixel) {
+  store_description from = test::description_of({2, 3}, {1, 1, 1});
+  from.calibrated.shape = {2, 3};
+  from.calibrated.dark16 = {1, 2, 3, 4, 5, 6};
+  copy_plan plan = whole_plan(from);
+  plan.detector = {1, 1, {1, 2}};
+  EXPECT_THAT(describe_copy(from, plan).calibrated.dark16, ElementsAre(5, 6));
+  EXPECT_EQ(describe_copy(from, plan).calibrated.shape, (frame_shape{1, 2}));
+  plan = whole_plan(from);
+  plan.bin = 2;
+  EXPECT_TRUE(describe_copy(from, plan).calibrated.dark16.empty());
+  EXPECT_EQ(describe_copy(from, plan).calibrated.background16, from.calibrated.background16);
+  EXPECT_EQ(describe_copy(from, plan).shape, (frame_shape{1, 2})) << "the rest of a row or column is a pixel too";
+}
+
+/// A 2 x 3 scan of frames of 4 x 5 pixels, every pixel with one event; frame 5 also was cut short and saw an X-ray.
+store_description write_full_frames(const std::filesystem::path& path) {
+  const store_description description = test::description_of({4, 5}, {2, 3, 1});
+  event_batch batch;
+  for (std::uint32_t frame = 0; frame < 6; ++frame) {
+    for (std::uint32_t pixel = 0; pixel < 20; ++pixel) batch.indices.push_back(pixel);
+    batch.indptr.push_back(batch.indices.size());
+    batch.xrays.push_back(frame == 5 ? 1 : 0);
+    batch.status.push_back(static_cast<std::uint8_t>(all_sectors | (frame == 5 ? status_truncated | status_xray : 0)));
+  }
+  const auto writer = create_event_store(path, description, {});
+  test::put(*writer, batch);
+  writer->finish();
+  return description;
+}
+
+event_batch copied(const std::filesystem::path& from_path, const std::filesystem::path& to_path, const copy_plan& plan) {
+  const auto from = open_event_store(from_path);
+  const auto to = create_event_store(to_path, describe_copy(from->description(), plan), {});
+  copy_frames(*from, plan, *to, {});
+  to->finish();
+  return test::read_all(to_path);
+}
+
+TEST(copy_limits, a_window_keeps_its_pixels_and_no_neighbour) {
+  const test::temporary_directory directory;
+  copy_plan plan = whole_plan(write_full_frames(directory / "from.h5"));
+  plan.detector = {1, 1, {2, 3}};
+  plan.scan = {1, 1, 1, 2};
+  const event_batch copy = copied(directory / "from.h5", directory / "to.h5", plan);
+  ASSERT_EQ(copy.frames(), 2U);
+  EXPECT_EQ(copy.first_frame, 0U);
+  for (std::size_t frame = 0; frame < 2; ++frame) {
+    const auto events = copy.events(frame);
+    EXPECT_THAT(std::vector<std::uint32_t>(events.begin(), events.end()), ElementsAre(0, 1, 2, 3, 4, 5)) << frame;
+  }
+  EXPECT_EQ(copy.status[0], all_sectors);
+  EXPECT_EQ(copy.status[1], all_sectors | status_truncated | status_xray) << "frame 5 stays cut short";
+  EXPECT_THAT(copy.xrays, ElementsAre(0, 1));
+}
+
+TEST(copy_limits, binned_pixels_and_positions_hold_what_their_parts_held) {
+  const test::temporary_directory directory;
+  copy_plan plan = whole_plan(write_full_frames(directory / "from.h5"));
+  plan.bin = 3;
+  plan.scan_bin = 2;
+  const event_batch copy = copied(directory / "from.h5", directory / "to.h5", plan);
+  ASSERT_EQ(copy.frames(), 2U) << "2 x 3 positions, two by two";
+  // Of 4 x 5 pixels, 3 x 3 go to pixel 0, 3 x 2 to 1, 1 x 3 to 2, 1 x 2 to 3; four positions make the first, two the second.
+  for (std::size_t frame = 0; frame < 2; ++frame) {
+    std::vector<int> counts(4);
+    for (const std::uint32_t index : copy.events(frame)) ++counts.at(index);
+    const int positions = frame == 0 ? 4 : 2;
+    EXPECT_THAT(counts, ElementsAre(9 * positions, 6 * positions, 3 * positions, 2 * positions)) << frame;
+  }
+  EXPECT_EQ(copy.status[0] & status_truncated, 0);
+  EXPECT_EQ(copy.status[1] & status_truncated, status_truncated);
+  EXPECT_THAT(copy.xrays, ElementsAre(0, 1));
+}
+
+TEST(reading_limits, batches_of_a_window_count_within_it) {
+  const test::temporary_directory directory;
+  static_cast<void>(write_full_frames(directory / "from.h5"));
+  const auto store = open_event_store(directory / "from.h5");
+  std::vector<std::uint64_t> firsts;
+  std::vector<std::uint64_t> done;
+  reading_options options;
+  options.progress = [&](std::uint64_t frames) { done.push_back(frames); };
+  for_batches(*store, {0, 1, 2, 2}, options, [&](const event_batch& batch) { firsts.push_back(batch.first_frame); });
+  EXPECT_THAT(firsts, ElementsAre(0, 2));
+  EXPECT_THAT(done, ElementsAre(2, 4));
+  EXPECT_THROW(for_batches(*store, {0, 1, 2, 3}, {}, [](const event_batch&) {}), invalid_argument);
+  const std::atomic<bool> stop{true};
+  options.stop = &stop;
+  EXPECT_THROW(for_batches(*store, {0, 0, 2, 3}, options, [](const event_batch&) {}), interrupted);
+}
+
+TEST(plane_limits, three_points_make_one) {
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const scan_plane exact = fit_plane({0, 2, 5, none}, {2, 2, 1});  // 2 per column, 5 per row
+  EXPECT_NEAR(exact.per_row, 5, 1e-12);
+  EXPECT_NEAR(exact.per_column, 2, 1e-12);
+  EXPECT_NEAR(exact.middle, 3.5, 1e-12);
+  const scan_plane level = fit_plane({1, 2, none, none}, {2, 2, 1});
+  EXPECT_EQ(level.middle, 1.5);
+  EXPECT_EQ(level.per_row, 0);
+  EXPECT_EQ(level.per_column, 0);
+  EXPECT_EQ(fit_plane({none, none}, {1, 2, 1}).middle, 0);
+}
+
+TEST(integrate_limits, a_wave_comes_back_from_its_derivative) {
+  constexpr std::size_t height = 6;
+  constexpr std::size_t width = 8;
+  const auto phase_at = [](std::size_t row, std::size_t column) {
+    return std::cos(2 * std::numbers::pi * static_cast<double>(column) / width) +
+           std::sin(4 * std::numbers::pi * static_cast<double>(row) / height);
+  };
+  deflection maps;
+  for (std::size_t row = 0; row < height; ++row) {
+    for (std::size_t column = 0; column < width; ++column) {
+      const double a = 2 * std::numbers::pi / width;
+      const double b = 4 * std::numbers::pi / height;
+      maps.row.push_back(7 + b * std::cos(b * static_cast<double>(row)));
+      maps.column.push_back(-3 - a * std::sin(a * static_cast<double>(column)));
+    }
+  }
+  const std::vector<double> phase = integrate(maps, {height, width, 1});
+  for (std::size_t p = 0; p < phase.size(); ++p) EXPECT_NEAR(phase[p], phase_at(p / width, p % width), 1e-12) << p;
+}
+
+TEST(integrate_limits, half_a_cycle_per_step_has_no_direction) {
+  deflection maps;
+  maps.row = {1, -1, 1, -1};
+  maps.column = {1, -1, 1, -1};
+  for (const double value : integrate(maps, {1, 4, 1})) EXPECT_NEAR(value, 0, 1e-12);
+  // A third of a cycle is not half of one.
+  maps.row = {0, 0, 0};
+  maps.column = {1, -0.5, -0.5};
+  const std::vector<double> phase = integrate(maps, {1, 3, 1});
+  EXPECT_GT(std::abs(phase[1] - phase[2]), 0.1);
+}
+
+TEST(integrate_limits, positions_without_electrons_stay_without_and_the_others_have_mean_0) {
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  deflection maps;
+  maps.row = {0, none, 0, 0};
+  maps.column = {1, none, 2, 3};
+  const std::vector<double> phase = integrate(maps, {1, 4, 1});
+  EXPECT_TRUE(std::isnan(phase[1]));
+  EXPECT_NEAR(phase[0] + phase[2] + phase[3], 0, 1e-12);
+  EXPECT_THROW((void)integrate(maps, {1, 5, 1}), invalid_argument);
+  maps.column.pop_back();
+  EXPECT_THROW((void)integrate(maps, {1, 4, 1}), invalid_argument);
+  EXPECT_THROW((void)integrate({}, {0, 0, 1}), invalid_argument);
+}
+
+TEST(integrate_limits, a_plane_is_taken_off_where_descan_is_the_origin_and_nowhere_else) {
+  // Centres of mass move by one column per position: all of it is descan.
+  reduction_result result;
+  for (std::uint64_t position = 0; position < 12; ++position) result.moments.push_back({2, 6, 2 * (position % 4) + 10});
+  const scan_shape scan{3, 4, 1};
+  const saved_image flat = phase_image(result, scan, deflection_origin::descan);
+  const saved_image bent = phase_image(result, scan, deflection_origin::corner);
+  EXPECT_EQ(flat.name, "phase");
+  const auto largest = [](const saved_image& image) {
+    double most = 0;
+    for (const double value : std::get<std::vector<double>>(image.values)) most = std::max(most, std::abs(value));
+    return most;
+  };
+  EXPECT_LT(largest(flat), 1e-9);
+  EXPECT_GT(largest(bent), 0.1);
+}
+
+}  // namespace
