@@ -71,6 +71,19 @@ calibration calibration_arguments::resolve(const frame_source& frames, const sou
   return calibrate(stoppable_source(frames, stop), references(shape, inputs, threads, stop), options);
 }
 
+calibration calibration_arguments::without_thresholds(frame_shape shape) const {
+  const bool thresholds = options_.background_adu || options_.xray_adu || options_.per_pixel_thresholds;
+  if (thresholds || !file_.empty() || !darks_.empty() || !gain_.empty()) {
+    throw invalid_argument(
+        "--method counts takes each pixel's value as its number of electrons and uses nothing of a calibration but --mask: "
+        "leave "
+        "out --calibration, --dark, --gain, --threshold, --xray-threshold and --per-pixel");
+  }
+  calibration masked;
+  if (!mask_.empty()) apply_mask(masked, *open_image(mask_, shape, pixel_type::u8));
+  return masked;
+}
+
 calibration calibration_arguments::from_file(frame_shape shape) const {
   calibration loaded = load_calibration(file_);
   if (!mask_.empty()) apply_mask(loaded, *open_image(mask_, shape, pixel_type::u8));

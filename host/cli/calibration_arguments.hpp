@@ -34,6 +34,10 @@ class calibration_arguments {
   [[nodiscard]] calibration resolve(const frame_source& frames, const source_arguments& inputs, unsigned threads,
                                     const std::atomic<bool>& stop) const;
 
+  /// The calibration of method counts: a mask at most.
+  /// @throws invalid_argument when more was given; format_error, io_error for the mask.
+  [[nodiscard]] calibration without_thresholds(frame_shape shape) const;
+
   /// Frames asked for as a sample.
   [[nodiscard]] std::uint32_t samples() const { return options_.samples; }
   [[nodiscard]] std::uint64_t seed() const { return options_.seed; }

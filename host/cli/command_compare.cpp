@@ -41,7 +41,7 @@ struct reference_events {
 };
 
 frame_shape detector_of(const store_description& store) {
-  return {store.shape.height / store.upsample, store.shape.width / store.upsample};
+  return {store.shape.height / store.options.upsample, store.shape.width / store.options.upsample};
 }
 
 reference_events from_truth_file(const fs::path& path) {
@@ -57,7 +57,7 @@ reference_events from_event_store(const fs::path& path) {
   return {"event store", description.scan, detector_of(description), 0, [store](std::uint64_t first, std::size_t count) {
             event_batch events;
             store->read(first, count, events);
-            return as_truth(events, store->description().shape, store->description().upsample);
+            return as_truth(events, store->description().shape, store->description().options.upsample);
           }};
 }
 
@@ -162,7 +162,7 @@ void run_comparison(compare_arguments& chosen, const context& ctx) {
     const auto count = static_cast<std::size_t>(std::min(frames_at_once, counted->frames() - first));
     counted->read(first, count, events);
     events.first_frame = first;
-    compare(events, description.shape, description.upsample, truth.read(first, count), chosen.options, sum);
+    compare(events, description.shape, description.options.upsample, truth.read(first, count), chosen.options, sum);
   }
   if (chosen.as_json) {
     ctx.print_json(to_json(chosen, truth.kind, sum));

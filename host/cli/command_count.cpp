@@ -71,7 +71,6 @@ store_description describe(const source_info& info, const counting_setup& setup,
   store_description description;
   description.shape = event_grid(setup);
   description.scan = info.scan;
-  description.upsample = setup.options.upsample;
   description.options = setup.options;
   description.calibrated = setup.calibrated;
   json inputs = json::array();
@@ -124,7 +123,9 @@ void run(const count_arguments& wanted, context& ctx) {
   counting_setup setup;
   setup.shape = info.shape;
   setup.type = info.type;
-  setup.calibrated = wanted.thresholds.resolve(*source, wanted.inputs, wanted.threads, ctx.stop);
+  setup.calibrated = wanted.counting.method == counting_method::counts
+                         ? wanted.thresholds.without_thresholds(info.shape)
+                         : wanted.thresholds.resolve(*source, wanted.inputs, wanted.threads, ctx.stop);
   setup.options = wanted.counting;
   validate(setup);
   if (!wanted.quiet) fmt::print(stderr, "{}\n", summary(setup.calibrated));

@@ -40,7 +40,7 @@ json describe(const event_store& store) {
             {"method", word_of(description.options.method)},
             {"row_noise", word_of(description.options.row_noise)},
             {"values", word_of(description.options.values)},
-            {"upsample", description.upsample},
+            {"upsample", description.options.upsample},
             {"frames", store.frames()}};
   std::uint64_t events = 0;
   std::uint64_t missing = 0;

@@ -6,6 +6,23 @@
 
 namespace countem {
 
+namespace {
+
+/// Method `counts` has no charges: what would change or compare them is a mistake of the caller's, not to be ignored.
+void validate_counts(const calibration& used, const counting_options& options) {
+  const auto refuse = [](const char* what) {
+    throw invalid_argument(std::string("method counts takes each pixel's value as its number of events: ") + what);
+  };
+  if (!used.dark16.empty()) refuse("a dark reference cannot be subtracted");
+  if (!used.gain.empty()) refuse("a gain reference cannot be applied");
+  if (used.background16 != 0 || !used.pixel_background16.empty()) refuse("it has no background threshold");
+  if (used.xray16 != no_xray_threshold) refuse("it has no X-ray threshold");
+  if (options.row_noise != row_noise_method::none) refuse("row noise cannot be subtracted");
+  if (options.values != event_value::none) refuse("no other value can be kept per event");
+}
+
+}  // namespace
+
 void validate(const counting_setup& setup) {
   const auto& [shape, type, calibrated, options] = setup;
   if (shape.height == 0 || shape.width == 0 || shape.pixels() > max_pixels) {
@@ -24,12 +41,20 @@ void validate(const counting_setup& setup) {
     throw invalid_argument("the smallest cluster size wanted (" + std::to_string(options.min_cluster_size) +
                            ") is above the largest (" + std::to_string(options.max_cluster_size) + ")");
   }
+  if (options.method == counting_method::counts) validate_counts(calibrated, options);
   const std::uint64_t rows = std::uint64_t{shape.height} * options.upsample;
   const std::uint64_t columns = std::uint64_t{shape.width} * options.upsample;
   if (rows > max_pixels || columns > max_pixels || rows > max_pixels / columns) {
     throw invalid_argument("upsample " + std::to_string(options.upsample) +
                            " makes an event grid of more than 2^32 - 1 pixels");
   }
+}
+
+void require_counted_events(std::uint64_t events_of_frame) {
+  if (events_of_frame <= most_counted_events) return;
+  throw format_error("the pixels of a frame add up to more than " + std::to_string(most_counted_events) +
+                     " events: mask broken pixels, or use another method than counts for frames that were not counted by the "
+                     "detector");
 }
 
 counting_plan::counting_plan(const counting_setup& setup) : setup_(setup) {

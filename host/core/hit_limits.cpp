@@ -58,8 +58,16 @@ std::uint32_t divide_for_limit(std::int32_t dark16, std::int32_t background16) {
   return limit > std::numeric_limits<Pixel>::max() ? hit_limits<Pixel>::never : static_cast<std::uint32_t>(limit);
 }
 
+/// Method `counts`: the least raw value that rint makes 1.
 template <class Pixel>
-auto limit_of(const calibration& used, const pixel_charge& charge, std::size_t pixel) {
+constexpr typename hit_limits<Pixel>::limit least_count() {
+  return static_cast<typename hit_limits<Pixel>::limit>(std::is_integral_v<Pixel> ? 1.0F : 0x1.000002p-1F);
+}
+
+template <class Pixel>
+auto limit_of(const counting_setup& setup, const pixel_charge& charge, std::size_t pixel) {
+  const calibration& used = setup.calibrated;
+  if (setup.options.method == counting_method::counts) return least_count<Pixel>();
   if constexpr (std::is_integral_v<Pixel>) {
     if (limits_are_quotients<Pixel>(used))
       return divide_for_limit<Pixel>(used.dark16.empty() ? 0 : used.dark16[pixel], background_of(used, pixel));
@@ -79,12 +87,12 @@ hit_limits<Pixel> find_hit_limits(const counting_setup& setup) {
   const pixel_charge charge(used);
   hit_limits<Pixel> limits;
   if (has_one_limit(used)) {
-    limits.everywhere = limit_of<Pixel>(used, charge, 0);
+    limits.everywhere = limit_of<Pixel>(setup, charge, 0);
     return limits;
   }
   limits.per_pixel.resize(setup.shape.pixels());
   for (std::size_t p = 0; p < limits.per_pixel.size(); ++p) {
-    limits.per_pixel[p] = can_have_charge(used, p) ? limit_of<Pixel>(used, charge, p) : hit_limits<Pixel>::never;
+    limits.per_pixel[p] = can_have_charge(used, p) ? limit_of<Pixel>(setup, charge, p) : hit_limits<Pixel>::never;
   }
   return limits;
 }

@@ -20,8 +20,8 @@ struct slab {
   [[nodiscard]] hsize_t elements() const;
 };
 
-/// Reads a box of `dataset` into elements().memory_type elements at `to`, dense in row-major order. A box without elements reads
-/// nothing. `what` begins each error's text. Takes hdf5_lock().
+/// Reads a box of `dataset` into elements().memory_type elements at `to`, dense in row-major order. A box without elements
+/// reads nothing. `what` begins each error's text. Takes hdf5_lock().
 /// @throws format_error when the dataset has another number of axes or the box does not lie inside it; io_error when HDF5
 /// refuses.
 void read_slab(hid_t dataset, const slab& box, hid_t memory_type, void* to, const std::string& what);

@@ -16,6 +16,7 @@ namespace countem::io {
 
 /// Calls `visit(path, type)` for the objects below `location` by name, each once, itself as ".", until it returns false.
 /// Exceptions of `visit` arrive at the caller. @throws io_error with `what` before HDF5's own words
-void visit_objects(hid_t location, const std::function<bool(const char* path, H5O_type_t type)>& visit, const std::string& what);
+void visit_objects(hid_t location, const std::function<bool(const char* path, H5O_type_t type)>& visit,
+                   const std::string& what);
 
 }  // namespace countem::io

@@ -109,7 +109,7 @@ void create_axes(hid_t file, const store_description& description) {
   const std::vector<std::string> names = axis_names(description.scan);
   for (std::size_t axis = 0; axis < extent.size(); ++axis) {
     const bool on_detector = axis + 2 >= extent.size();
-    const std::vector<double> coordinates = axis_coordinates(extent[axis], on_detector ? description.upsample : 1);
+    const std::vector<double> coordinates = axis_coordinates(extent[axis], on_detector ? description.options.upsample : 1);
     write_dataset(file, axis_path(axis), {extent[axis]}, coordinates.data());
     const hdf5_handle made = open_dataset(file, axis_path(axis));
     write_attribute(made, "name", names[axis]);
@@ -158,7 +158,7 @@ void write_description(hid_t group, const store_description& description) {
   write_attribute(group, "scan_height", std::int64_t{description.scan.height});
   write_attribute(group, "scan_width", std::int64_t{description.scan.width});
   write_attribute(group, "frames_per_position", std::int64_t{description.scan.frames_per_position});
-  write_attribute(group, "upsample", std::int64_t{description.upsample});
+  write_attribute(group, "upsample", std::int64_t{description.options.upsample});
   write_choice(group, "method", description.options.method);
   write_choice(group, "row_noise", description.options.row_noise);
   write_choice(group, "values", description.options.values);
@@ -227,7 +227,7 @@ void validate(const store_description& description, bool wide_counts) {
         "a scan of " + std::to_string(description.scan.width) + " x " + std::to_string(description.scan.height) + " x " +
         std::to_string(description.scan.frames_per_position) + " frames is beyond 2^40 frames; check the scan size");
   }
-  if (description.upsample == 0) throw invalid_argument("upsampling by 0 makes no event grid");
+  if (description.options.upsample == 0) throw invalid_argument("upsampling by 0 makes no event grid");
 }
 
 void create_description(hid_t file, const store_description& description, unsigned element_bytes) {
@@ -278,13 +278,12 @@ store_description read_description(hid_t file) {
   store_description description;
   description.shape = {read_u32(group, "height"), read_u32(group, "width")};
   description.scan = {read_u32(group, "scan_height"), read_u32(group, "scan_width"), read_u32(group, "frames_per_position")};
-  description.upsample = read_u32(group, "upsample");
   description.options.method = read_choice<counting_method>(group, "method");
   description.options.row_noise = read_choice<row_noise_method>(group, "row_noise");
   description.options.values = read_choice<event_value>(group, "values");
   description.options.min_cluster_size = read_u32(group, "min_cluster_size");
   description.options.max_cluster_size = read_u32(group, "max_cluster_size");
-  description.options.upsample = description.upsample;
+  description.options.upsample = read_u32(group, "upsample");
   try {
     validate(description, false);
   } catch (const invalid_argument& reason) {

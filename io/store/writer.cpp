@@ -327,7 +327,7 @@ bool same_options(const counting_options& a, const counting_options& b) {
 std::string difference(const found_store& found, const store_description& description, unsigned element_bytes) {
   if (found.description.shape != description.shape) return "frames of another size";
   if (found.description.scan != description.scan) return "another scan size";
-  if (found.description.upsample != description.upsample) return "another upsampling";
+  if (found.description.options.upsample != description.options.upsample) return "another upsampling";
   if (!same_options(found.description.options, description.options)) return "other counting options";
   if (!same_thresholds(found.description.calibrated, description.calibrated)) return "another calibration or other thresholds";
   if (found.frame.element_bytes != element_bytes) return "counts of another width";

@@ -11,8 +11,8 @@
 #include <countem/counting.hpp>
 #include <countem/pixel_charge.hpp>
 
+#include "kernels/cpu/narrow_calibration.hpp"
 #include "kernels/cpu/quiet_limits.hpp"
-#include "kernels/cpu/row_noise.hpp"
 
 namespace countem::cpu {
 

@@ -31,6 +31,18 @@ std::uint32_t root_rows_per_strip(frame_shape shape, std::size_t pixel_bytes) {
   return rows - (window::size - 1);
 }
 
+/// The events that a pixel of method `counts` stands for: its value, rounded half to even; at most one more than a frame may
+/// have. 0 for a NaN, which only a pixel that changed since it was found can be.
+template <class Pixel>
+std::uint64_t counted_events(Pixel raw) {
+  if constexpr (std::is_integral_v<Pixel>) {
+    return raw;
+  } else {
+    if (!(raw > 0)) return 0;
+    return static_cast<std::uint64_t>(std::min(round_half_even(raw), static_cast<double>(most_counted_events + 1)));
+  }
+}
+
 template <class Pixel>
 class frame_plan final : public counting_plan, public std::enable_shared_from_this<frame_plan<Pixel>> {
  public:
@@ -76,7 +88,12 @@ class frame_counter final : public counter {
       finder_.find(works, ready, needed);
       ready = needed;
       for (frame_in_work<Pixel>& work : works) {
-        if (work.arrived()) with_charges(work, [&](const auto& charge_of) { count_strip(work, first, last, charge_of); });
+        if (!work.arrived()) continue;
+        if (setup_.options.method == counting_method::counts) {
+          count_counts(work, first, last);
+        } else {
+          with_charges(work, [&](const auto& charge_of) { count_strip(work, first, last, charge_of); });
+        }
       }
     }
     for (frame_in_work<Pixel>& work : works) {
@@ -97,6 +114,7 @@ class frame_counter final : public counter {
       case counting_method::cluster: return count_clusters(work, first, last, charge_of);
       case counting_method::maximum: return count_maxima(work, first, last, charge_of);
       case counting_method::pixels: return count_pixels(work, first, last, charge_of);
+      case counting_method::counts: return;  // has no charges
     }
   }
 
@@ -211,6 +229,14 @@ class frame_counter final : public counter {
       const std::int32_t charge = hit_charge(charge_of, y, x);
       if (charge >= setup_.calibrated.xray16) ++work.xrays;
       keep(work, y * setup_.shape.width + x, kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1));
+    });
+  }
+
+  void count_counts(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last) {
+    for_hits(work.hits, first, last, [&](std::uint32_t y, std::uint32_t x) {
+      const std::uint64_t events = counted_events(work.rows[y][x]);
+      require_counted_events(work.indices.size() + events);
+      work.indices.insert(work.indices.end(), events, y * setup_.shape.width + x);
     });
   }
 

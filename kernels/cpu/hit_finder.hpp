@@ -13,6 +13,7 @@
 #include "kernels/cpu/frame_in_work.hpp"
 #include "kernels/cpu/hit_bits.hpp"
 #include "kernels/cpu/row_noise.hpp"
+#include "kernels/cpu/row_statistic.hpp"
 #include "kernels/cpu/threshold.hpp"
 
 namespace countem::cpu {

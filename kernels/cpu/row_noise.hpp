@@ -3,35 +3,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include <countem/counting.hpp>
 
+#include "kernels/cpu/narrow_calibration.hpp"
+
 namespace countem::cpu {
-
-/// The noise of a half-row: mean or median of its quiet charges, rounded as docs/semantics.md says; 0 where there are none.
-/// Reorders `quiet`.
-[[nodiscard]] std::int32_t row_statistic(row_noise_method method, std::span<std::int32_t> quiet);
-
-/// Darks and thresholds in 16 bits, for the common case in which all that row noise asks of a charge fits: 8- or 16-bit pixels,
-/// no gain, and moderate values. Raw values from `brightest_raw` on are cut to it, which leaves them hits before and after.
-struct narrow_calibration {
-  static constexpr std::int32_t brightest_raw = 2047;
-  /// No charge, of a sector that did not arrive: below all charges.
-  static constexpr std::int16_t missing = std::numeric_limits<std::int16_t>::min();
-  /// No charge, of a masked pixel: above all charges. With the lowest dark any raw value becomes that in saturating arithmetic.
-  static constexpr std::int16_t masked = std::numeric_limits<std::int16_t>::max();
-
-  std::vector<std::int16_t> dark16;      ///< one a pixel, or empty: 0
-  std::vector<std::int16_t> background;  ///< one a pixel and some for whole vectors, or empty: `background_everywhere`
-  std::int16_t background_everywhere = 0;
-};
-
-/// Nothing where 16 bits do not do.
-[[nodiscard]] std::optional<narrow_calibration> find_narrow_calibration(const counting_setup& setup);
 
 /// A row of up to four frames, whose hits are wanted.
 template <class Pixel>

@@ -36,11 +36,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using charge_tag = hn::FixedTag<std::uint16_t, window::size>;  // a row of a window
 using charge_vector = hn::Vec<charge_tag>;
 
-/// Charges of a row of a window, 16 times `scale` and something more: exact where `scale` is below 2^9.
-struct charge_row {
-  charge_vector charge;
-  charge_vector scale;
-};
+// load_charges(): charges of a row of a window, 16 times `scale` and something more: exact where `scale` is below 2^9. Two
+// results and not a struct: vectors of scalable targets may not be members.
 constexpr std::uint16_t brightest_scale = 511;
 /// Sums of four of them, and twice two, fit 15 bits.
 constexpr std::int32_t brightest_charge = 8191;
@@ -53,25 +50,28 @@ HWY_INLINE charge_vector load_pixels(const std::uint8_t* from) {
 }
 
 template <class Pixel>
-HWY_INLINE charge_row load_charges(const raw_charges<Pixel>& charges, std::uint32_t row, std::uint32_t column) {
-  const auto raw = load_pixels(charges.rows[row] + column);
-  return {hn::ShiftLeft<4>(raw), raw};
+HWY_INLINE charge_vector load_charges(const raw_charges<Pixel>& charges, std::uint32_t row, std::uint32_t column,
+                                      charge_vector& scale) {
+  scale = load_pixels(charges.rows[row] + column);
+  return hn::ShiftLeft<4>(scale);
 }
 
 template <class Pixel>
-HWY_INLINE charge_row load_charges(const limit_charges<Pixel>& charges, std::uint32_t row, std::uint32_t column) {
+HWY_INLINE charge_vector load_charges(const limit_charges<Pixel>& charges, std::uint32_t row, std::uint32_t column,
+                                      charge_vector& scale) {
   const std::size_t pixel = row * charges.width + column;
-  const auto above_limit = hn::SaturatedSub(load_pixels(charges.rows[row] + column), load_pixels(charges.limits + pixel));
+  scale = hn::SaturatedSub(load_pixels(charges.rows[row] + column), load_pixels(charges.limits + pixel));
   const auto at_limit =
       hn::Add(load_pixels(charges.above_lowest + pixel), hn::Set(charge_tag(), static_cast<std::uint16_t>(charges.lowest)));
-  return {hn::Add(hn::ShiftLeft<4>(above_limit), at_limit), above_limit};
+  return hn::Add(hn::ShiftLeft<4>(scale), at_limit);
 }
 
 template <class Pixel>
-HWY_INLINE charge_row load_charges(const narrow_denoised_charges<Pixel>& charges, std::uint32_t row, std::uint32_t column) {
+HWY_INLINE charge_vector load_charges(const narrow_denoised_charges<Pixel>& charges, std::uint32_t row, std::uint32_t column,
+                                      charge_vector& scale) {
   const charge_tag tag;
-  const auto raw = load_pixels(charges.rows[row] + column);
-  auto charge = hn::ShiftLeft<4>(raw);
+  scale = load_pixels(charges.rows[row] + column);
+  auto charge = hn::ShiftLeft<4>(scale);
   if (charges.dark16 != nullptr) {
     const hn::RebindToSigned<charge_tag> signed_tag;
     charge = hn::Sub(charge, hn::BitCast(tag, hn::LoadU(signed_tag, charges.dark16 + row * charges.width + column)));
@@ -81,7 +81,7 @@ HWY_INLINE charge_row load_charges(const narrow_denoised_charges<Pixel>& charges
   const auto in_left_half = hn::Lt(columns, hn::Set(tag, static_cast<std::uint16_t>(charges.width / 2)));
   charge = hn::Sub(charge, hn::IfThenElse(in_left_half, hn::Set(tag, static_cast<std::uint16_t>(noise[0])),
                                           hn::Set(tag, static_cast<std::uint16_t>(noise[1]))));
-  return {charge, raw};
+  return charge;
 }
 
 /// Products of numbers, added up to four lanes.
@@ -125,12 +125,14 @@ HWY_INLINE bool sum(const strip_windows strip, const Charges charges, const comp
     const std::uint32_t second_row = charges.rows[next] != nullptr ? next : row;
 
     const auto* bits = reinterpret_cast<const std::uint8_t*>(strip.hits + i) + window::rows_above;
-    const auto first = load_charges(charges, row, column);
-    const auto second = load_charges(charges, second_row, column);
-    const auto charge = hn::IfThenElseZero(hn::LoadMaskBits(tag, bits), first.charge);
-    const auto second_charge = hn::IfThenElseZero(hn::LoadMaskBits(tag, bits + 1), second.charge);
+    auto first_scale = hn::Zero(tag);
+    auto second_scale = hn::Zero(tag);
+    const auto first = load_charges(charges, row, column, first_scale);
+    const auto second = load_charges(charges, second_row, column, second_scale);
+    const auto charge = hn::IfThenElseZero(hn::LoadMaskBits(tag, bits), first);
+    const auto second_charge = hn::IfThenElseZero(hn::LoadMaskBits(tag, bits + 1), second);
     highest_charge = hn::Max(highest_charge, hn::Max(charge, second_charge));
-    highest_scale = hn::Max(highest_scale, hn::Max(first.scale, second.scale));
+    highest_scale = hn::Max(highest_scale, hn::Max(first_scale, second_scale));
 
     static_assert(window::rows_above == 1);  // so the component's two rows are rows 1 and 2 of the window
     const auto both = hn::BitCast(signed_tag, hn::Add(charge, second_charge));

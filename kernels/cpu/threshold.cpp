@@ -44,7 +44,7 @@ void hits_of_word(const threshold_block<Pixel>& block, std::size_t pixel, std::s
 /// Bits of one whole word of pixels of each frame.
 template <bool PerPixel, std::size_t Frames, class Pixel>
 HWY_INLINE void hits_of_word(const threshold_block<Pixel>& block, std::size_t pixel, std::size_t word) {
-  const hn::ScalableTag<Pixel> tag;
+  const hn::CappedTag<Pixel, word_bits> tag;  // a vector's bits go into one word
   const std::size_t lanes = hn::Lanes(tag);
   constexpr std::size_t pixels_in_line = fetch_ahead::line_bytes / sizeof(Pixel);
   std::uint64_t few_bits[Frames] = {};

@@ -15,17 +15,6 @@ double pixel_at(const frame_view& frame, std::uint32_t row, std::uint32_t column
   return static_cast<double>(value);
 }
 
-// Exact: every u32 and every f32 is a double.
-double raw_value(const frame_view& frame, std::uint32_t row, std::uint32_t column) {
-  switch (frame.type) {
-    case pixel_type::u8: return pixel_at<std::uint8_t>(frame, row, column);
-    case pixel_type::u16: return pixel_at<std::uint16_t>(frame, row, column);
-    case pixel_type::u32: return pixel_at<std::uint32_t>(frame, row, column);
-    case pixel_type::f32: return pixel_at<float>(frame, row, column);
-  }
-  return 0;
-}
-
 // `charge` may be infinite, never NaN.
 std::int32_t clamp_charge(double charge) {
   return static_cast<std::int32_t>(std::clamp<double>(charge, -charge_limit, charge_limit));
@@ -70,6 +59,16 @@ void subtract_row_noise(std::vector<std::int32_t>& charge, frame_shape shape, co
 }
 
 }  // namespace
+
+double raw_value(const frame_view& frame, std::uint32_t row, std::uint32_t column) {
+  switch (frame.type) {
+    case pixel_type::u8: return pixel_at<std::uint8_t>(frame, row, column);
+    case pixel_type::u16: return pixel_at<std::uint16_t>(frame, row, column);
+    case pixel_type::u32: return pixel_at<std::uint32_t>(frame, row, column);
+    case pixel_type::f32: return pixel_at<float>(frame, row, column);
+  }
+  return 0;
+}
 
 std::vector<std::int32_t> charges(const frame_view& frame, const calibration& calibrated, row_noise_method row_noise) {
   const auto [height, width] = frame.shape;

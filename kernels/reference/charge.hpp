@@ -13,4 +13,7 @@ namespace countem::reference {
 [[nodiscard]] std::vector<std::int32_t> charges(const frame_view& frame, const calibration& calibrated,
                                                 row_noise_method row_noise);
 
+/// A pixel's raw value; exact, since every u32 and every f32 is a double.
+[[nodiscard]] double raw_value(const frame_view& frame, std::uint32_t row, std::uint32_t column);
+
 }  // namespace countem::reference

@@ -10,37 +10,13 @@
 #include <countem/counting.hpp>
 #include <countem/error.hpp>
 
+#include "tests/counting/small_frame.hpp"
+
 namespace {
 
 using namespace countem;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
-
-/// A small frame, a setup that fits it, and one call to count it.
-template <class Pixel>
-struct small_frame {
-  small_frame(frame_shape shape, std::vector<Pixel> values) : pixels(std::move(values)) {
-    setup.shape = shape;
-    setup.type = std::is_same_v<Pixel, std::uint8_t>    ? pixel_type::u8
-                 : std::is_same_v<Pixel, std::uint16_t> ? pixel_type::u16
-                 : std::is_same_v<Pixel, std::uint32_t> ? pixel_type::u32
-                                                        : pixel_type::f32;
-    setup.calibrated.shape = shape;
-    setup.calibrated.background16 = background_from_adu(3);
-    view = contiguous_frame(setup.shape, setup.type, pixels.data());
-  }
-
-  event_batch count() const {
-    event_batch out;
-    reference::make_counter(setup)->count({&view, 1}, out);
-    return out;
-  }
-
-  std::vector<Pixel> pixels;
-  counting_setup setup;
-  frame_view view;
-};
 
 using u16_frame = small_frame<std::uint16_t>;
 
@@ -324,16 +300,6 @@ TEST(batch, csr_of_several_frames) {
   EXPECT_THAT(out.indptr, ElementsAre(0, 2, 2, 3));
   EXPECT_THAT(out.indices, ElementsAre(0, 2, 1));
   EXPECT_THAT(out.events(2), ElementsAre(1));
-}
-
-/// The setup must be refused with a sentence that says why.
-void expect_refused(const counting_setup& setup, const std::string& why) {
-  try {
-    (void)reference::make_counter(setup);
-    FAIL() << "accepted; expected: " << why;
-  } catch (const invalid_argument& refused) {
-    EXPECT_THAT(refused.what(), HasSubstr(why));
-  }
 }
 
 TEST(refusals, contradictions_are_named) {

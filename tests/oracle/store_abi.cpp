@@ -47,7 +47,6 @@ void write_store(const char* path, const store_abi& given, const events_abi& eve
   store_description description;
   description.shape = {given.height, given.width};
   description.scan = {given.scan_height, given.scan_width, given.frames_per_position};
-  description.upsample = given.upsample;
   description.options.upsample = given.upsample;
   description.options.values = static_cast<event_value>(given.values);
   store_options options;

@@ -69,6 +69,23 @@ def test_detector_frames(checker: Checker, method: str, occupancy: float) -> Non
     assert checker.check(setup, frame[None], np.array([15])) > 0
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_counts(checker: Checker, seed: int) -> None:
+    """Frames of a detector that counts by itself: a pixel of value v is v events."""
+    rng = np.random.default_rng(seed)
+    sectors = seed % 3 == 0
+    shape = random_cases.frame_shape(rng, sectors)
+    dtype = random_cases.DTYPES[seed % 4]
+    frames = np.where(rng.random((3, *shape)) < 0.2, rng.choice([1, 1, 2, 3, 9, 250], (3, *shape)), 0).astype(dtype)
+    if dtype is np.float32:
+        frames[rng.random(frames.shape) < 0.1] = rng.choice([0.5, 1.5, 2.5, -3, np.nan, -np.inf])
+    setup = semantics.Setup(method="counts", split="rows" if sectors else "none")
+    if seed % 2:
+        setup.mask = (rng.random(shape) < 0.1).astype(np.uint8)
+    present = rng.integers(0, 16, len(frames)) if sectors else np.array([15, 0, 15])
+    checker.check(setup, frames, present, banded=sectors)
+
+
 @pytest.mark.parametrize("value", [255, 65535])
 def test_one_component_fills_the_frame(checker: Checker, value: int) -> None:
     frame = np.full((1, 576, 576), value, np.uint16)

@@ -220,6 +220,29 @@ counting_options draw_options(generator& random) {
   return options;
 }
 
+/// Numbers of events, with what rounds and what is none among them.
+image draw_counts(generator& random, frame_shape shape, double occupancy) {
+  image pixels(shape.pixels());
+  for (double& pixel : pixels) {
+    if (unit(random) >= occupancy) continue;
+    pixel = any_of<double>(random, {1, 1, 1, 2, 3, 7, 0.5, 0.50000006, 1.5, 2.5, 2.4999, -1, -0.25, 1e-30});
+    if (one_in(random, 500)) pixel = 300;
+    if (one_in(random, 500)) pixel = std::numeric_limits<double>::quiet_NaN();
+    if (one_in(random, 500)) pixel = -std::numeric_limits<double>::infinity();
+  }
+  return pixels;
+}
+
+/// Method counts uses nothing of a calibration but its mask, and no option.
+void make_counts(counting_setup& setup) {
+  setup.options = {};
+  setup.options.method = counting_method::counts;
+  calibration masked;
+  masked.shape = setup.calibrated.shape;
+  masked.mask = setup.calibrated.mask;
+  setup.calibrated = masked;
+}
+
 double draw_occupancy(generator& random) {
   return any_of<double>(random, {0, 0.0001, 0.001, 0.01, 0.01, 0.03, 0.1, 0.2, 0.5});
 }
@@ -242,6 +265,8 @@ parity_case random_case(std::uint64_t seed, std::uint64_t most_frames) {
   if (split == sector_split::columns) drawn.setup.shape.width = (drawn.setup.shape.width + 3) / 4 * 4;
   drawn.setup.calibrated = draw_calibration(random, drawn.setup.shape);
   drawn.setup.options = draw_options(random);
+  const bool counts = one_in(random, 8);
+  if (counts) make_counts(drawn.setup);
 
   const std::uint64_t frames = 1 + below(random, most_frames);
   for (std::uint64_t i = 0; i < frames; ++i) {
@@ -249,7 +274,10 @@ parity_case random_case(std::uint64_t seed, std::uint64_t most_frames) {
         one_in(random, 2) ? content::clouds : static_cast<content>(below(random, static_cast<std::uint64_t>(content::count_)));
     std::uint8_t present = all_sectors;
     if (one_in(random, 4)) present = static_cast<std::uint8_t>(split == sector_split::none ? 0 : below(random, all_sectors));
-    add_frame(random, drawn, draw_image(random, drawn.setup.shape, kind, draw_occupancy(random)), split, present);
+    const double occupancy = draw_occupancy(random);
+    const image pixels =
+        counts ? draw_counts(random, drawn.setup.shape, occupancy) : draw_image(random, drawn.setup.shape, kind, occupancy);
+    add_frame(random, drawn, pixels, split, present);
   }
   return drawn;
 }
@@ -262,6 +290,22 @@ parity_case plain_case(frame_shape shape, content kind, double occupancy, std::u
   drawn.setup.options.values = event_value::charge;
   add_frame(random, drawn, draw_image(random, shape, kind, occupancy), sector_split::none, all_sectors);
   drawn.frames.front().truncated = false;
+  return drawn;
+}
+
+parity_case counts_case(frame_shape shape, pixel_type type, double occupancy, bool masked, std::uint64_t seed) {
+  generator random(seed);
+  parity_case drawn;
+  drawn.setup.shape = shape;
+  drawn.setup.type = type;
+  if (masked) {
+    drawn.setup.calibrated.shape = shape;
+    for (std::uint64_t p = 0; p < shape.pixels(); ++p)
+      drawn.setup.calibrated.mask.push_back(one_in(random, 20) ? std::uint8_t{mask_given} : std::uint8_t{0});
+  }
+  make_counts(drawn.setup);
+  for (int frame = 0; frame < 2; ++frame)
+    add_frame(random, drawn, draw_counts(random, shape, occupancy), sector_split::none, all_sectors);
   return drawn;
 }
 

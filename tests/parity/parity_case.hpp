@@ -39,6 +39,9 @@ inline constexpr std::uint64_t frames_for_cpu = 5;
 /// A case of one frame: 16-bit pixels, one threshold, the given content.
 [[nodiscard]] parity_case plain_case(frame_shape shape, content kind, double occupancy, std::uint64_t seed);
 
+/// Two frames of a detector that counts by itself, for method counts; `occupancy` of the pixels are not 0.
+[[nodiscard]] parity_case counts_case(frame_shape shape, pixel_type type, double occupancy, bool masked, std::uint64_t seed);
+
 [[nodiscard]] std::string describe(const parity_case& drawn);
 
 /// What differs between two results, as one sentence; empty when nothing does.

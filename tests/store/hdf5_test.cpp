@@ -87,9 +87,11 @@ TEST_F(hdf5_file, visits_every_object_once) {
   EXPECT_THAT(seen, ElementsAre(". group", "again dataset", "group group"));
 
   seen.clear();
-  visit_objects(file_, [&](const char* path, H5O_type_t type) { return take(path, type) && seen.size() < 2; }, "file");
+  visit_objects(
+      file_, [&](const char* path, H5O_type_t type) { return take(path, type) && seen.size() < 2; }, "file");
   EXPECT_EQ(seen.size(), 2U);
-  EXPECT_THROW(visit_objects(file_, [](const char*, H5O_type_t) -> bool { throw std::runtime_error("no"); }, "file"),
+  EXPECT_THROW(visit_objects(
+                   file_, [](const char*, H5O_type_t) -> bool { throw std::runtime_error("no"); }, "file"),
                std::runtime_error);
 }
 

@@ -17,15 +17,17 @@ enum class counting_method : std::uint8_t {
   cluster,  ///< charge-weighted centroid of each 8-connected component of hits
   maximum,  ///< pixels strictly greater than all their neighbours
   pixels,   ///< every hit
+  counts,   ///< a pixel of value v is v events: frames of a detector that counts by itself
 };
 
 template <>
 struct choice_table<counting_method> {
   static constexpr std::string_view what = "counting method";
-  static constexpr std::array<choice<counting_method>, 3> entries{
+  static constexpr std::array<choice<counting_method>, 4> entries{
       {{counting_method::cluster, "cluster", "centroid of each component"},
        {counting_method::maximum, "maximum", "local maxima"},
-       {counting_method::pixels, "pixels", "every hit"}}};
+       {counting_method::pixels, "pixels", "every hit"},
+       {counting_method::counts, "counts", "a pixel of value v is v electrons, for detectors that count by themselves"}}};
 };
 
 enum class row_noise_method : std::uint8_t { none, mean, median };
@@ -44,6 +46,7 @@ enum class event_value : std::uint8_t {
   none,
   charge,  ///< 1/16 ADU: the component's sum (cluster), the pixel's charge (maximum, pixels); saturates at 2^32 - 1
   size,    ///< hits in the component (cluster); 1 for the other methods
+           // method counts keeps none: the number of events at a pixel is its value
 };
 
 template <>
@@ -66,6 +69,13 @@ struct counting_options {
   friend bool operator==(const counting_options&, const counting_options&) = default;
 };
 
+/// Method `counts` makes as many events of a frame as its pixels add up to, four bytes each. More than this is a broken pixel
+/// or another kind of frame, and is refused before memory is spent on it.
+inline constexpr std::uint64_t most_counted_events = std::uint64_t{1} << 28;
+
+/// @throws format_error when a frame has more events than method `counts` takes (most_counted_events).
+void require_counted_events(std::uint64_t events_of_frame);
+
 /// Bits of event_batch::status. Bits 0 to 3 are the present-sector mask; 0 there: the frame never arrived.
 enum frame_status : std::uint8_t {
   status_sectors = all_sectors,
@@ -86,7 +96,8 @@ struct event_batch {
   std::vector<std::uint64_t> indptr{0};  ///< frames + 1
   std::vector<std::uint32_t> indices;    ///< row * width + column of the (upsampled) event grid
   std::vector<std::uint32_t> values;     ///< one per event, or empty when event_value::none
-  std::vector<std::uint32_t> xrays;  ///< per frame: components rejected (cluster), pixels at or above the threshold (others)
+  /// Per frame: components rejected (cluster), pixels at or above the threshold (maximum, pixels), 0 (counts).
+  std::vector<std::uint32_t> xrays;
   std::vector<std::uint8_t> status;  ///< per frame: frame_status bits
 
   [[nodiscard]] std::size_t frames() const { return status.size(); }
@@ -131,7 +142,8 @@ struct counting_setup {
 };
 
 /// @throws invalid_argument when the setup contradicts itself: shapes, thresholds, an upsampled grid beyond 2^32 - 1 pixels,
-/// upsampling or size limits with a method that has no components.
+/// upsampling or size limits with a method that has no components, a calibration with more than a mask or an event value with
+/// method counts.
 void validate(const counting_setup& setup);
 
 /// Shape of the grid that the events' linear indices refer to.

@@ -45,7 +45,6 @@ inline constexpr std::uint32_t not_written = 0xffff'ffff;
 struct store_description {
   frame_shape shape{};  ///< of the event grid
   scan_shape scan{};
-  std::uint32_t upsample = 1;
   counting_options options;
   calibration calibrated;
   /// Name and text of each provenance attribute: command_line, version, backend, inputs (JSON), seed, ...

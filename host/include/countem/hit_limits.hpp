@@ -14,10 +14,14 @@ namespace countem {
 /// calibration: dark reference, gain, mask and thresholds per pixel are all in the limit. Before row noise.
 ///
 /// u8, u16, u32 pixels: `std::uint32_t`. A limit is `never` or at most `highest_limit`; a backend that compares a u32 pixel
-/// with `raw >= limit` must first take the lesser of raw and `highest_limit`, since raw = `never` would pass as a hit. f32
-/// pixels: `float`; `never` is a NaN, which no comparison reaches, and a raw NaN reaches no limit.
+/// with `raw >= limit` must first take the lesser of raw and `highest_limit`, since raw = `never` would pass as a hit.
+///
+/// f32 pixels: `float`; `never` is a NaN, which no comparison reaches, and a raw NaN reaches no limit.
+///
+/// Method `counts`: the least raw value that is an event, 1 or for f32 the next float above 1/2; `never` for masked pixels.
 template <class Pixel>
 struct hit_limits {
+  /// What a limit is kept as: a whole number for integer pixels, since `never` is beyond every raw value of 8 or 16 bits.
   using limit = std::conditional_t<std::is_same_v<Pixel, float>, float, std::uint32_t>;
   /// Of a pixel that no raw value makes a hit: masked, or the threshold is out of reach.
   static constexpr limit never =
@@ -28,6 +32,7 @@ struct hit_limits {
   limit everywhere = never;      ///< one limit for all pixels; used when `per_pixel` is empty
   std::vector<limit> per_pixel;  ///< row-major
 
+  /// The limit of the pixel of that linear index.
   [[nodiscard]] limit operator[](std::size_t pixel) const { return per_pixel.empty() ? everywhere : per_pixel[pixel]; }
 };
 

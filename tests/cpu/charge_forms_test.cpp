@@ -1,0 +1,174 @@
+// Which fast form a calibration gets, on both sides of each precondition, and that the events are right on both.
+#include "kernels/cpu/charge_forms.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <vector>
+
+#include "tests/parity/parity_case.hpp"
+
+namespace countem::cpu {
+namespace {
+
+using pixel = std::uint16_t;
+
+template <class Form>
+bool gets(const counting_setup& setup) {
+  return std::holds_alternative<Form>(prepared_calibration<pixel>(setup).form);
+}
+
+/// A frame of one row; its events with their charges must be the reference's.
+void expect_equal_events(const counting_setup& setup, const std::vector<pixel>& pixels) {
+  parity::parity_case drawn;
+  drawn.setup = setup;
+  drawn.setup.options.values = event_value::charge;
+  drawn.storage.emplace_back(pixels.size() * sizeof(pixel));
+  std::memcpy(drawn.storage.back().data(), pixels.data(), drawn.storage.back().size());
+  drawn.frames.push_back(contiguous_frame(setup.shape, pixel_type::u16, drawn.storage.back().data()));
+  for (const counting_method method : {counting_method::cluster, counting_method::pixels}) {
+    drawn.setup.options.method = method;
+    EXPECT_EQ(parity::compare_with_reference(drawn, *make_counter(drawn.setup)), "");
+  }
+}
+
+counting_setup row_of(std::uint32_t width) {
+  counting_setup setup;
+  setup.shape = setup.calibrated.shape = {1, width};
+  return setup;
+}
+
+TEST(charge_forms, raw_without_a_dark) {
+  counting_setup setup = row_of(2);
+  EXPECT_TRUE(charges_are_raw<pixel>(setup.calibrated));
+  EXPECT_FALSE(charges_are_raw<std::uint32_t>(setup.calibrated));
+  EXPECT_FALSE(charges_are_raw<float>(setup.calibrated));
+  EXPECT_TRUE(gets<raw_form<pixel>>(setup));
+  setup.calibrated.dark16 = {0, 0};
+  EXPECT_FALSE(charges_are_raw<pixel>(setup.calibrated));
+  setup.calibrated.dark16.clear();
+  setup.calibrated.gain = {1, 1};
+  EXPECT_FALSE(charges_are_raw<pixel>(setup.calibrated));
+}
+
+TEST(charge_forms, dark_below_0_may_need_a_clamp) {
+  counting_setup setup = row_of(2);
+  setup.calibrated.background16 = 48;
+  setup.calibrated.dark16 = {5, 0};
+  EXPECT_TRUE(charges_need_no_clamp<pixel>(setup.calibrated));
+  EXPECT_TRUE(gets<limit_form<pixel>>(setup));
+  setup.calibrated.dark16 = {5, -1};
+  EXPECT_FALSE(charges_need_no_clamp<pixel>(setup.calibrated));
+  EXPECT_TRUE(gets<general_form<pixel>>(setup));
+  setup.calibrated.dark16 = {5, -charge_limit};
+  expect_equal_events(setup, {0xffff, 0xffff});
+}
+
+TEST(charge_forms, charges_at_limits_within_a_byte) {
+  EXPECT_TRUE(fit_bytes(-10, 245));
+  EXPECT_FALSE(fit_bytes(-10, 246));
+  // Charges at the limits: 160 at raw 10, and 415 (raw 26, dark 1) or 416 (raw 26, no dark).
+  counting_setup setup = row_of(3);
+  setup.calibrated.dark16 = {0, 0, 1};
+  setup.calibrated.pixel_background16 = {160, 160, 415};
+  EXPECT_TRUE(gets<limit_form<pixel>>(setup));
+  expect_equal_events(setup, {100, 0, 200});
+  setup.calibrated.dark16 = {0, 0, 0};
+  setup.calibrated.pixel_background16 = {160, 160, 416};
+  EXPECT_TRUE(gets<general_form<pixel>>(setup));
+  expect_equal_events(setup, {100, 0, 200});
+}
+
+TEST(charge_forms, pixels_that_are_always_hits_have_no_limit) {
+  counting_setup setup = row_of(2);
+  setup.calibrated.dark16 = {-900, 0};
+  setup.calibrated.background16 = 100;
+  EXPECT_TRUE(gets<general_form<pixel>>(setup));
+  expect_equal_events(setup, {0, 0});
+}
+
+TEST(charge_forms, gain_with_darks_inside_the_clamp) {
+  constexpr std::int32_t most = charge_limit - 16 * 0xffff;
+  EXPECT_TRUE(dark_is_inside_clamp(most));
+  EXPECT_FALSE(dark_is_inside_clamp(most + 1));
+  EXPECT_TRUE(dark_is_inside_clamp(-most));
+  EXPECT_FALSE(dark_is_inside_clamp(-most - 1));
+  counting_setup setup = row_of(2);
+  setup.calibrated.gain = {0.5F, 0.5F};
+  EXPECT_TRUE(gets<gain_form<pixel>>(setup));
+  for (const std::int32_t dark : {most, -most}) {
+    setup.calibrated.dark16 = {dark, dark};
+    EXPECT_TRUE(gets<gain_form<pixel>>(setup)) << dark;
+    expect_equal_events(setup, {0xffff, 0});
+  }
+  for (const std::int32_t dark : {most + 1, -most - 1, charge_limit, -charge_limit}) {
+    setup.calibrated.dark16 = {0, dark};
+    EXPECT_TRUE(gets<general_form<pixel>>(setup)) << dark;
+    expect_equal_events(setup, {0xffff, 0xffff});
+  }
+}
+
+counting_setup noisy_row(std::uint32_t width) {
+  counting_setup setup = row_of(width);
+  setup.options.row_noise = row_noise_method::median;
+  return setup;
+}
+
+TEST(narrow_noise, cut_raw_values_stay_hits) {
+  constexpr std::int32_t cut = 16 * narrow_calibration::brightest_raw;  // 32752
+  EXPECT_TRUE(cut_raw_stays_hit(0, cut / 2 - 1));
+  EXPECT_FALSE(cut_raw_stays_hit(0, cut / 2));
+  EXPECT_TRUE(cut_raw_stays_hit(1, cut / 2 - 1));
+  EXPECT_FALSE(cut_raw_stays_hit(2, cut / 2 - 1));
+  EXPECT_TRUE(cut_raw_stays_hit(cut - 1, 0));
+  EXPECT_FALSE(cut_raw_stays_hit(cut, 0));
+}
+
+TEST(narrow_noise, both_sides_of_the_cut) {
+  counting_setup setup = noisy_row(16);
+  for (const std::int32_t dark : {1, 2}) {
+    setup.calibrated.dark16.assign(16, dark);
+    setup.calibrated.background16 = 16'375;
+    EXPECT_EQ(gets<narrow_noise_form<pixel>>(setup), dark == 1);
+    // Quiet pixels at the background, so that a hit must be above twice the background.
+    std::vector<pixel> pixels(16, 1023);
+    pixels[3] = 2046;
+    pixels[5] = 2047;
+    pixels[12] = 2048;
+    expect_equal_events(setup, pixels);
+  }
+}
+
+TEST(narrow_noise, background_of_1200_adu_with_a_median_of_1150) {
+  counting_setup setup = noisy_row(32);
+  setup.calibrated.background16 = background_from_adu(1200);
+  EXPECT_TRUE(gets<noise_form<pixel>>(setup));
+  std::vector<pixel> pixels(32, 1150);
+  pixels[4] = 2300;
+  pixels[9] = 2351;
+  pixels[20] = 2350;
+  pixels[25] = 60'000;
+  expect_equal_events(setup, pixels);
+}
+
+TEST(narrow_noise, rows_up_to_32768_pixels) {
+  EXPECT_TRUE(row_sums_fit(32'768));
+  EXPECT_FALSE(row_sums_fit(32'769));
+  EXPECT_TRUE(gets<narrow_noise_form<pixel>>(noisy_row(32'768)));
+  EXPECT_TRUE(gets<noise_form<pixel>>(noisy_row(32'769)));
+}
+
+TEST(narrow_noise, not_with_a_gain_or_darks_below_0) {
+  counting_setup setup = noisy_row(2);
+  setup.calibrated.dark16 = {0, 0};
+  EXPECT_TRUE(gets<narrow_noise_form<pixel>>(setup));
+  setup.calibrated.dark16 = {0, -1};
+  EXPECT_TRUE(gets<noise_form<pixel>>(setup));
+  setup.calibrated.dark16.clear();
+  setup.calibrated.gain = {1, 1};
+  EXPECT_TRUE(gets<noise_form<pixel>>(setup));
+}
+
+}  // namespace
+}  // namespace countem::cpu
