@@ -65,7 +65,7 @@ def usage(report):
 
 
 def threads_of(kernel):
-    return 256 if re.match(r"(hits|quieted_hits|limits|label_(runs|unite|sums))_kernel", kernel) else 128
+    return 256 if re.match(r"(hits|quieted_hits|label_(runs|unite|sums))_kernel", kernel) else 128
 
 
 def occupancies(measured, scratch):

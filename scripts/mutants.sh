@@ -23,7 +23,7 @@ done
 # is ThreadSanitizer's to notice, what leaves memory AddressSanitizer's, what loses or invents an event the plain build's.
 mutants() {
   local file
-  for file in kernels/cuda/*.cu kernels/cuda/*.cuh kernels/cuda/counter.cpp kernels/cuda/reducer.cpp kernels/cuda/resources.cpp; do
+  for file in kernels/cuda/*.cu kernels/cuda/*.cuh kernels/cuda/{batch_sizes,batch_slot,counter,device_calibration,pinned_frames,reducer,resources,streamed_counter}.cpp; do
     [ "$file" = kernels/cuda/scan.cu ] && continue
     awk -v file="$file" '
       function mutant(name, build, command) { printf "%s\t%d\t%s\t%s\t%s\n", file, NR, name, build, command }
@@ -40,7 +40,7 @@ mutants() {
       /column >= batch\.width \|\| / { mutant("columns beyond the frame", "plain", "s/column >= batch\\.width \\|\\| //") }
       /limit_per_pixel && in_frame/ { mutant("limits beyond the row", "asan", "s/ && in_frame//") }
       /in_frame \? usable_bits/ { mutant("bits beyond the row", "plain", "s/in_frame \\? (usable_bits.*) : 0;/\\1;/") }
-      /min\(events\.totals->[a-z]+, events\.[a-z_]+\)/ { mutant("more than the list holds", "asan", "s/min\\((events\\.totals->[a-z]+), events\\.[a-z_]+\\)/\\1/") }
+      /min\(events\.out\.totals->[a-z_]+, events\.[a-z_.]+\)/ { mutant("more than the list holds", "asan", "s/min\\((events\\.out\\.totals->[a-z_]+), events\\.[a-z_.]+\\)/\\1/") }
       /if \(at < [^()]*\) / { mutant("no capacity check", "asan", "s/if \\(at < [^()]*\\) //") }
       /column \+ i < width/ { mutant("reads beyond the row", "asan", "s/column \\+ i < width/true/") }
       /row < 0 \|\| row >= height/ { mutant("rows unchecked", "asan", "s/row < 0 \\|\\| row >= height \\|\\| //") }

@@ -1,83 +1,32 @@
-// The one pass over the raw pixels: each becomes a bit.
-#include <limits>
-#include <type_traits>
+// The one pass over the raw pixels: each becomes a bit of the bit image.
+#include <countem/hit_limits.hpp>
 
 #include "kernels/cuda/charge.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/pixel_dispatch.hpp"
+#include "kernels/cuda/stages.hpp"
 #include "kernels/cuda/warp.cuh"
 
 namespace countem::cuda {
 
 namespace {
 
-/// charge_of() never falls as raw grows, so "charge > background" is "raw >= limit" with one limit per pixel, found once for
-/// all frames. Dark reference, gain, mask and per-pixel thresholds all hide in it; the pass compares and does nothing else.
+/// The 32 bits of a limit as calibration_view holds them.
 template <class Pixel>
-struct limit_of {
-  using type = std::uint32_t;
-  static constexpr std::uint32_t never = 0xffff'ffffU;
-  /// Charges saturate long before this, so no limit lies between it and `never`.
-  static constexpr std::uint32_t highest = 1U << 28;
-  static constexpr std::uint32_t largest = std::numeric_limits<Pixel>::max();
-  static constexpr std::uint32_t steps = largest < highest ? largest : highest;
+using limit_of = typename hit_limits<Pixel>::limit;
 
-  __device__ static Pixel raw(std::uint32_t step) { return static_cast<Pixel>(step); }
-  __device__ static type limit(std::uint32_t step) { return step; }
-  __device__ static bool reached(Pixel raw, type limit) { return min(std::uint32_t{raw}, highest) >= limit; }
-};
-
-template <>
-struct limit_of<float> {
-  using type = float;
-  /// The floats from -infinity to +infinity, numbered in ascending order.
-  static constexpr std::uint32_t infinity_bits = 0x7f80'0000U;
-  static constexpr std::uint32_t steps = 2 * infinity_bits + 1;
-
-  __device__ static float raw(std::uint32_t step) {
-    return __uint_as_float(step <= infinity_bits ? 0x8000'0000U | (infinity_bits - step) : step - infinity_bits - 1);
-  }
-  __device__ static type limit(std::uint32_t step) { return raw(step); }
-  /// False for a NaN on either side: a raw NaN has no charge, a limit that is NaN is never reached.
-  __device__ static bool reached(float raw, float limit) { return raw >= limit; }
-};
-
+/// Whether a raw value is at or above a limit of countem/hit_limits.hpp, where dark reference, gain, mask and thresholds are
+/// all in the limit. The largest u32 values count as highest_limit: they would reach the limit `never` otherwise.
 template <class Pixel>
-__device__ __forceinline__ typename limit_of<Pixel>::type never_reached() {
-  if constexpr (std::is_same_v<Pixel, float>) {
-    return __uint_as_float(0x7fff'ffffU);
-  } else {
-    return limit_of<Pixel>::never;
-  }
+__device__ __forceinline__ bool reached(Pixel raw, std::uint32_t limit) {
+  return min(std::uint32_t{raw}, hit_limits<Pixel>::highest_limit) >= limit;
+}
+/// False for a NaN on either side: a raw NaN has no charge, a limit that is NaN is never reached.
+__device__ __forceinline__ bool reached(float raw, float limit) {
+  return raw >= limit;
 }
 
-/// One thread a pixel: bisects for the least raw value that is a hit.
-template <class Pixel>
-__global__ void __launch_bounds__(256)
-    limits_kernel(batch_view batch, std::uint64_t pixels, typename limit_of<Pixel>::type* limits) {
-  using limit = limit_of<Pixel>;
-  const std::uint64_t pixel = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (pixel >= pixels) return;
-  const std::int32_t background = background_of(batch.calibrated, pixel);
-  const auto is_hit = [&](std::uint32_t step) { return charge_of(batch.calibrated, limit::raw(step), pixel) > background; };
-  if (is_masked(batch.calibrated, pixel) || !is_hit(limit::steps)) {
-    limits[pixel] = never_reached<Pixel>();
-    return;
-  }
-  std::uint32_t low = 0;
-  std::uint32_t high = limit::steps;  // a hit
-  while (low < high) {
-    const std::uint32_t middle = low + (high - low) / 2;
-    if (is_hit(middle)) {
-      high = middle;
-    } else {
-      low = middle + 1;
-    }
-  }
-  limits[pixel] = limit::limit(high);
-}
-
-constexpr std::uint32_t octet = 8;              ///< pixels that a thread looks at together: one byte of the bit image
+constexpr std::uint32_t octet = 8;              ///< pixels that a thread reads together: one byte of the bit image
 constexpr std::uint32_t frames_per_thread = 4;  ///< frames that a thread's limits serve once loaded
 
 /// Eight neighbouring pixels, loaded 16 bytes at a time.
@@ -127,15 +76,14 @@ struct octet_place {
 /// One thread an octet of pixels, in up to frames_per_thread frames one after another.
 template <class Pixel>
 __global__ void __launch_bounds__(256) hits_kernel(batch_view batch) {
-  using limit = limit_of<Pixel>;
   const std::uint64_t number = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (number >= 4 * batch.words) return;
   const octet_place place(batch, number);
   const bool in_frame = place.column < batch.width;  // the rest of a row's last word is filled up with zeros
   const std::uint64_t row_start = std::uint64_t{place.row} * batch.width;
-  const auto* all_limits = static_cast<const typename limit::type*>(batch.limits);
-  eight<typename limit::type> limits;
-  if (batch.limit_per_pixel && in_frame) {
+  const auto* all_limits = static_cast<const limit_of<Pixel>*>(batch.calibrated.limits);
+  eight<limit_of<Pixel>> limits;
+  if (batch.calibrated.limit_per_pixel && in_frame) {
     limits = load_eight(all_limits + row_start, place.column, batch.width);
   } else {
     for (auto& one : limits.value) one = all_limits[0];
@@ -151,7 +99,7 @@ __global__ void __launch_bounds__(256) hits_kernel(batch_view batch) {
     if (usable != 0) {
       const eight<Pixel> raw = load_eight(raw_frame<Pixel>(batch, frame) + row_start, place.column, batch.width);
 #pragma unroll
-      for (std::uint32_t i = 0; i < octet; ++i) hits |= (limit::reached(raw.value[i], limits.value[i]) ? 1U : 0U) << i;
+      for (std::uint32_t i = 0; i < octet; ++i) hits |= (reached(raw.value[i], limits.value[i]) ? 1U : 0U) << i;
     }
     bytes[frame * batch.words * 4 + place.byte] = static_cast<std::uint8_t>(hits & usable);
   }
@@ -176,7 +124,7 @@ __device__ __forceinline__ std::int64_t floor_divide(std::int64_t numerator, std
 constexpr unsigned noise_warps = 4;  ///< of a block
 
 /// The charges of a half-row that are not hits, seen by one warp. With `cache`, shared memory of half a row's size, they are
-/// computed once; without, the row is too wide for that and every look computes them again.
+/// computed once; without, the row does not fit that and they are computed again for every pass.
 template <class Pixel>
 class quiet_half_row {
  public:
@@ -267,7 +215,7 @@ __device__ std::int32_t noise_median(const quiet_half_row<Pixel>& quiet, std::ui
   return static_cast<std::int32_t>((std::int64_t{from_key(low)} + from_key(upper) + 1) >> 1);  // towards minus infinity
 }
 
-/// One warp a half-row.
+/// One warp per half-row.
 template <class Pixel, row_noise_method Method>
 __global__ void __launch_bounds__(noise_warps* warp_lanes, 8) row_noise_kernel(batch_view batch, bool cached) {
   const unsigned warp = threadIdx.x / warp_lanes;
@@ -323,15 +271,6 @@ void find_hits_after_noise(const batch_view& batch, cudaStream_t stream) {
 }
 
 }  // namespace
-
-void find_limits(const batch_view& batch, void* limits, cudaStream_t stream) {
-  with_pixel_type(batch.type, [&](auto pixel) {
-    using Pixel = decltype(pixel);
-    const std::uint64_t pixels = batch.limit_per_pixel ? batch.pixels : 1;
-    launch({dim3(blocks_for(pixels, 256)), dim3(256)}, stream, limits_kernel<Pixel>, batch, pixels,
-           static_cast<typename limit_of<Pixel>::type*>(limits));
-  });
-}
 
 void find_hits(const batch_view& batch, cudaStream_t stream) {
   with_pixel_type(batch.type, [&](auto pixel) {

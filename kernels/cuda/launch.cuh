@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/cuda/batch.hpp"
 #include "kernels/cuda/device_port.cuh"
 #include "kernels/cuda/resources.hpp"
 
@@ -14,6 +15,13 @@ struct launch_shape {
 /// Blocks of `threads` that cover `work` items.
 constexpr unsigned blocks_for(std::uint64_t work, unsigned threads) {
   return static_cast<unsigned>((work + threads - 1) / threads);
+}
+
+constexpr unsigned word_threads = 128;  ///< of a block of one_thread_per_word()
+
+/// A thread for each word of the bit images; blockIdx.y is the frame. The last block has threads beyond the frame.
+inline launch_shape one_thread_per_word(const batch_view& batch) {
+  return {dim3(blocks_for(batch.words, word_threads), batch.frames), dim3(word_threads)};
 }
 
 /// Queues a kernel.

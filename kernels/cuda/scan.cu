@@ -1,8 +1,8 @@
 // The one place where CUB is included: it takes longer to compile than all our kernels.
 #include <cub/device/device_scan.cuh>
 
-#include "kernels/cuda/batch.hpp"
 #include "kernels/cuda/resources.hpp"
+#include "kernels/cuda/stages.hpp"
 
 namespace countem::cuda {
 

@@ -14,42 +14,10 @@
 #include <countem/error.hpp>
 #include <countem/reductions.hpp>
 
-#include "model.hpp"
-#include "tests/parity/parity_case.hpp"
+#include "counting_fixture.hpp"
 
 namespace countem::parity {
 namespace {
-
-#if defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t share = 6;  // of the cases that a plain build runs, one in so many
-constexpr std::uint64_t most_pixels = 3'000;
-#elif defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t share = 3;
-constexpr std::uint64_t most_pixels = 10'000;
-#else
-constexpr std::uint64_t share = 1;
-constexpr std::uint64_t most_pixels = 20'000;
-#endif
-
-class cuda_counting : public testing::Test {
- protected:
-  void TearDown() override {
-    EXPECT_EQ(device_model::refusal(), "");
-    EXPECT_EQ(device_model::live_objects(), 0U);
-    device_model::forget_refusal();
-    device_model::set_limits({});
-  }
-
-  static void expect_equal(const parity_case& drawn, const std::string& name, std::uint64_t seed,
-                           const cuda::device_options& options = {}) {
-    device_model::set_schedule({.seed = seed, .random = seed % 8 != 0});
-    const auto tested = cuda::make_counter(drawn.setup, options, {});
-    EXPECT_EQ(compare_with_reference(drawn, *tested), "") << name << ", schedule " << seed << ": " << describe(drawn);
-    // Memory that one batch leaves behind must not show in the next.
-    EXPECT_EQ(compare_with_reference(drawn, *tested), "")
-        << name << ", schedule " << seed << ", second call: " << describe(drawn);
-  }
-};
 
 TEST_F(cuda_counting, random_cases) {
   for (std::uint64_t seed = 0; seed < 400 && !HasFailure(); seed += share) {
@@ -96,7 +64,7 @@ TEST_F(cuda_counting, sums_beyond_64_bits) {
   drawn.setup.options.values = event_value::charge;
   drawn.storage.emplace_back(drawn.setup.shape.pixels() * 4, std::byte{0xff});
   drawn.frames.push_back(contiguous_frame(drawn.setup.shape, pixel_type::u32, drawn.storage.front().data()));
-  expect_equal(drawn, "wide", 2);
+  expect_equal(drawn, "large sums", 2);
 }
 
 TEST_F(cuda_counting, half_row_too_wide_for_shared_memory) {
@@ -216,7 +184,7 @@ TEST_F(cuda_counting, batch_that_was_queued_before_another_made_room) {
   cuda::device_options options;
   options.batch_frames = 1;
   options.batches_in_flight = 3;
-  expect_equal(drawn, "giants", 7, options);
+  expect_equal(drawn, "labels", 7, options);
   parity_case many = plain_case({40, 80}, content::scattered, 0.05, 3);
   many.frames.resize(3, many.frames.front());
   options.event_capacity = 1;

@@ -1,8 +1,8 @@
 // In the model, the standard library plays CUB: one piece of work on the stream.
 #include <numeric>
 
-#include "kernels/cuda/batch.hpp"
 #include "kernels/cuda/resources.hpp"
+#include "kernels/cuda/stages.hpp"
 #include "runtime.hpp"
 
 namespace countem::cuda {

@@ -25,7 +25,7 @@ struct device_options {
   std::size_t batch_frames = 0;    ///< most frames of a batch; 0: as many as the device's cache holds
   /// First guess at the events of a batch; 0: one pixel in 64. A batch with more is counted again.
   std::uint32_t event_capacity = 0;
-  bool timed = false;  ///< measure what batch_counter::times() tells
+  bool timed = false;  ///< measure what batch_counter::times() returns
 };
 
 /// What a batch took on the device, each part from its own stream; parts of different batches overlap.
@@ -59,7 +59,8 @@ class batch_counter {
   virtual void submit(std::span<const frame_view> frames) = 0;
 
   /// Waits for the oldest batch and replaces the contents of `out`; `out.first_frame` is left to the caller.
-  /// @throws cuda_error when the device failed, invalid_argument when nothing is in flight.
+  /// @throws cuda_error when the device failed or a batch has 2^32 events or more, format_error when a frame has more events
+  /// than method counts takes, invalid_argument when nothing is in flight. A batch that was refused is no longer in flight.
   virtual void collect(event_batch& out) = 0;
 
   /// A reducer loaded with the batch that was collected last, whose events still lie in the device's memory: only results cross
@@ -76,7 +77,8 @@ class batch_counter {
 [[nodiscard]] std::unique_ptr<counter> make_counter(const counting_setup& setup, const device_options& options,
                                                     counted_batch_look look);
 
-/// The same from a plan that other counters share.
+/// The same from a plan that other counters share. Counters on one device share its copy of the calibration.
+/// @throws invalid_argument when the plan is another backend's.
 [[nodiscard]] std::unique_ptr<counter> make_counter(std::shared_ptr<const counting_plan> plan, const device_options& options,
                                                     counted_batch_look look);
 
