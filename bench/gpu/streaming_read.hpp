@@ -4,7 +4,7 @@
 
 namespace countem::bench {
 
-/// How fast the current device reads its own memory, GB/s: the floor of anything that must look at every pixel once. A kernel
+/// How fast the current device reads its own memory, GB/s: the floor of anything that must read every pixel once. A kernel
 /// adds up a buffer of so many bytes, much larger than the device's caches; the median of several rounds.
 /// @throws cuda_error when the device fails.
 [[nodiscard]] double device_read_gigabytes_per_s(std::size_t bytes);

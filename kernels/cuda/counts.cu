@@ -1,5 +1,5 @@
-// Method counts: the pixels of a detector that counts by itself. A hit is a pixel with at least one event; its raw value says how
-// many.
+// Method counts: the pixels of a detector that counts by itself. A hit is a pixel with at least one event; its raw value says
+// how many.
 #include "kernels/cuda/charge.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/pixel_dispatch.hpp"
@@ -76,8 +76,9 @@ __global__ void __launch_bounds__(word_threads) place_counts_kernel(batch_view b
 }  // namespace
 
 void count_multiplicities(const batch_view& batch, const event_memory& events, int, cudaStream_t stream) {
-  with_pixel_type(batch.type,
-                  [&](auto pixel) { launch(one_thread_per_word(batch), stream, count_kernel<decltype(pixel)>, batch, events); });
+  with_pixel_type(batch.type, [&](auto pixel) {
+    launch(one_thread_per_word(batch), stream, count_kernel<decltype(pixel)>, batch, events);
+  });
 }
 
 void place_multiplicities(const batch_view& batch, const event_memory& events, int, cudaStream_t stream) {

@@ -6,7 +6,7 @@
 #include <span>
 #include <utility>
 
-/// What the device lends us, each owned by exactly one object. All are move-only; none synchronises to manage a lifetime, so
+/// Resources of the device, each owned by exactly one object. All are move-only; none synchronises to manage a lifetime, so
 /// the owner of a buffer waits for the work that uses it before it lets go.
 namespace countem::cuda {
 
@@ -125,7 +125,7 @@ class buffer {
 /// Memory of the device that is current when it is made.
 template <class T>
 using device_buffer = buffer<T, memory_space::device>;
-/// Page-locked host memory: what copies to and from the device can run beside other work.
+/// Page-locked host memory: what copies to and from the device can run at the same time as other work.
 template <class T>
 using pinned_buffer = buffer<T, memory_space::pinned>;
 

@@ -89,7 +89,7 @@ void start_block(const uint3& block_index) {
   m.at_barrier = 0;
   m.ready.clear();
   m.threads.clear();  // and then filled one by one: a library call that clears memory is one that ThreadSanitizer sees
-  // Another fiber plays each thread in every block, so that a fiber's own order of events hides no race between blocks.
+  // Another fiber runs each thread in every block, so that a fiber's own order of events hides no race between blocks.
   if (m.order.random) {
     for (unsigned i = count; i > 1; --i) std::swap(m.pool[i - 1], m.pool[draw(i)]);
   }

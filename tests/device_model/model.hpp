@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-/// A CUDA device played by the CPU, so that the cuda backend's own sources run, whole, on machines without a GPU.
+/// A model of a CUDA device on the CPU, so that the cuda backend's own sources run, whole, on machines without a GPU.
 /// Every CUDA thread is a fiber; blocks, warps, barriers, streams and events follow the programming guide and take every
 /// liberty that it leaves: threads, blocks and streams run in a random order that a seed fixes.
 namespace device_model {
@@ -42,7 +42,7 @@ void set_limits(const device_limits& wanted);
 /// Forgets the refusal and the sticky error that goes with it.
 void forget_refusal();
 
-/// Device and pinned allocations, streams and events that nobody freed.
+/// Device and pinned allocations, streams and events that were not freed.
 [[nodiscard]] std::size_t live_objects();
 
 }  // namespace device_model

@@ -51,7 +51,7 @@ TEST(cuda_reductions, each_stage_with_a_reducer_of_its_own) {
   EXPECT_EQ(device_model::refusal(), "");
 }
 
-/// Lanes behind a frame's last event look at pixel 0 rather than at memory: it must not be kept for that.
+/// Lanes behind a frame's last event read pixel 0 rather than memory: it must not be kept for that.
 TEST(cuda_reductions, crop_with_the_first_pixel) {
   const frame_shape shape{8, 8};
   event_batch batch;

@@ -1,4 +1,4 @@
-// In the model, the standard library plays CUB: one piece of work on the stream.
+// In the model, the standard library stands for CUB: one step on the stream.
 #include <numeric>
 
 #include "kernels/cuda/resources.hpp"

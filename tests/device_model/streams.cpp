@@ -57,7 +57,8 @@ bool run_one_step() {
   CUstream_st::step step = std::move(stream->queue.front());
   stream->queue.pop_front();
   stream->retired.emplace_back();
-  // What is the model's own work happens as the host, what the device would do as the stream: ThreadSanitizer tells them apart.
+  // What is the model's own work happens as the host, what the device would do as the stream: ThreadSanitizer distinguishes
+  // them.
   if (step.why_not != nullptr) {
     if (const std::string why = step.why_not(); !why.empty()) {
       spoil_device(why);
