@@ -49,6 +49,11 @@ if [ "$depth" = --full ]; then
 fi
 
 if [ "$depth" = --full ]; then
+  step "a sample of mutants of the host"
+  scripts/mutants.sh --host --sample 24
+fi
+
+if [ "$depth" = --full ]; then
   export PATH=$PATH:/usr/local/cuda/bin
   if command -v nvcc >/dev/null; then
     step "the cuda backend under the sanitizers, and a sample of mutants"

@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstddef>
+#include <memory>
+#include <new>
 #include <numbers>
 #include <utility>
 #include <vector>
@@ -263,6 +266,37 @@ TEST(visit_limits, frames_come_in_pieces_of_at_most_the_wanted_number) {
   EXPECT_THAT(reads(7, 3), ElementsAre(read{10, 3}, read{13, 3}, read{16, 1}));
   EXPECT_THAT(reads(2, 0), ElementsAre(read{10, 1}, read{11, 1})) << "at least one";
   EXPECT_THAT(reads(0, 3), ElementsAre());
+}
+
+/// Ordinary memory that counts what it gives and takes back.
+class counted_memory : public frame_memory {
+ public:
+  std::byte* allocate(std::size_t bytes) override {
+    ++given;
+    return static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{64}));
+  }
+  void release(std::byte* memory) noexcept override {
+    ++taken_back;
+    ::operator delete[](memory, std::align_val_t{64});
+  }
+  int given = 0;
+  int taken_back = 0;
+};
+
+TEST(frame_batch_limits, memory_goes_back_to_where_it_came_from) {
+  const auto memory = std::make_shared<counted_memory>();
+  {
+    frame_batch batch(memory);
+    std::byte* const first = batch.storage(100);
+    EXPECT_EQ(memory->given, 1);
+    EXPECT_EQ(batch.storage(100), first) << "there is room";
+    EXPECT_EQ(batch.storage(1), first);
+    EXPECT_EQ(memory->given, 1);
+    static_cast<void>(batch.storage(101));
+    EXPECT_EQ(memory->given, 2);
+    EXPECT_EQ(memory->taken_back, 1);
+  }
+  EXPECT_EQ(memory->taken_back, 2);
 }
 
 }  // namespace

@@ -6,12 +6,15 @@
 #include <vector>
 
 #include <countem/calibration.hpp>
+#include <countem/error.hpp>
+#include <countem/pipeline.hpp>
 
 #include "host/engine/dark_mask.hpp"
 #include "host/engine/faster_way.hpp"
 #include "host/engine/noise_peak.hpp"
 #include "host/engine/robust.hpp"
 #include "host/engine/sample.hpp"
+#include "host/engine/threads.hpp"
 #include "tests/calibration/memory_source.hpp"
 
 namespace {
@@ -167,6 +170,26 @@ TEST(dark_mask_limits, as_many_equal_integers_as_chance_does_not_give) {
   EXPECT_EQ(mask_of_the_middle(darks), 0);
   darks.count[4] = 23;
   EXPECT_EQ(mask_of_the_middle(darks), mask_dead);
+}
+
+TEST(run_with_limits, as_many_threads_as_wanted_and_the_machine_has) {
+  const int cores = oneapi::tbb::info::default_concurrency();
+  const auto threads = [](unsigned wanted) {
+    return engine::run_with(wanted, [] { return oneapi::tbb::this_task_arena::max_concurrency(); });
+  };
+  EXPECT_EQ(threads(0), cores);
+  EXPECT_EQ(threads(1), 1);
+  EXPECT_EQ(threads(static_cast<unsigned>(cores)), cores);
+  EXPECT_EQ(threads(static_cast<unsigned>(cores) + 1), cores);
+}
+
+TEST(backend_limits, devices_that_are_named_must_be_there_and_wanted) {
+  const std::vector<unsigned> nowhere{4'000'000'000U};
+  EXPECT_THROW((void)choose_backend(backend::cuda, nowhere), error);
+  EXPECT_THROW((void)choose_backend(backend::automatic, nowhere), error);
+  EXPECT_THROW((void)choose_backend(backend::cpu, nowhere), invalid_argument);
+  EXPECT_THROW((void)choose_backend(backend::reference, nowhere), invalid_argument);
+  EXPECT_EQ(choose_backend(backend::cpu).used, backend::cpu);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <countem/convert.hpp>
 #include <countem/error.hpp>
 #include <countem/frame_source.hpp>
+#include <countem/saved_image.hpp>
 
 #include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
@@ -103,6 +104,34 @@ TEST(calibration_file_limits, the_largest_frame_has_one) {
   saved.shape = {65536, 65536};
   save_calibration(saved, directory / "beyond.h5");
   EXPECT_THROW((void)load_calibration(directory / "beyond.h5"), format_error);
+}
+
+TEST(image_file_limits, holds_reductions_and_where_they_come_from_and_nothing_else) {
+  const test::temporary_directory directory;
+  const std::vector<saved_image> images{{"sum", {2, 2}, std::vector<std::uint64_t>{1, 2, 3, 4}, "electrons", "a sum"}};
+  const std::vector<std::pair<std::string, std::string>> provenance{{"version", "test"}};
+  save_images(directory / "images.h5", images, provenance);
+  EXPECT_TRUE(is_image_file(directory / "images.h5"));
+  const auto with_more = [&](const std::string& name) {
+    save_images(directory / "other.h5", images, provenance);
+    change_file(directory / "other.h5",
+                [&](hid_t file) { io::write_dataset(file, name, {0}, static_cast<const std::int64_t*>(nullptr)); });
+    return is_image_file(directory / "other.h5");
+  };
+  EXPECT_FALSE(with_more("events"));
+  const auto without = [&](const char* name) {
+    save_images(directory / "other.h5", images, provenance);
+    change_file(directory / "other.h5", [&](hid_t file) {
+      ASSERT_GE(H5Ldelete(file, name, H5P_DEFAULT), 0);
+      io::write_dataset(file, "events", {0}, static_cast<const std::int64_t*>(nullptr));
+    });
+    return is_image_file(directory / "other.h5");
+  };
+  EXPECT_FALSE(without("provenance"));
+  EXPECT_FALSE(without("reductions"));
+  static_cast<void>(test::write_store(directory / "store.h5", test::description_of({4, 5}, {2, 3, 1}), {}, 6, 4));
+  EXPECT_FALSE(is_image_file(directory / "store.h5"));
+  EXPECT_FALSE(is_image_file(directory / "nothing.h5"));
 }
 
 TEST(mrc_limits, one_column_one_row_and_one_frame_are_enough) {
