@@ -110,7 +110,11 @@ void mapped_range::unmap::operator()(watched* range) const {
 }
 
 bool mapped_range::damaged() const {
-  return !empty() && watched_->damaged.load(std::memory_order_acquire);
+  // The bytes were read by plain loads, and zeros may be in them that another thread's handler put there after it had set the
+  // flag. An acquiring load keeps later loads behind it, not earlier ones before it: without the fence a weakly ordered machine
+  // (Arm, POWER) may load the flag first, and then the zeros.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return !empty() && watched_->damaged.load(std::memory_order_relaxed);
 }
 
 bool is_cached([[maybe_unused]] const file_handle& file, [[maybe_unused]] std::uint64_t offset,
