@@ -11,7 +11,7 @@ class frames_made_on_the_fly : public frame_source {
  public:
   frames_made_on_the_fly(const simulation_options& options, std::uint64_t dark_frames, bool dark)
       : made_by_(options), dark_(dark) {
-    info_.format = input_format::raw;
+    info_.format = input_format("raw");
     info_.shape = options.frame;
     info_.type = pixel_type::u16;
     info_.scan = options.scan;

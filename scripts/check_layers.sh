@@ -34,7 +34,7 @@ forbid "tests and benches are included by nobody" '(tests/|bench/)' host kernels
 
 # Callers of the library have names of their own for what they can give: advice travels as data (countem/error.hpp), and only
 # the command line words it (host/cli/advice.cpp).
-named=$(git ls-files --cached --others --exclude-standard -- host io kernels data_gen ':!host/cli' ':!io/sources' | { grep -E '\.(hpp|cpp|cuh|cu)$' || true; } |
+named=$(git ls-files --cached --others --exclude-standard -- host io kernels data_gen ':!host/cli' | { grep -E '\.(hpp|cpp|cuh|cu)$' || true; } |
         xargs -r grep -HnE '"[^"]*--[a-z][^"]*"' || true)
 if [ -n "$named" ]; then
   printf 'layers: sentences of the library name no option of the command line\n%s\n' "$named"

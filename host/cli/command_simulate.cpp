@@ -77,7 +77,7 @@ std::string next_command(const simulate_arguments& chosen, const simulation_file
   const scan_shape& scan = chosen.options.scan;
   const bool camera = chosen.format.starts_with('v');
   if (camera && chosen.format != "v5") command += " --input-format " + chosen.format;
-  if (chosen.output.format == input_format::raw) {
+  if (chosen.output.format == input_format("raw")) {
     command +=
         fmt::format(" --input-format raw --shape {}x{} --dtype u16", chosen.options.frame.height, chosen.options.frame.width);
     command += fmt::format(" --scan {}x{}", scan.width, scan.height);

@@ -31,7 +31,7 @@ std::unique_ptr<frame_source> open_image(const std::filesystem::path& path, fram
   std::error_code unknown;
   if (std::filesystem::is_regular_file(path, unknown) &&
       std::filesystem::file_size(path, unknown) == shape.pixels() * size_of(flat)) {
-    options.format = input_format::raw;
+    options.format = input_format("raw");
     options.raw = raw_layout{shape, flat};
   }
   try {

@@ -1,6 +1,6 @@
 #include "host/cli/source_arguments.hpp"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -44,6 +44,29 @@ element element_from(std::string_view text) {
                          " is unknown: give u8, u16, u32 or f32, with be behind it where the file is big-endian");
 }
 
+/// "v1, v2 (4D Camera), raw or hdf5": the formats for which `wanted` holds, a family named behind the last of it.
+template <class Wanted>
+std::string names_of_formats(const Wanted& wanted) {
+  std::vector<std::string> names;
+  std::string_view family;
+  const auto close_family = [&] {
+    if (!family.empty()) names.back() += " (" + std::string(family) + ")";
+  };
+  for (const input_format_facts& facts : input_formats()) {
+    if (!wanted(facts)) continue;
+    if (facts.family != family) close_family();
+    family = facts.family;
+    names.emplace_back(to_string(facts.format));
+  }
+  close_family();
+  std::string list;
+  for (std::size_t at = 0; at < names.size(); ++at) {
+    if (at > 0) list += at + 1 < names.size() ? ", " : " or ";
+    list += names[at];
+  }
+  return list;
+}
+
 }  // namespace
 
 scan_shape scan_from(std::string_view text) {
@@ -71,7 +94,7 @@ void source_arguments::add_to(CLI::App& command) {
   const auto group = [](CLI::Option* option) { option->group("Raw input"); };
   command.add_option("INPUT", inputs_, "Raw files of one scan, or a directory of them")->required();
   group(command.add_option("--input-format", format_,
-                           "v1, v2, v3, v4, v5 (4D Camera), raw, npy, mrc or hdf5; found out when not given"));
+                           names_of_formats([](const auto&) { return true; }) + "; found out when not given"));
   group(command.add_option("--scan", scan_,
                            "Scan size WIDTHxHEIGHT, or WIDTHxHEIGHTxFRAMES with several frames at each position"));
   CLI::Option* shape = command.add_option("--shape", shape_, "Flat binary: frame shape HEIGHTxWIDTH");
@@ -94,10 +117,14 @@ source_options source_arguments::format_options() const {
   source_options options;
   if (!format_.empty()) options.format = input_format_from(format_);
   if (shape_.empty()) return options;
-  // A shape describes a flat binary file and nothing else: every other format says its own.
-  if (!options.format) options.format = input_format::raw;
-  if (*options.format != input_format::raw) {
-    throw invalid_argument("--shape is for --input-format raw; " + format_ + " files say their shape themselves");
+  // A shape describes files that do not describe themselves, and nothing else; it also names their format.
+  const auto needs_layout = [](const input_format_facts& facts) { return facts.needs_layout; };
+  const std::vector<input_format_facts> formats = input_formats();
+  const auto described = std::find_if(formats.begin(), formats.end(), needs_layout);
+  if (!options.format && described != formats.end()) options.format = described->format;
+  if (!needs_layout(facts_of(*options.format))) {
+    throw invalid_argument("--shape is for --input-format " + names_of_formats(needs_layout) + "; " + format_ +
+                           " files say their shape themselves");
   }
   options.raw = layout();
   return options;
@@ -111,9 +138,10 @@ source_options source_arguments::options_for(const std::vector<std::filesystem::
 source_options source_arguments::options() const {
   source_options options = format_options();
   if (!scan_.empty()) options.scan = scan_from(scan_);
-  if (!dataset_.empty() && options.format && *options.format != input_format::hdf5) {
-    throw invalid_argument("--dataset is for --input-format hdf5; " + std::string(to_string(*options.format)) +
-                           " files hold no datasets");
+  const auto has_datasets = [](const input_format_facts& facts) { return facts.has_datasets; };
+  if (!dataset_.empty() && options.format && !has_datasets(facts_of(*options.format))) {
+    throw invalid_argument("--dataset is for --input-format " + names_of_formats(has_datasets) + "; " +
+                           std::string(to_string(*options.format)) + " files hold no datasets");
   }
   options.dataset = dataset_;
   return options;

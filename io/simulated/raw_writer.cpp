@@ -7,8 +7,10 @@
 #include <tbb/task_arena.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include <countem/error.hpp>
@@ -193,6 +195,37 @@ std::vector<fs::path> write_flat(const fs::path& path, file_handle file, std::ui
   return {path};
 }
 
+std::vector<fs::path> write_raw_file(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
+  const fs::path path = directory / (what.stem + ".raw");
+  return write_flat(path, file_handle::create(path), 0, what, make_frame);
+}
+
+std::vector<fs::path> write_npy(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
+  const fs::path path = directory / (what.stem + ".npy");
+  file_handle file = file_handle::create(path);
+  const std::string header = npy_header_of("<u2", dense_extent(what.scan, what.frame));
+  file.write_at(0, header.data(), header.size());
+  return write_flat(path, std::move(file), header.size(), what, make_frame);
+}
+
+std::vector<fs::path> write_emd(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
+  const fs::path path = directory / (what.stem + ".h5");
+  const std::uint64_t first_pixel = lay_out_emd(path, what);
+  return write_flat(path, file_handle::open_write(path), first_pixel, what, make_frame);
+}
+
+struct raw_format {
+  std::string_view name;
+  std::vector<fs::path> (*write)(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame);
+};
+
+constexpr std::array<raw_format, 6> writable{{{"v5", write_camera},
+                                              {"v4", write_camera},
+                                              {"v3", write_camera},
+                                              {"raw", write_raw_file},
+                                              {"npy", write_npy},
+                                              {"hdf5", write_emd}}};
+
 }  // namespace
 
 std::vector<fs::path> write_raw(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
@@ -202,30 +235,11 @@ std::vector<fs::path> write_raw(const fs::path& directory, const raw_scan& what,
   std::error_code failure;
   fs::create_directories(directory, failure);
   if (failure) throw io_error(directory.string() + ": cannot be made: " + failure.message());
-  switch (what.format) {
-    case input_format::v3:
-    case input_format::v4:
-    case input_format::v5: return write_camera(directory, what, make_frame);
-    case input_format::raw: {
-      const fs::path path = directory / (what.stem + ".raw");
-      return write_flat(path, file_handle::create(path), 0, what, make_frame);
-    }
-    case input_format::npy: {
-      const fs::path path = directory / (what.stem + ".npy");
-      file_handle file = file_handle::create(path);
-      const std::string header = npy_header_of("<u2", dense_extent(what.scan, what.frame));
-      file.write_at(0, header.data(), header.size());
-      return write_flat(path, std::move(file), header.size(), what, make_frame);
-    }
-    case input_format::hdf5: {
-      const fs::path path = directory / (what.stem + ".h5");
-      const std::uint64_t first_pixel = lay_out_emd(path, what);
-      return write_flat(path, file_handle::open_write(path), first_pixel, what, make_frame);
-    }
-    default:
-      throw invalid_argument(
-          fmt::format("frames cannot be written as {}: choose v5, v4, v3, raw, npy or hdf5", to_string(what.format)));
+  for (const raw_format& format : writable) {
+    if (format.name == what.format.name()) return format.write(directory, what, make_frame);
   }
+  throw invalid_argument(
+      fmt::format("frames cannot be written as {}: choose v5, v4, v3, raw, npy or hdf5", to_string(what.format)));
 }
 
 }  // namespace countem::io

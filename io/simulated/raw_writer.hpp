@@ -13,8 +13,8 @@ namespace countem::io {
 
 /// A scan of u16 frames to be written as a camera or another program would leave it.
 struct raw_scan {
-  input_format format = input_format::v5;  ///< v5, v4, v3, raw, npy or hdf5 (EMD 0.1)
-  frame_shape frame{576, 576};             ///< v3 to v5: 576 x 576
+  input_format format{"v5"};    ///< v5, v4, v3, raw, npy or hdf5 (EMD 0.1)
+  frame_shape frame{576, 576};  ///< v3 to v5: 576 x 576
   scan_shape scan{};
   std::string stem = "data";  ///< what the files' names start with
   std::uint32_t scan_number = 1;

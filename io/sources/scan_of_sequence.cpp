@@ -40,8 +40,9 @@ void check_given_scan(const scan_shape& scan) {
 void check_claimed_scan(const scan_shape& claimed, std::uint64_t frames_found, const std::filesystem::path& file) {
   constexpr std::uint64_t always_believed = std::uint64_t{1} << 24;
   if (makes_sense(claimed) && (claimed.frames() <= always_believed || claimed.frames() / 64 <= frames_found)) return;
-  throw format_error(fmt::format("{}: claims a scan of {}, but {} frames of it were found: give the true scan with --scan WxH",
-                                 file.string(), text(claimed), frames_found));
+  throw format_error(
+      fmt::format("{}: claims a scan of {}, but {} frames of it were found", file.string(), text(claimed), frames_found),
+      {{advice_kind::scan_size}});
 }
 
 scan_shape scan_of_sequence(std::uint64_t complete, const std::optional<scan_shape>& claimed,

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,7 +10,7 @@
 
 #include "io/sources/source_issues.hpp"
 
-// What open_source() chooses from. Each opener takes existing regular files, none of them twice.
+// Checks of scans and shapes that all formats share.
 namespace countem::io {
 
 /// No scan has more frames: 2^28, 178 TB of 4D Camera frames. What is kept per frame stays within a few GB.
@@ -40,23 +39,5 @@ struct array_extent {
   scan_shape scan{};
 };
 [[nodiscard]] array_extent extent_of_array(const std::vector<std::uint64_t>& axes, const std::string& name);
-
-/// 4D Camera versions 3 to 5 (io/sources/camera/format.hpp); `issues` holds what was found so far.
-[[nodiscard]] std::unique_ptr<frame_source> open_camera_records(const std::vector<std::filesystem::path>& files,
-                                                                input_format format, const source_options& options,
-                                                                issue_list issues);
-
-/// The version of 4D Camera records (v3 or v5) whose record length the headers of the files fit; v4 and v5 have the same length
-/// and cannot be told apart. Nothing when neither fits.
-[[nodiscard]] std::optional<input_format> guess_camera_version(const std::vector<std::filesystem::path>& files);
-
-/// 4D Camera versions 1 and 2 (io/sources/camera/block_source.cpp): blocks of whole frames.
-[[nodiscard]] std::unique_ptr<frame_source> open_camera_blocks(const std::vector<std::filesystem::path>& files,
-                                                               input_format format, const source_options& options,
-                                                               issue_list issues);
-
-/// Dense HDF5 (io/sources/hdf5/find.hpp says which dataset is taken).
-[[nodiscard]] std::unique_ptr<frame_source> open_hdf5(const std::filesystem::path& file, const source_options& options,
-                                                      issue_list issues);
 
 }  // namespace countem::io

@@ -68,7 +68,7 @@ TEST(source_arguments, describe_a_flat_file) {
   const source_options options =
       parsed({"a.bin", "--shape", "4x6", "--dtype", "f32be", "--offset", "512", "--gap", "8", "--scan", "3x2"})
           .inputs.options();
-  EXPECT_EQ(options.format, input_format::raw) << "a shape says so";
+  EXPECT_EQ(options.format, input_format("raw")) << "a shape says so";
   ASSERT_TRUE(options.raw.has_value());
   EXPECT_EQ(options.raw->shape, (countem::frame_shape{4, 6}));
   EXPECT_EQ(options.raw->type, pixel_type::f32);

@@ -82,7 +82,7 @@ TEST_F(write_simulation_to_disk, gives_the_same_bytes_for_any_number_of_threads)
   options.frame = {40, 50};
   options.occupancy = 0.02;
   simulation_output output;
-  output.format = input_format::npy;
+  output.format = input_format("npy");
   output.threads = 1;
   const simulation_files one = write_simulation(directory_ / "one", options, output);
   output.threads = 4;
@@ -100,7 +100,7 @@ TEST_F(write_simulation_to_disk, truth_can_be_read_in_parts_and_tells_what_was_s
   options.kilovolts = 200;
   options.seed = 0xffff'ffff'ffff'ffff;
   simulation_output output;
-  output.format = input_format::raw;
+  output.format = input_format("raw");
   const simulation_files files = write_simulation(directory_, options, output);
   const simulated_truth all = load_truth(files.truth);
   const auto reader = open_truth(files.truth);
@@ -121,7 +121,7 @@ TEST_F(write_simulation_to_disk, an_empty_scan_has_an_empty_truth) {
   options.frame = {8, 8};
   options.occupancy = 0;
   simulation_output output;
-  output.format = input_format::raw;
+  output.format = input_format("raw");
   const simulated_truth truth = load_truth(write_simulation(directory_, options, output).truth);
   EXPECT_EQ(truth.indptr, std::vector<std::uint64_t>(7, 0));
   EXPECT_TRUE(truth.rows.empty());
@@ -137,7 +137,7 @@ TEST_F(write_simulation_to_disk, what_is_not_a_truth_file_is_refused) {
 
 TEST_F(write_simulation_to_disk, a_frame_done_that_throws_stops_the_simulation) {
   simulation_output output;
-  output.format = input_format::raw;
+  output.format = input_format("raw");
   output.frame_done = [](std::uint64_t) { throw interrupted("enough"); };
   EXPECT_THROW((void)write_simulation(directory_, few_frames(), output), interrupted);
 }

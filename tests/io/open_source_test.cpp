@@ -1,5 +1,7 @@
 #include <sys/stat.h>
 
+#include "io/files/file.hpp"
+
 #include "tests/io/source_fixture.hpp"
 
 // How inputs are found and told apart, and what is refused before any format is looked at.
@@ -23,7 +25,7 @@ TEST_F(opening, nothing_missing_empty_directory) {
   expect_error<format_error>({scratch / "empty_module0.data"}, {}, {"empty_module0.data", "is empty"});
   fs::create_directory(scratch / "folder");
   expect_error<format_error>({scratch / "folder"}, {}, {"folder", "directory"});
-  expect_error<format_error>({scratch / "folder"}, as(input_format::npy), {"folder", "without npy files"});
+  expect_error<format_error>({scratch / "folder"}, as(input_format("npy")), {"folder", "without npy files"});
 }
 
 TEST_F(opening, a_pipe_does_not_hang) {
@@ -32,39 +34,27 @@ TEST_F(opening, a_pipe_does_not_hang) {
 }
 
 TEST_F(opening, format_from_magic_even_under_another_name) {
-  const fs::path npy = make(input_format::npy);
+  const fs::path npy = make(input_format("npy"));
   fs::rename(npy, scratch / "frames.dat");
   const auto source = open_source({scratch / "frames.dat"}, {});
-  EXPECT_EQ(source->info().format, input_format::npy);
+  EXPECT_EQ(source->info().format, input_format("npy"));
   expect_pattern(*source);
 }
 
 TEST_F(opening, format_that_cannot_be_told) {
   save(scratch / "frames.xyz", std::vector<char>(100, 'x'));
-  expect_error<format_error>({scratch / "frames.xyz"}, {}, {"frames.xyz", "--input-format"});
-}
-
-TEST_F(opening, v3_is_found_by_itself) {
-  scan.frame = {576, 576};
-  const auto source = open_source({make(input_format::v3)}, {});
-  EXPECT_EQ(source->info().format, input_format::v3);
-  expect_pattern(*source);
-}
-
-TEST_F(opening, a_directory_with_one_npy_file) {
-  make(input_format::npy);
-  expect_pattern(*open_source({scratch.path()}, {}));
-  expect_pattern(*open_source({scratch.path()}, as(input_format::npy)));
+  expect_error<format_error>({scratch / "frames.xyz"}, {}, {"frames.xyz", "cannot be told"},
+                             advised(advice_kind::input_format));
 }
 
 TEST_F(opening, one_file_where_the_format_is_one_file) {
-  const fs::path npy = make(input_format::npy);
+  const fs::path npy = make(input_format("npy"));
   fs::copy_file(npy, scratch / "other.npy");
   expect_error<invalid_argument>({npy, scratch / "other.npy"}, {}, {"2 npy files"});
 }
 
 TEST_F(opening, absurd_scans_of_the_caller) {
-  const fs::path npy = make(input_format::npy);
+  const fs::path npy = make(input_format("npy"));
   for (const scan_shape wrong : {scan_shape{0, 3, 1}, scan_shape{0xffff'ffff, 0xffff'ffff, 0xffff'ffff}, scan_shape{1, 1, 0},
                                  scan_shape{65536, 65536, 1}}) {
     source_options options;
@@ -73,9 +63,56 @@ TEST_F(opening, absurd_scans_of_the_caller) {
   }
 }
 
+// A path that leads to an open file which has no name any more.
+std::string path_of(const io::file_handle& file) {
+  return "/proc/self/fd/" + std::to_string(file.descriptor());
+}
+
+TEST_F(opening, files_are_told_apart_by_device_and_inode) {
+  scan = {.format = io::camera::v3, .scan = {2, 3, 1}, .files_per_module = 2};
+  std::vector<io::file_handle> open_files;
+  std::vector<fs::path> paths;
+  for (const fs::path& path : write_pattern(scratch.path(), scan)) {
+    open_files.push_back(io::file_handle::open_read(path));
+    paths.push_back(path_of(open_files.back()));
+    fs::remove(path);
+  }
+  ASSERT_EQ(paths.size(), 2U);
+  const auto source = open_source(paths, as(io::camera::v3));
+  EXPECT_EQ(find_issue(source->info(), "file_given_twice"), nullptr) << "neither path has a canonical form";
+  EXPECT_EQ(source->info().missing_frames, 0U);
+  expect_pattern(*source);
+}
+
+TEST_F(opening, contents_say_more_than_the_name) {
+  const fs::path npy = make(input_format("npy"));
+  fs::rename(npy, scratch / "x_module0.data");
+  EXPECT_EQ(open_source({scratch / "x_module0.data"}, {})->info().format, input_format("npy"));
+}
+
+TEST_F(opening, a_directory_of_camera_files_among_others) {
+  scan = {.format = io::camera::v5, .scan = {1, 2, 1}};
+  write_pattern(scratch.path(), scan);
+  write_pattern(scratch.path(), {.format = input_format("npy"), .frame = {8, 10}, .scan = {2, 3, 1}});
+  EXPECT_EQ(open_source({scratch.path()}, {})->info().format, io::camera::v5);
+  EXPECT_EQ(open_source({scratch.path()}, as(input_format("npy")))->info().shape, (frame_shape{8, 10}));
+}
+
+TEST_F(opening, a_format_that_nobody_knows) {
+  const fs::path npy = make(input_format("npy"));
+  expect_error<invalid_argument>({npy}, as(input_format("tiff")), {"'tiff' is not known", "v5", "hdf5"});
+  EXPECT_THROW((void)input_format("a name of many letters"), invalid_argument);
+}
+
 TEST_F(opening, names_of_formats) {
-  for (const char* name : {"v1", "v2", "v3", "v4", "v5", "raw", "npy", "mrc", "hdf5"})
+  for (const char* name : {"v1", "v2", "v3", "v4", "v5", "raw", "npy", "mrc", "hdf5"}) {
     EXPECT_EQ(to_string(input_format_from(name)), name);
+    EXPECT_EQ(facts_of(input_format(name)).format, input_format(name));
+    EXPECT_EQ(facts_of(input_format(name)).several_files, name[0] == 'v') << name;
+    EXPECT_FALSE(facts_of(input_format(name)).suffixes.empty()) << name;
+  }
+  EXPECT_TRUE(facts_of(input_format("raw")).needs_layout);
+  EXPECT_TRUE(facts_of(input_format("hdf5")).has_datasets);
   EXPECT_THROW((void)input_format_from("v6"), invalid_argument);
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -95,20 +96,29 @@ inline void expect_issue(const source_info& info, const std::string& kind, std::
   for (const std::string& word : words) EXPECT_THAT(found->text, ::testing::HasSubstr(word));
 }
 
-/// Expects an exception of the class whose sentence holds these words.
+/// One piece of advice, as an error carries it.
+inline std::vector<advice> advised(advice_kind kind, const std::string& value = {}) {
+  return {{kind, value}};
+}
+
+/// Expects an exception of the class whose sentence holds these words and names no option, with this advice where any is given.
 template <class Error, class Action>
-void expect_error(const Action& action, const std::vector<std::string>& words) {
+void expect_error(const Action& action, const std::vector<std::string>& words,
+                  const std::optional<std::vector<advice>>& expected = std::nullopt) {
   try {
     action();
     FAIL() << "opened or showed what cannot be read";
   } catch (const Error& problem) {
     for (const std::string& word : words) EXPECT_THAT(problem.what(), ::testing::HasSubstr(word));
+    EXPECT_THAT(problem.what(), ::testing::Not(::testing::HasSubstr("--")));
+    EXPECT_TRUE(!expected || problem.advised() == *expected) << problem.what();
   }
 }
 
 template <class Error>
-void expect_error(const std::vector<fs::path>& files, const source_options& options, const std::vector<std::string>& words) {
-  expect_error<Error>([&] { (void)open_source(files, options); }, words);
+void expect_error(const std::vector<fs::path>& files, const source_options& options, const std::vector<std::string>& words,
+                  const std::optional<std::vector<advice>>& expected = std::nullopt) {
+  expect_error<Error>([&] { (void)open_source(files, options); }, words, expected);
 }
 
 inline std::vector<char> load(const fs::path& path) {

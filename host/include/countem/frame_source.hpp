@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -8,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <countem/error.hpp>
@@ -16,8 +19,49 @@
 
 namespace countem {
 
-/// The formats that raw frames come in; docs/formats.md says how each is laid out.
-enum class input_format : std::uint8_t { v1, v2, v3, v4, v5, raw, npy, mrc, hdf5 };
+/// The name of a format that raw frames come in: "v5", "npy", ... input_formats() lists those that are known;
+/// docs/formats.md defines how each is laid out. Any short word can be held; only a known one can be opened.
+class input_format {
+ public:
+  static constexpr std::size_t longest_name = 15;  ///< characters
+
+  /// No format: an empty name.
+  constexpr input_format() = default;
+  /// @throws invalid_argument when the name is longer than longest_name.
+  constexpr explicit input_format(std::string_view name) {
+    if (name.size() > longest_name) throw invalid_argument("input format '" + std::string(name) + "' is not known");
+    std::copy(name.begin(), name.end(), name_.begin());
+  }
+
+  [[nodiscard]] constexpr std::string_view name() const { return name_.data(); }  ///< empty for no format
+
+  friend constexpr bool operator==(const input_format&, const input_format&) = default;
+
+ private:
+  std::array<char, longest_name + 1> name_{};
+};
+
+/// The format's name; valid as long as `format` is.
+[[nodiscard]] constexpr std::string_view to_string(const input_format& format) {
+  return format.name();
+}
+
+/// What holds for all input of a format: enough for a help text and to refuse options that do not go with it.
+struct input_format_facts {
+  input_format format;                       ///< its name
+  std::string_view family{};                 ///< "4D Camera" for each of its versions; empty where a format stands alone
+  std::vector<std::string_view> suffixes{};  ///< of files that are usually of this format, with the dot
+  bool several_files = false;                ///< a scan may lie in several files
+  bool needs_layout = false;                 ///< the files do not describe themselves: source_options::raw is required
+  bool has_datasets = false;                 ///< source_options::dataset may name where in the file the frames are
+};
+
+/// All formats that open_source() reads, in the order in which they are listed to a reader.
+[[nodiscard]] std::vector<input_format_facts> input_formats();
+/// @throws invalid_argument listing the known names.
+[[nodiscard]] input_format_facts facts_of(const input_format& format);
+/// @throws invalid_argument listing the known names.
+[[nodiscard]] input_format input_format_from(std::string_view name);
 
 /// A flat binary file: frames of one shape, one after another.
 struct raw_layout {
@@ -32,7 +76,7 @@ struct raw_layout {
 struct source_options {
   std::optional<input_format> format;
   std::optional<scan_shape> scan;  ///< required where the format does not say and more than a line of frames is wanted
-  std::optional<raw_layout> raw;   ///< required for input_format::raw
+  std::optional<raw_layout> raw;   ///< required where input_format_facts::needs_layout
   std::string dataset;             ///< HDF5: path of the dataset; empty: found by convention
   /// Lets frame_source::visit() show frames where the page cache holds them, which saves a copy of all that is counted. For
   /// this a handler for SIGBUS is installed, by which a page that can no longer be read becomes an io_error; other signals are
@@ -55,7 +99,7 @@ struct input_file {
 };
 
 struct source_info {
-  input_format format = input_format::v5;
+  input_format format;
   frame_shape shape{};
   pixel_type type = pixel_type::u16;
   sector_split split = sector_split::none;
@@ -65,7 +109,7 @@ struct source_info {
   std::uint64_t missing_frames = 0;  ///< frames of the scan of which nothing arrived
 };
 
-/// Raw frames of a scan, in any order the caller likes. Opening looks at every record's header; memory is a few bytes per
+/// Raw frames of a scan, in any order the caller likes. Opening reads every record's header; memory is a few bytes per
 /// frame, never the frames themselves.
 class frame_source {
  public:
@@ -90,14 +134,10 @@ class frame_source {
   virtual void visit(std::uint64_t first, std::size_t count, std::size_t most, frame_batch& batch, const visitor& use) const;
 };
 
-/// Opens one scan from its files (4D Camera: all modules' files in any order; the others: one file).
+/// Opens one scan from its files, in any order (one file where the format's `several_files` is false).
 /// A directory stands for the files in it that look like the format.
 /// @throws invalid_argument, format_error or io_error, naming file and record.
 [[nodiscard]] std::unique_ptr<frame_source> open_source(const std::vector<std::filesystem::path>& inputs,
                                                         const source_options& options);
-
-[[nodiscard]] std::string_view to_string(input_format format);
-/// @throws invalid_argument listing the known names.
-[[nodiscard]] input_format input_format_from(std::string_view name);
 
 }  // namespace countem

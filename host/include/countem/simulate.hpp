@@ -63,7 +63,7 @@ class simulator {
 [[nodiscard]] std::unique_ptr<frame_source> simulated_darks(const simulation_options& options, std::uint32_t dark_frames);
 
 struct simulation_output {
-  input_format format = input_format::v5;
+  input_format format{"v5"};
   std::uint64_t dark_frames = 0;  ///< written as a second scan beside the first
   unsigned threads = 0;
   /// Called after each frame, dark frames too, with its electrons, from several threads at once. May throw to stop.

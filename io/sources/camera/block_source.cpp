@@ -7,7 +7,9 @@
 #include <countem/error.hpp>
 
 #include "io/files/file.hpp"
+#include "io/sources/camera/camera_source.hpp"
 #include "io/sources/camera/format.hpp"
+#include "io/sources/camera/records.hpp"
 #include "io/sources/indexed_source.hpp"
 #include "io/sources/sources.hpp"
 
@@ -27,10 +29,13 @@ constexpr std::size_t v1_header_bytes = v1_header_words * sizeof(std::uint32_t);
 constexpr std::uint64_t v2_header_bytes = 4;
 constexpr std::uint64_t v2_block_frames = 1600;
 
-std::string advice(const fs::path& path) {
-  const auto other = guess_camera_version({path});
-  return other ? fmt::format("it reads well as {0}: give --input-format {0}", to_string(*other))
-               : "check that it is a 4D Camera dump of this version";
+/// The error of a file that is not of the version which was named; another that fits is advised.
+[[noreturn]] void throw_wrong_version(const fs::path& path, const std::string& what) {
+  if (const auto other = guess_camera_version({path})) {
+    throw format_error(fmt::format("{}: {}; it reads well as {}", path.string(), what, to_string(*other)),
+                       {{advice_kind::input_format, std::string(to_string(*other))}});
+  }
+  throw format_error(fmt::format("{}: {}; check that it is a 4D Camera dump of this version", path.string(), what));
 }
 
 /// A frame that was found: its number in the sequence and its place.
@@ -42,11 +47,11 @@ struct found_frame {
 
 class block_indexer {
  public:
-  block_indexer(input_format format, issue_list& issues) : format_(format), issues_(issues) {}
+  block_indexer(const input_format& format, issue_list& issues) : format_(format), issues_(issues) {}
 
   void add_file(const fs::path& path) {
     files_.push_back(file_handle::open_read(path));
-    if (format_ == input_format::v1) {
+    if (format_ == camera::v1) {
       add_v1_blocks();
     } else {
       add_v2_blocks();
@@ -61,9 +66,7 @@ class block_indexer {
       return std::pair(a.number, a.cut_short) < std::pair(b.number, b.cut_short);
     });
     const bool any_whole = std::any_of(found_.begin(), found_.end(), [](const found_frame& frame) { return !frame.cut_short; });
-    if (!any_whole)
-      throw format_error(
-          fmt::format("{}: holds not one whole frame of format {}; {}", path.string(), to_string(format_), advice(path)));
+    if (!any_whole) throw_wrong_version(path, fmt::format("holds not one whole frame of format {}", to_string(format_)));
 
     source_info info;
     info.format = format_;
@@ -138,8 +141,7 @@ class block_indexer {
       if (!sound) {
         const std::string what = fmt::format("the block header at byte {} claims version {}, {} images of {} x {} pixels",
                                              offset, version, images, rows, columns);
-        if (offset == 0)
-          throw format_error(fmt::format("{}: {}, which is not format v1; {}", path().string(), what, advice(path())));
+        if (offset == 0) throw_wrong_version(path(), what + ", which is not format v1");
         issues_.add("damaged_header", path(), [&] { return what + "; the rest of the file is left out"; });
         return;
       }
@@ -159,8 +161,7 @@ class block_indexer {
     const std::uint64_t bytes = files_.back().size();
     const std::uint64_t block_bytes = v2_header_bytes + v2_block_frames * frame_bytes();
     if (bytes % block_bytes != 0 && guess_camera_version({path()})) {
-      throw format_error(fmt::format("{}: its {} bytes are not whole blocks of format v2 ({} bytes); {}", path().string(),
-                                     bytes, block_bytes, advice(path())));
+      throw_wrong_version(path(), fmt::format("its {} bytes are not whole blocks of format v2 ({} bytes)", bytes, block_bytes));
     }
     for (std::uint64_t offset = 0; offset < bytes; offset += block_bytes) {
       std::vector<std::uint64_t> numbers;
@@ -207,7 +208,7 @@ class block_indexer {
 
 }  // namespace
 
-std::unique_ptr<frame_source> open_camera_blocks(const std::vector<fs::path>& files, input_format format,
+std::unique_ptr<frame_source> open_camera_blocks(const std::vector<fs::path>& files, const input_format& format,
                                                  const source_options& options, issue_list issues) {
   block_indexer indexer(format, issues);
   std::vector<fs::path> sorted = files;

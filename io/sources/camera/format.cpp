@@ -18,15 +18,12 @@ camera_header_image encode(const camera_header& header) {
   return std::bit_cast<camera_header_image>(header);
 }
 
-camera_layout layout_of(input_format format) {
+camera_layout layout_of(const input_format& format) {
   constexpr std::uint32_t quarter = camera_frame.height / sectors_per_frame;
-  switch (format) {
-    case input_format::v3: return {format, sector_split::none, 1, camera_frame};
-    case input_format::v4: return {format, sector_split::columns, sectors_per_frame, {camera_frame.height, quarter}};
-    case input_format::v5: return {format, sector_split::rows, sectors_per_frame, {quarter, camera_frame.width}};
-    default:
-      throw invalid_argument("format " + std::string(to_string(format)) + " has no records of the 4D Camera's versions 3 to 5");
-  }
+  if (format == camera::v3) return {format, sector_split::none, 1, camera_frame};
+  if (format == camera::v4) return {format, sector_split::columns, sectors_per_frame, {camera_frame.height, quarter}};
+  if (format == camera::v5) return {format, sector_split::rows, sectors_per_frame, {quarter, camera_frame.width}};
+  throw invalid_argument("format " + std::string(to_string(format)) + " has no records of the 4D Camera's versions 3 to 5");
 }
 
 std::optional<std::uint32_t> module_in_name(const std::filesystem::path& path) {

@@ -19,6 +19,14 @@
 // m is the readout module; only the file's name tells it.
 namespace countem::io {
 
+namespace camera {
+inline constexpr input_format v1{"v1"};
+inline constexpr input_format v2{"v2"};
+inline constexpr input_format v3{"v3"};
+inline constexpr input_format v4{"v4"};
+inline constexpr input_format v5{"v5"};
+}  // namespace camera
+
 inline constexpr frame_shape camera_frame{576, 576};
 
 struct camera_header {
@@ -39,7 +47,7 @@ using camera_header_image = std::array<std::byte, camera_header_bytes>;
 
 /// What one record holds in each version.
 struct camera_layout {
-  input_format format = input_format::v5;
+  input_format format = camera::v5;
   sector_split split = sector_split::rows;
   std::uint32_t sectors = sectors_per_frame;  ///< records that make a frame
   frame_shape sector{};                       ///< pixels of one record
@@ -48,8 +56,8 @@ struct camera_layout {
   [[nodiscard]] std::size_t record_bytes() const { return camera_header_bytes + payload_bytes(); }
 };
 
-/// `format` is v3, v4 or v5.
-[[nodiscard]] camera_layout layout_of(input_format format);
+/// `format` is v3, v4 or v5. @throws invalid_argument
+[[nodiscard]] camera_layout layout_of(const input_format& format);
 
 /// The module number in a file's name, "...module<digits>...data", the last match; nothing where the name holds none.
 [[nodiscard]] std::optional<std::uint32_t> module_in_name(const std::filesystem::path& path);

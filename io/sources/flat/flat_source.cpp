@@ -125,7 +125,7 @@ void check_layout(const flat_layout& layout, const std::string& name) {
 
 }  // namespace
 
-std::unique_ptr<frame_source> open_flat(file_handle file, input_format format, const flat_layout& layout,
+std::unique_ptr<frame_source> open_flat(file_handle file, const input_format& format, const flat_layout& layout,
                                         const source_options& options, issue_list issues) {
   const std::string name = file.path().string();
   check_layout(layout, name);
@@ -152,7 +152,7 @@ std::unique_ptr<frame_source> open_flat(file_handle file, input_format format, c
                          layout.offset_bytes + complete * (frame_bytes + layout.gap_bytes), left - layout.gap_bytes,
                          frame_bytes, complete);
     });
-  } else if (left > layout.gap_bytes && format != input_format::hdf5) {  // HDF5 keeps other things behind the frames
+  } else if (left > layout.gap_bytes && !layout.more_behind) {
     issues.add("trailing_bytes", file.path(),
                [&] { return fmt::format("{} bytes follow the {} frames that the header claims; left out", left, claimed); });
   }

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <optional>
 
 #include <countem/error.hpp>
 
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
+#include "io/hdf5/object.hpp"
 
 namespace countem::io {
 
@@ -19,9 +19,7 @@ namespace {
 constexpr std::size_t most_choices = 8;  // that a sentence lists
 
 bool has_kind(hid_t file, const std::string& path, H5O_type_t kind) {
-  if (!has_path(file, path)) return false;
-  H5O_info_t facts{};
-  return H5Oget_info_by_name2(file, path.c_str(), &facts, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 && facts.type == kind;
+  return object_type(file, path) == kind;
 }
 
 /// Whether a dataset has the axes of frames: 3 to 5 of them.
@@ -101,34 +99,31 @@ void take_object(hid_t file, const std::string& path, census& found) {
 }
 
 census take_census(hid_t file, const std::string& name) {
-  struct visit {
-    census found;
-    std::string problem;
-  } state;
-  const auto look = [](hid_t root, const char* path, const H5O_info_t* facts, void* out) -> herr_t {
-    visit& visited = *static_cast<visit*>(out);
-    if (facts->type != H5O_TYPE_DATASET) return 0;
-    try {  // nothing may be thrown through the library
-      take_object(root, path, visited.found);
-      return 0;
-    } catch (const std::exception& problem) {
-      visited.problem = problem.what();
-      return -1;
+  census found;
+  const std::string what = name + ": cannot be searched for frames";
+  const auto look = [&](const char* path, H5O_type_t type) {
+    try {
+      if (type == H5O_TYPE_DATASET) take_object(file, path, found);
+    } catch (const error& problem) {
+      throw format_error(what + ": " + problem.what());
     }
+    return true;
   };
-  if (H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, look, &state, H5O_INFO_BASIC) < 0) {
-    throw format_error(
-        fmt::format("{}: cannot be searched for frames: {}", name, state.problem.empty() ? hdf5_last_error() : state.problem));
+  try {
+    visit_objects(file, look, what);
+  } catch (const io_error& problem) {  // damaged links, not a failing disk
+    throw format_error(problem.what());
   }
-  return state.found;
+  return found;
 }
 
 std::string only_one(std::vector<std::string> paths, const std::string& name) {
   if (paths.size() == 1) return paths.front();
   const bool more = paths.size() > most_choices;
   if (more) paths.resize(most_choices);
-  throw format_error(fmt::format("{}: holds several datasets that may be frames ({}{}): name one with --dataset", name,
-                                 fmt::join(paths, ", "), more ? ", ..." : ""));
+  throw format_error(
+      fmt::format("{}: holds several datasets that may be frames ({}{})", name, fmt::join(paths, ", "), more ? ", ..." : ""),
+      {{advice_kind::dataset}});
 }
 
 std::vector<std::string> find_wanted(hid_t file, const std::string& wanted, const std::string& name) {

@@ -9,6 +9,7 @@
 #include <countem/error.hpp>
 
 #include "io/sources/flat/flat_source.hpp"
+#include "io/sources/npy/entries.hpp"
 #include "io/sources/sources.hpp"
 
 // NumPy's own format: "\x93NUMPY", version (2 bytes), header length (u16 in version 1, u32 from version 2 on), and a Python
@@ -142,8 +143,7 @@ stored_type type_of(const std::string& descr, const std::string& name) {
       descr));
 }
 
-}  // namespace
-
+/// The layout that the file's header describes. @throws format_error
 flat_layout npy_layout(const file_handle& file) {
   const std::string name = file.path().string();
   std::array<unsigned char, 12> start{};
@@ -175,6 +175,23 @@ flat_layout npy_layout(const file_handle& file) {
   layout.shape = extent.shape;
   layout.claimed = extent.scan;
   return layout;
+}
+
+std::unique_ptr<frame_source> open_npy(const std::vector<std::filesystem::path>& files, const source_options& options,
+                                       issue_list issues) {
+  file_handle file = file_handle::open_read(files.front());
+  const flat_layout layout = npy_layout(file);
+  return open_flat(std::move(file), numpy_npy().facts.format, layout, options, std::move(issues));
+}
+
+}  // namespace
+
+const source_format& numpy_npy() {
+  static const source_format entry{.facts = {.format = input_format("npy"), .suffixes = {".npy"}},
+                                   .assumed_by_suffix = true,
+                                   .begins = [](std::string_view bytes) { return bytes.starts_with("\x93NUMPY"); },
+                                   .open = open_npy};
+  return entry;
 }
 
 }  // namespace countem::io

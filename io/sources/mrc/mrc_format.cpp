@@ -6,6 +6,7 @@
 #include <countem/error.hpp>
 
 #include "io/sources/flat/flat_source.hpp"
+#include "io/sources/mrc/entries.hpp"
 
 // MRC2014: 1024 bytes of 4-byte words, then the extended header (word 24 says how many bytes), then the sections.
 // Word 1 nx (columns), 2 ny (rows), 3 nz (sections: our frames), 4 mode, 53 "MAP ", 54 machine stamp.
@@ -51,8 +52,7 @@ stored_type type_of(const header_bytes& header, bool big_endian, const std::stri
   }
 }
 
-}  // namespace
-
+/// The layout that the file's header describes. @throws format_error
 flat_layout mrc_layout(const file_handle& file) {
   const std::string name = file.path().string();
   header_bytes header{};
@@ -75,6 +75,24 @@ flat_layout mrc_layout(const file_handle& file) {
   layout.offset_bytes = header.size() + static_cast<std::uint64_t>(extended);
   layout.claimed = scan_shape{1, static_cast<std::uint32_t>(sections), 1};
   return layout;
+}
+
+std::unique_ptr<frame_source> open_mrc(const std::vector<std::filesystem::path>& files, const source_options& options,
+                                       issue_list issues) {
+  file_handle file = file_handle::open_read(files.front());
+  const flat_layout layout = mrc_layout(file);
+  return open_flat(std::move(file), mrc_movie().facts.format, layout, options, std::move(issues));
+}
+
+}  // namespace
+
+const source_format& mrc_movie() {
+  static const source_format entry{
+      .facts = {.format = input_format("mrc"), .suffixes = {".mrc", ".mrcs"}},
+      .assumed_by_suffix = true,
+      .begins = [](std::string_view bytes) { return bytes.size() > 208 && bytes.substr(208).starts_with("MAP "); },
+      .open = open_mrc};
+  return entry;
 }
 
 }  // namespace countem::io

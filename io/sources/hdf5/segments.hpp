@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "io/hdf5/handle.hpp"
+#include "io/sources/source_issues.hpp"
+
+// The datasets that hold the frames of one scan. Callers hold hdf5_lock().
+namespace countem::io {
+
+/// One dataset with frames behind its leading axes.
+struct segment {
+  hdf5_handle dataset;
+  std::string path;
+  std::vector<hsize_t> extent;
+  std::uint64_t first_frame = 0;
+  std::uint64_t frames = 0;
+};
+
+/// Opens the datasets and gives each its place in the scan. Segments whose files are not there leave a gap; `name` is the
+/// file's. @throws format_error when none is there, or a claim is out of proportion to what is stored
+[[nodiscard]] std::vector<segment> open_segments(hid_t file, const std::vector<std::string>& paths,
+                                                 const std::filesystem::path& name, issue_list& issues);
+
+/// @throws format_error unless all hold frames of one shape and type.
+void check_segments_alike(const std::vector<segment>& segments, const std::string& name);
+
+}  // namespace countem::io
