@@ -10,7 +10,7 @@ SWAPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&
 KINDS = {"<": "limit", "<=": "limit", ">": "limit", ">=": "limit", "==": "equality", "!=": "equality", "&&": "and-or", "||": "and-or"}
 EXTRA_KINDS = {"beyond", "factor"}  # found with --all only
 ASSIGNMENTS = {"=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="}
-NOT_MUTATED_CALLS = {"sizeof", "decltype", "static_assert", "alignas", "noexcept", "requires", "assert", "format", "alignof"}
+NOT_MUTATED_CALLS = {"sizeof", "decltype", "static_assert", "alignas", "noexcept", "requires", "assert", "format", "alignof", "__builtin_prefetch"}
 NOT_MUTATED_STATEMENTS = {"throw", "case", "using", "typedef", "static_assert", "constexpr", "static", "template", "goto", "namespace",
                           "struct", "class", "enum", "extern", "default", "public", "private", "assert"}
 

@@ -34,8 +34,8 @@ def run(command, environment, timeout, **options):
 
 
 class Tests:
-    def __init__(self, build, jobs):
-        self.build, self.jobs = build, jobs
+    def __init__(self, build, jobs, with_command_line):
+        self.build, self.jobs, self.with_command_line = build, jobs, with_command_line
         self.environment = dict(os.environ, RC_PARAMS="seed=1", PYTHONDONTWRITEBYTECODE="1")
         self.environment.pop("COUNTEM_MUTANT", None)
         self.environment["COUNTEM"] = str(next(iter(build.build.glob("**/countem")), ""))
@@ -53,6 +53,8 @@ class Tests:
 
     def python_tests(self):
         names = []
+        if not self.with_command_line:
+            return names
         for path in sorted(self.python.glob("*_test.py")):
             if path.stem in SLOW_PROGRAMS:
                 continue
