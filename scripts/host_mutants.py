@@ -97,6 +97,10 @@ def main():
     if not arguments.all:
         found = {file: [m for m in mutants if m.kind not in EXTRA_KINDS] for file, mutants in found.items()}
     reasons = explained()
+    every = {mutant.key for mutants in found.values() for mutant in mutants}
+    gone = [key for key in reasons if key not in every] if not (arguments.places or arguments.sample) else []
+    for key in gone:
+        say(f"{EQUIVALENT.name} explains what is no longer there: {key}")
     chosen = choose(found, arguments.seed, 10**9 if arguments.all else arguments.count)
     if arguments.only:
         chosen = [m for m in chosen if any(str(m.id) == o or (not o.isdigit() and o in m.key) for o in arguments.only)]
@@ -106,7 +110,7 @@ def main():
         for mutant in chosen:
             print(f"{mutant.id}\t{mutant.file}:{mutant.line}\t{mutant.key}")
         return 0
-    return run(chosen, reasons, arguments.jobs, arguments.sample)
+    return max(run(chosen, reasons, arguments.jobs, arguments.sample), 1 if gone else 0)
 
 
 def run(chosen, reasons, jobs, sample):
