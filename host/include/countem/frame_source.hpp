@@ -88,25 +88,27 @@ struct source_options {
 /// Something wrong with the input that does not stop us: one clear sentence with file and record.
 struct source_issue {
   std::string kind;  ///< short, stable, snake_case: "truncated_record", "missing_sector", "position_outside_scan", ...
-  std::string text;
-  std::uint64_t occurrences = 1;
+  std::string text;  ///< begins with the file's path
+  std::uint64_t occurrences = 1;  ///< how many of this kind the sentence stands for
   std::vector<advice> advised{};  ///< what to give, in the caller's words, so that it does not happen
 };
 
+/// A file that frames come from.
 struct input_file {
-  std::filesystem::path path;
-  std::uint64_t bytes = 0;
+  std::filesystem::path path;  ///< as the caller gave it, or as a link inside another file leads to it
+  std::uint64_t bytes = 0;     ///< its size when it was opened
 };
 
+/// What is known of an opened scan.
 struct source_info {
-  input_format format;
-  frame_shape shape{};
-  pixel_type type = pixel_type::u16;
-  sector_split split = sector_split::none;
-  scan_shape scan{};
-  std::vector<input_file> files;
-  std::vector<source_issue> issues;  ///< one per kind and file at most; the rest are counted in `occurrences`
-  std::uint64_t missing_frames = 0;  ///< frames of the scan of which nothing arrived
+  input_format format;                      ///< named or found out
+  frame_shape shape{};                      ///< detector pixels of every frame
+  pixel_type type = pixel_type::u16;        ///< as read() gives it, which may differ from what the file holds
+  sector_split split = sector_split::none;  ///< how frames are divided into sectors
+  scan_shape scan{};                        ///< given, claimed by the files, or one line
+  std::vector<input_file> files;            ///< in the order in which they are read
+  std::vector<source_issue> issues;         ///< one per kind and file at most; the rest are counted in `occurrences`
+  std::uint64_t missing_frames = 0;         ///< frames of the scan of which nothing arrived
 };
 
 /// Raw frames of a scan, in any order the caller likes. Opening reads every record's header; memory is a few bytes per
@@ -118,6 +120,7 @@ class frame_source {
   frame_source& operator=(const frame_source&) = delete;
   virtual ~frame_source() = default;
 
+  /// What is known of the scan; the same as long as the source lives.
   [[nodiscard]] virtual const source_info& info() const = 0;
 
   /// Puts frames [first, first + count) into `batch`. Frames that never arrived have present == 0.
@@ -125,10 +128,11 @@ class frame_source {
   /// @throws io_error naming file and record when the operating system fails to read.
   virtual void read(std::uint64_t first, std::size_t count, frame_batch& batch) const = 0;
 
+  /// Takes consecutive frames, the first of which has this number. May throw to stop.
   using visitor = std::function<void(std::uint64_t first, std::span<const frame_view> frames)>;
   /// Shows frames [first, first + count) to `use`, in order and a few at a time: all of them where the page cache holds them,
   /// if source_options::in_place allows it, they are there and no pixel needs converting; else `most` at a time, read into
-  /// `batch`. The views hold while `use` runs. Whoever writes to the files meanwhile changes pixels under its eyes. Safe to
+  /// `batch`. The views hold while `use` runs. A program that writes to the files meanwhile changes the pixels. Safe to
   /// call from several threads at once with different batches.
   /// @throws io_error as read() does; then what `use` was shown last may have been wrong.
   virtual void visit(std::uint64_t first, std::size_t count, std::size_t most, frame_batch& batch, const visitor& use) const;
