@@ -53,7 +53,7 @@ void add_convert(CLI::App& app, context& ctx) {
   command->add_option("input", chosen->input, "An event store; with --to store, a stempy (v1 to v3) or binsparse CSR file")
       ->required();
   command->add_option("-o,--output", chosen->output, "The file to write")->required();
-  command->add_option("--to", chosen->form, "stempy, csr, raw_csr, npz, dense or store")->required();
+  command->add_option("--to", chosen->form, export_form_names("store"))->required();
   command->add_option("--scan", chosen->scan, "From binsparse: scan size WIDTHxHEIGHT[xFRAMES], where the file does not say");
   command->add_option("--shape", chosen->shape, "From binsparse: frame shape HEIGHTxWIDTH, where the file does not say");
   command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
-// Codes as words, and bits into memory.
+// Codes as words, bits into memory and out of it.
 namespace countem::io {
 
 /// Up to 56 bits of code, their number in the top byte; 0: no code.
@@ -45,6 +47,41 @@ struct bit_writer {
     bits %= 8;
   }
   void put(std::uint64_t code, unsigned count) { put(pack(code, count)); }
+};
+
+/// The lowest `count` bits set.
+constexpr std::uint64_t low_bits(unsigned count) {
+  return (std::uint64_t{1} << count) - 1;
+}
+
+/// The bits of a stream, lowest first; zeros after its end.
+class bit_reader {
+ public:
+  bit_reader(std::span<const std::uint8_t> stream, std::uint64_t position) : stream_(stream), position_(position) {}
+
+  /// At least the next 56 bits.
+  [[nodiscard]] std::uint64_t peek() const {
+    const auto byte = static_cast<std::size_t>(position_ / 8);
+    std::uint64_t word = 0;
+    if (byte + sizeof word <= stream_.size()) {
+      std::memcpy(&word, stream_.data() + byte, sizeof word);
+    } else if (byte < stream_.size()) {
+      std::memcpy(&word, stream_.data() + byte, stream_.size() - byte);
+    }
+    return word >> (position_ % 8);
+  }
+  void skip(unsigned bits) { position_ += bits; }
+  [[nodiscard]] unsigned take(unsigned bits) {
+    const std::uint64_t value = peek() & low_bits(bits);
+    skip(bits);
+    return static_cast<unsigned>(value);
+  }
+  [[nodiscard]] std::uint64_t position() const { return position_; }
+  [[nodiscard]] bool past_end() const { return position_ > std::uint64_t{stream_.size()} * 8; }
+
+ private:
+  std::span<const std::uint8_t> stream_;
+  std::uint64_t position_;
 };
 
 }  // namespace countem::io

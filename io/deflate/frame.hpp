@@ -19,6 +19,7 @@
 // has a closed form in the positions.
 namespace countem::io {
 
+/// The dense form of a frame.
 struct dense_layout {
   std::uint64_t pixels = 0;
   unsigned element_bytes = 1;  ///< 1 or 2
@@ -28,6 +29,8 @@ struct dense_layout {
   [[nodiscard]] std::uint32_t largest() const { return element_bytes == 1 ? 0xffU : 0xffffU; }
   friend bool operator==(const dense_layout&, const dense_layout&) = default;
 };
+
+struct code_tables;  // of a set of Huffman codes, for decoding
 
 inline constexpr unsigned literal_symbols = 286;  ///< literals, end of block, match lengths
 
@@ -88,7 +91,7 @@ struct decoding {
   outcome result = outcome::foreign;
 };
 
-/// Reads streams of frame_encoder back into events. Keeps the tables of the Huffman codes it saw last: one decoder a thread.
+/// Reads streams of frame_encoder back into events. Keeps the tables of the Huffman codes it saw last: one decoder per thread.
 /// It takes every match for a copy of zeros, which holds for our streams; others are told apart by their Adler-32.
 class frame_decoder {
  public:
@@ -102,7 +105,6 @@ class frame_decoder {
   void decode(std::span<decoding> jobs, const dense_layout& frame);
 
  private:
-  struct code_tables;
   struct frame_in_work;
 
   [[nodiscard]] const code_tables* tables_of(std::span<const std::uint8_t> stream);

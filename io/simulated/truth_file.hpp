@@ -10,7 +10,7 @@
 
 namespace countem::io {
 
-/// Writes a truth file, frames in any order and from several threads, in memory bounded by 8 bytes a frame.
+/// Writes a truth file, frames in any order and from several threads, in memory bounded by 8 bytes per frame.
 ///
 /// Layout (HDF5, all datasets contiguous, so that h5py can map them):
 ///   /                     attributes: truth_version = 1, the simulation's options by name

@@ -9,8 +9,9 @@
 
 #include <countem/event_store.hpp>
 
+#include "io/deflate/frame.hpp"
 #include "io/hdf5/handle.hpp"
-#include "io/store/chunk.hpp"
+#include "io/store/dense_scanner.hpp"
 
 namespace countem::io {
 

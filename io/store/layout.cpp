@@ -14,7 +14,7 @@
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/store/calibration_group.hpp"
-#include "io/store/chunk.hpp"
+#include "io/store/chunk_footer.hpp"
 #include "io/store/scan.hpp"
 
 namespace countem::io::layout {

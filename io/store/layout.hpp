@@ -11,7 +11,7 @@
 #include "io/deflate/frame.hpp"
 #include "io/hdf5/handle.hpp"
 
-// Names and shapes in the HDF5 file, shared by writer, reader and the tools; docs/event_store.md tells the outside.
+// Names and shapes in the HDF5 file, shared by writer, reader and the tools; docs/event_store.md is the specification.
 namespace countem::io::layout {
 
 inline constexpr const char* counts_group = "/electron_counts";
@@ -39,7 +39,7 @@ void validate(const store_description& description, bool wide_counts);
 /// Groups, datasets, attributes and links of an empty store.
 void create(hid_t file, const store_description& description, bool wide_counts);
 
-/// The part of it that says what the store is, without the events: also what a recovery record holds.
+/// The part of it that describes the store, without the events: also what a recovery record holds.
 void create_description(hid_t file, const store_description& description, unsigned element_bytes);
 
 /// Bytes of an element of the dense form. @throws format_error

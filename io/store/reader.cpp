@@ -11,6 +11,7 @@
 
 #include "io/files/thread_arena.hpp"
 #include "io/store/chunk.hpp"
+#include "io/store/chunk_decoder.hpp"
 #include "io/store/file.hpp"
 
 namespace countem {

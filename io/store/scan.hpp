@@ -9,8 +9,9 @@
 
 #include <countem/event_store.hpp>
 
+#include "io/deflate/frame.hpp"
 #include "io/files/file.hpp"
-#include "io/store/chunk.hpp"
+#include "io/store/chunk_footer.hpp"
 
 // What can be read of an event store without HDF5: every whole chunk, and the description that rides in a record of its own.
 namespace countem::io {
@@ -26,7 +27,7 @@ struct found_chunk {
 struct found_store {
   store_description description;
   dense_layout frame;
-  std::vector<found_chunk> chunks;     ///< whole ones, by frame, one a frame
+  std::vector<found_chunk> chunks;     ///< whole ones, by frame, one per frame
   std::vector<std::uint64_t> damaged;  ///< frames whose footer is there but whose bytes are not what was written
 };
 
@@ -34,7 +35,7 @@ struct found_store {
 using described_store = std::pair<store_description, unsigned>;
 [[nodiscard]] described_store read_recovery_image(std::vector<std::uint8_t>& image);
 
-/// Looks at every byte of the file; memory is a few bytes per chunk. Images whose CRC is right are read with `read_image`,
+/// Reads every byte of the file; memory is a few bytes per chunk. Images whose CRC is right are read with `read_image`,
 /// until one does not throw. @throws io_error; format_error when no description is found.
 [[nodiscard]] found_store scan_event_store(
     const file_handle& file,

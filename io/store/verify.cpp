@@ -13,6 +13,7 @@
 #include "io/files/thread_arena.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/store/chunk.hpp"
+#include "io/store/chunk_decoder.hpp"
 #include "io/store/file.hpp"
 #include "io/store/layout.hpp"
 
@@ -64,7 +65,7 @@ class frame_checker {
     const std::uint32_t count = file_.counts()[frame];
     if (count == not_written) {
       if (stored_bytes != 0) faults_.add(frame, "data is stored, but its count says that it never arrived");
-      if ((file_.status()[frame] & status_sectors) != 0)
+      if (has_arrived(file_.status()[frame]))
         faults_.add(frame, "its status says that sectors arrived, its count that none did");
       return;
     }

@@ -6,6 +6,7 @@
 
 #include "io/deflate/crc32c.hpp"
 #include "io/store/chunk.hpp"
+#include "io/store/chunk_decoder.hpp"
 
 namespace {
 

@@ -3,16 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
-#include <numeric>
-#include <random>
 
 #include <countem/error.hpp>
 
 #include "io/hdf5/handle.hpp"
-#include "io/store/chunk.hpp"
+#include "tests/store/store_checks.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 
@@ -25,42 +22,15 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 using test::description_of;
+using test::expect_equal;
 using test::put;
 using test::random_batch;
 using test::read_all;
 using test::write_store;
 
-void expect_equal(const event_batch& read, const event_batch& expected) {
-  EXPECT_EQ(read.indptr, expected.indptr);
-  EXPECT_EQ(read.indices, expected.indices);
-  EXPECT_EQ(read.values, expected.values);
-  EXPECT_EQ(read.xrays, expected.xrays);
-  EXPECT_EQ(read.status, expected.status);
-}
-
 std::vector<char> file_bytes(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
-}
-
-/// Overwrites one byte of a frame's chunk, `offset` from its start or, if negative, from its end.
-void damage_chunk(const std::filesystem::path& path, hsize_t row, hsize_t column, std::int64_t offset) {
-  const auto lock = io::hdf5_lock();
-  haddr_t address = 0;
-  hsize_t size = 0;
-  {
-    const io::hdf5_handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "file");
-    const io::hdf5_handle data(H5Dopen2(file, "/electron_counts/data", H5P_DEFAULT), "data");
-    const hsize_t where[4] = {row, column, 0, 0};
-    unsigned mask = 0;
-    ASSERT_GE(H5Dget_chunk_info_by_coord(data, where, &mask, &address, &size), 0);
-  }
-  std::fstream out(path, std::ios::binary | std::ios::in | std::ios::out);
-  const auto at = static_cast<std::streamoff>(offset < 0 ? address + size : address) + offset;
-  out.seekg(at);
-  const int byte = out.get();
-  out.seekp(at);
-  out.put(static_cast<char>(byte ^ 0x10));
 }
 
 struct layout_case {
@@ -191,7 +161,7 @@ TEST(event_store, names_the_frame_whose_chunk_is_damaged) {
        {std::int64_t{0}, std::int64_t{30}, std::int64_t{-49}, std::int64_t{-20}, std::int64_t{-1}}) {
     const std::filesystem::path path = directory / "damaged.h5";
     write_store(path, description, {});
-    damage_chunk(path, 1, 4, offset);  // frame 11
+    test::damage_chunk(path, description.scan, 11, offset);
     SCOPED_TRACE(testing::Message() << "offset " << offset);
     EXPECT_THAT(verify_event_store(path), ElementsAre(HasSubstr("frame 11")));
     try {
@@ -222,93 +192,6 @@ TEST(event_store, verify_compares_counts_with_the_data) {
   }
   EXPECT_THAT(verify_event_store(path),
               testing::IsSupersetOf({HasSubstr("frame 20: the number of events"), HasSubstr("frame 21: data is stored")}));
-}
-
-TEST(event_store, reads_files_that_h5repack_rewrote) {
-  if (std::system("command -v h5repack > /dev/null") != 0) GTEST_SKIP() << "h5repack of hdf5-tools is not installed";
-  const test::temporary_directory directory;
-  const std::filesystem::path path = directory / "counted.h5";
-  for (const bool wide : {false, true}) {
-    const event_batch expected = write_store(path, description_of({32, 48}, {5, 7, 1}), {wide});
-    for (const char* filter : {"GZIP=6", "SHUF,GZIP=3", "NONE"}) {
-      const std::filesystem::path repacked = directory / "repacked.h5";
-      std::string command = "h5repack";
-      for (std::string rest = filter; !rest.empty();) {
-        command += " -f /electron_counts/data:" + rest.substr(0, rest.find(','));
-        rest = rest.find(',') == std::string::npos ? "" : rest.substr(rest.find(',') + 1);
-      }
-      ASSERT_EQ(std::system((command + " " + path.string() + " " + repacked.string()).c_str()), 0) << command;
-      SCOPED_TRACE(command);
-      expect_equal(read_all(repacked), expected);
-      EXPECT_THAT(verify_event_store(repacked), testing::Not(IsEmpty()));
-    }
-  }
-}
-
-/// Such frames are inflated and compared by pieces, so that memory stays what it is for ordinary ones.
-TEST(event_store, verifies_and_reads_frames_larger_than_a_piece) {
-  const test::temporary_directory directory;
-  const std::filesystem::path path = directory / "counted.h5";
-  const store_description description = description_of({9001, 9000}, {1, 2, 1});
-  ASSERT_GT(description.shape.pixels(), io::largest_piece);
-  const event_batch expected = write_store(path, description, {}, 2, 2000);
-  EXPECT_THAT(verify_event_store(path), IsEmpty());
-  if (std::system("command -v h5repack > /dev/null") != 0) GTEST_SKIP() << "h5repack of hdf5-tools is not installed";
-  for (const char* filter : {"GZIP=1", "SHUF -f /electron_counts/data:GZIP=1"}) {
-    const std::filesystem::path repacked = directory / "repacked.h5";
-    const std::string command = "h5repack -f /electron_counts/data:" + std::string(filter) + " ";
-    ASSERT_EQ(std::system((command + path.string() + " " + repacked.string()).c_str()), 0) << command;
-    SCOPED_TRACE(command);
-    expect_equal(read_all(repacked), expected);
-  }
-}
-
-TEST(event_store, says_what_is_wrong_with_streams_of_large_frames) {
-  const io::dense_layout frame{70'000'000, 1};
-  const io::dense_layout smaller{frame.pixels - 1, 1};
-  const io::dense_layout larger{frame.pixels + 1, 1};
-  const std::vector<std::uint32_t> events{3, 3, 5'000'000, 69'999'999};
-  io::symbol_statistics statistics;
-  statistics.add(events, frame);
-  std::vector<std::uint8_t> stream;
-  io::frame_encoder(statistics, frame).encode(events, stream);
-
-  std::vector<std::uint32_t> found(events.size());
-  io::chunk_decoder(frame).decode_foreign(stream, found);
-  EXPECT_EQ(found, events);
-  const auto refused = [&](const io::dense_layout& as, std::span<const std::uint8_t> bytes, std::size_t number) {
-    std::vector<std::uint32_t> to(number);
-    EXPECT_THROW(io::chunk_decoder(as).decode_foreign(bytes, to), format_error);
-  };
-  refused(frame, stream, events.size() - 1);
-  refused(frame, stream, events.size() + 1);
-  refused(smaller, stream, events.size());
-  refused(larger, stream, events.size());
-  refused(frame, std::span(stream).first(stream.size() - 5), events.size());
-  std::vector<std::uint8_t> damaged = stream;
-  damaged.back() ^= 1U;  // Adler-32
-  refused(frame, damaged, events.size());
-}
-
-TEST(event_store, is_a_plain_file_to_h5dump) {
-  if (std::system("command -v h5dump > /dev/null") != 0) GTEST_SKIP() << "h5dump of hdf5-tools is not installed";
-  const test::temporary_directory directory;
-  const std::filesystem::path path = directory / "counted.h5";
-  const event_batch expected = write_store(path, description_of({4, 5}, {2, 2, 1}), {}, 4, 10);
-  const std::filesystem::path listing = directory / "listing";
-  ASSERT_EQ(
-      std::system(
-          ("h5dump -y -w 100000 -d /entry/data/data -o " + listing.string() + " " + path.string() + " > /dev/null").c_str()),
-      0);
-  std::ifstream in(listing);
-  std::vector<std::uint32_t> dense(4 * 20, 0);
-  for (std::size_t frame = 0; frame < 4; ++frame) {
-    for (const std::uint32_t pixel : expected.events(frame)) ++dense[frame * 20 + pixel];
-  }
-  std::vector<std::uint32_t> dumped;
-  std::string word;
-  while (in >> word) dumped.push_back(static_cast<std::uint32_t>(std::stoul(word)));
-  EXPECT_EQ(dumped, dense);
 }
 
 TEST(event_store, an_unfinished_run_leaves_the_target_alone) {

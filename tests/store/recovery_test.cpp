@@ -17,6 +17,7 @@
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
 
+#include "tests/store/store_checks.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 
@@ -30,29 +31,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr std::size_t mean_events = 40;
-
-/// Frames [0, safe) must be there, every event right; whatever else is there must be right too. Returns how many there are.
-std::uint64_t expect_frames(const std::filesystem::path& path, const store_description& description, std::uint64_t safe) {
-  const auto store = open_event_store(path);
-  const auto frames = static_cast<std::size_t>(description.scan.frames());
-  EXPECT_EQ(store->frames(), frames);
-  event_batch read;
-  store->read(0, frames, read);
-  const event_batch expected = random_batch(0, frames, description, mean_events);
-  std::uint64_t found = 0;
-  for (std::size_t frame = 0; frame < frames; ++frame) {
-    const bool arrived = expected.status[frame] != 0;
-    const bool there = store->counts()[frame] != not_written;
-    found += there;
-    EXPECT_TRUE(there || !arrived || frame >= safe) << "frame " << frame << " of " << safe << " safe ones is lost";
-    if (!there) continue;
-    EXPECT_TRUE(std::ranges::equal(read.events(frame), expected.events(frame))) << "frame " << frame;
-    EXPECT_EQ(read.status[frame], expected.status[frame]);
-    EXPECT_EQ(read.xrays[frame], expected.xrays[frame]);
-  }
-  EXPECT_THAT(verify_event_store(path), IsEmpty());
-  return found;
-}
 
 /// Runs `work(acknowledged)` in a child process; `acknowledged` is shared and says how many frames' write calls returned.
 template <class Work, class Then>
@@ -108,12 +86,12 @@ TEST(recovery, a_killed_count_loses_no_frame_and_resumes) {
     if (safe > 0) {
       const recovery_report report = recover_event_store(part, fixed);
       EXPECT_GE(report.frames + (safe > 3 ? 1 : 0), safe);  // frame 3 never arrived
-      EXPECT_EQ(report.frames, expect_frames(fixed, description, safe));
+      EXPECT_EQ(report.frames, test::expect_frames(fixed, description, mean_events, safe));
       EXPECT_THAT(report.damaged, IsEmpty());
     }
     try {
       (void)read_all(part);  // either refuses or shows only what is right
-      expect_frames(part, description, 0);
+      test::expect_frames(part, description, mean_events, 0);
     } catch (const error&) {
     }
     if (safe == 0) continue;
@@ -121,7 +99,7 @@ TEST(recovery, a_killed_count_loses_no_frame_and_resumes) {
     EXPECT_GE(resumed.next_frame + (safe == 4 ? 1 : 0), safe);
     test::put_rest(*resumed.writer, resumed.next_frame, description, 7, mean_events);
     resumed.writer->finish();
-    expect_frames(path, description, description.scan.frames());
+    test::expect_frames(path, description, mean_events, description.scan.frames());
     EXPECT_FALSE(std::filesystem::exists(part));
   }
 }
@@ -154,7 +132,7 @@ TEST(recovery, a_full_disk_loses_no_acknowledged_frame) {
     EXPECT_FALSE(std::filesystem::exists(path));
     if (safe == 0) continue;
     recover_event_store(directory / "counted.h5.part", directory / "fixed.h5");
-    expect_frames(directory / "fixed.h5", description, safe);
+    test::expect_frames(directory / "fixed.h5", description, mean_events, safe);
   }
 }
 
@@ -172,7 +150,7 @@ TEST(recovery, saves_every_whole_frame_of_a_file_cut_anywhere) {
     std::uint64_t frames = 0;
     try {
       recover_event_store(cut, directory / "fixed.h5");
-      frames = expect_frames(directory / "fixed.h5", description, 0);
+      frames = test::expect_frames(directory / "fixed.h5", description, mean_events, 0);
     } catch (const format_error& reason) {
       EXPECT_THAT(reason.what(), HasSubstr("no trace"));  // cut inside the description
     }
@@ -195,7 +173,7 @@ TEST(recovery, needs_no_hdf5_metadata) {
   const recovery_report report = recover_event_store(path, directory / "fixed.h5");
   EXPECT_EQ(report.frames, 59U);
   EXPECT_EQ(report.scan_frames, 60U);
-  expect_frames(directory / "fixed.h5", description, 60);
+  test::expect_frames(directory / "fixed.h5", description, mean_events, 60);
 }
 
 TEST(recovery, tells_damaged_frames_from_lost_ones) {
@@ -218,7 +196,7 @@ TEST(recovery, tells_damaged_frames_from_lost_ones) {
   const recovery_report report = recover_event_store(path, directory / "fixed.h5");
   EXPECT_THAT(report.damaged, testing::ElementsAre(12U));
   EXPECT_EQ(report.frames, 58U);
-  expect_frames(directory / "fixed.h5", description, 0);
+  test::expect_frames(directory / "fixed.h5", description, mean_events, 0);
 }
 
 TEST(recovery, refuses_what_makes_no_sense) {
@@ -230,36 +208,6 @@ TEST(recovery, refuses_what_makes_no_sense) {
   EXPECT_THROW(recover_event_store(directory / "absent.h5", directory / "x.h5"), io_error);
   std::ofstream(directory / "text.h5") << std::string(100'000, 'x');
   EXPECT_THROW(recover_event_store(directory / "text.h5", directory / "x.h5"), format_error);
-}
-
-TEST(resume, starts_from_nothing_where_nothing_is_left) {
-  const test::temporary_directory directory;
-  const store_description description = description_of({32, 48}, {2, 3, 1});
-  resumed_event_store resumed = resume_event_store(directory / "counted.h5", description, {});
-  EXPECT_EQ(resumed.next_frame, 0U);
-  test::put_rest(*resumed.writer, 0, description, 4, mean_events);
-  resumed.writer->finish();
-  expect_frames(directory / "counted.h5", description, 6);
-}
-
-TEST(resume, refuses_to_mix_what_was_counted_differently) {
-  const test::temporary_directory directory;
-  const store_description description = description_of({32, 48}, {2, 3, 1});
-  const std::filesystem::path path = directory / "counted.h5";
-  {
-    const auto writer = create_event_store(path, description, {});
-    test::put(*writer, random_batch(0, 3, description, mean_events));
-    (void)writer->abandon();
-  }
-  store_description other = description;
-  other.calibrated.background16 += 1;
-  EXPECT_THROW((void)resume_event_store(path, other, {}), invalid_argument);
-  other = description;
-  other.options.min_cluster_size = 2;
-  EXPECT_THROW((void)resume_event_store(path, other, {}), invalid_argument);
-  EXPECT_THROW((void)resume_event_store(path, description, {true}), invalid_argument);
-  EXPECT_EQ(resume_event_store(path, description, {}).next_frame, 3U);
-  EXPECT_EQ(resume_event_store(path, description, {}).next_frame, 3U);  // an abandoned resumption loses nothing
 }
 
 }  // namespace

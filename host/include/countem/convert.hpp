@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,22 @@ enum class export_format : std::uint8_t {
   npz,      ///< what scipy.sparse.load_npz takes
   dense,    ///< .npy or .h5, by the output's name: u16 counts of every pixel
 };
+
+/// One of these forms in words; docs/conversion.md shows the same table.
+struct export_form {
+  export_format format{};
+  std::string_view name;             ///< its name on the command line and in Python
+  std::string_view writes;           ///< the files that come out
+  std::string_view opens_in;         ///< programs and calls that read them
+  std::string_view repeated_pixels;  ///< how several events at one pixel of a frame are kept
+  std::string_view other_facts;      ///< how values, X-rays and status are kept
+};
+
+/// All forms, in the order of the enumeration.
+[[nodiscard]] std::span<const export_form> export_forms();
+
+/// Their names as a list in a sentence, "stempy, csr or dense"; with `last`, that word comes after them all.
+[[nodiscard]] std::string export_form_names(std::string_view last = {});
 
 /// @throws invalid_argument listing the known names.
 [[nodiscard]] export_format export_format_from(std::string_view name);

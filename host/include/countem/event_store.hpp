@@ -41,7 +41,12 @@ class event_sink {
 /// "Not written": the count of a frame that never arrived.
 inline constexpr std::uint32_t not_written = 0xffff'ffff;
 
-/// Everything the store holds beside the events.
+/// Whether a frame of this status arrived, at least one sector of it: such a frame has events, perhaps none, and a chunk.
+[[nodiscard]] constexpr bool has_arrived(std::uint8_t status) {
+  return (status & status_sectors) != 0;
+}
+
+/// Everything the store holds besides the events.
 struct store_description {
   frame_shape shape{};  ///< of the event grid
   scan_shape scan{};
@@ -55,6 +60,7 @@ struct store_options {
   bool wide_counts = false;  ///< u16 instead of u8 multiplicity
   bool fast_sparse = false;  ///< append the compact copy of the indices to every chunk
   bool overwrite = true;     ///< replace an existing file when finished
+  friend bool operator==(const store_options&, const store_options&) = default;
 };
 
 /// Writes the HDF5 event store (docs/event_store.md) under a temporary name beside `path`, renamed by finish().
@@ -70,15 +76,15 @@ class event_store_writer : public event_sink {
                                                                      const store_description& description,
                                                                      const store_options& options);
 
-/// An unfinished store taken up again.
+/// An unfinished store that is being resumed.
 struct resumed_event_store {
   std::unique_ptr<event_store_writer> writer;
   std::uint64_t next_frame = 0;  ///< frames before it are safe; give it to the pipeline as its first frame
 };
 
-/// Goes on with what an interrupted or killed count left in PATH.part: every frame that was written is kept. Without such a
-/// file, the same as create_event_store(). The unfinished file is replaced only when all of it was copied.
-/// @throws invalid_argument when it was counted with another description, io_error, format_error.
+/// Resumes what an interrupted or killed count left in PATH.part: every frame before the first damaged chunk is kept. Without
+/// such a file, the same as create_event_store(). The unfinished file is replaced only when all of it was copied.
+/// @throws invalid_argument naming each difference when it was counted with another description, io_error, format_error.
 [[nodiscard]] resumed_event_store resume_event_store(const std::filesystem::path& path, const store_description& description,
                                                      const store_options& options);
 
@@ -96,6 +102,23 @@ struct recovery_report {
 /// one.
 recovery_report recover_event_store(const std::filesystem::path& broken, const std::filesystem::path& fixed,
                                     bool overwrite = true);
+
+/// What merge_event_stores() wrote.
+struct merge_report {
+  std::uint64_t frames = 0;       ///< of all parts together
+  std::uint64_t events = 0;       ///< in them
+  std::uint64_t shared = 0;       ///< frames that several parts hold, with the same content
+  std::uint64_t scan_frames = 0;  ///< frames of the whole scan; those that no part holds stay "not written"
+};
+
+/// Makes one store of the parts of a scan, which are finished or recovered stores of the whole scan's shape that hold some of
+/// its frames. Chunks are copied as they are. Description and provenance are the first part's, with the provenance
+/// `merged_from`, a JSON list of the parts; the parts' reductions are not copied. The parts are only read.
+/// @throws invalid_argument naming each difference when a part was counted with another description than the first, when a
+/// frame is in two parts with different content, or when `output` is a part; io_error when a part is missing; format_error when
+/// a part is damaged.
+merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output,
+                                bool overwrite = true);
 
 /// A finished store, read only.
 class event_store {

@@ -1,0 +1,65 @@
+#include "io/convert/blocks.hpp"
+
+#include <algorithm>
+
+#include "io/hdf5/handle.hpp"
+
+namespace countem::io {
+
+namespace {
+
+constexpr std::size_t block_frames = 1024;
+
+/// Gives a lock up for as long as it lives.
+class unlocked {
+ public:
+  explicit unlocked(hdf5_lock_type& lock) : lock_(lock) { lock_.unlock(); }
+  unlocked(const unlocked&) = delete;
+  unlocked& operator=(const unlocked&) = delete;
+  ~unlocked() { lock_.lock(); }
+
+ private:
+  hdf5_lock_type& lock_;
+};
+
+}  // namespace
+
+void for_each_block(const event_store& store, hdf5_lock_type& lock, const std::function<void(const event_batch&)>& visit) {
+  event_batch block;
+  for (std::uint64_t first = 0; first < store.frames(); first += block_frames) {
+    {
+      const unlocked while_reading(lock);
+      store.read(first, static_cast<std::size_t>(std::min<std::uint64_t>(block_frames, store.frames() - first)), block);
+    }
+    visit(block);
+  }
+}
+
+void for_each_block(const event_store& store, const std::function<void(const event_batch&)>& visit) {
+  hdf5_lock_type lock = hdf5_lock();
+  for_each_block(store, lock, visit);
+}
+
+std::uint64_t total_events(const event_store& store) {
+  std::uint64_t events = 0;
+  for (const std::uint32_t count : store.counts()) events += count == not_written ? 0 : count;
+  return events;
+}
+
+merged_block::merged_block(const event_batch& block) {
+  for (std::size_t frame = 0; frame < block.frames(); ++frame) {
+    const std::size_t start = indices.size();
+    for (const std::uint32_t event : block.events(frame)) {
+      if (indices.size() > start && indices.back() == event) {
+        ++counts.back();
+        ++merged;
+      } else {
+        indices.push_back(event);
+        counts.push_back(1);
+      }
+    }
+    row_ends.push_back(indices.size());
+  }
+}
+
+}  // namespace countem::io

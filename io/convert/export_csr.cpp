@@ -1,0 +1,58 @@
+// HDF5 with a binsparse 0.1 CSR matrix, frames x pixels.
+#include <nlohmann/json.hpp>
+
+#include "io/convert/blocks.hpp"
+#include "io/convert/exports.hpp"
+#include "io/convert/hdf5_output.hpp"
+#include "io/files/file.hpp"
+#include "io/hdf5/attribute.hpp"
+
+namespace countem::io {
+
+namespace {
+
+/// Returns how many events went into the entry of an earlier one.
+std::uint64_t write(const event_store& store, const std::filesystem::path& output) {
+  auto lock = hdf5_lock();
+  const store_description& description = store.description();
+  const hdf5_handle file = create_hdf5(output);
+  growing_dataset<std::uint64_t> pointers(file, "pointers_to_1");
+  growing_dataset<std::uint32_t> indices(file, "indices_1");
+  growing_dataset<std::uint32_t> values(file, "values");
+  pointers.append({0});
+  std::uint64_t all_merged = 0;
+  for_each_block(store, lock, [&](const event_batch& block) {
+    merged_block merged(block);
+    for (std::uint64_t& end : merged.row_ends) end += indices.size();
+    all_merged += merged.merged;
+    pointers.append(merged.row_ends);
+    indices.append(merged.indices);
+    values.append(merged.counts);
+  });
+  const nlohmann::ordered_json tag = {
+      {"binsparse",
+       {{"version", "0.1.0"},
+        {"format", "CSR"},
+        {"shape", {store.frames(), description.shape.pixels()}},
+        {"number_of_stored_values", static_cast<std::uint64_t>(indices.size())},
+        {"data_types", {{"pointers_to_1", "uint64"}, {"indices_1", "uint32"}, {"values", "uint32"}}}}}};
+  write_attribute(file, "binsparse", tag.dump());
+  // Rows are frames and columns pixels; these say how they fold back.
+  write_attribute(file, "scan_height", std::int64_t{description.scan.height});
+  write_attribute(file, "scan_width", std::int64_t{description.scan.width});
+  write_attribute(file, "frames_per_position", std::int64_t{description.scan.frames_per_position});
+  write_attribute(file, "height", std::int64_t{description.shape.height});
+  write_attribute(file, "width", std::int64_t{description.shape.width});
+  return all_merged;
+}
+
+}  // namespace
+
+export_losses export_csr(const event_store& store, const std::filesystem::path& output) {
+  file_replacement file(output);
+  const std::uint64_t merged = write(store, file.unfinished());
+  file.finish();
+  return {merged, 0};
+}
+
+}  // namespace countem::io

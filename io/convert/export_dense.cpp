@@ -1,0 +1,100 @@
+// u16 counts of every pixel, as .npy or HDF5.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <countem/error.hpp>
+
+#include "io/convert/blocks.hpp"
+#include "io/convert/exports.hpp"
+#include "io/convert/hdf5_output.hpp"
+#include "io/convert/raw_output.hpp"
+#include "io/files/file.hpp"
+#include "io/files/npy_output.hpp"
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/hyperslab.hpp"
+#include "io/store/layout.hpp"
+
+namespace countem::io {
+
+namespace {
+
+/// Events of a frame as counts per pixel. Returns how many did not fit into 16 bits.
+std::uint64_t make_dense(std::span<const std::uint32_t> events, std::vector<std::uint16_t>& frame) {
+  constexpr std::uint16_t largest = 0xffff;
+  std::fill(frame.begin(), frame.end(), std::uint16_t{0});
+  std::uint64_t cut = 0;
+  for (const std::uint32_t event : events) {
+    if (frame[event] == largest) {
+      ++cut;
+    } else {
+      ++frame[event];
+    }
+  }
+  return cut;
+}
+
+std::uint64_t write_npy(const event_store& store, const std::filesystem::path& output) {
+  raw_output file(output);
+  const std::string header = npy_header_of("<u2", dense_extent(store.description().scan, store.description().shape));
+  file.append(header.data(), header.size());
+  std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));
+  std::uint64_t cut = 0;
+  for_each_block(store, [&](const event_batch& block) {
+    for (std::size_t i = 0; i < block.frames(); ++i) {
+      cut += make_dense(block.events(i), frame);
+      file.append(frame);
+    }
+  });
+  return cut;
+}
+
+/// One dataset /data, one chunk per frame, for programs that want 16-bit counts or no bytes behind the compressed ones.
+std::uint64_t write_hdf5(const event_store& store, const std::filesystem::path& output) {
+  auto lock = hdf5_lock();
+  const hdf5_handle file = create_hdf5(output);
+  const std::vector<hsize_t> extent = layout::data_extent(store.description());
+  const int rank = static_cast<int>(extent.size());
+  std::vector<hsize_t> chunk = extent;
+  std::fill(chunk.begin(), chunk.end() - 2, hsize_t{1});
+  const hdf5_handle space(H5Screate_simple(rank, extent.data(), nullptr), "data");
+  const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), "data");
+  hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), "data");
+  hdf5_check(H5Pset_deflate(creation, 1), "data");
+  const hdf5_handle data(H5Dcreate2(file, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
+  write_attribute(data, "units", "electrons");
+  std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));
+  std::uint64_t cut = 0;
+  for_each_block(store, lock, [&](const event_batch& block) {
+    for (std::size_t i = 0; i < block.frames(); ++i) {
+      if (block.events(i).empty()) continue;  // reads as zeros
+      cut += make_dense(block.events(i), frame);
+      write_slab<std::uint16_t>(data, {layout::chunk_offset(store.description().scan, block.first_frame + i), chunk}, frame,
+                                output.string() + ": data");
+    }
+  });
+  return cut;
+}
+
+/// Returns how many events did not fit into the counts.
+using dense_writer = std::uint64_t (*)(const event_store&, const std::filesystem::path&);
+
+/// By the output's name.
+dense_writer writer_for(const std::filesystem::path& output) {
+  const std::string ending = output.extension().string();
+  if (ending == ".npy") return &write_npy;
+  if (ending == ".h5" || ending == ".hdf5") return &write_hdf5;
+  throw invalid_argument(output.string() + ": a dense export is a .npy, .h5 or .hdf5 file; name the output so");
+}
+
+}  // namespace
+
+export_losses export_dense(const event_store& store, const std::filesystem::path& output) {
+  const dense_writer write = writer_for(output);
+  file_replacement file(output);
+  const std::uint64_t cut = write(store, file.unfinished());
+  file.finish();
+  return {0, cut};
+}
+
+}  // namespace countem::io

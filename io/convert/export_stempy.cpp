@@ -1,0 +1,76 @@
+// stempy's HDF5 version 3.
+#include <numeric>
+#include <vector>
+
+#include "io/convert/blocks.hpp"
+#include "io/convert/exports.hpp"
+#include "io/convert/hdf5_output.hpp"
+#include "io/files/file.hpp"
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
+
+namespace countem::io {
+
+namespace {
+
+void write_stempy_metadata(hid_t file, const calibration& used) {
+  const hdf5_handle parent(H5Gcreate2(file, "metadata", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "metadata");
+  const hdf5_handle group(H5Gcreate2(parent, "electron_counting", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "electron_counting");
+  const auto adu = [](std::int32_t charge) { return static_cast<double>(charge) / charge_units_per_adu; };
+  const noise_fit fit = used.fit.value_or(noise_fit{});
+  write_attribute(group, "threshold_calculated", std::int64_t{used.fit.has_value()});
+  write_attribute(group, "background_threshold", adu(used.background16));
+  write_attribute(group, "x_ray_threshold", adu(used.xray16));
+  write_attribute(group, "number_of_samples", static_cast<std::int64_t>(fit.frames.size()));
+  write_attribute(group, "number_of_bins", static_cast<std::int64_t>(fit.histogram.size()));
+  write_attribute(group, "min_sample", fit.sample_min_adu);
+  write_attribute(group, "max_sample", fit.sample_max_adu);
+  write_attribute(group, "mean", fit.sample_mean_adu);
+  write_attribute(group, "variance", fit.sample_sigma_adu * fit.sample_sigma_adu);
+  write_attribute(group, "std_dev", fit.sample_sigma_adu);
+  write_attribute(group, "x_ray_threshold_n_sigma", fit.xray_sigmas);
+  write_attribute(group, "background_threshold_n_sigma", fit.background_sigmas);
+  write_attribute(group, "optimized_mean", fit.mean_adu);
+  write_attribute(group, "optimized_std_dev", fit.sigma_adu);
+}
+
+void write(const event_store& store, const std::filesystem::path& output) {
+  auto lock = hdf5_lock();
+  const store_description& description = store.description();
+  const hdf5_handle file = create_hdf5(output);
+  write_attribute(file, "version", std::int64_t{3});
+  const hdf5_handle group(H5Gcreate2(file, "electron_events", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "electron_events");
+  const hdf5_handle list_type(H5Tvlen_create(H5T_STD_U32LE), "vlen type");
+  const hsize_t frames = store.frames();
+  const hdf5_handle space(H5Screate_simple(1, &frames, nullptr), "frames");
+  const hdf5_handle lists(H5Dcreate2(group, "frames", list_type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "frames");
+  for_each_block(store, lock, [&](const event_batch& block) {
+    std::vector<hvl_t> rows(block.frames());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto events = block.events(i);
+      rows[i] = {events.size(), const_cast<std::uint32_t*>(events.data())};  // HDF5 only reads it
+    }
+    const hdf5_handle memory_type(H5Tvlen_create(H5T_NATIVE_UINT32), "vlen type");
+    write_slab(lists, {{block.first_frame}, {rows.size()}}, memory_type, rows.data(), output.string() + ": frames");
+  });
+  write_attribute(lists, "Nx", std::int64_t{description.shape.height});  // stempy's names: frame_shape[0] and [1]
+  write_attribute(lists, "Ny", std::int64_t{description.shape.width});
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(description.scan.positions()));
+  std::iota(positions.begin(), positions.end(), std::int64_t{0});
+  write_dataset(group, "scan_positions", {positions.size()}, positions.data());
+  const hdf5_handle scan(H5Dopen2(group, "scan_positions", H5P_DEFAULT), "scan_positions");
+  write_attribute(scan, "Nx", std::int64_t{description.scan.width});
+  write_attribute(scan, "Ny", std::int64_t{description.scan.height});
+  write_stempy_metadata(file, description.calibrated);
+}
+
+}  // namespace
+
+export_losses export_stempy(const event_store& store, const std::filesystem::path& output) {
+  file_replacement file(output);
+  write(store, file.unfinished());
+  file.finish();
+  return {};
+}
+
+}  // namespace countem::io

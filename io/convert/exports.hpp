@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+#include <countem/convert.hpp>
+#include <countem/event_store.hpp>
+
+// The forms of other programs, one file each, and the table that holds them.
+namespace countem::io {
+
+/// Events that a form could not hold as they are.
+struct export_losses {
+  std::uint64_t merged = 0;  ///< events that went into the entry of an earlier one at their pixel
+  std::uint64_t cut = 0;     ///< events beyond what a count can hold
+};
+
+/// Writes all events to `output` and any files that belong to it; each gets its name when it is whole.
+/// @throws io_error, format_error, invalid_argument
+using export_function = export_losses (*)(const event_store& store, const std::filesystem::path& output);
+
+export_losses export_stempy(const event_store& store, const std::filesystem::path& output);
+export_losses export_csr(const event_store& store, const std::filesystem::path& output);
+export_losses export_raw_csr(const event_store& store, const std::filesystem::path& output);
+export_losses export_npz(const event_store& store, const std::filesystem::path& output);
+export_losses export_dense(const event_store& store, const std::filesystem::path& output);
+
+}  // namespace countem::io

@@ -1,0 +1,109 @@
+// HDF5 with a binsparse CSR matrix, frames x pixels.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include <countem/error.hpp>
+
+#include "io/convert/imports.hpp"
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
+#include "io/hdf5/handle.hpp"
+#include "io/hdf5/hyperslab.hpp"
+
+namespace countem::io {
+
+namespace {
+
+/// More events than this in one frame are no counted frame: four on each pixel of the largest detector.
+constexpr std::uint64_t most_events_in_a_row = std::uint64_t{1} << 26U;
+
+/// A CSR matrix of frames x pixels with binsparse's names; values are multiplicities.
+class csr_rows final : public row_source {
+ public:
+  csr_rows(hid_t file, const import_options& options)
+      : indices_(H5Dopen2(file, "indices_1", H5P_DEFAULT), "indices_1"),
+        values_(H5Dopen2(file, "values", H5P_DEFAULT), "values") {
+    const nlohmann::json tag = nlohmann::json::parse(read_text_attribute(file, "binsparse"), nullptr, false);
+    const auto& matrix = tag.is_object() && tag.contains("binsparse") ? tag["binsparse"] : tag;
+    if (!matrix.is_object() || !matrix.contains("format") || matrix["format"] != "CSR")
+      throw format_error("the binsparse matrix is not in CSR form");
+    const std::uint64_t most = most_elements(file);
+    pointers_ = read_dataset<std::uint64_t>(file, "pointers_to_1", nullptr, most);
+    if (length(indices_) > most)
+      throw format_error("the file is too short for its " + std::to_string(length(indices_)) + " entries");
+    if (pointers_.empty() || pointers_.front() != 0 || !std::is_sorted(pointers_.begin(), pointers_.end()) ||
+        pointers_.back() != length(indices_) || (length(values_) != pointers_.back() && length(values_) != 1)) {
+      throw format_error("pointers_to_1, indices_1 and values contradict each other");
+    }
+    const bool described = has_attribute(file, "height");
+    if (described) {
+      frame_ = {read_positive_extent(file, "height"), read_positive_extent(file, "width")};
+      scan_ = {read_positive_extent(file, "scan_height"), read_positive_extent(file, "scan_width"),
+               read_positive_extent(file, "frames_per_position")};
+    } else if (options.frame && options.scan) {
+      frame_ = *options.frame;
+      scan_ = *options.scan;
+    } else {
+      throw invalid_argument("the file says neither the scan's nor the frames' shape; give both");
+    }
+    if (scan_.frames() != pointers_.size() - 1)
+      throw format_error("the matrix has " + std::to_string(pointers_.size() - 1) + " rows where the scan has " +
+                         std::to_string(scan_.frames()) + " frames");
+  }
+
+  [[nodiscard]] frame_shape frame() const override { return frame_; }
+  [[nodiscard]] scan_shape scan() const override { return scan_; }
+  [[nodiscard]] std::optional<std::uint64_t> row_of(std::uint64_t frame) const override { return frame; }
+
+  void append_row(std::uint64_t row, std::vector<std::uint32_t>& events) override {
+    const std::uint64_t start = pointers_[row];
+    const std::uint64_t count = pointers_[row + 1] - start;
+    if (count > frame_.pixels()) throw format_error("row " + std::to_string(row) + " has more entries than pixels");
+    const std::vector<std::uint64_t> pixels = slice(indices_, start, count);
+    const bool iso = length(values_) == 1 && pointers_.back() != 1;
+    const std::vector<std::uint64_t> counts =
+        iso ? std::vector<std::uint64_t>(count, slice(values_, 0, 1).front()) : slice(values_, start, count);
+    std::uint64_t total = 0;
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+      if (pixels[i] >= frame_.pixels()) throw format_error("row " + std::to_string(row) + " has an entry outside the frame");
+      if (counts[i] > most_repeats || (total += counts[i]) > most_events_in_a_row)
+        throw format_error("row " + std::to_string(row) + " has values that are no numbers of events");
+      events.insert(events.end(), static_cast<std::size_t>(counts[i]), static_cast<std::uint32_t>(pixels[i]));
+    }
+  }
+
+ private:
+  static constexpr std::uint64_t most_repeats = 1 << 20U;
+
+  static std::uint64_t length(hid_t dataset) {
+    const hdf5_handle space(H5Dget_space(dataset), "dataset");
+    return static_cast<std::uint64_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space)));
+  }
+  static std::vector<std::uint64_t> slice(hid_t dataset, hsize_t start, hsize_t count) {
+    std::vector<std::uint64_t> values(static_cast<std::size_t>(count));
+    if (count == 0) return values;
+    const hdf5_handle file_space(H5Dget_space(dataset), "dataset");
+    if (H5Sget_simple_extent_ndims(file_space) != 1) throw format_error("a CSR array is not one-dimensional");
+    read_slab<std::uint64_t>(dataset, {{start}, {count}}, values, "dataset");
+    return values;
+  }
+
+  hdf5_handle indices_;
+  hdf5_handle values_;
+  std::vector<std::uint64_t> pointers_;
+  frame_shape frame_;
+  scan_shape scan_;
+};
+
+}  // namespace
+
+bool is_csr(hid_t file) {
+  return has_attribute(file, "binsparse");
+}
+
+std::unique_ptr<row_source> open_csr(hid_t file, const import_options& options) {
+  return std::make_unique<csr_rows>(file, options);
+}
+
+}  // namespace countem::io

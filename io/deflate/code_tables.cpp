@@ -1,0 +1,155 @@
+#include "io/deflate/code_tables.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "io/deflate/bits.hpp"
+#include "io/deflate/code.hpp"
+#include "io/deflate/frame.hpp"
+
+namespace countem::io {
+
+namespace {
+
+constexpr unsigned distance_symbols = 30;
+constexpr unsigned first_distance_with_extra = 4;
+
+/// Fills `table`, indexed by the next bits, with each symbol that has a code.
+template <class Symbol>
+void fill_table(std::span<const std::uint8_t> lengths, unsigned index_bits, std::vector<Symbol>& table) {
+  std::vector<std::uint16_t> codes(lengths.size());
+  canonical_codes(lengths, codes);
+  table.assign(std::size_t{1} << index_bits, Symbol{});
+  for (std::size_t value = 0; value < lengths.size(); ++value) {
+    if (lengths[value] == 0) continue;
+    for (std::size_t index = codes[value]; index < table.size(); index += std::size_t{1} << lengths[value]) {
+      table[index] = {static_cast<std::uint16_t>(value), lengths[value]};
+    }
+  }
+}
+
+/// The code lengths of literals and distances of a dynamic block header; nothing when they break RFC 1951.
+struct block_codes {
+  std::array<std::uint8_t, literal_symbols> literals{};
+  std::array<std::uint8_t, distance_symbols> distances{};
+};
+
+std::optional<block_codes> read_block_codes(bit_reader& in) {
+  const unsigned literals = in.take(5) + 257;
+  const unsigned distances = in.take(5) + 1;
+  const unsigned given = in.take(4) + 4;
+  if (literals > literal_symbols || distances > distance_symbols) return std::nullopt;
+
+  std::array<std::uint8_t, code_length_order.size()> lengths{};
+  for (unsigned i = 0; i < given; ++i) lengths[code_length_order[i]] = static_cast<std::uint8_t>(in.take(3));
+  if (!is_complete_code(lengths)) return std::nullopt;
+  struct entry {
+    std::uint16_t value = 0;
+    std::uint8_t bits = 0;
+  };
+  std::vector<entry> table;
+  fill_table(lengths, longest_code_length_code, table);
+
+  std::vector<std::uint8_t> all;
+  while (all.size() < literals + distances) {
+    const entry next = table[in.peek() & low_bits(longest_code_length_code)];
+    in.skip(next.bits);
+    unsigned repeat = 1;
+    std::uint8_t length = 0;
+    if (next.value < 16) {
+      length = static_cast<std::uint8_t>(next.value);
+    } else if (next.value == 16) {
+      if (all.empty()) return std::nullopt;
+      length = all.back();
+      repeat = 3 + in.take(2);
+    } else {
+      repeat = next.value == 17 ? 3 + in.take(3) : 11 + in.take(7);
+    }
+    all.insert(all.end(), repeat, length);
+  }
+  if (all.size() != literals + distances || in.past_end()) return std::nullopt;
+  block_codes codes;
+  std::copy_n(all.begin(), literals, codes.literals.begin());
+  std::copy(all.begin() + literals, all.end(), codes.distances.begin());
+  return codes;
+}
+
+/// Our streams have two distance codes of one bit, which need no extra bits: where a match copies from is then of no matter.
+bool is_ours(std::span<const std::uint8_t> distance_lengths) {
+  const auto used =
+      std::count_if(distance_lengths.begin(), distance_lengths.end(), [](std::uint8_t length) { return length != 0; });
+  const auto ones =
+      std::count(distance_lengths.begin(), distance_lengths.begin() + first_distance_with_extra, distance_code_bits);
+  return used == 2 && ones == 2;
+}
+
+/// The steps that each sequence of bits means.
+std::vector<decode_step> make_steps(const std::vector<symbol>& symbols) {
+  std::vector<decode_step> steps(std::size_t{1} << decode_step::index_bits);
+  for (std::size_t window = 0; window < steps.size(); ++window) {
+    decode_step::parts filled;
+    while (filled.bits < decode_step::index_bits) {
+      const symbol next = symbols[window >> filled.bits];
+      const unsigned behind = filled.bits + next.bits;
+      if (behind > decode_step::index_bits || next.value == end_of_block) break;
+      if (next.value < end_of_block) {
+        if (next.value > 0 && filled.advance > decode_step::farthest_event) break;
+        if (next.value + filled.events > decode_step::most_events) break;
+        for (unsigned copy = 0; copy < next.value; ++copy) filled.event_at[filled.events++] = filled.advance;
+        ++filled.advance;
+        filled.bits = behind;
+        continue;
+      }
+      const unsigned code = next.value - first_length_symbol;
+      const unsigned extra = length_extra_bits[code];
+      filled.advance += length_base[code];
+      filled.bits = behind + extra + distance_code_bits;
+      if (behind + extra <= decode_step::index_bits) {
+        filled.advance += static_cast<unsigned>(window >> behind & low_bits(extra));
+      } else {
+        filled.extra_at = behind;
+        filled.extra_bits = extra;
+        break;
+      }
+    }
+    steps[window] = decode_step(filled);
+  }
+  return steps;
+}
+
+}  // namespace
+
+bool code_tables::begin(std::span<const std::uint8_t> stream) const {
+  const std::size_t whole = prefix_bits / 8;
+  if (stream.size() <= whole ||
+      !std::equal(prefix.begin(), prefix.begin() + static_cast<std::ptrdiff_t>(whole), stream.begin())) {
+    return false;
+  }
+  return ((prefix[whole] ^ stream[whole]) & low_bits(prefix_bits % 8)) == 0;
+}
+
+std::unique_ptr<code_tables> code_tables::read(std::span<const std::uint8_t> stream) {
+  if (stream.size() < 2) return nullptr;
+  constexpr unsigned preset_dictionary = 0x20;
+  if ((stream[0] & 0x0fU) != 8 || (stream[0] * 256U + stream[1]) % 31 != 0 || (stream[1] & preset_dictionary) != 0)
+    return nullptr;
+  bit_reader in(stream, 16);
+  const bool last_block = in.take(1) == 1;
+  const bool dynamic = in.take(2) == 2;
+  if (!last_block || !dynamic) return nullptr;
+  const std::optional<block_codes> codes = read_block_codes(in);
+  if (!codes || codes->literals[end_of_block] == 0 || !is_complete_code(codes->literals)) return nullptr;
+  if (!is_ours(codes->distances)) return nullptr;
+
+  auto made = std::make_unique<code_tables>();
+  fill_table(codes->literals, longest_literal_code, made->symbols);
+  made->steps = make_steps(made->symbols);
+  made->prefix_bits = static_cast<std::size_t>(in.position());
+  const std::size_t kept = std::min(stream.size(), made->prefix_bits / 8 + 1);
+  made->prefix.assign(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(kept));
+  made->prefix.resize(made->prefix_bits / 8 + 1);
+  return made;
+}
+
+}  // namespace countem::io

@@ -1,0 +1,33 @@
+#include <countem/error.hpp>
+#include <countem/event_store.hpp>
+
+#include "io/files/file.hpp"
+#include "io/store/scan.hpp"
+#include "io/store/writer.hpp"
+
+namespace countem {
+
+recovery_report recover_event_store(const std::filesystem::path& broken, const std::filesystem::path& fixed, bool overwrite) {
+  std::error_code absent;
+  if (broken == fixed || broken == io::part_name(fixed) || std::filesystem::equivalent(broken, fixed, absent)) {
+    throw invalid_argument(broken.string() + ": is only read; name another file for what is saved");
+  }
+  const io::file_handle file = io::file_handle::open_read(broken);
+  io::found_store found = io::scan_event_store(file);
+  found.description.provenance.emplace_back("recovered_from", broken.string());
+  store_options options;
+  options.wide_counts = found.frame.element_bytes == 2;
+  options.overwrite = overwrite;
+  io::hdf5_event_store_writer writer(fixed, io::part_name(fixed), found.description, options);
+  io::copy_chunks(file, found.chunks, writer);
+  writer.finish({});
+
+  recovery_report report;
+  report.frames = found.chunks.size();
+  for (const io::found_chunk& chunk : found.chunks) report.events += chunk.footer.events;
+  report.scan_frames = found.description.scan.frames();
+  report.damaged = found.damaged;
+  return report;
+}
+
+}  // namespace countem

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <countem/chunk_encoder.hpp>
+#include <countem/event_store.hpp>
+
+#include "io/files/file.hpp"
+#include "io/files/space_reservation.hpp"
+#include "io/hdf5/handle.hpp"
+#include "io/store/chunk_footer.hpp"
+#include "io/store/scan.hpp"
+
+// The writer of event stores, with what resume, recovery and merge need beyond the public interface.
+namespace countem::io {
+
+/// PATH.part: the name of an unfinished store.
+[[nodiscard]] std::filesystem::path part_name(const std::filesystem::path& path);
+
+class hdf5_event_store_writer final : public event_store_writer {
+ public:
+  /// The store is written under the name `part` until finish() gives it the name `path`.
+  /// @throws invalid_argument for a description that contradicts itself, io_error
+  hdf5_event_store_writer(std::filesystem::path path, std::filesystem::path part, const store_description& description,
+                          const store_options& options);
+  ~hdf5_event_store_writer() override;
+
+  void observe(const event_batch& events) override;
+  [[nodiscard]] std::unique_ptr<encoded> encode(const event_batch& events) const override;
+  void write(const encoded& frames) override;
+  void finish(std::span<const saved_image> reductions) override;
+  std::filesystem::path abandon() override;
+
+  /// Writes a whole chunk that another store held, as it is.
+  void write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk);
+
+  /// Writes status and X-ray tally of a frame that has no chunk.
+  void write_missing(const frame_facts& facts);
+
+  /// Makes the file durable as it stands and gives it the usual temporary name; it stays open.
+  void take_part_name();
+
+ private:
+  void add_reductions(std::span<const saved_image> reductions) const;
+  void refuse_existing() const;
+  [[nodiscard]] hdf5_handle open_dataset(const char* path) const;
+  void reserve(std::size_t chunk_bytes, std::size_t frames);
+  void write_chunk(std::uint64_t frame, std::span<const std::uint8_t> chunk) const;
+  template <class T>
+  void write_per_frame(const hdf5_handle& dataset, std::uint64_t first, std::span<const T> values) const;
+  void count_unflushed(std::uint64_t frames);
+  void close();
+
+  std::filesystem::path path_;
+  std::filesystem::path part_;
+  scan_shape scan_;
+  store_options options_;
+  std::unique_ptr<chunk_encoder> encoder_;
+  hdf5_handle file_;
+  hdf5_handle data_, counts_, status_, xrays_;
+  std::optional<space_reservation> space_;
+  std::uint64_t unflushed_ = 0;
+  bool indexed_ = false;  ///< the chunk index, which grows with the scan, is in the file
+};
+
+/// Copies whole chunks from a file that was scanned into a new store.
+/// @throws io_error also when a chunk is no longer what the scan found
+void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, hdf5_event_store_writer& to);
+
+}  // namespace countem::io

@@ -1,0 +1,203 @@
+// One store of the parts of a scan.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include <countem/error.hpp>
+#include <countem/event_store.hpp>
+
+#include "tests/store/store_checks.hpp"
+#include "tests/store/store_samples.hpp"
+#include "tests/store/temporary_directory.hpp"
+
+namespace countem {
+namespace {
+
+using test::description_of;
+using test::random_batch;
+using test::read_all;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr std::size_t mean_events = 40;
+
+/// A finished store that holds frames [first, end) of the scan.
+std::filesystem::path write_part(const std::filesystem::path& path, const store_description& description, std::uint64_t first,
+                                 std::uint64_t end, const store_options& options = {}) {
+  const auto writer = create_event_store(path, description, options);
+  for (; first < end; ++first) test::put(*writer, random_batch(first, 1, description, mean_events));
+  writer->finish();
+  return path;
+}
+
+/// What a merge says when it fails; its output must not be there then.
+template <class Error>
+std::string refusal(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output) {
+  std::string text = "merged";
+  try {
+    merge_event_stores(parts, output);
+  } catch (const Error& reason) {
+    text = reason.what();
+  }
+  EXPECT_FALSE(std::filesystem::exists(output));
+  return text;
+}
+
+class merge : public testing::Test {
+ protected:
+  test::temporary_directory directory_;
+  store_description description_ = description_of({32, 48}, {6, 10, 1});
+};
+
+struct merge_case {
+  const char* name;
+  scan_shape scan;
+  store_options options;
+  event_value values;
+};
+
+class merge_of_parts : public testing::TestWithParam<merge_case> {};
+
+TEST_P(merge_of_parts, equals_the_whole) {
+  const merge_case& tried = GetParam();
+  const test::temporary_directory directory;
+  store_description description = description_of({32, 48}, tried.scan);
+  description.options.values = tried.values;
+  const std::uint64_t frames = tried.scan.frames();
+  const auto a = write_part(directory / "a.h5", description, 0, frames / 3, tried.options);
+  const auto b = write_part(directory / "b.h5", description, frames / 3, frames / 2, tried.options);
+  const auto c = write_part(directory / "c.h5", description, frames / 2, frames, tried.options);
+  const merge_report report = merge_event_stores({c, a, b}, directory / "whole.h5");
+  EXPECT_EQ(test::expect_frames(directory / "whole.h5", description, mean_events, frames), report.frames);
+  const event_batch whole = read_all(directory / "whole.h5");
+  const event_batch expected = random_batch(0, frames, description, mean_events);
+  EXPECT_EQ(whole.values, expected.values);
+  EXPECT_EQ(report.events, expected.indices.size());
+  EXPECT_EQ(report.scan_frames, frames);
+  EXPECT_EQ(report.shared, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(forms, merge_of_parts,
+                         testing::Values(merge_case{"plain", {6, 10, 1}, {}, event_value::none},
+                                         merge_case{"everything", {4, 3, 5}, {true, true}, event_value::charge},
+                                         merge_case{"long", {20, 20, 1}, {}, event_value::none}),
+                         [](const auto& tried) { return std::string(tried.param.name); });
+
+TEST_F(merge, keeps_gaps_and_marks_of_frames_without_events) {
+  const auto a = write_part(directory_ / "a.h5", description_, 0, 20);
+  {
+    const auto writer = create_event_store(directory_ / "b.h5", description_, {});
+    event_batch cut = random_batch(50, 1, description_, 0);
+    cut.indices.clear();
+    cut.indptr = {0, 0};
+    cut.status = {status_truncated};  // of a frame that was cut short beyond use
+    cut.xrays = {0};
+    test::put(*writer, cut);
+    writer->finish();
+  }
+  const merge_report report = merge_event_stores({a, directory_ / "b.h5"}, directory_ / "whole.h5");
+  EXPECT_EQ(report.frames, 19U);  // frame 3 never arrived
+  const auto store = open_event_store(directory_ / "whole.h5");
+  for (std::uint64_t frame = 20; frame < 60; ++frame) EXPECT_EQ(store->counts()[frame], not_written) << frame;
+  EXPECT_EQ(store->status()[50], status_truncated);
+  EXPECT_EQ(store->status()[51], 0U);
+  EXPECT_THAT(verify_event_store(directory_ / "whole.h5"), IsEmpty());
+}
+
+TEST_F(merge, says_where_its_frames_came_from) {
+  const auto a = write_part(directory_ / "a.h5", description_, 0, 20);
+  const auto b = write_part(directory_ / "b.h5", description_, 20, 60);
+  merge_event_stores({a, b}, directory_ / "whole.h5");
+  merge_event_stores({directory_ / "whole.h5", a}, directory_ / "again.h5");
+  const auto store = open_event_store(directory_ / "again.h5");
+  auto provenance = store->description().provenance;
+  ASSERT_FALSE(provenance.empty());
+  EXPECT_EQ(provenance.back().first, "merged_from");
+  EXPECT_EQ(nlohmann::json::parse(provenance.back().second), nlohmann::json({(directory_ / "whole.h5").string(), a.string()}));
+  provenance.pop_back();
+  EXPECT_EQ(provenance, description_.provenance);
+}
+
+/// The codes of b were trained on other frames than those of a: the bytes of their chunks differ, their content does not.
+TEST_F(merge, takes_a_frame_that_two_parts_hold_alike_once) {
+  const auto a = write_part(directory_ / "a.h5", description_, 0, 40);
+  const auto b = write_part(directory_ / "b.h5", description_, 30, 60);
+  const merge_report report = merge_event_stores({a, b}, directory_ / "whole.h5");
+  EXPECT_EQ(report.shared, 10U);
+  EXPECT_EQ(report.frames, 59U);
+  EXPECT_EQ(test::expect_frames(directory_ / "whole.h5", description_, mean_events, 60), 59U);
+}
+
+TEST_F(merge, refuses_a_frame_that_two_parts_hold_differently) {
+  description_.options.values = event_value::charge;
+  const auto a = write_part(directory_ / "a.h5", description_, 0, 40);
+  const auto with = [&](const char* name, auto change) {
+    const auto writer = create_event_store(directory_ / name, description_, {});
+    event_batch frame = random_batch(30, 1, description_, mean_events);
+    change(frame);
+    test::put(*writer, frame);
+    writer->finish();
+    return directory_ / name;
+  };
+  const auto refused = [&](const std::filesystem::path& part) {
+    EXPECT_THAT(refusal<invalid_argument>({a, part}, directory_ / "whole.h5"),
+                AllOf(HasSubstr("frame 30 is also in"), HasSubstr("other content")));
+  };
+  refused(with("pixel.h5", [](event_batch& frame) { frame.indices.back() = 32 * 48 - 1; }));
+  refused(with("value.h5", [](event_batch& frame) { frame.values.front() += 1; }));
+  refused(with("status.h5", [](event_batch& frame) {
+    frame.status = {0x07};
+    frame.xrays = {0};
+  }));
+  refused(with("xrays.h5", [](event_batch& frame) {
+    frame.status[0] |= status_xray;
+    frame.xrays[0] += 5;
+  }));
+  refused(with("fewer.h5", [](event_batch& frame) {
+    frame.indices.pop_back();
+    frame.values.pop_back();
+    frame.indptr.back() -= 1;
+  }));
+  EXPECT_EQ(merge_event_stores({a, with("same.h5", [](event_batch&) {})}, directory_ / "whole.h5").shared, 1U);
+}
+
+TEST_F(merge, refuses_parts_that_do_not_belong_together) {
+  const auto a = write_part(directory_ / "a.h5", description_, 0, 20);
+  store_description other = description_;
+  other.calibrated.background16 += 1;
+  other.options.max_cluster_size = 7;
+  const auto b = write_part(directory_ / "b.h5", other, 20, 60);
+  const std::filesystem::path whole = directory_ / "whole.h5";
+  EXPECT_THAT(refusal<invalid_argument>({a, b}, whole),
+              AllOf(HasSubstr("b.h5"), HasSubstr("another largest cluster size and another background threshold")));
+  const auto wide = write_part(directory_ / "wide.h5", description_, 20, 60, {true});
+  EXPECT_THAT(refusal<invalid_argument>({a, wide}, whole), HasSubstr("counts of another width"));
+  EXPECT_THAT(refusal<io_error>({a, directory_ / "absent.h5"}, whole), HasSubstr("absent.h5"));
+  EXPECT_THAT(refusal<invalid_argument>({}, whole), HasSubstr("at least one part"));
+  EXPECT_THROW(merge_event_stores({a, b}, a), invalid_argument);
+  EXPECT_THROW(merge_event_stores({a}, std::filesystem::path(directory_ / ".") / "a.h5"), invalid_argument);
+  EXPECT_EQ(open_event_store(a)->counts()[0], random_batch(0, 1, description_, mean_events).indices.size());
+}
+
+TEST_F(merge, refuses_a_damaged_part_and_takes_what_was_recovered_of_it) {
+  const auto a = write_part(directory_ / "a.h5", description_, 0, 20);
+  const auto b = write_part(directory_ / "b.h5", description_, 20, 60);
+  test::damage_chunk(b, description_.scan, 33, 5);
+  EXPECT_THAT(refusal<format_error>({a, b}, directory_ / "whole.h5"), AllOf(HasSubstr("b.h5"), HasSubstr("frame 33")));
+  recover_event_store(b, directory_ / "saved.h5");
+  EXPECT_EQ(merge_event_stores({a, directory_ / "saved.h5"}, directory_ / "whole.h5").frames, 58U);
+  EXPECT_EQ(open_event_store(directory_ / "whole.h5")->counts()[33], not_written);
+}
+
+TEST_F(merge, overwrites_only_when_allowed) {
+  const auto a = write_part(directory_ / "a.h5", description_, 0, 60);
+  write_part(directory_ / "whole.h5", description_, 0, 1);
+  EXPECT_THROW(merge_event_stores({a}, directory_ / "whole.h5", false), io_error);
+  EXPECT_EQ(open_event_store(directory_ / "whole.h5")->counts()[1], not_written);
+  EXPECT_EQ(merge_event_stores({a}, directory_ / "whole.h5").frames, 59U);
+}
+
+}  // namespace
+}  // namespace countem
