@@ -10,14 +10,35 @@ if(COUNTEM_SANITIZE)
   target_link_options(countem_private INTERFACE -fsanitize=${COUNTEM_SANITIZE})
 endif()
 
-# countem_add_library(name [SOURCES ...] [PUBLIC targets...] [PRIVATE targets...]) makes countem_<name> and countem::<name>.
+# countem_link_private(target libraries...) links what is nobody's business but the target's. An installed static library names
+# only what its own link needs, by pkg-config module (countem_link_modules); header-only libraries end with the build.
+function(countem_link_private target)
+  foreach(library IN LISTS ARGN)
+    list(FIND countem_link_targets ${library} at)
+    if(library IN_LIST countem_header_only)
+      target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${library}>)
+    elseif(at GREATER -1)
+      list(GET countem_link_modules ${at} module)
+      target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${library}> $<INSTALL_INTERFACE:PkgConfig::countem_${module}>)
+    else()
+      target_link_libraries(${target} PRIVATE ${library})
+    endif()
+  endforeach()
+endfunction()
+
+# countem_add_library(name [EXACT] [SOURCES ...] [PUBLIC targets...] [PRIVATE targets...]) makes countem_<name> and countem::<name>.
+# EXACT: its results are the same bits on every processor, so multiplications and additions are not fused where the processor could.
 function(countem_add_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "EXACT" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(countem_${name} STATIC ${ARG_SOURCES})
   add_library(countem::${name} ALIAS countem_${name})
   set_target_properties(countem_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
   target_compile_features(countem_${name} PUBLIC cxx_std_20)
+  if(ARG_EXACT)
+    target_compile_options(countem_${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
+  endif()
   target_include_directories(countem_${name} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_link_libraries(countem_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} $<BUILD_INTERFACE:countem_private>)
+  target_link_libraries(countem_${name} PUBLIC ${ARG_PUBLIC} PRIVATE $<BUILD_INTERFACE:countem_private>)
+  countem_link_private(countem_${name} ${ARG_PRIVATE})
   set_property(GLOBAL APPEND PROPERTY COUNTEM_LIBRARIES countem_${name})
 endfunction()

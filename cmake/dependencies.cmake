@@ -15,3 +15,9 @@ if(COUNTEM_IO)
   pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
   find_package(Eigen3 REQUIRED)
 endif()
+
+# For installed static libraries: each target that they link, and the pkg-config module under which a consumer's link finds it. What
+# our own headers do not show, a consumer is not asked for: header-only libraries stay out.
+set(countem_link_targets TBB::tbb fmt::fmt PNG::PNG ZLIB::ZLIB PkgConfig::HDF5 PkgConfig::HWY PkgConfig::DEFLATE PkgConfig::ISAL)
+set(countem_link_modules tbb fmt libpng zlib hdf5-serial libhwy libdeflate libisal)
+set(countem_header_only nlohmann_json::nlohmann_json Eigen3::Eigen)

@@ -11,4 +11,4 @@ install(EXPORT countem NAMESPACE countem:: FILE countem-targets.cmake DESTINATIO
 configure_package_config_file(cmake/countem-config.cmake.in ${PROJECT_BINARY_DIR}/countem-config.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/countem-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/countem-config.cmake ${PROJECT_BINARY_DIR}/countem-config-version.cmake
-        cmake/dependencies.cmake DESTINATION ${package_dir})
+        DESTINATION ${package_dir})

@@ -7,9 +7,8 @@
 #include <string>
 #include <utility>
 
+#include <countem/detector_image.hpp>
 #include <countem/error.hpp>
-
-#include "host/cli/detector_image.hpp"
 
 namespace countem::cli {
 
@@ -80,13 +79,13 @@ calibration calibration_arguments::without_thresholds(frame_shape shape) const {
         "out --calibration, --dark, --gain, --threshold, --xray-threshold and --per-pixel");
   }
   calibration masked;
-  if (!mask_.empty()) apply_mask(masked, *open_image(mask_, shape, pixel_type::u8));
+  if (!mask_.empty()) apply_mask(masked, *open_detector_image(mask_, shape, pixel_type::u8));
   return masked;
 }
 
 calibration calibration_arguments::from_file(frame_shape shape) const {
   calibration loaded = load_calibration(file_);
-  if (!mask_.empty()) apply_mask(loaded, *open_image(mask_, shape, pixel_type::u8));
+  if (!mask_.empty()) apply_mask(loaded, *open_detector_image(mask_, shape, pixel_type::u8));
   if (options_.background_adu) {
     loaded.background16 = background_from_adu(*options_.background_adu);
     loaded.pixel_background16.clear();
@@ -103,8 +102,8 @@ calibration calibration_arguments::references(frame_shape shape, const source_ar
     const auto darks = of_shape(open_source(darks_, inputs.options_for(darks_)), shape, darks_.front());
     apply_dark(start, average_darks(stoppable_source(*darks, stop), threads));
   }
-  if (!gain_.empty()) apply_gain(start, *open_image(gain_, shape, pixel_type::f32));
-  if (!mask_.empty()) apply_mask(start, *open_image(mask_, shape, pixel_type::u8));
+  if (!gain_.empty()) apply_gain(start, *open_detector_image(gain_, shape, pixel_type::f32));
+  if (!mask_.empty()) apply_mask(start, *open_detector_image(mask_, shape, pixel_type::u8));
   return start;
 }
 

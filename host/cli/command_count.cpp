@@ -6,28 +6,28 @@
 #include <optional>
 #include <system_error>
 
+#include <countem/centre.hpp>
+#include <countem/counted_scan.hpp>
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
 #include <countem/frame_source.hpp>
+#include <countem/live_reductions.hpp>
 #include <countem/pipeline.hpp>
-#include <countem/version.hpp>
+#include <countem/provenance.hpp>
+#include <countem/reduction_plan.hpp>
+#include <countem/scan_pictures.hpp>
 
 #include "host/cli/advice.hpp"
 #include "host/cli/calibration_arguments.hpp"
-#include "host/cli/centre.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
-#include "host/cli/live_reductions.hpp"
 #include "host/cli/output_file.hpp"
-#include "host/cli/pictures.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 
 namespace countem::cli {
 
 namespace {
-
-using json = nlohmann::ordered_json;
 
 struct count_arguments {
   source_arguments inputs;
@@ -48,45 +48,6 @@ struct count_arguments {
   bool quiet = false;
 };
 
-json issues_json(const source_info& info) {
-  json listed = json::array();
-  for (const source_issue& issue : info.issues) {
-    listed.push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});
-  }
-  return listed;
-}
-
-json thresholds_json(const calibration& used) {
-  return {{"background_adu", used.pixel_background16.empty() ? json(used.background16 / 16.0) : json("per pixel")},
-          {"xray_adu", used.xray16 == no_xray_threshold ? json(nullptr) : json(used.xray16 / 16.0)}};
-}
-
-/// JSON as one line. File names are any bytes, JSON is UTF-8.
-std::string text_of(const json& object) {
-  return object.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-store_description describe(const source_info& info, const counting_setup& setup, backend used,
-                           const std::string& command_line) {
-  store_description description;
-  description.shape = event_grid(setup);
-  description.scan = info.scan;
-  description.options = setup.options;
-  description.calibrated = setup.calibrated;
-  json inputs = json::array();
-  for (const input_file& file : info.files) inputs.push_back({{"name", file.path.string()}, {"bytes", file.bytes}});
-  description.provenance = {
-      {"program", std::string("countem ") + version},
-      {"command_line", command_line},
-      {"backend", std::string(to_string(used))},
-      {"input_format", std::string(to_string(info.format))},
-      {"inputs", text_of(inputs)},
-      {"issues", text_of(issues_json(info))},
-      {"thresholds", text_of(thresholds_json(setup.calibrated))},
-      {"seed", setup.calibrated.fit ? std::to_string(setup.calibrated.fit->seed) : "none: nothing was fitted"}};
-  return description;
-}
-
 void tell_issues(const source_info& info) {
   for (const source_issue& issue : info.issues) fmt::print(stderr, "countem: warning: {}\n", sentence(issue));
 }
@@ -102,131 +63,140 @@ std::filesystem::path folder_of(const std::filesystem::path& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
 }
 
-void run(const count_arguments& wanted, context& ctx) {
-  source_options opening = wanted.inputs.options();
-  opening.in_place = !wanted.copy_input;
-  const std::unique_ptr<frame_source> source = open_source(wanted.inputs.inputs(), opening);
-  const source_info& info = source->info();
-  const backend_choice chosen = choose_backend(wanted.where, wanted.devices);
-  require_output(wanted.output, info.files, is_event_store);
-  reduction_plan live_plan;
-  if (!wanted.live.empty()) live_plan = parse_live_plan(wanted.live);
-  live_plan.centre = parse_centre(wanted.live_centre);
-  if (!wanted.no_pictures && !wanted.pictures.empty()) make_directory(wanted.pictures);
-  if (!wanted.quiet) {
-    tell_issues(info);
-    fmt::print(stderr, "{} frames of {} x {} {} from {} file{}, {} backend ({})\n", with_separators(info.scan.frames()),
-               info.shape.height, info.shape.width, to_string(info.type), info.files.size(), info.files.size() == 1 ? "" : "s",
-               to_string(chosen.used), chosen.reason);
+/// One run of the command, step by step.
+class count_run {
+ public:
+  count_run(const count_arguments& wanted, context& ctx) : wanted_(wanted), ctx_(ctx) {}
+
+  void run() {
+    open();
+    calibrate_frames();
+    create_store();
+    count();
+    finish();
+    report();
   }
 
-  counting_setup setup;
-  setup.shape = info.shape;
-  setup.type = info.type;
-  setup.calibrated = wanted.counting.method == counting_method::counts
-                         ? wanted.thresholds.without_thresholds(info.shape)
-                         : wanted.thresholds.resolve(*source, wanted.inputs, wanted.threads, ctx.stop);
-  setup.options = wanted.counting;
-  validate(setup);
-  if (!wanted.quiet) fmt::print(stderr, "{}\n", summary(setup.calibrated));
+ private:
+  [[nodiscard]] const source_info& info() const { return source_->info(); }
 
-  const store_description description = describe(info, setup, chosen.used, ctx.command_line);
-  resumed_event_store store;
-  if (wanted.resume) {
-    store = resume_event_store(wanted.output, description, wanted.store);
-    if (!wanted.quiet) fmt::print(stderr, "going on after {} frames\n", with_separators(store.next_frame));
-  } else {
-    store.writer = create_event_store(wanted.output, description, wanted.store);
+  void open() {
+    source_options opening = wanted_.inputs.options();
+    opening.in_place = !wanted_.copy_input;
+    source_ = open_source(wanted_.inputs.inputs(), opening);
+    chosen_ = choose_backend(wanted_.where, wanted_.devices);
+    require_output(wanted_.output, info().files, is_event_store);
+    if (!wanted_.live.empty()) plan_ = parse_plan(wanted_.live);
+    plan_.centre = parse_centre(wanted_.live_centre);
+    if (!wanted_.no_pictures && !wanted_.pictures.empty()) make_directory(wanted_.pictures);
+    if (wanted_.quiet) return;
+    tell_issues(info());
+    fmt::print(stderr, "{} frames of {} x {} {} from {} file{}, {} backend ({})\n", with_separators(info().scan.frames()),
+               info().shape.height, info().shape.width, to_string(info().type), info().files.size(),
+               info().files.size() == 1 ? "" : "s", to_string(chosen_.used), chosen_.reason);
   }
-  const std::unique_ptr<event_store_writer>& sink = store.writer;
-  progress_display progress(info.shape.pixels() * size_of(info.type), wanted.quiet);
-  scan_pictures pictures(event_grid(setup), info.scan, wanted.threads);
-  pipeline_options running;
-  running.where = chosen.used;
-  running.devices = wanted.devices;
-  running.threads = wanted.threads;
-  running.first_frame = store.next_frame;
-  running.stop = &ctx.stop;
-  running.progress = [&](const count_progress& now) { progress.update(now); };
-  if (!wanted.no_pictures) running.inspect = [&](const event_batch& events) { pictures.add(events); };
 
-  std::optional<live_reductions> live;
-  if (!wanted.live.empty()) {
-    reduction_plan plan = live_plan;
-    if (!plan.centre && (plan.radial || !plan.detectors.empty())) plan.centre = sampled_centre(*source, setup);
-    live.emplace(plan, event_grid(setup), info.scan, chosen.used, wanted.threads,
-                 wanted.no_pictures        ? std::filesystem::path()
-                 : wanted.pictures.empty() ? folder_of(wanted.output)
-                                           : wanted.pictures,
-                 wanted.output.stem().string());
-    running.live = &live->reducer();
+  void calibrate_frames() {
+    setup_.shape = info().shape;
+    setup_.type = info().type;
+    setup_.calibrated = wanted_.counting.method == counting_method::counts
+                            ? wanted_.thresholds.without_thresholds(info().shape)
+                            : wanted_.thresholds.resolve(*source_, wanted_.inputs, wanted_.threads, ctx_.stop);
+    setup_.options = wanted_.counting;
+    validate(setup_);
+    read_detector_images(plan_, event_grid(setup_));
+    if (!wanted_.quiet) fmt::print(stderr, "{}\n", summary(setup_.calibrated));
+  }
+
+  void create_store() {
+    const store_description description = describe_count(info(), setup_, chosen_.used, ctx_.command_line);
+    if (wanted_.resume) {
+      store_ = resume_event_store(wanted_.output, description, wanted_.store);
+      if (!wanted_.quiet) fmt::print(stderr, "going on after {} frames\n", with_separators(store_.next_frame));
+    } else {
+      store_.writer = create_event_store(wanted_.output, description, wanted_.store);
+    }
+  }
+
+  /// Where live pictures go; empty: none are drawn.
+  [[nodiscard]] std::filesystem::path live_directory() const {
+    if (wanted_.no_pictures) return {};
+    return wanted_.pictures.empty() ? folder_of(wanted_.output) : wanted_.pictures;
+  }
+
+  void prepare_reductions() {
+    if (!wanted_.no_pictures) pictures_.emplace(event_grid(setup_), info().scan, wanted_.threads);
+    if (wanted_.live.empty()) return;
+    if (!plan_.centre && plan_.needs_centre()) plan_.centre = sampled_centre(*source_, setup_);
+    live_.emplace(plan_, event_grid(setup_), info().scan, chosen_.used, wanted_.threads, live_directory(),
+                  wanted_.output.stem().string());
+  }
+
+  void count() {
+    progress_display progress(info().shape.pixels() * size_of(info().type), wanted_.quiet);
+    prepare_reductions();
+    pipeline_options running;
+    running.where = chosen_.used;
+    running.devices = wanted_.devices;
+    running.threads = wanted_.threads;
+    running.first_frame = store_.next_frame;
+    running.stop = &ctx_.stop;
     running.progress = [&](const count_progress& now) {
       progress.update(now);
-      live->refresh();
+      if (live_) live_->refresh();
     };
-  }
-
-  count_result result;
-  try {
-    result = count_frames(*source, setup, *sink, running);
-  } catch (const io_error& failure) {
+    if (pictures_) running.inspect = [&](const event_batch& events) { pictures_->add(events); };
+    if (live_) running.live = &live_->reducer();
+    const auto kept = [&] { return "; what was counted before is kept in " + store_.writer->abandon().string(); };
+    try {
+      result_ = count_frames(*source_, setup_, *store_.writer, running);
+    } catch (const io_error& failure) {
+      progress.close();
+      throw io_error(failure.what() + kept(), failure.advised());
+    } catch (const format_error& failure) {
+      progress.close();
+      throw format_error(failure.what() + kept(), failure.advised());
+    }
     progress.close();
-    throw io_error(std::string(failure.what()) + "; what was counted before is kept in " + sink->abandon().string(),
-                   failure.advised());
-  } catch (const format_error& failure) {
-    progress.close();
-    throw format_error(std::string(failure.what()) + "; what was counted before is kept in " + sink->abandon().string(),
-                       failure.advised());
   }
-  progress.close();
-  if (result.stopped) {
-    throw interrupted(fmt::format("interrupted after {} of {} frames; they are kept in {}; go on with --resume",
-                                  with_separators(store.next_frame + result.frames + result.missing_frames),
-                                  with_separators(info.scan.frames()), sink->abandon().string()));
-  }
-  sink->finish(live ? live->finish() : std::vector<saved_image>());
 
-  std::vector<std::filesystem::path> drawn;
-  if (!wanted.no_pictures) drawn = pictures.write(wanted.output, wanted.pictures, store.next_frame);
+  void finish() {
+    if (result_.stopped) {
+      throw interrupted(fmt::format("interrupted after {} of {} frames; they are kept in {}",
+                                    with_separators(store_.next_frame + result_.frames + result_.missing_frames),
+                                    with_separators(info().scan.frames()), store_.writer->abandon().string()),
+                        {{advice_kind::resume_counting}});
+    }
+    store_.writer->finish(live_ ? live_->finish() : std::vector<saved_image>());
+    if (pictures_) drawn_ = pictures_->write(wanted_.output, wanted_.pictures, store_.next_frame);
+  }
 
-  const double frames_per_s = result.seconds > 0 ? static_cast<double>(result.frames) / result.seconds : 0;
-  const double bytes_per_frame = static_cast<double>(info.shape.pixels() * size_of(info.type));
-  if (!wanted.quiet) {
-    fmt::print(stderr, "{} events in {} frames ({:.1f} a frame), {} X-rays, {:.2f} s, {} frames/s, {:.2f} GB/s\n",
-               with_separators(result.events), with_separators(result.frames),
-               result.frames == 0 ? 0.0 : static_cast<double>(result.events) / static_cast<double>(result.frames),
-               with_separators(result.xrays), result.seconds, with_separators(static_cast<std::uint64_t>(frames_per_s)),
-               frames_per_s * bytes_per_frame / 1e9);
-    fmt::print(stderr, "wrote {} ({})\n", wanted.output.string(), human_bytes(std::filesystem::file_size(wanted.output)));
-    for (const auto& path : drawn) fmt::print(stderr, "wrote {}\n", path.string());
+  void report() const {
+    const counted_scan counted{info(), setup_, chosen_, result_, wanted_.output, store_.next_frame, drawn_};
+    if (!wanted_.quiet) {
+      fmt::print(stderr, "{} events in {} frames ({:.1f} a frame), {} X-rays, {:.2f} s, {} frames/s, {:.2f} GB/s\n",
+                 with_separators(result_.events), with_separators(result_.frames),
+                 result_.frames == 0 ? 0.0 : static_cast<double>(result_.events) / static_cast<double>(result_.frames),
+                 with_separators(result_.xrays), result_.seconds,
+                 with_separators(static_cast<std::uint64_t>(result_.frames_per_s())), counted.gigabytes_per_s());
+      fmt::print(stderr, "wrote {} ({})\n", wanted_.output.string(), human_bytes(std::filesystem::file_size(wanted_.output)));
+      for (const auto& path : drawn_) fmt::print(stderr, "wrote {}\n", path.string());
+    }
+    if (wanted_.as_json) ctx_.print_json(nlohmann::ordered_json::parse(to_json(counted)));
   }
-  if (wanted.as_json) {
-    json told{
-        {"output", wanted.output.string()},
-        {"bytes", std::filesystem::file_size(wanted.output)},
-        {"backend", to_string(result.used)},
-        {"backend_reason", chosen.reason},
-        {"input_format", to_string(info.format)},
-        {"method", word_of(setup.options.method)},
-        {"scan",
-         {{"width", info.scan.width}, {"height", info.scan.height}, {"frames_per_position", info.scan.frames_per_position}}},
-        {"frame", {{"height", info.shape.height}, {"width", info.shape.width}}},
-        {"resumed_after_frames", store.next_frame},
-        {"frames", result.frames},
-        {"missing_frames", result.missing_frames},
-        {"incomplete_frames", result.incomplete_frames},
-        {"events", result.events},
-        {"xrays", result.xrays},
-        {"thresholds", thresholds_json(setup.calibrated)},
-        {"seconds", result.seconds},
-        {"frames_per_s", frames_per_s},
-        {"gigabytes_per_s", frames_per_s * bytes_per_frame / 1e9},
-        {"issues", issues_json(info)}};
-    told["pictures"] = json::array();
-    for (const auto& path : drawn) told["pictures"].push_back(path.string());
-    ctx.print_json(told);
-  }
-}
+
+  const count_arguments& wanted_;
+  context& ctx_;
+  std::unique_ptr<frame_source> source_;
+  backend_choice chosen_;
+  counting_setup setup_;
+  reduction_plan plan_;  ///< what is computed live
+  resumed_event_store store_;
+  std::optional<scan_pictures> pictures_;
+  std::optional<live_reductions> live_;
+  count_result result_;
+  std::vector<std::filesystem::path> drawn_;
+};
 
 }  // namespace
 
@@ -255,8 +225,8 @@ void add_count(CLI::App& app, context& ctx) {
   command->add_flag("--no-png", wanted->no_pictures, "Draw no pictures");
   CLI::Option* const live = command->add_option(
       "--live", wanted->live,
-      "Reductions to compute while counting, as sum,com,max,radial,virtual:annulus:60,200; kept in the group "
-      "/reductions of the output, drawn anew every few seconds");
+      "Reductions to compute while counting, as sum,com,max,radial,virtual:annulus:60,200 (all items of countem reduce: "
+      "docs/reductions.md); kept in the group /reductions of the output, drawn anew every few seconds");
   command->add_option("--live-centre", wanted->live_centre, "Their centre: ROW,COLUMN, or auto: the bright disk of some frames")
       ->capture_default_str()
       ->needs(live);
@@ -266,7 +236,7 @@ void add_count(CLI::App& app, context& ctx) {
                     "Copy frames that the page cache holds instead of counting them where they lie");
   command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
   command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");
-  command->callback([wanted, &ctx] { run(*wanted, ctx); });
+  command->callback([wanted, &ctx] { count_run(*wanted, ctx).run(); });
 }
 
 }  // namespace countem::cli

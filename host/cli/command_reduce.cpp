@@ -1,26 +1,24 @@
 // countem reduce: a counted scan to images, or to a smaller store.
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <iterator>
 #include <memory>
 #include <optional>
 
-#include <countem/bright_disk.hpp>
-#include <countem/calibrate.hpp>
+#include <countem/centre.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
+#include <countem/provenance.hpp>
+#include <countem/reduction_plan.hpp>
+#include <countem/result_images.hpp>
+#include <countem/scan_pictures.hpp>
+#include <countem/store_copy.hpp>
 #include <countem/store_reduction.hpp>
-#include <countem/version.hpp>
 
-#include "host/cli/centre.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
-#include "host/cli/detector_image.hpp"
 #include "host/cli/output_file.hpp"
-#include "host/cli/pictures.hpp"
 #include "host/cli/progress.hpp"
 
 namespace countem::cli {
@@ -56,13 +54,25 @@ struct reduce_arguments {
   bool quiet = false;
 
   [[nodiscard]] bool makes_store() const { return bin != 1 || scan_bin != 1 || !detector_window.empty(); }
-  [[nodiscard]] bool makes_images() const {
-    return sum || maximum || centre_of_mass || radial || radial_profile || !detectors.empty() || !masks.empty() ||
-           !weights.empty() || !pictures.empty() || !arrays.empty();
-  }
-  [[nodiscard]] deflection_origin origin() const {
-    if (without_descan) return deflection_origin::descan;
-    return from_centre ? deflection_origin::centre : deflection_origin::corner;
+  /// The flags as items of a plan, in the order in which results are numbered.
+  [[nodiscard]] std::vector<std::string> items() const {
+    std::vector<std::string> list;
+    const auto add = [&](bool wanted, const char* item) {
+      if (wanted) list.emplace_back(item);
+    };
+    add(sum, "sum");
+    add(maximum, "max");
+    add(centre_of_mass, "com");
+    add(from_centre, "com:centre");
+    add(without_descan, "com:descan");
+    add(phase, "phase");
+    add(radial, "radial");
+    add(radial_profile, "radial-profile");
+    for (const std::string& detector : detectors) list.push_back("virtual:" + detector);
+    for (const std::filesystem::path& mask : masks) list.push_back("mask:" + mask.string());
+    for (const std::filesystem::path& map : weights) list.push_back("weights:" + map.string());
+    add(skip_incomplete, "skip-incomplete");
+    return list;
   }
 };
 
@@ -88,13 +98,14 @@ class reduction_run {
   }
 
   void run() {
+    plan_ = planned();
     require_output(wanted_.output, std::vector<input_file>{{wanted_.input, 0}}, makes_store() ? is_event_store : is_reduced);
-    if (!wanted_.makes_images() && !makes_store())
+    if (!makes_images() && !makes_store())
       throw invalid_argument(
           "nothing is asked for: --sum, --com, --virtual disk:20, --crop 100:400,100:400, ... (countem reduce --help)");
     const auto start = std::chrono::steady_clock::now();
     std::vector<saved_image> images;
-    if (wanted_.makes_images()) images = reduce();
+    if (makes_images()) images = reduce();
     if (makes_store()) {
       copy(images);
     } else {
@@ -109,87 +120,34 @@ class reduction_run {
   static bool is_reduced(const std::filesystem::path& path) { return is_image_file(path); }
 
   /// Also where a part of the scan is named and nothing is to be computed from it.
-  [[nodiscard]] bool makes_store() const {
-    return wanted_.makes_store() || (!wanted_.scan_window.empty() && !wanted_.makes_images());
-  }
+  [[nodiscard]] bool makes_store() const { return wanted_.makes_store() || (!wanted_.scan_window.empty() && !makes_images()); }
 
   [[nodiscard]] const store_description& described() const { return store_->description(); }
   [[nodiscard]] scan_shape scan() const { return inside(described().scan, window_); }
 
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> provenance() const {
-    return {{"program", std::string("countem ") + version},
-            {"command_line", ctx_.command_line},
-            {"reduced_from", wanted_.input.string()},
-            {"backend", std::string(to_string(used_.used))}};
+    return describe_reduction(wanted_.input, used_.used, ctx_.command_line);
   }
 
+  [[nodiscard]] bool makes_images() const { return !plan_.is_empty() || !wanted_.pictures.empty() || !wanted_.arrays.empty(); }
+
   std::vector<saved_image> reduce() {
-    reduction_plan plan = planned();
-    const bool needs_centre = !plan.detectors.empty() || plan.radial || wanted_.radial_profile || wanted_.from_centre;
-    reduction_result result;
-    if (!plan.centre && needs_centre) {
-      // Two passes: what does not depend on the centre, the sum among it, which shows where the centre is; then the rest.
-      reduction_plan first = plan;
-      first.sum = true;
-      first.detectors.clear();
-      first.radial = false;
-      result = pass(first);
-      plan.centre = find_bright_disk(result.sum, described().shape).centre;
-      reduction_plan second = plan;
-      second.sum = second.maximum = second.centre_of_mass = false;
-      second.weights.clear();
-      if (!second.detectors.empty() || second.radial) {
-        reduction_result around = pass(second);
-        result.virtual_images = std::move(around.virtual_images);
-        result.radial = std::move(around.radial);
-        result.rings = around.rings;
-      }
-    } else {
-      reduction_plan all = plan;
-      all.sum |= wanted_.radial_profile;
-      result = pass(all);
-    }
-    centre_ = plan.centre;
-    frames_ = result.frames;
-    events_ = result.events;
-    std::vector<saved_image> images = images_of(result, plan, described().shape, scan(), wanted_.origin());
-    if (wanted_.phase) images.push_back(phase_image(result, scan(), wanted_.origin()));
-    if (wanted_.radial_profile)
-      std::ranges::move(radial_profile(result.sum, make_rings(described().shape, *centre_, plan.radial_step)),
-                        std::back_inserter(images));
-    return images;
+    const reduced_store reduced = reduce_store(*store_, plan_, window_, used_.used, reading_);
+    centre_ = reduced.plan.centre;
+    frames_ = reduced.result.frames;
+    events_ = reduced.result.events;
+    return images_of(reduced.result, reduced.plan, described().shape, scan());
   }
 
   [[nodiscard]] reduction_plan planned() const {
-    reduction_plan plan;
-    plan.sum = wanted_.sum;
-    plan.maximum = wanted_.maximum;
-    plan.centre_of_mass = wanted_.centre_of_mass;
-    plan.radial = wanted_.radial;
+    reduction_plan plan = empty_plan();
+    for (const std::string& item : wanted_.items()) add_item(plan, item);
     plan.radial_step = wanted_.radial_step;
-    plan.skip_incomplete = wanted_.skip_incomplete;
     plan.centre = parse_centre(wanted_.centre);
-    for (const std::string& text : wanted_.detectors) plan.detectors.push_back(parse_detector(text));
-    const frame_shape grid = described().shape;
-    for (const std::filesystem::path& path : wanted_.masks) {
-      const std::vector<float> pixels = read_image(*open_image(path, grid, pixel_type::u8), "mask");
-      virtual_detector& detector = plan.detectors.emplace_back();
-      detector.name = path.filename().string();
-      std::ranges::transform(pixels, std::back_inserter(detector.mask),
-                             [](float pixel) { return static_cast<std::uint8_t>(pixel != 0); });
-    }
-    for (const std::filesystem::path& path : wanted_.weights)
-      plan.weights.push_back({path.filename().string(), read_image(*open_image(path, grid, pixel_type::f32), "weight image")});
+    validate(plan);
+    read_detector_images(plan, described().shape);
     return plan;
   }
-
-  reduction_result pass(const reduction_plan& plan) {
-    scan_reducer reducer(plan, described().shape, scan(), used_.used, wanted_.threads);
-    each_batch([&](const event_batch& events) { reducer.add(events); });
-    return reducer.result();
-  }
-
-  void each_batch(const std::function<void(const event_batch&)>& visit) { for_batches(*store_, window_, reading_, visit); }
 
   void copy(std::span<const saved_image> images) {
     const copy_plan plan{window_, detector_part(wanted_, described().shape), wanted_.bin, wanted_.scan_bin};
@@ -251,6 +209,7 @@ class reduction_run {
   backend_choice used_;
   reading_options reading_;
   scan_window window_;
+  reduction_plan plan_ = empty_plan();
   std::optional<detector_point> centre_;
   std::uint64_t frames_ = 0;
   std::uint64_t events_ = 0;

@@ -9,11 +9,11 @@
 #include <optional>
 #include <system_error>
 
+#include <countem/centre.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 #include <countem/version.hpp>
 
-#include "host/cli/centre.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/output_file.hpp"

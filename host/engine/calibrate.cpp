@@ -80,8 +80,7 @@ engine::gaussian noise_peak(const engine::charge_histogram& histogram, engine::g
   }
   start.sigma = std::max(start.sigma, static_cast<double>(histogram.step()));
   const std::optional<engine::gaussian> peak = engine::fit_noise_peak(histogram, start, clipped);
-  // A peak elsewhere than where most charges are is an artefact of the fit.
-  if (!peak || std::abs(peak->mean - start.mean) > 3 * start.sigma || peak->sigma > 5 * start.sigma) {
+  if (!peak || !engine::is_at(*peak, start)) {
     throw format_error("the fit of the noise peak does not converge: the densest charges lie near " + text(in_adu(start.mean)) +
                            " and do not look like Gaussian noise",
                        {{advice_kind::dark_reference}, {advice_kind::thresholds}});

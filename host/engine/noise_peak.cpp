@@ -21,12 +21,6 @@ constexpr std::int64_t smallest_window = 5;
 constexpr int most_windows = 100;
 constexpr int most_newton_steps = 60;
 
-struct window {
-  std::size_t first = 0;
-  std::size_t last = 0;  ///< inclusive
-  friend auto operator<=>(const window&, const window&) = default;
-};
-
 /// ln(counts) = a + b t + c t^2, with t the distance from a centre in units of a width.
 using parabola = std::array<double, 3>;
 
@@ -52,7 +46,7 @@ std::optional<parabola> solve(const std::array<double, 5>& a, const parabola& b)
 /// One fit in one window.
 class window_fit {
  public:
-  window_fit(const charge_histogram& histogram, window in, gaussian start)
+  window_fit(const charge_histogram& histogram, bin_window in, gaussian start)
       : histogram_(histogram), in_(in), centre_(start.mean), width_(start.sigma) {}
 
   [[nodiscard]] std::optional<gaussian> fit() const {
@@ -127,28 +121,10 @@ class window_fit {
   }
 
   const charge_histogram& histogram_;
-  window in_;
+  bin_window in_;
   double centre_;
   double width_;
 };
-
-std::optional<window> window_around(const charge_histogram& histogram, const gaussian& peak,
-                                    std::optional<std::int32_t> clipped) {
-  const auto bins = static_cast<std::int64_t>(histogram.counts().size());
-  // Where a charge lies in bins, kept within reach of the histogram whatever the fit says.
-  const auto position = [&](double charge) {
-    return std::clamp((charge - histogram.centre(0)) / histogram.step(), -1.0, static_cast<double>(bins));
-  };
-  const std::int64_t lowest =
-      clipped ? std::max<std::int64_t>(0, (std::int64_t{*clipped} - histogram.first()) / histogram.step() + 1) : 0;
-  auto first = static_cast<std::int64_t>(std::ceil(position(peak.mean - window_left * peak.sigma)));
-  auto last = static_cast<std::int64_t>(std::floor(position(peak.mean + window_right * peak.sigma)));
-  // A narrow peak gets its bins on the left, where there are no electrons; empty ones tell the fit something too.
-  first = std::max(lowest, std::min(first, last - smallest_window + 1));
-  last = std::max(last, first + smallest_window - 1);
-  if (last >= bins) return std::nullopt;
-  return window{static_cast<std::size_t>(first), static_cast<std::size_t>(last)};
-}
 
 /// By counting, where there are few different ones: most charges are noise.
 void sort_charges(std::span<std::int32_t> charges) {
@@ -168,6 +144,28 @@ void sort_charges(std::span<std::int32_t> charges) {
 }
 
 }  // namespace
+
+std::optional<bin_window> window_around(const charge_histogram& histogram, const gaussian& peak,
+                                        std::optional<std::int32_t> clipped) {
+  const auto bins = static_cast<std::int64_t>(histogram.counts().size());
+  // Where a charge lies in bins, kept within reach of the histogram whatever the fit says.
+  const auto position = [&](double charge) {
+    return std::clamp((charge - histogram.centre(0)) / histogram.step(), -1.0, static_cast<double>(bins));
+  };
+  const std::int64_t lowest =
+      clipped ? std::max<std::int64_t>(0, (std::int64_t{*clipped} - histogram.first()) / histogram.step() + 1) : 0;
+  auto first = static_cast<std::int64_t>(std::ceil(position(peak.mean - window_left * peak.sigma)));
+  auto last = static_cast<std::int64_t>(std::floor(position(peak.mean + window_right * peak.sigma)));
+  // A narrow peak gets its bins on the left, where there are no electrons; empty ones tell the fit something too.
+  first = std::max(lowest, std::min(first, last - smallest_window + 1));
+  last = std::max(last, first + smallest_window - 1);
+  if (last >= bins) return std::nullopt;
+  return bin_window{static_cast<std::size_t>(first), static_cast<std::size_t>(last)};
+}
+
+bool is_at(const gaussian& peak, const gaussian& dense) {
+  return std::abs(peak.mean - dense.mean) <= 3 * dense.sigma && peak.sigma <= 5 * dense.sigma;
+}
 
 void charge_histogram::merge(const charge_histogram& other) {
   std::transform(counts_.begin(), counts_.end(), other.counts_.begin(), counts_.begin(), std::plus<>());
@@ -207,9 +205,9 @@ gaussian densest_quarter(std::span<std::int32_t> charges) {
 
 std::optional<gaussian> fit_noise_peak(const charge_histogram& histogram, gaussian start, std::optional<std::int32_t> clipped) {
   gaussian peak = start;
-  std::set<window> seen;
+  std::set<bin_window> seen;
   for (int i = 0; i < most_windows; ++i) {
-    const std::optional<window> next = window_around(histogram, peak, clipped);
+    const std::optional<bin_window> next = window_around(histogram, peak, clipped);
     if (!next) return std::nullopt;
     // The window stands still, or goes round in a circle of neighbours that are equally good.
     if (!seen.insert(*next).second) return peak;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -66,6 +68,22 @@ struct gaussian {
 /// Where the densest quarter of the charges lies, as the Gaussian that this quarter would be the middle of. Sorts `charges`,
 /// which must not be empty.
 [[nodiscard]] gaussian densest_quarter(std::span<std::int32_t> charges);
+
+/// The window of a fit: bins [first, last].
+struct bin_window {
+  std::size_t first = 0;
+  std::size_t last = 0;
+  friend auto operator<=>(const bin_window&, const bin_window&) = default;
+};
+
+/// The bins from 3 sigma left of a peak to half a sigma right of it, at least five, none of which holds a charge at or below
+/// `clipped`. Empty when they reach beyond the last bin.
+[[nodiscard]] std::optional<bin_window> window_around(const charge_histogram& histogram, const gaussian& peak,
+                                                      std::optional<std::int32_t> clipped);
+
+/// Whether a fitted peak is where most charges are: within 3 sigma of `dense`, and at most 5 times as wide. One that is not is
+/// an artefact of the fit.
+[[nodiscard]] bool is_at(const gaussian& peak, const gaussian& dense);
 
 /// Fits the noise peak, starting from a rough idea of it. `clipped`: no charge at or below it is trusted, because the detector
 /// or its electronics cut there. Empty when the fit finds no peak.

@@ -7,8 +7,9 @@
 #include <unsupported/Eigen/FFT>
 #include <utility>
 
+#include <countem/deflection.hpp>
 #include <countem/error.hpp>
-#include <countem/store_reduction.hpp>
+#include <countem/result_images.hpp>
 
 namespace countem {
 

@@ -22,29 +22,15 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "host/engine/batch_policy.hpp"
 #include "host/engine/faster_way.hpp"
 
 namespace countem {
 
 namespace {
-
-/// Where frames are read, a worker counts this much raw data at a time: it fits the second-level cache of any machine of this
-/// decade.
-constexpr std::size_t cached_bytes = std::size_t{3} << 18;
-/// A batch is what observe, encode and write see at a time, and what is mapped at a time: large, since every core must hear of
-/// what is unmapped; but not so large that the end of a scan has work for one thread only, or that much memory is mapped by
-/// all.
-constexpr std::size_t most_batch_bytes = std::size_t{64} << 20;
-constexpr std::size_t least_batch_bytes = std::size_t{8} << 20;
-constexpr std::size_t all_batches_bytes = std::size_t{512} << 20;
-constexpr std::uint64_t batches_a_thread = 8;
-/// The same for a worker that feeds a device: what it reads is still in some cache when the device fetches it, and large enough
-/// to be worth a dozen kernel launches.
-constexpr std::size_t device_piece_bytes = std::size_t{8} << 20;
-/// With live reductions, more: each piece brings a whole summed pattern back from the device.
-constexpr std::size_t reduced_piece_bytes = std::size_t{32} << 20;
 
 /// What travels down the pipeline. An error travels too, so that everything before it is written first.
 struct token {
@@ -76,24 +62,21 @@ class pipeline {
       throw invalid_argument("the frames are not of the shape and type that the counter was set up for");
     }
     plan_ = make_plan(result_.used, setup);
-    total_ = info.scan.frames();
-    next_ = std::min(options.first_frame, total_);
-    threads_ = options.threads != 0 ? options.threads : static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
-    const std::size_t frame_bytes = std::max<std::size_t>(1, setup.shape.pixels() * size_of(setup.type));
-    const bool on_device = result_.used == backend::cuda;
-    const std::size_t piece_bytes = !on_device                ? cached_bytes
-                                    : options.live == nullptr ? device_piece_bytes
-                                                              : reduced_piece_bytes;
-    batch_frames_ = options.batch_frames;
-    if (batch_frames_ == 0) {
-      const std::size_t batch_bytes = std::clamp(all_batches_bytes / threads_, least_batch_bytes, most_batch_bytes);
-      const std::uint64_t least = on_device ? std::max<std::uint64_t>(1, piece_bytes / frame_bytes) : 1;
-      const std::uint64_t share = std::max(least, (total_ - next_) / (batches_a_thread * threads_));
-      batch_frames_ = std::clamp<std::size_t>(std::max(batch_bytes, piece_bytes) / frame_bytes, 1, 4096);
-      batch_frames_ = std::min<std::size_t>(batch_frames_, share);
+    end_ = std::min(options.end_frame, info.scan.frames());
+    next_ = std::min(options.first_frame, end_);
+    if (options.first_frame > options.end_frame) {
+      throw invalid_argument("frames from " + std::to_string(options.first_frame) + " up to " +
+                             std::to_string(options.end_frame) + " are no range of frames");
     }
-    piece_frames_ = std::clamp<std::size_t>(piece_bytes / frame_bytes, 1, batch_frames_);
-    if (options.batch_frames == 0) batch_frames_ -= batch_frames_ % piece_frames_;  // whole pieces
+    threads_ = options.threads != 0 ? options.threads : static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
+    const engine::batch_sizes sizes = engine::choose_batch_sizes({.frame_bytes = setup.shape.pixels() * size_of(setup.type),
+                                                                  .frames = end_ - next_,
+                                                                  .threads = threads_,
+                                                                  .on_device = result_.used == backend::cuda,
+                                                                  .reduced_live = options.live != nullptr,
+                                                                  .asked_batch_frames = options.batch_frames});
+    batch_frames_ = sizes.batch_frames;
+    piece_frames_ = sizes.piece_frames;
   }
 
   count_result run() {
@@ -122,15 +105,15 @@ class pipeline {
  private:
   item next(oneapi::tbb::flow_control& flow) {
     stopped_ = options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed);
-    if (next_ == total_ || stopped_ || failed_.load(std::memory_order_relaxed)) {
+    if (next_ == end_ || stopped_ || failed_.load(std::memory_order_relaxed)) {
       // A flag that is raised after the last batch stops nothing.
-      stopped_ = stopped_ && next_ != total_;
+      stopped_ = stopped_ && next_ != end_;
       flow.stop();
       return nullptr;
     }
     auto it = std::make_shared<token>();
     it->first_frame = next_;
-    it->frames = static_cast<std::size_t>(std::min<std::uint64_t>(batch_frames_, total_ - next_));
+    it->frames = static_cast<std::size_t>(std::min<std::uint64_t>(batch_frames_, end_ - next_));
     next_ += it->frames;
     return it;
   }
@@ -229,7 +212,7 @@ class pipeline {
     }
     result_.events += it.events.indices.size();
     written_ = it.first_frame + it.frames;
-    if (options_.progress) options_.progress({written_, total_, result_.events, elapsed()});
+    if (options_.progress) options_.progress({written_, end_, result_.events, elapsed()});
   }
 
   [[nodiscard]] double elapsed() const {
@@ -241,7 +224,7 @@ class pipeline {
   event_sink& sink_;
   const pipeline_options& options_;
   count_result result_;
-  std::uint64_t total_ = 0;
+  std::uint64_t end_ = 0;  ///< frames from here on are not counted
   std::uint64_t next_ = 0;
   std::uint64_t written_ = 0;
   unsigned threads_ = 1;

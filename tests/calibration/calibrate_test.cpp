@@ -3,16 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
-#include <string>
 #include <vector>
 
 #include <countem/calibrate.hpp>
-#include <countem/error.hpp>
 #include <countem/simulate.hpp>
 
-#include "tests/calibration/memory_source.hpp"
+#include "tests/calibration/noise_frames.hpp"
 
 namespace {
 
@@ -20,99 +17,6 @@ using namespace countem;
 using namespace countem::test;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-/// What a call says when it throws Error.
-template <class Error>
-std::string refusal(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& told) {
-    return told.what();
-  }
-  return "nothing was refused";
-}
-
-/// Frames of Gaussian noise, 2 ADU around 20 ADU, some of which never arrived.
-class noise_frames : public memory_source<std::uint16_t> {
- public:
-  explicit noise_frames(int frames, const std::vector<int>& missing = {}) : memory_source({64, 64}) {
-    gaussian_noise noise(11);
-    for (int frame = 0; frame < frames; ++frame) {
-      std::vector<std::uint16_t> pixels(info().shape.pixels());
-      for (std::uint16_t& pixel : pixels) pixel = digitised(20 + 2 * noise());
-      const bool arrived = std::find(missing.begin(), missing.end(), frame) == missing.end();
-      add(pixels, arrived ? all_sectors : 0);
-    }
-  }
-};
-
-calibration_options with_samples(std::uint32_t samples) {
-  calibration_options options;
-  options.samples = samples;
-  return options;
-}
-
-// A simulated 4D Camera scan, calibrated as its user would.
-struct scan_calibration {
-  simulation_options scan;
-  double true_sigma_adu = 0;
-  calibration calibrated;
-};
-
-scan_calibration calibrate_scan(double occupancy, std::uint32_t dark_frames, std::uint32_t samples = 10) {
-  scan_calibration result;
-  result.scan.scan = {16, 16, 1};
-  result.scan.frame = {288, 576};
-  result.scan.occupancy = occupancy;
-  if (occupancy == 0) result.scan.xrays_per_frame = 0;
-  calibration start;
-  if (dark_frames != 0) apply_dark(start, average_darks(*simulated_darks(result.scan, dark_frames)));
-  result.calibrated = calibrate(*simulated_source(result.scan), start, with_samples(samples));
-  return result;
-}
-
-double threshold_adu(const scan_calibration& of) {
-  return of.calibrated.fit->mean_adu + 4.5 * of.calibrated.fit->sigma_adu;
-}
-
-TEST(simulated_scan, at_one_percent_occupancy_gives_the_noise_and_the_threshold_of_an_empty_scan) {
-  const scan_calibration empty = calibrate_scan(0, 64);
-  const scan_calibration busy = calibrate_scan(0.01, 64);
-  EXPECT_NEAR(busy.calibrated.fit->sigma_adu, busy.scan.noise_adu, 0.03 * busy.scan.noise_adu);
-  EXPECT_NEAR(empty.calibrated.fit->sigma_adu, empty.scan.noise_adu, 0.03 * empty.scan.noise_adu);
-  EXPECT_NEAR(busy.calibrated.fit->mean_adu, 0, 0.1);
-  EXPECT_NEAR(threshold_adu(busy), threshold_adu(empty), 0.1);
-  EXPECT_NEAR(busy.calibrated.background16 / 16.0, threshold_adu(busy), 1 / 16.0);
-}
-
-TEST(simulated_scan, at_five_percent_occupancy_has_almost_the_same_threshold) {
-  const scan_calibration crowded = calibrate_scan(0.05, 64, 4);
-  EXPECT_NEAR(crowded.calibrated.fit->sigma_adu, crowded.scan.noise_adu, 0.05 * crowded.scan.noise_adu);
-  EXPECT_NEAR(threshold_adu(crowded), 4.5 * 2.04, 0.3);
-}
-
-TEST(simulated_scan, without_a_dark_reference_has_a_threshold_on_the_raw_scale) {
-  const scan_calibration raw = calibrate_scan(0.01, 0);
-  // The peak holds noise and structure of the dark level: above the noise alone, far below an electron (about 20 ADU).
-  EXPECT_NEAR(raw.calibrated.fit->mean_adu, 20, 0.5);
-  EXPECT_GT(raw.calibrated.fit->sigma_adu, 2);
-  EXPECT_LT(raw.calibrated.fit->sigma_adu, 2.6);
-  EXPECT_GT(threshold_adu(raw), 20 + 4.5 * 2);
-  EXPECT_LT(threshold_adu(raw), 20 + 4.5 * 2.6);
-}
-
-TEST(simulated_scan, finds_the_hot_pixels_and_no_others) {
-  simulation_options scan;
-  scan.hot_pixels = 50;
-  const simulator truth(scan);
-  const dark_reference dark = average_darks(*simulated_darks(scan, 20));
-  std::vector<std::uint32_t> masked;
-  for (std::uint32_t p = 0; p < dark.mask.size(); ++p) {
-    if (dark.mask[p] != 0) masked.push_back(p);
-  }
-  EXPECT_EQ(masked, truth.hot_pixels());
-  EXPECT_GT(masked.size(), 40U);
-}
 
 TEST(calibrate, tiny_frames_by_hand) {
   memory_source<std::uint8_t> frames({1, 4});
@@ -316,101 +220,6 @@ TEST(calibrate, starts_afresh_from_a_used_calibration) {
   const noise_frames frames(10);
   const calibration first = calibrate(frames, {}, {});
   EXPECT_TRUE(same(first, calibrate(frames, first, {})));
-}
-
-TEST(calibrate_refuses, a_scan_of_which_nothing_arrived) {
-  const noise_frames frames(3, {0, 1, 2});
-  EXPECT_THAT(refusal<format_error>([&] { (void)calibrate(frames, {}, {}); }),
-              HasSubstr("none of the 3 frames of the scan arrived"));
-  memory_source<std::uint16_t> none({2, 2});
-  EXPECT_THAT(refusal<format_error>([&] { (void)calibrate(none, {}, {}); }), HasSubstr("none of the 0 frames"));
-}
-
-TEST(calibrate_refuses, a_mask_that_leaves_nothing) {
-  const noise_frames frames(3);
-  calibration start;
-  start.shape = {64, 64};
-  start.mask.assign(64 * 64, mask_given);
-  EXPECT_THAT(refusal<invalid_argument>([&] { (void)calibrate(frames, start, {}); }), HasSubstr("all are masked"));
-}
-
-TEST(calibrate_refuses, frames_without_noise) {
-  memory_source<std::uint16_t> frames({8, 8});
-  frames.add(std::vector<std::uint16_t>(64, 7));
-  EXPECT_THAT(refusal<format_error>([&] { (void)calibrate(frames, {}, {}); }),
-              HasSubstr("have the charge 7.00 ADU: there is no noise"));
-}
-
-TEST(calibrate_refuses, noise_that_was_cut_off_at_0) {
-  memory_source<std::uint16_t> frames({64, 64});
-  std::vector<std::uint16_t> pixels(64 * 64);
-  for (std::size_t p = 0; p < pixels.size(); p += 10) pixels[p] = static_cast<std::uint16_t>(p / 10 % 40);
-  frames.add(pixels);
-  EXPECT_THAT(refusal<format_error>([&] { (void)calibrate(frames, {}, {}); }), HasSubstr("most of the sampled pixels hold 0"));
-}
-
-TEST(calibrate_refuses, charges_without_a_peak) {
-  memory_source<std::uint16_t> frames({256, 256});
-  std::vector<std::uint16_t> pixels(256 * 256);
-  for (std::size_t p = 0; p < pixels.size(); ++p) pixels[p] = static_cast<std::uint16_t>(1000 + p % 16384);
-  frames.add(pixels);
-  EXPECT_THAT(refusal<format_error>([&] { (void)calibrate(frames, {}, {}); }), HasSubstr("does not converge"));
-}
-
-TEST(calibrate_refuses, a_dark_reference_above_the_frames) {
-  const noise_frames frames(3);
-  calibration start;
-  start.shape = {64, 64};
-  start.dark16.assign(64 * 64, 16 * 120);
-  EXPECT_THAT(refusal<invalid_argument>([&] { (void)calibrate(frames, start, {}); }),
-              testing::AllOf(HasSubstr("the dark reference lies "), HasSubstr("take"),
-                             testing::ContainsRegex("lies (99.9|100.0). ADU above")));
-}
-
-TEST(calibrate_refuses, references_of_another_shape) {
-  const noise_frames frames(3);
-  calibration start;
-  start.shape = {32, 128};
-  start.dark16.assign(64 * 64, 0);
-  EXPECT_THAT(refusal<invalid_argument>([&] { (void)calibrate(frames, start, {}); }), HasSubstr("32 x 128"));
-}
-
-TEST(calibrate_refuses, thresholds_that_cross) {
-  const noise_frames frames(3);
-  calibration_options options;
-  options.xray_adu = 25;
-  EXPECT_THAT(refusal<invalid_argument>([&] { (void)calibrate(frames, {}, options); }),
-              HasSubstr("every electron would be rejected"));
-}
-
-TEST(calibrate_refuses, thresholds_per_pixel_without_the_noise_of_each_pixel) {
-  const noise_frames frames(3);
-  calibration_options options;
-  options.per_pixel_thresholds = true;
-  try {
-    (void)calibrate(frames, {}, options);
-    FAIL() << "nothing was refused";
-  } catch (const invalid_argument& refused) {
-    EXPECT_THAT(refused.what(), HasSubstr("the noise of each pixel"));
-    EXPECT_EQ(refused.advised(), (std::vector<advice>{{advice_kind::dark_frames}}));
-  }
-}
-
-TEST(calibrate_refuses, options_without_sense) {
-  const noise_frames frames(3);
-  const double bad_numbers[] = {0, -1, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()};
-  for (const double bad : bad_numbers) {
-    calibration_options options;
-    options.background_sigmas = bad;
-    EXPECT_THROW((void)calibrate(frames, {}, options), invalid_argument) << bad;
-    options = {};
-    options.xray_sigmas = bad;
-    EXPECT_THROW((void)calibrate(frames, {}, options), invalid_argument) << bad;
-  }
-  EXPECT_THROW((void)calibrate(frames, {}, with_samples(0)), invalid_argument);
-  calibration_options negative;
-  negative.background_adu = -1;
-  EXPECT_THROW((void)calibrate(frames, {}, negative), invalid_argument);
 }
 
 }  // namespace

@@ -156,4 +156,63 @@ TEST(noise_peak, is_not_invented) {
   EXPECT_FALSE(engine::fit_noise_peak(flat, {5000, 10}).has_value()) << "beside the histogram";
 }
 
+TEST(densest_quarter, may_be_the_first_or_the_last) {
+  std::vector<std::int32_t> last{0, 100, 200, 300, 400, 500, 601, 602};
+  EXPECT_EQ(engine::densest_quarter(last).mean, 601.5);
+  std::vector<std::int32_t> first{0, 1, 100, 200, 300, 400, 500, 600};
+  EXPECT_EQ(engine::densest_quarter(first).mean, 0.5);
+  std::vector<std::int32_t> fewer_than_four{5, 9, 30};
+  EXPECT_EQ(engine::densest_quarter(fewer_than_four).mean, 5) << "a quarter of three charges is one of them";
+  std::vector<std::int32_t> seven{0, 10, 20, 30, 40, 50, 51};
+  EXPECT_EQ(engine::densest_quarter(seven).sigma, 0) << "and of seven is one";
+}
+
+/// 100 bins of width 10, all charges at the left edge of their bin.
+charge_histogram tens() {
+  charge_histogram histogram(0, 10, 100);
+  for (std::int32_t charge = 0; charge < 1000; charge += 10) histogram.add(charge);
+  return histogram;
+}
+
+TEST(fit_window, reaches_three_sigma_left_and_half_a_sigma_right) {
+  using engine::bin_window;
+  EXPECT_EQ(engine::window_around(tens(), {500, 100}, {}), (bin_window{20, 55}));
+  EXPECT_EQ(engine::window_around(tens(), {499, 100}, {}), (bin_window{20, 54})) << "whole bins inside only";
+  EXPECT_EQ(engine::window_around(tens(), {501, 100}, {}), (bin_window{21, 55}));
+}
+
+TEST(fit_window, has_five_bins_at_least) {
+  using engine::bin_window;
+  EXPECT_EQ(engine::window_around(tens(), {500, 14}, {}), (bin_window{46, 50})) << "five: 458 to 507 holds 46 to 50";
+  EXPECT_EQ(engine::window_around(tens(), {500, 4}, {}), (bin_window{46, 50})) << "narrower ones get theirs on the left";
+  EXPECT_EQ(engine::window_around(tens(), {0, 4}, {}), (bin_window{0, 4})) << "on the right where there are none on the left";
+  EXPECT_EQ(engine::window_around(tens(), {-5000, 4}, {}), (bin_window{0, 4}));
+}
+
+TEST(fit_window, ends_with_the_last_bin) {
+  using engine::bin_window;
+  EXPECT_EQ(engine::window_around(tens(), {990, 4}, {}), (bin_window{95, 99}));
+  EXPECT_EQ(engine::window_around(tens(), {1000, 4}, {}), std::nullopt);
+}
+
+TEST(fit_window, begins_above_what_was_clipped) {
+  using engine::bin_window;
+  const engine::gaussian low{20, 100};
+  EXPECT_EQ(engine::window_around(tens(), low, {}), (bin_window{0, 7}));
+  EXPECT_EQ(engine::window_around(tens(), low, -20), (bin_window{0, 7})) << "clipped left of the histogram";
+  EXPECT_EQ(engine::window_around(tens(), low, 0), (bin_window{1, 7})) << "the bin with the clipped charge is left out";
+  EXPECT_EQ(engine::window_around(tens(), low, 9), (bin_window{1, 7}));
+  EXPECT_EQ(engine::window_around(tens(), low, 10), (bin_window{2, 7}));
+}
+
+TEST(fitted_peak, is_where_most_charges_are) {
+  const gaussian dense{100, 10};
+  EXPECT_TRUE(engine::is_at({130, 10}, dense));
+  EXPECT_FALSE(engine::is_at({130.5, 10}, dense));
+  EXPECT_TRUE(engine::is_at({70, 10}, dense));
+  EXPECT_FALSE(engine::is_at({69.5, 10}, dense));
+  EXPECT_TRUE(engine::is_at({100, 50}, dense));
+  EXPECT_FALSE(engine::is_at({100, 50.5}, dense));
+}
+
 }  // namespace

@@ -49,12 +49,28 @@ class Reduce(ProgramTest):
             self.assertEqual(self.dataset(name), list(numbers), name)
         self.succeed("verify", self.counted)
 
-    def dataset(self, name):
+    def test_live_and_reduce_have_one_grammar(self):
+        mask = self.directory / "mask.raw"
+        mask.write_bytes(bytes(x % 3 == 0 for x in range(576 * 576)))
+        weights = self.directory / "weights.raw"
+        weights.write_bytes(array.array("f", (x % 5 for x in range(576 * 576))).tobytes())
+        self.count("--live", f"max,com:descan,phase,radial:20,radial-profile,mask:{mask},weights:{weights}", "--live-centre", "287,288",
+                   "--no-png")
+        images = self.arrays(self.counted, "--max", "--com", "--descan", "--phase", "--radial", "--radial-step", 20, "--radial-profile",
+                             "--mask", mask, "--weights", weights, "--centre", "287,288")
+        self.assertEqual(set(images), {"counts", "maximum", "com_row", "com_column", "phase", "radial", "radial_sum", "radial_mean",
+                                       "virtual_0", "weighted_0"})
+        for name, (shape, numbers) in images.items():
+            held = self.dataset(name, numbers.typecode)
+            self.assertEqual(held.tobytes(), numbers.tobytes(), name)
+        self.refuse(2, "count", *self.frames, "-o", self.directory / "x.h5", "--live", "com:centre,com:descan", mentions=["com:descan", "com:centre"])
+
+    def dataset(self, name, typecode=None):
         raw = self.directory / "raw_numbers"
         subprocess.run(["h5dump", "-d", f"/reductions/{name}", "-b", "LE", "-o", raw, self.counted], check=True, capture_output=True)
-        numbers = array.array("d" if name.startswith("com") else "Q")
+        numbers = array.array(typecode or ("d" if name.startswith("com") else "Q"))
         numbers.frombytes(raw.read_bytes())
-        return list(numbers)
+        return numbers if typecode else list(numbers)
 
     def test_smaller_stores_are_stores(self):
         told = self.count("--no-png")

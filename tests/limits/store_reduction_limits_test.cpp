@@ -10,8 +10,11 @@
 #include <variant>
 #include <vector>
 
+#include <countem/deflection.hpp>
 #include <countem/error.hpp>
-#include <countem/store_reduction.hpp>
+#include <countem/result_images.hpp>
+#include <countem/store_batches.hpp>
+#include <countem/store_copy.hpp>
 
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"

@@ -14,95 +14,14 @@
 #include <countem/pipeline.hpp>
 #include <countem/simulate.hpp>
 
+#include "tests/pipeline/memory_pipeline.hpp"
 #include "tests/store/temporary_directory.hpp"
 
 namespace {
 
 using namespace countem;
+using namespace countem::test;
 using testing::HasSubstr;
-
-simulation_options small_scan() {
-  simulation_options options;
-  options.scan = {9, 7, 1};
-  options.frame = {64, 48};
-  options.occupancy = 0.01;
-  return options;
-}
-
-counting_setup setup_for(const frame_source& source) {
-  counting_setup setup;
-  setup.shape = source.info().shape;
-  setup.type = source.info().type;
-  setup.calibrated.background16 = background_from_adu(32);
-  return setup;
-}
-
-/// Checks the promises of event_sink and keeps what it is given.
-class memory_sink final : public event_sink {
- public:
-  class kept : public encoded {
-   public:
-    event_batch events;
-  };
-
-  void observe(const event_batch& events) override {
-    EXPECT_EQ(events.first_frame, observed_) << "observed out of order";
-    observed_ += events.frames();
-  }
-  std::unique_ptr<encoded> encode(const event_batch& events) const override {
-    EXPECT_LE(events.first_frame + events.frames(), observed_) << "encoded before it was observed";
-    auto copy = std::make_unique<kept>();
-    copy->events = events;
-    return copy;
-  }
-  void write(const encoded& frames) override {
-    if (slow.count() != 0) std::this_thread::sleep_for(slow);
-    const event_batch& events = static_cast<const kept&>(frames).events;
-    EXPECT_EQ(events.first_frame, written) << "written out of order";
-    if (written + events.frames() > full_at) throw io_error("sink: no space left");
-    written += events.frames();
-    for (std::size_t frame = 0; frame < events.frames(); ++frame) {
-      const auto of_frame = events.events(frame);
-      frames_.emplace_back(of_frame.begin(), of_frame.end());
-    }
-  }
-
-  std::vector<std::vector<std::uint32_t>> frames_;
-  std::uint64_t written = 0;
-  std::uint64_t full_at = ~std::uint64_t{0};
-  std::chrono::milliseconds slow{0};
-
- private:
-  std::uint64_t observed_ = 0;
-};
-
-/// A source that fails at one frame, misses others, and tells how far ahead of the sink it was read.
-class difficult_source final : public frame_source {
- public:
-  explicit difficult_source(const simulation_options& options) : frames_(simulated_source(options)) {}
-
-  const source_info& info() const override { return frames_->info(); }
-  void read(std::uint64_t first, std::size_t count, frame_batch& batch) const override {
-    if (first <= broken && broken < first + count) throw io_error("disk: frame " + std::to_string(broken) + " cannot be read");
-    frames_->read(first, count, batch);
-    for (std::size_t i = 0; i < count; ++i) {
-      if (first + i == missing) batch.frames[i].present = 0;
-    }
-    const std::scoped_lock lock(mutex_);
-    farthest = std::max(farthest, first + count);
-    if (sink != nullptr) furthest_ahead = std::max(furthest_ahead, farthest - std::min(farthest, sink->written));
-  }
-
-  std::uint64_t broken = ~std::uint64_t{0};
-  std::uint64_t missing = ~std::uint64_t{0};
-  const memory_sink* sink = nullptr;
-  mutable std::uint64_t farthest = 0;
-  mutable std::uint64_t furthest_ahead = 0;
-
- private:
-  std::unique_ptr<frame_source> frames_;
-  mutable std::mutex mutex_;
-};
 
 /// Expects counting to fail with a sentence that holds these words.
 void expect_failure(const frame_source& source, memory_sink& sink, const pipeline_options& options,

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <countem/error.hpp>
-#include <countem/reductions.hpp>
+#include <countem/scan_reducer.hpp>
 
 namespace {
 

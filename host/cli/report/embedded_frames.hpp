@@ -9,7 +9,8 @@
 #include <vector>
 
 #include <countem/event_store.hpp>
-#include <countem/store_reduction.hpp>
+#include <countem/reductions.hpp>
+#include <countem/store_batches.hpp>
 
 // The frames that a reader of the report can look at: all of them where they fit, else fewer positions or coarser pixels.
 namespace countem::cli::report {

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include <countem/bright_disk.hpp>
+#include <countem/deflection.hpp>
 #include <countem/event_store.hpp>
-#include <countem/reductions.hpp>
-#include <countem/store_reduction.hpp>
+#include <countem/scan_reducer.hpp>
+#include <countem/store_batches.hpp>
 
 #include "host/cli/report/embedded_frames.hpp"
 

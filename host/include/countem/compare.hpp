@@ -25,21 +25,21 @@ struct comparison {
 
   std::uint64_t frames = 0;          ///< compared
   std::uint64_t missing_frames = 0;  ///< never arrived; their electrons are left out
-  std::uint64_t electrons = 0;
-  std::uint64_t undetectable = 0;  ///< of these, electrons whose whole charge is not above comparison_options::detectable_adu
-  std::uint64_t events = 0;
-  std::uint64_t matched = 0;  ///< pairs of one event and one electron
+  std::uint64_t electrons = 0;       ///< of the compared frames
+  std::uint64_t undetectable = 0;    ///< of these, electrons whose whole charge is not above comparison_options::detectable_adu
+  std::uint64_t events = 0;          ///< of the compared frames
+  std::uint64_t matched = 0;         ///< pairs of one event and one electron
   /// Event minus electron over all pairs, in detector pixels: sums and sums of squares.
   double row_sum = 0;
-  double row_squares = 0;
-  double column_sum = 0;
-  double column_squares = 0;
+  double row_squares = 0;     ///< of row distances
+  double column_sum = 0;      ///< of column distances
+  double column_squares = 0;  ///< of column distances, squared
   /// Frames with the smallest recall, the smallest precision, and the fewest and most events per electron; the first such
   /// frame. Frames without electrons (recall, ratio) or events (precision) do not take part.
   extreme worst_recall{0, 2};
-  extreme worst_precision{0, 2};
-  extreme fewest_events{0, 1e300};
-  extreme most_events{0, -1};
+  extreme worst_precision{0, 2};    ///< smallest precision
+  extreme fewest_events{0, 1e300};  ///< fewest events per electron
+  extreme most_events{0, -1};       ///< most events per electron
 
   /// Of all electrons, those found; NaN without electrons.
   [[nodiscard]] double recall() const;
@@ -51,11 +51,11 @@ struct comparison {
   [[nodiscard]] double count_ratio() const;
   /// Root mean square distance along the rows' axis, the columns' axis and in the plane; NaN without pairs.
   [[nodiscard]] double rms_row() const;
-  [[nodiscard]] double rms_column() const;
-  [[nodiscard]] double rms_radial() const;
+  [[nodiscard]] double rms_column() const;  ///< along the columns' axis
+  [[nodiscard]] double rms_radial() const;  ///< in the plane
   /// Mean displacement: 0 unless positions are biased.
   [[nodiscard]] double mean_row() const;
-  [[nodiscard]] double mean_column() const;
+  [[nodiscard]] double mean_column() const;  ///< along the columns' axis
 };
 
 /// Adds the frames of `counted` to `sum`. `truth` holds the electrons of the same frames: its row n belongs to counted's frame

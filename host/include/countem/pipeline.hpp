@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,18 +12,19 @@
 #include <countem/counting.hpp>
 #include <countem/event_store.hpp>
 #include <countem/frame_source.hpp>
-#include <countem/reductions.hpp>
+#include <countem/scan_reducer.hpp>
 
 namespace countem {
 
-/// What a running count tells now and then.
+/// What a running count reports now and then.
 struct count_progress {
-  std::uint64_t frames_done = 0;
-  std::uint64_t frames_total = 0;
+  std::uint64_t frames_done = 0;   ///< number of the frame up to which all are written, those before the first among them
+  std::uint64_t frames_total = 0;  ///< number of the frame at which the count ends
   std::uint64_t events = 0;
   double seconds = 0;
 };
 
+/// How frames are counted, and who hears of it.
 struct pipeline_options {
   backend where = backend::automatic;
   /// Devices that count, as the CUDA runtime numbers them: worker threads take them in turn. Empty: all that answer.
@@ -30,6 +32,8 @@ struct pipeline_options {
   unsigned threads = 0;           ///< 0: all cores
   std::size_t batch_frames = 0;   ///< 0: chosen from frame size, scan and threads
   std::uint64_t first_frame = 0;  ///< frames before it are skipped (resume)
+  /// Frames from it on are not counted; beyond the scan: all of them are.
+  std::uint64_t end_frame = std::numeric_limits<std::uint64_t>::max();
   /// Raised by the caller (a signal handler) to stop after what is in flight.
   const std::atomic<bool>* stop = nullptr;
   /// Called from one thread at a time after a batch was written.
@@ -40,15 +44,19 @@ struct pipeline_options {
   scan_reducer* live = nullptr;
 };
 
+/// What was counted.
 struct count_result {
-  backend used = backend::cpu;
+  backend used = backend::cpu;          ///< where frames were counted
   std::uint64_t frames = 0;             ///< frames that arrived and were counted
   std::uint64_t missing_frames = 0;     ///< frames of which nothing arrived
   std::uint64_t incomplete_frames = 0;  ///< frames that lack a sector
-  std::uint64_t events = 0;
-  std::uint64_t xrays = 0;
-  double seconds = 0;
-  bool stopped = false;  ///< the stop flag was raised; the rest was not counted
+  std::uint64_t events = 0;             ///< in all frames
+  std::uint64_t xrays = 0;              ///< rejected, as the method counts them
+  double seconds = 0;                   ///< from the first read to the last write
+  bool stopped = false;                 ///< the stop flag was raised; the rest was not counted
+
+  /// Counted frames per second; 0 when no time passed.
+  [[nodiscard]] double frames_per_s() const { return seconds > 0 ? static_cast<double>(frames) / seconds : 0; }
 };
 
 /// The backend that `wanted` stands for on this machine, and why, as one sentence.
@@ -66,8 +74,10 @@ struct backend_choice {
 /// A counter of the backend, with a plan of its own; `which` must not be automatic.
 [[nodiscard]] std::unique_ptr<counter> make_counter(backend which, const counting_setup& setup);
 
-/// Reads, counts, encodes and writes every frame of `source`, all stages at the same time, in bounded memory. The sink gets the
-/// same calls in the same order for any number of threads. The caller finishes or abandons the sink.
+/// Reads, counts, encodes and writes frames [first_frame, end_frame) of `source`, all stages at the same time, in bounded
+/// memory. The sink gets the same calls in the same order for any number of threads. The caller finishes or abandons the sink.
+/// @throws invalid_argument when the range ends before it begins, or the setup does not fit the frames; whatever source,
+/// counter or sink throw, after everything before it was written.
 count_result count_frames(const frame_source& source, const counting_setup& setup, event_sink& sink,
                           const pipeline_options& options);
 

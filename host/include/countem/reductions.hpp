@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -20,12 +21,15 @@ namespace countem {
 /// The events of consecutive frames, not owned. The events of frame f are indices[indptr[f]] up to indices[indptr[f + 1]],
 /// ascending, so that a slice of the scan is a slice of `indptr` beside the same `indices`.
 struct event_view {
-  frame_shape shape{};                    ///< of the event grid
-  std::span<const std::uint64_t> indptr;  ///< frames + 1
-  std::span<const std::uint32_t> indices;
+  frame_shape shape{};                     ///< of the event grid
+  std::span<const std::uint64_t> indptr;   ///< frames + 1
+  std::span<const std::uint32_t> indices;  ///< linear indices
 
+  /// Number of frames.
   [[nodiscard]] std::size_t frames() const { return indptr.empty() ? 0 : indptr.size() - 1; }
+  /// Events of all frames.
   [[nodiscard]] std::uint64_t event_count() const { return indptr.empty() ? 0 : indptr.back() - indptr.front(); }
+  /// Events of one frame, ascending.
   [[nodiscard]] std::span<const std::uint32_t> events(std::size_t frame) const {
     return indices.subspan(indptr[frame], indptr[frame + 1] - indptr[frame]);
   }
@@ -35,6 +39,7 @@ struct event_view {
   }
 };
 
+/// The events of a batch on a grid of that shape; the batch must outlive the view.
 [[nodiscard]] inline event_view view_of(const event_batch& batch, frame_shape shape) {
   return {shape, batch.indptr, batch.indices};
 }
@@ -44,8 +49,8 @@ void validate(const event_view& events);
 
 /// A point of the detector in pixels; pixel (0, 0) has its centre at (0, 0).
 struct detector_point {
-  double row = 0;
-  double column = 0;
+  double row = 0;     ///< grows downwards
+  double column = 0;  ///< grows to the right
   friend bool operator==(const detector_point&, const detector_point&) = default;
 };
 
@@ -63,8 +68,9 @@ struct virtual_detector {
   double inner = 0;
   double outer = std::numeric_limits<double>::infinity();
   double from_degrees = 0;
-  double to_degrees = 360;         ///< a wedge when to - from is below 360
-  std::vector<std::uint8_t> mask;  ///< instead of all that: one byte per pixel, not 0 where it belongs
+  double to_degrees = 360;            ///< a wedge when to - from is below 360
+  std::vector<std::uint8_t> mask;     ///< instead of all that: one byte per pixel, not 0 where it belongs
+  std::filesystem::path mask_file{};  ///< read_detector_images() reads the mask from here
 };
 
 /// "annulus:R1,R2", "disk:R", "wedge:R1,R2,FROM,TO", each with an optional "@ROW,COLUMN"; the text is the detector's name.
@@ -88,15 +94,17 @@ struct row_range {
 
 /// Several detectors as one bit per detector and pixel, so that one look at an event serves up to eight.
 struct detector_masks {
+  /// Detectors per byte.
   static constexpr std::size_t per_group = 8;
 
-  frame_shape shape{};
-  std::size_t detectors = 0;
+  frame_shape shape{};                            ///< of the masks
+  std::size_t detectors = 0;                      ///< number of detectors
   std::vector<std::vector<std::uint8_t>> groups;  ///< [detector / 8][pixel], bit detector % 8
   /// [detector]; set only where it names exactly the pixels of the mask, which was checked for each of them.
   std::vector<std::optional<annulus_test>> arithmetic;
   std::vector<row_range> rows;  ///< [detector]; no row outside has a pixel of it
 
+  /// Whether a pixel belongs to a detector.
   [[nodiscard]] bool contains(std::size_t detector, std::uint64_t pixel) const {
     return ((groups[detector / per_group][pixel] >> (detector % per_group)) & 1U) != 0;
   }
@@ -116,12 +124,13 @@ struct weight_image {
 
 /// Rings around a centre: ring = floor(distance / step); pixels beyond the last ring have `outside`.
 struct ring_map {
+  /// Ring of the pixels beyond the last ring.
   static constexpr std::uint16_t outside = 0xffff;
 
-  frame_shape shape{};
-  detector_point centre{};
-  double step = 1;
-  std::uint32_t rings = 0;
+  frame_shape shape{};                ///< of the frames
+  detector_point centre{};            ///< of all rings
+  double step = 1;                    ///< width of a ring in pixels
+  std::uint32_t rings = 0;            ///< number of rings
   std::vector<std::uint16_t> ring;    ///< per pixel
   std::vector<std::uint64_t> pixels;  ///< per ring: detector pixels that lie in it
 };
@@ -131,9 +140,9 @@ struct ring_map {
 
 /// Sums over the events of one frame, exact.
 struct event_moments {
-  std::uint64_t events = 0;
-  std::uint64_t row_sum = 0;
-  std::uint64_t column_sum = 0;
+  std::uint64_t events = 0;      ///< number of events
+  std::uint64_t row_sum = 0;     ///< of their rows
+  std::uint64_t column_sum = 0;  ///< of their columns
   friend bool operator==(const event_moments&, const event_moments&) = default;
 };
 
@@ -225,65 +234,5 @@ namespace cuda {
 
 /// A reducer of the backend; `which` must not be automatic.
 [[nodiscard]] std::unique_ptr<event_reducer> make_reducer(backend which, unsigned threads = 0);
-
-/// A weight for each pixel of the detector.
-struct weight_map {
-  std::string name;
-  std::vector<float> weights;
-};
-
-/// What to compute from a scan in one pass over its events.
-struct reduction_plan {
-  bool sum = true;
-  bool maximum = false;
-  bool centre_of_mass = false;
-  bool radial = false;
-  double radial_step = 1;
-  std::vector<virtual_detector> detectors;
-  std::vector<weight_map> weights;       ///< each of the frame's size
-  std::optional<detector_point> centre;  ///< common centre of detectors and rings; unset: the frame's middle
-  bool skip_incomplete = false;          ///< frames that lack a sector or were cut short count as frames without events
-};
-
-/// What was computed; what the plan did not ask for is empty. Maps are per scan position, row-major, the repeats at a position
-/// added up.
-struct reduction_result {
-  std::vector<std::uint64_t> sum;                          ///< [pixel]
-  std::vector<std::uint32_t> maximum;                      ///< [pixel]
-  std::vector<std::uint64_t> counts;                       ///< [position]; always there
-  std::vector<event_moments> moments;                      ///< [position]
-  std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][position]
-  std::vector<std::vector<double>> weighted_images;        ///< [weight map][position]
-  std::vector<std::uint64_t> radial;                       ///< [position * rings + ring]
-  std::uint32_t rings = 0;
-  std::uint64_t frames = 0;  ///< frames seen so far
-  std::uint64_t events = 0;
-};
-
-/// Reduces a scan batch after batch as it is counted or read; memory is that of the results, whatever the size of the scan.
-/// Safe to use from several threads at once: one adds while others wait.
-class scan_reducer {
- public:
-  /// `which` must not be automatic. @throws invalid_argument when the plan does not fit the frames.
-  scan_reducer(const reduction_plan& plan, frame_shape shape, scan_shape scan, backend which, unsigned threads = 0);
-  ~scan_reducer();
-  scan_reducer(scan_reducer&&) noexcept;
-  scan_reducer& operator=(scan_reducer&&) noexcept;
-
-  /// Batches may come in any order but each frame only once. @throws invalid_argument for frames outside the scan.
-  void add(const event_batch& events);
-  /// The same, its frames being `first_frame` and on, with a reducer that is loaded with the batch already (a device's,
-  /// cuda::batch_counter::reducer). With skip_incomplete, a batch that has incomplete frames is loaded anew.
-  void add(const event_batch& events, std::uint64_t first_frame, event_reducer& loaded);
-  /// What was computed; only while nothing is added.
-  [[nodiscard]] const reduction_result& result() const;
-  /// A copy of what was computed so far.
-  [[nodiscard]] reduction_result snapshot() const;
-  [[nodiscard]] const reduction_plan& plan() const;
-
- private:
-  class state;
-  std::unique_ptr<state> state_;
-};
 
 }  // namespace countem

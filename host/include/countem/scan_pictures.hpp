@@ -4,10 +4,10 @@
 #include <vector>
 
 #include <countem/event_store.hpp>
-#include <countem/reductions.hpp>
 #include <countem/saved_image.hpp>
+#include <countem/scan_reducer.hpp>
 
-namespace countem::cli {
+namespace countem {
 
 /// Draws an image of two axes, large enough to be seen, sums and maxima logarithmically; does nothing for others.
 void draw_image(const std::filesystem::path& path, const saved_image& image);
@@ -16,8 +16,10 @@ void draw_image(const std::filesystem::path& path, const saved_image& image);
 /// image, read back from the finished store once the beam has been found on the sum.
 class scan_pictures {
  public:
+  /// For a scan on an event grid. `threads` 0: all cores.
   scan_pictures(frame_shape grid, scan_shape scan, unsigned threads);
 
+  /// Adds frames to the summed pattern, each once.
   void add(const event_batch& events);
   /// Writes STEM_sum.png, STEM_bright_field.png and STEM_dark_field.png, STEM the store's name without its suffix, into
   /// `directory` (empty: beside the store). Frames before `first_added` were not added and are read back too. Returns the
@@ -32,4 +34,4 @@ class scan_pictures {
   scan_reducer sum_;
 };
 
-}  // namespace countem::cli
+}  // namespace countem

@@ -1,4 +1,4 @@
-#include "host/cli/pictures.hpp"
+#include <countem/scan_pictures.hpp>
 
 #include <fmt/core.h>
 
@@ -9,7 +9,7 @@
 
 #include "host/engine/picture.hpp"
 
-namespace countem::cli {
+namespace countem {
 
 namespace {
 
@@ -99,4 +99,4 @@ std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::p
   return drawn;
 }
 
-}  // namespace countem::cli
+}  // namespace countem

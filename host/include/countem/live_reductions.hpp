@@ -3,23 +3,13 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include <countem/counting.hpp>
-#include <countem/frame_source.hpp>
-#include <countem/reductions.hpp>
+#include <countem/reduction_plan.hpp>
 #include <countem/saved_image.hpp>
+#include <countem/scan_reducer.hpp>
 
-namespace countem::cli {
-
-/// "sum,com,max,radial,virtual:annulus:60,200@10,20,...": what to compute while counting. A number goes with the word before
-/// it.
-/// @throws invalid_argument naming the word that is none of these.
-[[nodiscard]] reduction_plan parse_live_plan(std::string_view text);
-
-/// The bright disk's centre on the sum of some frames of the source, evenly spread, counted for this alone.
-[[nodiscard]] detector_point sampled_centre(const frame_source& source, const counting_setup& setup);
+namespace countem {
 
 /// Reductions that are computed while a scan is counted, and their pictures, drawn anew every few seconds.
 class live_reductions {
@@ -28,6 +18,7 @@ class live_reductions {
   live_reductions(const reduction_plan& plan, frame_shape grid, scan_shape scan, backend where, unsigned threads,
                   std::filesystem::path directory, std::string stem);
 
+  /// For pipeline_options::live.
   [[nodiscard]] scan_reducer& reducer() { return reducer_; }
   /// Draws the pictures if the last ones are old enough.
   void refresh();
@@ -46,4 +37,4 @@ class live_reductions {
   std::chrono::steady_clock::time_point drawn_ = std::chrono::steady_clock::now();
 };
 
-}  // namespace countem::cli
+}  // namespace countem

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include <countem/error.hpp>
-#include <countem/reductions.hpp>
+#include <countem/scan_reducer.hpp>
 
 namespace countem {
 
@@ -29,7 +29,7 @@ class scan_reducer::state {
 
     const std::uint64_t positions = scan.positions();
     result_.counts.resize(positions);
-    if (plan.sum) result_.sum.resize(shape.pixels());
+    if (plan.sum || plan.radial_profile) result_.sum.resize(shape.pixels());
     if (plan.maximum) result_.maximum.resize(shape.pixels());
     if (plan.centre_of_mass) result_.moments.resize(positions);
     result_.virtual_images.assign(masks_.detectors, std::vector<std::uint64_t>(positions));
@@ -82,7 +82,7 @@ class scan_reducer::state {
     add_to_positions(first_frame, per_frame_, result_.counts);
     for (const std::uint32_t count : per_frame_) result_.events += count;
 
-    if (plan_.sum) reducer.add_sum(result_.sum);
+    if (!result_.sum.empty()) reducer.add_sum(result_.sum);
     if (plan_.maximum) reducer.raise_maximum(result_.maximum);
     if (plan_.centre_of_mass) add_moments(first_frame, frames, reducer);
     if (masks_.detectors != 0) {

@@ -1,13 +1,11 @@
-#include "host/cli/detector_image.hpp"
-
-#include <fmt/core.h>
+#include <countem/detector_image.hpp>
 
 #include <string>
 #include <system_error>
 
 #include <countem/error.hpp>
 
-namespace countem::cli {
+namespace countem {
 
 namespace {
 
@@ -26,7 +24,7 @@ std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, fra
   return source;
 }
 
-std::unique_ptr<frame_source> open_image(const std::filesystem::path& path, frame_shape shape, pixel_type flat) {
+std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& path, frame_shape shape, pixel_type flat) {
   source_options options;
   std::error_code unknown;
   if (std::filesystem::is_regular_file(path, unknown) &&
@@ -37,10 +35,10 @@ std::unique_ptr<frame_source> open_image(const std::filesystem::path& path, fram
   try {
     return of_shape(open_source({path}, options), shape, path);
   } catch (const format_error& reason) {
-    throw format_error(fmt::format("{} (a flat file of one {} a pixel would have {} bytes)", reason.what(), to_string(flat),
-                                   shape.pixels() * size_of(flat)),
+    throw format_error(std::string(reason.what()) + " (a flat file of one " + std::string(to_string(flat)) +
+                           " a pixel would have " + std::to_string(shape.pixels() * size_of(flat)) + " bytes)",
                        reason.advised());
   }
 }
 
-}  // namespace countem::cli
+}  // namespace countem

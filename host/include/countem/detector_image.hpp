@@ -5,7 +5,7 @@
 
 #include <countem/frame_source.hpp>
 
-namespace countem::cli {
+namespace countem {
 
 /// The source itself. @throws invalid_argument when its frames are not of that shape.
 [[nodiscard]] std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, frame_shape shape,
@@ -14,6 +14,7 @@ namespace countem::cli {
 /// An image of the detector: .npy, .mrc, HDF5 or flat. Flat files say nothing of themselves: one of just the right size holds
 /// one value of type `flat` per pixel.
 /// @throws format_error when it cannot be read, invalid_argument when it is of another shape.
-[[nodiscard]] std::unique_ptr<frame_source> open_image(const std::filesystem::path& path, frame_shape shape, pixel_type flat);
+[[nodiscard]] std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& path, frame_shape shape,
+                                                                pixel_type flat);
 
-}  // namespace countem::cli
+}  // namespace countem

@@ -1,0 +1,24 @@
+#include "host/engine/facts_json.hpp"
+
+namespace countem::engine {
+
+using json = nlohmann::ordered_json;
+
+json issues_json(const source_info& info) {
+  json listed = json::array();
+  for (const source_issue& issue : info.issues) {
+    listed.push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});
+  }
+  return listed;
+}
+
+json thresholds_json(const calibration& used) {
+  return {{"background_adu", used.pixel_background16.empty() ? json(used.background16 / 16.0) : json("per pixel")},
+          {"xray_adu", used.xray16 == no_xray_threshold ? json(nullptr) : json(used.xray16 / 16.0)}};
+}
+
+std::string text_of(const json& object) {
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace countem::engine

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include <countem/calibration.hpp>
+#include <countem/frame_source.hpp>
+
+// Facts that stand in the provenance of a store and in the summary of a count, in the same words.
+namespace countem::engine {
+
+[[nodiscard]] nlohmann::ordered_json issues_json(const source_info& info);
+[[nodiscard]] nlohmann::ordered_json thresholds_json(const calibration& used);
+
+/// JSON as one line. File names are any bytes, JSON is UTF-8.
+[[nodiscard]] std::string text_of(const nlohmann::ordered_json& object);
+
+}  // namespace countem::engine

@@ -1,0 +1,173 @@
+// The grammar of what can be computed from a scan. Everything that names reductions (options, lists) is written in these items.
+#include <countem/reduction_plan.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include <countem/calibrate.hpp>
+#include <countem/detector_image.hpp>
+#include <countem/error.hpp>
+
+namespace countem {
+
+namespace {
+
+void refuse(std::string_view item, const std::string& why) {
+  throw invalid_argument("reduction '" + std::string(item) + "' " + why);
+}
+
+/// An item in its two parts, "NAME" or "NAME:REST".
+struct named_item {
+  std::string_view whole;
+  std::string_view name;
+  std::string_view rest;
+};
+
+void take_nothing(const named_item& item) {
+  if (!item.rest.empty()) refuse(item.whole, "takes nothing behind '" + std::string(item.name) + "'");
+}
+
+void require_rest(const named_item& item, const char* what) {
+  if (item.rest.empty()) refuse(item.whole, std::string("lacks ") + what);
+}
+
+void add_deflections(reduction_plan& plan, const named_item& item) {
+  plan.centre_of_mass = true;
+  if (item.rest.empty()) return;
+  const std::optional<deflection_origin> origin = find_choice<deflection_origin>(item.rest);
+  if (!origin) refuse(item.whole, "has an unknown origin: it is " + listed_words<deflection_origin>());
+  if (plan.origin != deflection_origin::corner && plan.origin != *origin) {
+    refuse(item.whole, "contradicts com:" + std::string(word_of(plan.origin)) + ": centres of mass have one origin");
+  }
+  plan.origin = *origin;
+}
+
+/// "radial" and "radial-profile": both have rings of one width.
+void add_rings(reduction_plan& plan, const named_item& item, bool& wanted) {
+  double step = plan.radial_step;
+  if (!item.rest.empty()) {
+    const auto [end, failure] = std::from_chars(item.rest.data(), item.rest.data() + item.rest.size(), step);
+    if (failure != std::errc{} || end != item.rest.data() + item.rest.size()) {
+      refuse(item.whole, "has a width of rings that is not a number, as radial:2 has");
+    }
+    if ((plan.radial || plan.radial_profile) && step != plan.radial_step) {
+      refuse(item.whole, "contradicts an earlier one: all rings have one width");
+    }
+  }
+  plan.radial_step = step;
+  wanted = true;
+}
+
+void add_mask(reduction_plan& plan, std::filesystem::path file) {
+  virtual_detector& detector = plan.detectors.emplace_back();
+  detector.name = file.filename().string();
+  detector.mask_file = std::move(file);
+}
+
+/// Items between commas; what begins like a number belongs to the item before it.
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> items;
+  while (true) {
+    const std::size_t comma = list.find(',');
+    const std::string_view item = list.substr(0, comma);
+    const bool is_number = !item.empty() && std::string_view("0123456789.-+").find(item.front()) != std::string_view::npos;
+    if (is_number && !items.empty()) {
+      items.back().append(1, ',').append(item);
+    } else {
+      items.emplace_back(item);
+    }
+    if (comma == std::string_view::npos) return items;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace
+
+bool reduction_plan::needs_centre() const {
+  return !detectors.empty() || radial || radial_profile || (centre_of_mass && origin == deflection_origin::centre);
+}
+
+bool reduction_plan::is_empty() const {
+  return !(sum || maximum || centre_of_mass || radial || radial_profile || !detectors.empty() || !weights.empty());
+}
+
+reduction_plan empty_plan() {
+  reduction_plan plan;
+  plan.sum = false;
+  return plan;
+}
+
+void add_item(reduction_plan& plan, std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const named_item item{text, text.substr(0, colon), colon == std::string_view::npos ? "" : text.substr(colon + 1)};
+  if (item.name == "sum") {
+    take_nothing(item);
+    plan.sum = true;
+  } else if (item.name == "max") {
+    take_nothing(item);
+    plan.maximum = true;
+  } else if (item.name == "com") {
+    add_deflections(plan, item);
+  } else if (item.name == "phase") {
+    take_nothing(item);
+    plan.phase = true;
+  } else if (item.name == "radial") {
+    add_rings(plan, item, plan.radial);
+  } else if (item.name == "radial-profile") {
+    add_rings(plan, item, plan.radial_profile);
+  } else if (item.name == "virtual") {
+    require_rest(item, "a detector, as virtual:annulus:60,200");
+    plan.detectors.push_back(parse_detector(item.rest));
+  } else if (item.name == "mask") {
+    require_rest(item, "a file");
+    add_mask(plan, std::filesystem::path(std::string(item.rest)));
+  } else if (item.name == "weights") {
+    require_rest(item, "a file");
+    std::filesystem::path file{std::string(item.rest)};
+    plan.weights.push_back({file.filename().string(), {}, file});
+  } else if (item.name == "skip-incomplete") {
+    take_nothing(item);
+    plan.skip_incomplete = true;
+  } else {
+    refuse(text,
+           "is none of sum, max, com, com:centre, com:descan, phase, radial, radial-profile, virtual:disk:R, "
+           "virtual:annulus:R1,R2, virtual:wedge:R1,R2,FROM,TO, mask:FILE, weights:FILE, skip-incomplete");
+  }
+}
+
+reduction_plan parse_plan(std::string_view items) {
+  reduction_plan plan = empty_plan();
+  for (const std::string& item : split(items)) add_item(plan, item);
+  validate(plan);
+  return plan;
+}
+
+void validate(const reduction_plan& plan) {
+  if (plan.phase && !plan.centre_of_mass) throw invalid_argument("a phase is integrated from centres of mass: ask for com too");
+  if (plan.origin != deflection_origin::corner && !plan.centre_of_mass) {
+    throw invalid_argument("an origin of centres of mass is given, but no centres of mass are asked for");
+  }
+  if (!(plan.radial_step > 0) || !std::isfinite(plan.radial_step)) {
+    throw invalid_argument("rings need a width above 0, " + std::to_string(plan.radial_step) + " was given");
+  }
+}
+
+void read_detector_images(reduction_plan& plan, frame_shape grid) {
+  for (virtual_detector& detector : plan.detectors) {
+    if (detector.mask_file.empty()) continue;
+    const std::vector<float> pixels = read_image(*open_detector_image(detector.mask_file, grid, pixel_type::u8), "mask");
+    detector.mask.clear();
+    std::ranges::transform(pixels, std::back_inserter(detector.mask),
+                           [](float pixel) { return static_cast<std::uint8_t>(pixel != 0); });
+  }
+  for (weight_map& map : plan.weights) {
+    if (map.file.empty()) continue;
+    map.weights = read_image(*open_detector_image(map.file, grid, pixel_type::f32), "weight image");
+  }
+}
+
+}  // namespace countem

@@ -1,0 +1,184 @@
+#include <countem/store_copy.hpp>
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <countem/error.hpp>
+
+namespace countem {
+
+namespace {
+
+/// An event and what it carries.
+struct valued_event {
+  std::uint32_t index;
+  std::uint32_t value;
+  friend auto operator<=>(const valued_event&, const valued_event&) = default;
+};
+
+/// Where pixels of the store's grid go in the copy's.
+class pixel_mapping {
+ public:
+  pixel_mapping(const copy_plan& plan, std::uint32_t from_width)
+      : plan_(plan), from_width_(from_width), to_width_(binned(plan.detector.shape, plan.bin).width) {}
+
+  /// Appends the events of one frame that the copy keeps, not yet in order.
+  void append(std::span<const std::uint32_t> indices, std::span<const std::uint32_t> values,
+              std::vector<valued_event>& out) const {
+    const detector_window& window = plan_.detector;
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      const std::uint32_t row = indices[i] / from_width_;
+      const std::uint32_t column = indices[i] % from_width_;
+      if (row < window.row || row - window.row >= window.shape.height || column < window.column ||
+          column - window.column >= window.shape.width)
+        continue;
+      const std::uint32_t index = (row - window.row) / plan_.bin * to_width_ + (column - window.column) / plan_.bin;
+      out.push_back({index, values.empty() ? 0 : values[i]});
+    }
+  }
+
+ private:
+  const copy_plan& plan_;
+  std::uint32_t from_width_;
+  std::uint32_t to_width_;
+};
+
+/// Frames of one row of positions in the copy, gathered from the rows of the store that go into it.
+class merged_row {
+ public:
+  merged_row(const scan_shape& to, std::uint32_t scan_bin) : to_(to), scan_bin_(scan_bin), frames_(frames()) {}
+
+  void add(const event_batch& row, const pixel_mapping& mapping) {
+    for (std::size_t i = 0; i < row.frames(); ++i) {
+      const std::uint64_t in_row = row.first_frame + i;
+      const std::uint64_t position = in_row / to_.frames_per_position / scan_bin_;
+      frame& into = frames_[position * to_.frames_per_position + in_row % to_.frames_per_position];
+      const auto values = row.values.empty() ? std::span<const std::uint32_t>()
+                                             : std::span(row.values).subspan(row.indptr[i], row.indptr[i + 1] - row.indptr[i]);
+      mapping.append(row.events(i), values, into.events);
+      into.xrays += row.xrays[i];
+      const auto present = static_cast<std::uint8_t>(row.status[i] & status_sectors);
+      into.arrived |= present;
+      into.whole &= present;
+      into.flags |= static_cast<std::uint8_t>(row.status[i] & ~status_sectors);
+    }
+  }
+
+  /// Moves the row into a batch and begins the next one.
+  void take(event_batch& out, std::uint64_t first_frame, bool with_values) {
+    out.clear();
+    out.first_frame = first_frame;
+    for (frame& one : frames_) {
+      std::ranges::sort(one.events);
+      for (const valued_event& event : one.events) {
+        out.indices.push_back(event.index);
+        if (with_values) out.values.push_back(event.value);
+      }
+      out.indptr.push_back(out.indices.size());
+      out.xrays.push_back(one.xrays);
+      // A merged frame that lacks some of what should have gone into it is cut short.
+      const std::uint8_t cut_short = one.whole != one.arrived ? status_truncated : 0;
+      out.status.push_back(static_cast<std::uint8_t>(one.arrived | one.flags | cut_short));
+      one = {};
+    }
+  }
+
+ private:
+  struct frame {
+    std::vector<valued_event> events;
+    std::uint32_t xrays = 0;
+    std::uint8_t arrived = 0;
+    std::uint8_t whole = status_sectors;
+    std::uint8_t flags = 0;
+  };
+
+  [[nodiscard]] std::size_t frames() const { return std::size_t{to_.width} * to_.frames_per_position; }
+
+  scan_shape to_;
+  std::uint32_t scan_bin_;
+  std::vector<frame> frames_;
+};
+
+template <class T>
+std::vector<T> cropped(const std::vector<T>& image, std::uint32_t width, const detector_window& window) {
+  if (image.empty()) return {};
+  std::vector<T> kept;
+  kept.reserve(window.shape.pixels());
+  for (std::uint32_t row = 0; row < window.shape.height; ++row) {
+    const auto start = image.begin() + (static_cast<std::ptrdiff_t>(window.row + row) * width + window.column);
+    kept.insert(kept.end(), start, start + window.shape.width);
+  }
+  return kept;
+}
+
+calibration copied_calibration(const store_description& from, const copy_plan& plan) {
+  calibration kept = from.calibrated;
+  const bool same_grid = from.calibrated.shape == from.shape;
+  if (plan.bin == 1 && same_grid) {
+    const std::uint32_t width = from.shape.width;
+    kept.shape = plan.detector.shape;
+    kept.dark16 = cropped(kept.dark16, width, plan.detector);
+    kept.gain = cropped(kept.gain, width, plan.detector);
+    kept.mask = cropped(kept.mask, width, plan.detector);
+    kept.pixel_background16 = cropped(kept.pixel_background16, width, plan.detector);
+    kept.dark_sigma_adu = cropped(kept.dark_sigma_adu, width, plan.detector);
+  } else {
+    kept.dark16.clear();
+    kept.gain.clear();
+    kept.mask.clear();
+    kept.pixel_background16.clear();
+    kept.dark_sigma_adu.clear();
+  }
+  return kept;
+}
+
+constexpr std::uint32_t divide_up(std::uint32_t a, std::uint32_t b) {
+  return a / b + (a % b != 0 ? 1 : 0);
+}
+
+}  // namespace
+
+store_description describe_copy(const store_description& from, const copy_plan& plan) {
+  validate(plan.scan, from.scan);
+  const detector_window& window = plan.detector;
+  if (window.shape.pixels() == 0 || std::uint64_t{window.row} + window.shape.height > from.shape.height ||
+      std::uint64_t{window.column} + window.shape.width > from.shape.width) {
+    throw invalid_argument("the detector window keeps nothing, or reaches beyond frames of " +
+                           std::to_string(from.shape.height) + " x " + std::to_string(from.shape.width) + " pixels");
+  }
+  if (plan.bin == 0 || plan.scan_bin == 0) throw invalid_argument("a bin factor is at least 1");
+  store_description copy = from;
+  copy.shape = binned(window.shape, plan.bin);
+  copy.scan = {divide_up(plan.scan.height, plan.scan_bin), divide_up(plan.scan.width, plan.scan_bin),
+               from.scan.frames_per_position};
+  copy.calibrated = copied_calibration(from, plan);
+  return copy;
+}
+
+void copy_frames(const event_store& from, const copy_plan& plan, event_sink& to, const reading_options& options) {
+  const store_description& described = from.description();
+  const scan_shape scan = describe_copy(described, plan).scan;
+  const pixel_mapping mapping(plan, described.shape.width);
+  const bool with_values = described.options.values != event_value::none;
+  const std::uint64_t read_per_row = std::uint64_t{plan.scan.width} * scan.frames_per_position;
+  const std::uint64_t made_per_row = std::uint64_t{scan.width} * scan.frames_per_position;
+  merged_row row(scan, plan.scan_bin);
+  event_batch made;
+  for (std::uint32_t number = 0; number < scan.height; ++number) {
+    const std::uint32_t first_row = number * plan.scan_bin;
+    const std::uint32_t rows = std::min(plan.scan_bin, plan.scan.height - first_row);
+    for (std::uint32_t r = first_row; r < first_row + rows; ++r) {
+      reading_options of_row = options;
+      if (options.progress) of_row.progress = [&](std::uint64_t done) { options.progress(r * read_per_row + done); };
+      for_batches(from, {plan.scan.row + r, plan.scan.column, 1, plan.scan.width}, of_row,
+                  [&](const event_batch& events) { row.add(events, mapping); });
+    }
+    row.take(made, number * made_per_row, with_values);
+    to.observe(made);
+    to.write(*to.encode(made));
+  }
+}
+
+}  // namespace countem

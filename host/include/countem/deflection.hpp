@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <countem/reduction_plan.hpp>
+#include <countem/types.hpp>
+
+namespace countem {
+
+/// Centre of mass of each position as two maps (row, column), NaN where a position has no events.
+struct deflection {
+  std::vector<double> row;
+  std::vector<double> column;
+};
+/// The centre of mass of each position that was reduced.
+[[nodiscard]] deflection deflections(const reduction_result& result);
+/// A plane over the scan, by its value in the scan's middle.
+struct scan_plane {
+  double middle = 0;      ///< in the scan's middle
+  double per_row = 0;     ///< slope along rows, per position
+  double per_column = 0;  ///< slope along columns, per position
+
+  /// Value at a position of the scan it was fitted on.
+  [[nodiscard]] double at(const scan_shape& scan, std::uint64_t position) const {
+    const double row = static_cast<double>(position / scan.width) - (scan.height - 1) / 2.0;
+    const double column = static_cast<double>(position % scan.width) - (scan.width - 1) / 2.0;
+    return middle + per_row * row + per_column * column;
+  }
+};
+/// The plane that fits a map best (least squares over its finite values); level where there are fewer than three.
+[[nodiscard]] scan_plane fit_plane(const std::vector<double>& map, const scan_shape& scan);
+/// Subtracts from each map the plane that fits it best: the scan's descan.
+void subtract_plane(deflection& maps, const scan_shape& scan);
+
+/// The map whose differences between neighbouring positions, per row and per column, are the deflections in the least squares
+/// sense: differential phase contrast, integrated (10.1016/j.ultramic.2015.10.011). Units are detector pixels times scan steps;
+/// it becomes a phase when multiplied by 2 pi times the reciprocal pixel size times the step. The mean deflection, and so an
+/// arbitrary centre, drops out; the scan counts as periodic. Positions without events are integrated as undeflected from the
+/// mean and are NaN in the result, whose other values have mean 0.
+/// @throws invalid_argument when the maps are not of the scan's size.
+[[nodiscard]] std::vector<double> integrate(const deflection& maps, const scan_shape& scan);
+
+}  // namespace countem

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <countem/choices.hpp>
+#include <countem/reductions.hpp>
+#include <countem/types.hpp>
+
+namespace countem {
+
+/// What centres of mass are given relative to.
+enum class deflection_origin : std::uint8_t {
+  corner,  ///< pixel (0, 0)
+  centre,  ///< the plan's centre
+  descan,  ///< the plane that fits them best
+};
+
+/// Words and help of deflection_origin.
+template <>
+struct choice_table<deflection_origin> {
+  static constexpr std::string_view what = "origin of deflections";  ///< in a sentence
+  /// In the order of the enumerators.
+  static constexpr std::array<choice<deflection_origin>, 3> entries{
+      {{deflection_origin::corner, "corner", "pixel (0, 0)"},
+       {deflection_origin::centre, "centre", "the centre of detectors and rings"},
+       {deflection_origin::descan, "descan", "the plane over the scan that fits them best"}}};
+};
+
+/// A weight for each pixel of the detector.
+struct weight_map {
+  std::string name;
+  std::vector<float> weights;
+  std::filesystem::path file{};  ///< read_detector_images() reads the weights from here
+};
+
+/// What to compute from a scan in one pass over its events, and how results are given.
+struct reduction_plan {
+  bool sum = true;                                       ///< all frames added up
+  bool maximum = false;                                  ///< most events of any one frame, per pixel
+  bool centre_of_mass = false;                           ///< at each position
+  deflection_origin origin = deflection_origin::corner;  ///< of the centres of mass
+  bool phase = false;                                    ///< the centres of mass, integrated
+  bool radial = false;                                   ///< rings at each position
+  bool radial_profile = false;                           ///< rings of all frames added up
+  double radial_step = 1;                                ///< width of a ring in pixels
+  std::vector<virtual_detector> detectors;               ///< a map of the scan for each
+  std::vector<weight_map> weights;                       ///< each of the frame's size
+  std::optional<detector_point> centre;                  ///< common centre of detectors and rings; unset: the frame's middle
+  bool skip_incomplete = false;  ///< frames that lack a sector or were cut short count as frames without events
+
+  /// Whether a result depends on the common centre.
+  [[nodiscard]] bool needs_centre() const;
+  /// Whether it computes anything beside the counts of each position.
+  [[nodiscard]] bool is_empty() const;
+};
+
+/// A plan that computes nothing yet, for add_item().
+[[nodiscard]] reduction_plan empty_plan();
+
+/// Adds one item to a plan: "sum", "max", "com" or "com:ORIGIN" (a word of deflection_origin), "phase", "radial" or
+/// "radial:STEP", "radial-profile" or "radial-profile:STEP", "virtual:DETECTOR" (parse_detector), "mask:FILE", "weights:FILE"
+/// (images that read_detector_images() reads later) and "skip-incomplete".
+/// @throws invalid_argument naming the item and what was expected, or an earlier item that contradicts it.
+void add_item(reduction_plan& plan, std::string_view item);
+
+/// The items of a list between commas. What begins like a number belongs to the item before it, as in
+/// "sum,virtual:annulus:60,200@10,20,com". @throws invalid_argument as add_item() and validate() do.
+[[nodiscard]] reduction_plan parse_plan(std::string_view items);
+
+/// @throws invalid_argument when the plan contradicts itself: a phase without centres of mass, rings without width.
+void validate(const reduction_plan& plan);
+
+/// Reads the masks and weights that a plan names by file, for a detector of that shape.
+/// @throws as open_detector_image() does.
+void read_detector_images(reduction_plan& plan, frame_shape grid);
+
+/// What was computed; what the plan did not ask for is empty. Maps are per scan position, row-major, the repeats at a position
+/// added up.
+struct reduction_result {
+  std::vector<std::uint64_t> sum;                          ///< [pixel]
+  std::vector<std::uint32_t> maximum;                      ///< [pixel]
+  std::vector<std::uint64_t> counts;                       ///< [position]; always there
+  std::vector<event_moments> moments;                      ///< [position]
+  std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][position]
+  std::vector<std::vector<double>> weighted_images;        ///< [weight map][position]
+  std::vector<std::uint64_t> radial;                       ///< [position * rings + ring]
+  std::uint32_t rings = 0;
+  std::uint64_t frames = 0;  ///< frames seen so far
+  std::uint64_t events = 0;
+};
+
+}  // namespace countem

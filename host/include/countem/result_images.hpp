@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <countem/reduction_plan.hpp>
+#include <countem/saved_image.hpp>
+#include <countem/types.hpp>
+
+namespace countem {
+
+/// The results as images for files: counts, sum, maximum, com_row, com_column, radial, one virtual_N and weighted_N each,
+/// phase, radial_sum and radial_mean, as far as the plan asks for them.
+[[nodiscard]] std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
+                                                 const scan_shape& scan);
+
+/// The integrated deflections, relative to the plane that fits them best with deflection_origin::descan, as the image "phase".
+[[nodiscard]] saved_image phase_image(const reduction_result& result, const scan_shape& scan, deflection_origin origin);
+
+/// The profile of a summed pattern as the images radial_sum, electrons in each ring, and radial_mean, electrons per pixel of
+/// the ring; NaN where no pixel lies in it.
+[[nodiscard]] std::vector<saved_image> radial_profile(std::span<const std::uint64_t> sum, const ring_map& rings);
+
+}  // namespace countem

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <countem/counting.hpp>
+#include <countem/reduction_plan.hpp>
+#include <countem/types.hpp>
+
+namespace countem {
+
+/// Reduces a scan batch after batch as it is counted or read; memory is that of the results, whatever the size of the scan.
+/// Safe to use from several threads at once: one adds while others wait.
+class scan_reducer {
+ public:
+  /// `which` must not be automatic. @throws invalid_argument when the plan does not fit the frames.
+  scan_reducer(const reduction_plan& plan, frame_shape shape, scan_shape scan, backend which, unsigned threads = 0);
+  ~scan_reducer();
+  /// Takes over what another computed.
+  scan_reducer(scan_reducer&&) noexcept;
+  /// Takes over what another computed.
+  scan_reducer& operator=(scan_reducer&&) noexcept;
+
+  /// Batches may come in any order but each frame only once. @throws invalid_argument for frames outside the scan.
+  void add(const event_batch& events);
+  /// The same, its frames being `first_frame` and on, with a reducer that is loaded with the batch already (a device's,
+  /// cuda::batch_counter::reducer). With skip_incomplete, a batch that has incomplete frames is loaded anew.
+  void add(const event_batch& events, std::uint64_t first_frame, event_reducer& loaded);
+  /// What was computed; only while nothing is added.
+  [[nodiscard]] const reduction_result& result() const;
+  /// A copy of what was computed so far.
+  [[nodiscard]] reduction_result snapshot() const;
+  /// What is computed.
+  [[nodiscard]] const reduction_plan& plan() const;
+
+ private:
+  class state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace countem

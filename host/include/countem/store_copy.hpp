@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+#include <countem/event_store.hpp>
+#include <countem/reductions.hpp>
+#include <countem/scan_window.hpp>
+#include <countem/store_batches.hpp>
+
+namespace countem {
+
+/// What to leave out of a copy of a store, and what to merge. Cropping happens before binning.
+struct copy_plan {
+  scan_window scan;          ///< positions that are kept
+  detector_window detector;  ///< pixels of the event grid that are kept
+  std::uint32_t bin = 1;     ///< pixels per side that become one
+  /// Positions per side that become one; frames of the same repeat are merged, their events all kept.
+  std::uint32_t scan_bin = 1;
+};
+
+/// What a copy is: the store's description with shape, scan and calibration cut to what is kept. A binned copy keeps the
+/// thresholds of its calibration but not its images, which are per detector pixel.
+/// @throws invalid_argument when the plan keeps nothing, or windows reach beyond scan or detector.
+[[nodiscard]] store_description describe_copy(const store_description& from, const copy_plan& plan);
+
+/// Writes the copy's frames to a sink made for describe_copy(). Values stay with their events. The caller finishes the sink.
+/// @throws as for_batches().
+void copy_frames(const event_store& from, const copy_plan& plan, event_sink& to, const reading_options& options);
+
+}  // namespace countem

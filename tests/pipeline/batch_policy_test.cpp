@@ -1,0 +1,97 @@
+#include "host/engine/batch_policy.hpp"
+
+#include <gtest/gtest.h>
+
+namespace countem::engine {
+namespace {
+
+constexpr std::size_t mib = std::size_t{1} << 20;
+
+/// A long scan of small frames: 4 KiB each.
+batch_facts small_frames(unsigned threads) {
+  return {.frame_bytes = 4096, .frames = 1'000'000, .threads = threads};
+}
+
+TEST(batch_policy, pieces_fit_the_second_level_cache) {
+  EXPECT_EQ(choose_batch_sizes(small_frames(1)).piece_frames, 192U) << "768 KiB";
+  batch_facts camera = small_frames(1);
+  camera.frame_bytes = 576 * 576 * 2;
+  EXPECT_EQ(choose_batch_sizes(camera).piece_frames, 1U);
+  camera.frame_bytes = std::size_t{3} << 17;
+  EXPECT_EQ(choose_batch_sizes(camera).piece_frames, 2U) << "just two of them";
+  camera.frame_bytes += 1;
+  EXPECT_EQ(choose_batch_sizes(camera).piece_frames, 1U);
+}
+
+TEST(batch_policy, batches_share_memory_between_threads) {
+  batch_facts facts = small_frames(1);
+  facts.frame_bytes = mib;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 64U) << "never more than 64 MiB";
+  facts.threads = 8;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 64U);
+  facts.threads = 16;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 32U) << "512 MiB together";
+  facts.threads = 64;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 8U);
+  facts.threads = 1000;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 8U) << "never less than 8 MiB";
+}
+
+TEST(batch_policy, small_frames_are_at_most_4096_to_a_batch_in_whole_pieces) {
+  batch_facts facts = small_frames(1);
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 4096U - 4096U % 192U);
+  facts.frame_bytes = 1;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 4096U);
+  EXPECT_EQ(choose_batch_sizes(facts).piece_frames, 4096U);
+}
+
+TEST(batch_policy, a_short_scan_has_eight_batches_per_thread) {
+  batch_facts facts = small_frames(2);
+  facts.frame_bytes = mib;
+  facts.frames = 160;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 10U);
+  facts.frames = 159;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 9U);
+  facts.frames = 15;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 1U);
+  facts.frames = 0;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 1U);
+}
+
+TEST(batch_policy, a_device_gets_pieces_worth_a_launch_and_more_when_it_reduces) {
+  batch_facts facts = small_frames(1);
+  facts.frame_bytes = mib;
+  facts.on_device = true;
+  EXPECT_EQ(choose_batch_sizes(facts).piece_frames, 8U);
+  facts.reduced_live = true;
+  EXPECT_EQ(choose_batch_sizes(facts).piece_frames, 32U);
+  facts.frames = 3;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 32U) << "a whole piece even of a short scan";
+  facts.threads = 64;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 32U) << "and with many threads";
+  facts.on_device = false;
+  EXPECT_EQ(choose_batch_sizes(facts).piece_frames, 1U) << "only a device brings pictures back with each piece";
+}
+
+TEST(batch_policy, what_is_asked_for_is_taken) {
+  batch_facts facts = small_frames(4);
+  for (const std::size_t asked : {std::size_t{1}, std::size_t{7}, std::size_t{100'000}}) {
+    facts.asked_batch_frames = asked;
+    EXPECT_EQ(choose_batch_sizes(facts).batch_frames, asked);
+    EXPECT_EQ(choose_batch_sizes(facts).piece_frames, std::min<std::size_t>(asked, 192));
+  }
+}
+
+TEST(batch_policy, survives_facts_at_their_limits) {
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{1} << 40}) {
+    for (const unsigned threads : {0U, 1U, 100'000U}) {
+      const batch_sizes sizes = choose_batch_sizes({.frame_bytes = bytes, .frames = 1, .threads = threads});
+      EXPECT_GE(sizes.batch_frames, 1U);
+      EXPECT_GE(sizes.piece_frames, 1U);
+      EXPECT_LE(sizes.piece_frames, sizes.batch_frames);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace countem::engine

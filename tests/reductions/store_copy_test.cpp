@@ -1,0 +1,209 @@
+// Copies of stores: what merged frames say of themselves, and reading in batches; a store in memory stands in for a file.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <vector>
+
+#include <countem/error.hpp>
+#include <countem/store_copy.hpp>
+
+namespace {
+
+using namespace countem;
+using testing::ElementsAre;
+
+struct stored_frame {
+  std::vector<std::uint32_t> events;
+  std::uint8_t status = all_sectors;
+  std::uint32_t xrays = 0;
+};
+
+/// A finished store whose frames lie in memory.
+class memory_store final : public event_store {
+ public:
+  memory_store(frame_shape shape, scan_shape scan, std::vector<stored_frame> frames) : frames_(std::move(frames)) {
+    description_.shape = shape;
+    description_.scan = scan;
+    for (const stored_frame& frame : frames_) {
+      counts_.push_back(static_cast<std::uint32_t>(frame.events.size()));
+      status_.push_back(frame.status);
+      xrays_.push_back(frame.xrays);
+    }
+  }
+
+  const store_description& description() const override { return description_; }
+  std::uint64_t frames() const override { return frames_.size(); }
+  const std::vector<std::uint32_t>& counts() const override { return counts_; }
+  const std::vector<std::uint8_t>& status() const override { return status_; }
+  const std::vector<std::uint32_t>& xrays() const override { return xrays_; }
+  void read(std::uint64_t first, std::size_t count, event_batch& out, unsigned) const override {
+    out.clear();
+    out.first_frame = first;
+    for (std::uint64_t f = first; f < first + count; ++f) {
+      out.indices.insert(out.indices.end(), frames_[f].events.begin(), frames_[f].events.end());
+      out.indptr.push_back(out.indices.size());
+      out.status.push_back(frames_[f].status);
+      out.xrays.push_back(frames_[f].xrays);
+    }
+  }
+
+ private:
+  std::vector<stored_frame> frames_;
+  store_description description_;
+  std::vector<std::uint32_t> counts_;
+  std::vector<std::uint8_t> status_;
+  std::vector<std::uint32_t> xrays_;
+};
+
+/// Keeps the batches that it gets.
+class keeping_sink final : public event_sink {
+ public:
+  class kept : public encoded {
+   public:
+    event_batch events;
+  };
+  void observe(const event_batch&) override {}
+  std::unique_ptr<encoded> encode(const event_batch& events) const override {
+    auto copy = std::make_unique<kept>();
+    copy->events = events;
+    return copy;
+  }
+  void write(const encoded& frames) override {
+    const event_batch& events = static_cast<const kept&>(frames).events;
+    for (std::size_t f = 0; f < events.frames(); ++f) {
+      status.push_back(events.status[f]);
+      xrays.push_back(events.xrays[f]);
+      const auto of_frame = events.events(f);
+      frames_.emplace_back(of_frame.begin(), of_frame.end());
+    }
+  }
+  std::vector<std::uint8_t> status;
+  std::vector<std::uint32_t> xrays;
+  std::vector<std::vector<std::uint32_t>> frames_;
+};
+
+/// What a copy holds.
+struct copied_frames {
+  std::vector<std::uint8_t> status;
+  std::vector<std::uint32_t> xrays;
+  std::vector<std::vector<std::uint32_t>> frames;
+};
+
+copied_frames copied(const memory_store& store, const copy_plan& plan) {
+  keeping_sink sink;
+  copy_frames(store, plan, sink, {});
+  return {sink.status, sink.xrays, sink.frames_};
+}
+
+copy_plan whole_of(const memory_store& store) {
+  return {whole(store.description().scan), {0, 0, store.description().shape}};
+}
+
+TEST(merged_frame, that_lacks_some_of_what_goes_into_it_is_truncated) {
+  // Positions in pairs: both whole; one lacks a sector; both lack the same sector; one never arrived; neither arrived.
+  const memory_store store({2, 2}, {1, 10, 1},
+                           {{{0}}, {{1}}, {{0}}, {{1}, 0x7}, {{0}, 0x7}, {{1}, 0x7}, {{0}}, {{}, 0}, {{}, 0}, {{}, 0}});
+  copy_plan plan = whole_of(store);
+  plan.scan_bin = 2;
+  // The window is one row high: pairs are merged along it.
+  const copied_frames copy = copied(store, plan);
+  EXPECT_THAT(copy.status, ElementsAre(all_sectors, all_sectors | status_truncated, 0x7, all_sectors | status_truncated, 0));
+  EXPECT_THAT(copy.frames, ElementsAre(ElementsAre(0, 1), ElementsAre(0, 1), ElementsAre(0, 1), ElementsAre(0), ElementsAre()));
+}
+
+TEST(merged_frame, keeps_every_flag_and_adds_xrays) {
+  const memory_store store(
+      {2, 2}, {1, 4, 1},
+      {{{0}, all_sectors | status_xray, 2}, {{1}, all_sectors, 3}, {{}, all_sectors | status_truncated}, {{}}});
+  copy_plan plan = whole_of(store);
+  plan.scan_bin = 2;
+  const copied_frames copy = copied(store, plan);
+  EXPECT_THAT(copy.status, ElementsAre(all_sectors | status_xray, all_sectors | status_truncated));
+  EXPECT_THAT(copy.xrays, ElementsAre(5, 0));
+}
+
+TEST(copied_frame, is_as_whole_as_the_one_it_is_a_copy_of) {
+  const memory_store store({2, 2}, {1, 3, 1}, {{{0}}, {{1}, 0x7}, {{}, 0}});
+  EXPECT_THAT(copied(store, whole_of(store)).status, ElementsAre(all_sectors, 0x7, 0));
+}
+
+TEST(copied_frame, of_a_scan_that_no_bin_divides_has_what_is_left) {
+  const memory_store store({1, 4}, {3, 3, 1}, {{{0}}, {{1}}, {{2}}, {{0}}, {{1}}, {{2}}, {{3}}, {{3}}, {{1}}});
+  copy_plan plan = whole_of(store);
+  plan.scan_bin = 2;
+  EXPECT_EQ(describe_copy(store.description(), plan).scan, (scan_shape{2, 2, 1}));
+  EXPECT_THAT(copied(store, plan).frames,
+              ElementsAre(ElementsAre(0, 0, 1, 1), ElementsAre(2, 2), ElementsAre(3, 3), ElementsAre(1)));
+}
+
+TEST(copied_frame, keeps_the_pixels_of_the_window_in_bins) {
+  const memory_store store({4, 4}, {1, 1, 1}, {{{0, 5, 6, 9, 10, 15}}});
+  copy_plan plan = whole_of(store);
+  plan.detector = {1, 1, {3, 3}};
+  EXPECT_THAT(copied(store, plan).frames, ElementsAre(ElementsAre(0, 1, 3, 4, 8)));
+  plan.bin = 2;
+  EXPECT_THAT(copied(store, plan).frames, ElementsAre(ElementsAre(0, 0, 0, 0, 3)));
+}
+
+TEST(store_copy, windows_that_keep_nothing_or_reach_too_far_are_refused) {
+  const memory_store store({4, 4}, {2, 3, 1}, std::vector<stored_frame>(6));
+  const auto refused = [&](auto change) {
+    copy_plan plan = whole_of(store);
+    change(plan);
+    EXPECT_THROW((void)describe_copy(store.description(), plan), invalid_argument);
+  };
+  refused([](copy_plan& plan) { plan.bin = 0; });
+  refused([](copy_plan& plan) { plan.scan_bin = 0; });
+  refused([](copy_plan& plan) { plan.detector.shape.height = 5; });
+  refused([](copy_plan& plan) { plan.detector.column = 1; });
+  refused([](copy_plan& plan) { plan.detector.shape.width = 0; });
+  refused([](copy_plan& plan) { plan.scan.height = 0; });
+  refused([](copy_plan& plan) { plan.scan.row = 1; });
+  refused([](copy_plan& plan) { plan.scan.column = 1; });
+  refused([](copy_plan& plan) { plan.scan.width = 4; });
+  copy_plan last = whole_of(store);
+  last.scan = {1, 2, 1, 1};
+  last.detector = {3, 3, {1, 1}};
+  EXPECT_NO_THROW((void)describe_copy(store.description(), last));
+}
+
+TEST(store_batches, show_a_window_in_order_with_numbers_of_their_own) {
+  const memory_store store({1, 9}, {3, 3, 1}, {{{0}}, {{1}}, {{2}}, {{3}}, {{4}}, {{5}}, {{6}}, {{7}}, {{8}}});
+  const auto shown = [&](const scan_window& window) {
+    std::vector<std::uint32_t> events;
+    std::uint64_t expected = 0;
+    for_batches(store, window, {}, [&](const event_batch& batch) {
+      EXPECT_EQ(batch.first_frame, expected);
+      expected += batch.frames();
+      events.insert(events.end(), batch.indices.begin(), batch.indices.end());
+    });
+    return events;
+  };
+  EXPECT_THAT(shown({1, 0, 2, 3}), ElementsAre(3, 4, 5, 6, 7, 8));
+  EXPECT_THAT(shown({1, 1, 2, 2}), ElementsAre(4, 5, 7, 8));
+  EXPECT_THAT(shown({2, 2, 1, 1}), ElementsAre(8));
+  EXPECT_THROW(shown({2, 2, 1, 2}), invalid_argument);
+  EXPECT_THROW(shown({3, 0, 1, 1}), invalid_argument);
+  const std::atomic<bool> stop{true};
+  reading_options stopped;
+  stopped.stop = &stop;
+  EXPECT_THROW(for_batches(store, whole(store.description().scan), stopped, [](const event_batch&) {}), interrupted);
+}
+
+TEST(parse_ranges, takes_halves_and_nothing_beyond_the_end) {
+  const auto parsed = [](std::string_view text) { return parse_ranges(text, 10, 20); };
+  const index_ranges all = parsed(":,:");
+  EXPECT_EQ(all.row, 0U);
+  EXPECT_EQ(all.row_end, 10U);
+  EXPECT_EQ(all.column_end, 20U);
+  const index_ranges part = parsed("3:4,19:20");
+  EXPECT_EQ(part.row, 3U);
+  EXPECT_EQ(part.row_end, 4U);
+  EXPECT_EQ(part.column, 19U);
+  for (const char* wrong : {"", "1:2", "1,2", "2:2,:", "3:2,:", "0:11,:", ":,0:21", "a:2,:", "1:2x,:", "-1:2,:"}) {
+    EXPECT_THROW((void)parsed(wrong), invalid_argument) << wrong;
+  }
+}
+
+}  // namespace
