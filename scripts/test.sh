@@ -17,7 +17,7 @@ if [ "$depth" = --full ]; then scripts/install_dependencies.sh full; else script
 
 step "layers and format"
 scripts/check_layers.sh
-scripts/format.sh --check
+if [ "$depth" = --full ]; then scripts/format.sh --check --required; else scripts/format.sh --check; fi
 
 step "release build"
 oracles=""

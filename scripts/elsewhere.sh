@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Builds and tests countem where this machine is not: in a root of another Debian, with another compiler, for another processor.
+#   scripts/elsewhere.sh debian12|debian13 [--quick]   the README's two commands (scripts/demo.sh, scripts/test.sh) in a root of that
+#                                                      Debian, made by mmdebstrap; --quick: scripts/test.sh --quick
+#   scripts/elsewhere.sh gcc13 [--quick]               the same in Debian 13's root with g++ 13, the compiler of Ubuntu 24.04
+#   scripts/elsewhere.sh aarch64 [--quick]             cross compiled for Arm, tests under qemu-user, and files that this machine's and
+#                                                      the emulated program make are compared byte by byte; --quick: the files alone
+# Roots, build trees and compiler caches stay in $COUNTEM_ELSEWHERE_DIR (build/elsewhere), so the second run is quick; delete it at
+# will. Needs root, and Debian with its own apt sources: the roots come from where this machine's packages come from.
+# docs/decisions/0026-other-machines.md says what ran.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+refuse() { echo "elsewhere: $*" >&2; exit 1; }
+
+where=${1:-}
+depth=${2:-}
+case "$where" in debian12) suite=bookworm ;; debian13 | gcc13) suite=trixie ;; aarch64) suite=bookworm ;; *) sed -n '3,8p' "$0" >&2; exit 2 ;; esac
+case "$depth" in "" | --quick) ;; *) sed -n '3,8p' "$0" >&2; exit 2 ;; esac
+store=${COUNTEM_ELSEWHERE_DIR:-build/elsewhere}
+mkdir -p "$store"
+store=$(cd "$store" && pwd)
+
+[ "$(id -u)" -eq 0 ] || refuse "a root of another system is made and entered by root"
+missing=()
+command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+if [ "$where" = aarch64 ]; then
+  command -v aarch64-linux-gnu-g++ >/dev/null || missing+=(g++-aarch64-linux-gnu)
+  command -v qemu-aarch64-static >/dev/null || missing+=(qemu-user-static)
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+  step "packages: ${missing[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# This machine's apt sources with another suite's name. One file, in whichever of apt's two forms they stand.
+sources() {
+  local own=() file
+  for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+    if [ -s "$file" ]; then own+=("$file"); fi
+  done
+  [ ${#own[@]} -gt 0 ] || refuse "no apt sources of Debian in /etc/apt"
+  # shellcheck disable=SC1091
+  sed "s/\\b$(. /etc/os-release && echo "$VERSION_CODENAME")\\b/$suite/g" "${own[0]}"
+}
+
+# make_root FOLDER mmdebstrap's arguments...: a root, once; one that was interrupted is made anew.
+make_root() {
+  local root=$1
+  shift
+  [ -f "$root.made" ] && return
+  step "a root of $suite"
+  rm -rf "$root"
+  sources | mmdebstrap --quiet --aptopt='Acquire::Check-Valid-Until "false"' "$@" "$suite" "$root" -
+  touch "$root.made"
+}
+
+# What is in the work tree, committed or not, without what git ignores.
+copy_tree() {
+  mkdir -p "$1"
+  find "$1" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+  git ls-files -z --cached --others --exclude-standard |
+    tar --null --files-from=- --ignore-failed-read -c 2>/dev/null | tar -x -C "$1"  # a file that was removed is still listed
+  git -C "$1" init -q
+  git -C "$1" add -A  # the scripts ask git which files are ours
+}
+
+# inside ROOT COMMAND...: in the root's copy of the tree, with its own /proc, gone when the command ends.
+inside() {
+  local root=$1
+  shift
+  # shellcheck disable=SC2016
+  unshare --mount --pid --fork bash -c '
+    root=$1; shift
+    mount -t proc proc "$root/proc"
+    mount --rbind /dev "$root/dev"
+    mount -t sysfs -o ro sysfs "$root/sys"
+    exec chroot "$root" "$@"' _ "$root" \
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 CCACHE_DIR=/var/cache/ccache \
+    CMAKE_CXX_COMPILER_LAUNCHER=ccache ${compiler:+CXX=$compiler} \
+    bash -c 'cd /countem && exec "$@"' _ "$@"
+}
+
+versions='. /etc/os-release; echo "$PRETTY_NAME ($(cat /etc/debian_version)): $(${CXX:-g++} --version | head -n 1), $(cmake --version | head -n 1), HDF5 $(pkg-config --modversion hdf5-serial), oneTBB $(pkg-config --modversion tbb), Highway $(pkg-config --modversion libhwy)"'
+
+readme_commands() {
+  local root=$store/$suite
+  make_root "$root" --variant=minbase --include=ca-certificates,ccache
+  cp /etc/resolv.conf "$root/etc/resolv.conf"
+  copy_tree "$root/countem"
+  compiler=""
+  if [ "$where" = gcc13 ]; then
+    compiler=g++-13
+    inside "$root" bash -c 'command -v g++-13 >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends g++-13; } >/dev/null'
+    # One build tree for each compiler; the scripts know build/ alone.
+    mkdir -p "$root/countem/build"
+  fi
+  local build=$root/countem/build
+  if [ "$(cat "$build.compiler" 2>/dev/null || true)" != "$where" ]; then rm -rf "$build"; fi
+  echo "$where" >"$build.compiler"
+
+  step "$where: scripts/demo.sh"
+  inside "$root" bash scripts/demo.sh
+  step "$where: scripts/test.sh $depth"
+  inside "$root" bash scripts/test.sh ${depth:+"$depth"}
+  step "passed: scripts/demo.sh, scripts/test.sh $depth"
+  inside "$root" bash -c "$versions"
+}
+
+source_of_arm=scripts/elsewhere_aarch64.sh
+case "$where" in
+  aarch64)
+    # shellcheck source=scripts/elsewhere_aarch64.sh
+    . "$source_of_arm"
+    aarch64 ;;
+  *) readme_commands ;;
+esac
