@@ -109,11 +109,92 @@ readme_commands() {
   inside "$root" bash -c "$versions"
 }
 
-source_of_arm=scripts/elsewhere_aarch64.sh
+# What the tests and the program run under: a processor without SVE, with its narrowest vectors, and with its widest.
+arm_processors=("max,sve=off" "max,sve-default-vector-length=16" "max,sve-default-vector-length=32" "max,sve-default-vector-length=256")
+arm_tests=(counting counting_properties cpu_charge_forms cpu_charges cpu_changing_frames cpu_targets parity reductions store
+           calibration data_gen compare limits io_sources)
+
+# arm_run PROCESSOR PROGRAM ARGUMENTS...
+arm_run() { QEMU_CPU=$1 qemu-aarch64-static -L "$store/aarch64" "${@:2}"; }
+
+# Every file that the program makes from one seed, in the folder it is called in: simulation, calibrations, stores of each method,
+# reductions, conversions. $@ runs the program.
+make_files() {
+  "$@" simulate raw --scan 8x8 --occupancy 0.002 --kv 300 --seed 1 --dark-frames 16
+  "$@" calibrate raw/data_*.data --dark raw/dark_*.data -o calibration.h5
+  "$@" calibrate raw/data_*.data --dark raw/dark_*.data --per-pixel -o calibration_per_pixel.h5
+  "$@" calibrate raw/data_*.data -o calibration_without_dark.h5
+  local method
+  for method in cluster maximum pixels; do
+    "$@" count raw/data_*.data --calibration calibration.h5 --method "$method" --no-png -o "$method.h5"
+  done
+  "$@" count raw/data_*.data --calibration calibration_without_dark.h5 --upsample 2 --values charge -o upsampled.h5
+  "$@" count raw/data_*.data --calibration calibration_per_pixel.h5 --row-noise median --min-cluster-size 2 --no-png -o denoised.h5
+  "$@" reduce cluster.h5 -o reduced.h5 --sum --max --com --descan --phase --radial --virtual annulus:60,200
+  "$@" reduce cluster.h5 -o binned.h5 --bin 4
+  "$@" convert cluster.h5 -o raw_csr.toml --to raw_csr
+  "$@" convert cluster.h5 -o csr.npz --to npz
+  # These two hold the time when they were made; the stores made from them do not.
+  local form
+  for form in stempy csr; do
+    "$@" convert cluster.h5 -o "$form.h5" --to "$form"
+    "$@" convert "$form.h5" -o "from_$form.h5" --to store
+    rm "$form.h5"
+  done
+}
+
+aarch64() {
+  local root=$store/aarch64 build=$store/build_aarch64 files=$store/files packages
+  packages=$(scripts/install_dependencies.sh --list test | grep -- '-dev$' | paste -sd , -)
+  # Extracted, not installed: nothing in it runs but libraries that the emulator loads.
+  make_root "$root" --architectures=arm64 --variant=extract --include="libc6-dev,$packages"
+  # Links to /lib would lead a linker into this machine's.
+  find "$root/usr" "$root/lib" -type l -lname '/*' | while read -r link; do
+    ln -sfn "$(realpath -m --relative-to="$(dirname "$link")" "$root$(readlink "$link")")" "$link"
+  done
+
+  step "aarch64: build"
+  export COUNTEM_AARCH64_ROOT=$root
+  command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  cmake -S . -B "$build" -G Ninja --toolchain "$PWD/cmake/aarch64.cmake" -DCMAKE_BUILD_TYPE=Release -DCOUNTEM_CUDA=OFF \
+    -DCOUNTEM_ORACLES=OFF -DCOUNTEM_BENCH=OFF -DCOUNTEM_TESTS=ON
+  local targets=(countem_cli) processor test
+  if [ -z "$depth" ]; then targets+=("${arm_tests[@]/#/test_}"); fi
+  cmake --build "$build" -j "$(nproc)" --target "${targets[@]}"
+  step "this machine: build"
+  cmake --preset release
+  cmake --build --preset release -j "$(nproc)" --target countem_cli
+
+  step "files of this machine"
+  rm -rf "$files"
+  mkdir -p "$files/here"
+  (cd "$files/here" && make_files "$OLDPWD/build/release/countem")
+  (cd "$files/here" && find . -type f | LC_ALL=C sort | xargs sha256sum) >"$files/here.sha256"
+  for processor in "${arm_processors[@]}"; do
+    step "files of $processor"
+    mkdir -p "$files/$processor"
+    (cd "$files/$processor" && make_files arm_run "$processor" "$build/countem")
+    (cd "$files/$processor" && find . -type f | LC_ALL=C sort | xargs sha256sum) >"$files/$processor.sha256"
+    diff "$files/here.sha256" "$files/$processor.sha256" || refuse "files of $processor differ from this machine's"
+    echo "$(wc -l <"$files/here.sha256") files are equal byte by byte"
+  done
+  [ -n "$depth" ] && return
+
+  # The vector code under every processor, what uses none once.
+  for test in "${arm_tests[@]}"; do
+    local program
+    program=$(find "$build/tests" -type f -name "test_$test")
+    case "$test" in cpu_* | parity | reductions) ;; *) step "tests: $test"; arm_run max "$program" --gtest_brief=1; continue ;; esac
+    for processor in "${arm_processors[@]}"; do
+      step "tests: $test, $processor"
+      arm_run "$processor" "$program" --gtest_brief=1
+    done
+  done
+  step "passed"
+  echo "$(aarch64-linux-gnu-g++ --version | head -n 1), $(qemu-aarch64-static --version | head -n 1), libraries of Debian's $suite"
+}
+
 case "$where" in
-  aarch64)
-    # shellcheck source=scripts/elsewhere_aarch64.sh
-    . "$source_of_arm"
-    aarch64 ;;
+  aarch64) aarch64 ;;
   *) readme_commands ;;
 esac
