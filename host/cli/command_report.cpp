@@ -84,7 +84,7 @@ std::optional<double> if_given(double value) {
 std::string embedded_words(const std::optional<report::embedded_frames>& frames) {
   if (!frames) return "no frames embedded: they do not fit, raise --limit";
   std::string words =
-      fmt::format("{} frames embedded", with_separators(std::uint64_t{frames->rows.count} * frames->columns.count));
+      fmt::format("frames of {} positions embedded", with_separators(std::uint64_t{frames->rows.count} * frames->columns.count));
   if (frames->choice.stride > 1) words += fmt::format(", of every {}th position each way", frames->choice.stride);
   if (frames->choice.bin > 1) words += fmt::format(", {0} x {0} pixels as one", frames->choice.bin);
   return words;
@@ -131,6 +131,12 @@ void run(const report_arguments& wanted, context& ctx) {
   if (!wanted.quiet) {
     if (page.size() > limit_bytes)
       fmt::print(stderr, "countem: warning: the page is larger than --limit even without frames\n");
+    if (content.centre_guess) {
+      fmt::print(stderr,
+                 "countem: warning: no bright disk was found: the centre (row {:.1f}, column {:.1f}) is a guess; give it with "
+                 "--centre ROW,COLUMN\n",
+                 content.centre.row, content.centre.column);
+    }
     fmt::print(stderr, "wrote {} ({}, {}, {:.2f} s)\n", wanted.output.string(), human_bytes(page.size()),
                embedded_words(frames), seconds);
   }
@@ -138,7 +144,7 @@ void run(const report_arguments& wanted, context& ctx) {
     json told{{"output", wanted.output.string()},
               {"bytes", page.size()},
               {"events", content.events},
-              {"centre", {{"row", content.centre.row}, {"column", content.centre.column}}},
+              {"centre", {{"row", content.centre.row}, {"column", content.centre.column}, {"guess", content.centre_guess}}},
               {"embedded_frames", frames ? json{{"stride", frames->choice.stride},
                                                 {"bin", frames->choice.bin},
                                                 {"frames", std::uint64_t{frames->rows.count} * frames->columns.count}}

@@ -15,6 +15,11 @@ namespace {
 constexpr std::uint32_t cells_along_side = 96;
 /// A pixel counts at most what all but this share of the pixels stay below.
 constexpr double hot_share = 0.002;
+/// A patch of fewer events may be one of chance.
+constexpr double fewest_events = 32;
+/// The spread of a patch around its centre, in that of a disk of its area: a half disk has 1.3, a flat pattern's square 1.05, two
+/// disks apart more than 2.
+constexpr double widest_spread = 2;
 
 /// Means of square blocks of a pattern whose hottest pixels are cut down.
 struct coarse_pattern {
@@ -73,6 +78,20 @@ std::vector<std::size_t> largest_patch(const coarse_pattern& coarse, double thre
   return largest;
 }
 
+/// Whether a patch of this centre (in cells) holds enough events and keeps together as a disk does.
+bool looks_like_a_disk(const coarse_pattern& coarse, const std::vector<std::size_t>& patch, detector_point centre) {
+  double events = 0;
+  double spread = 0;
+  for (const std::size_t cell : patch) {
+    events += coarse.level[cell] * coarse.block * coarse.block;
+    spread += std::pow(static_cast<double>(cell / coarse.width) - centre.row, 2) +
+              std::pow(static_cast<double>(cell % coarse.width) - centre.column, 2);
+  }
+  // A disk of n cells has the mean square distance n / (2 pi).
+  const auto cells = static_cast<double>(patch.size());
+  return events >= fewest_events && spread / cells <= widest_spread * cells / (2 * std::numbers::pi);
+}
+
 }  // namespace
 
 bright_disk find_bright_disk(std::span<const std::uint64_t> sum, frame_shape shape) {
@@ -81,7 +100,7 @@ bright_disk find_bright_disk(std::span<const std::uint64_t> sum, frame_shape sha
   }
   const coarse_pattern coarse = coarsen(sum, shape);
   const double brightest = *std::max_element(coarse.level.begin(), coarse.level.end());
-  if (brightest <= 0) return {middle_of(shape), std::min(shape.height, shape.width) / 4.0};
+  if (brightest <= 0) return {middle_of(shape), std::min(shape.height, shape.width) / 4.0, false};
 
   const std::vector<std::size_t> patch = largest_patch(coarse, brightest / 2);
   double rows = 0;
@@ -91,10 +110,11 @@ bright_disk find_bright_disk(std::span<const std::uint64_t> sum, frame_shape sha
     columns += static_cast<double>(cell % coarse.width);
   }
   const auto cells = static_cast<double>(patch.size());
+  const double radius = coarse.block * std::sqrt(cells / std::numbers::pi);
   // A cell's middle lies (block - 1) / 2 pixels from its first pixel.
   const double half = (coarse.block - 1) / 2.0;
   return {{rows / cells * coarse.block + half, columns / cells * coarse.block + half},
-          coarse.block * std::sqrt(cells / std::numbers::pi)};
+          radius, looks_like_a_disk(coarse, patch, {rows / cells, columns / cells}) && 2 * radius < std::min(shape.height, shape.width)};
 }
 
 }  // namespace countem

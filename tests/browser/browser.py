@@ -171,5 +171,6 @@ class Browser:
         clip = {"x": 0, "y": 0, "width": extent["width"], "height": extent["height"], "scale": 1}
         return base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)["data"])
 
-    def pdf(self):
-        return base64.b64decode(self.call("Page.printToPDF", printBackground=False, preferCSSPageSize=True, paperWidth=8.27, paperHeight=11.69)["data"])
+    def pdf(self, width, height):
+        """The page on paper of this size in inches."""
+        return base64.b64decode(self.call("Page.printToPDF", printBackground=False, preferCSSPageSize=False, paperWidth=width, paperHeight=height)["data"])

@@ -1,31 +1,17 @@
 """The page of countem report in a real browser: that it shows what the store holds, and that it can be used and read.
 
     COUNTEM=... MAKE_REPORT_SCAN=... report_test.py [--screenshots DIRECTORY]
-
-Without Chromium it says so and exits with 77, which ctest shows as a skip; with COUNTEM_REQUIRE_BROWSER=1 that is a failure."""
+"""
 
 import array
 import json
-import os
 import pathlib
-import subprocess
 import sys
-import tempfile
-import unittest
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent / "cli"))
 
-from browser import Browser, find_chromium  # noqa: E402
 from reduce_test import load_npy  # noqa: E402
-
-SKIPPED = 77
-COUNTEM, MAKE_SCAN = os.environ["COUNTEM"], os.environ["MAKE_REPORT_SCAN"]
-ROWS, COLUMNS, SIDE = 16, 20, 96
-screenshots = None
-
-
-def run(*command):
-    return subprocess.run([str(one) for one in command], check=True, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL).stdout
+from report_page import COLUMNS, COUNTEM, MAKE_SCAN, ROWS, SIDE, ReportPage, main, run  # noqa: E402
 
 
 def numbers(path, kind):
@@ -34,48 +20,7 @@ def numbers(path, kind):
     return read
 
 
-class Report(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.directory = pathlib.Path(cls.temporary.name)
-        cls.store = cls.directory / "counted.h5"
-        run(MAKE_SCAN, cls.store, ROWS, COLUMNS, 1, 60, SIDE)
-        cls.page = cls.directory / "report.html"
-        cls.told = json.loads(run(COUNTEM, "report", cls.store, "-o", cls.page, "--json", "--quiet"))
-        cls.browser = Browser().__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.browser.__exit__()
-        cls.temporary.cleanup()
-
-    def setUp(self):
-        self.show()
-
-    def show(self, page=None, width=1440, height=900, dark=False, mobile=False):
-        self.browser.resize(width, height, mobile=mobile)
-        self.browser.media("", prefers_color_scheme="dark" if dark else "light")
-        seconds = self.browser.open(page or self.page)
-        self.assertEqual(self.browser.complaints, [])
-        self.assertEqual([address for address in self.browser.requests if not address.startswith("data:")], [(page or self.page).as_uri()])
-        return seconds
-
-    def picture(self, name):
-        if screenshots:
-            (screenshots / f"{name}.png").write_bytes(self.browser.whole_page_screenshot())
-
-    def js(self, script):
-        return self.browser.evaluate(script)
-
-    def chosen(self):
-        return self.js("[countemReport.state.row, countemReport.state.column]")
-
-    def centre_of_cell(self, row, column):
-        left, top, width, height = self.browser.box("#scan")
-        scale = min(width / COLUMNS, height / ROWS)
-        return left + width / 2 + (column + 0.5 - COLUMNS / 2) * scale, top + height / 2 + (row + 0.5 - ROWS / 2) * scale
-
+class Report(ReportPage):
     # What it shows
 
     def test_frames_are_those_of_the_store(self):
@@ -123,18 +68,8 @@ class Report(unittest.TestCase):
         self.js("countemReport.moveTo(0, 0)")
         self.assertIn("sectors 1, 3 missing", self.js("document.getElementById('frame-note').textContent"))
 
-    def hover(self, row, column, canvas, words):
-        left, top, width, height = self.browser.box(canvas)
-        scale = min(width / COLUMNS, height / ROWS)
-        self.browser.move(left + width / 2 + (column + 0.5 - COLUMNS / 2) * scale, top + height / 2 + (row + 0.5 - ROWS / 2) * scale)
-        return self.js(f"document.querySelector('{words}').textContent")
-
     def test_a_calibration_is_drawn_with_its_fit(self):
-        raw = self.directory / "raw"
-        run(COUNTEM, "simulate", raw, "--scan", "5x4", "--dark-frames", 4, "--quiet")
-        store, page, spoken = self.directory / "real.h5", self.directory / "real.html", self.directory / "count.json"
-        spoken.write_text(run(COUNTEM, "count", *sorted(raw.glob("data_*")), "--dark", *sorted(raw.glob("dark_*")), "-o", store, "--no-png", "--quiet", "--json"))
-        run(COUNTEM, "report", store, "-o", page, "--count-json", spoken, "--pixel-mrad", 0.25, "--step-nm", 0.5, "--quiet")
+        _, page = self.real_scan()
         self.show(page)
         self.picture("calibrated")
         self.assertEqual(self.js("document.querySelectorAll('#noise-chart .curve').length"), 1)
@@ -245,17 +180,6 @@ class Report(unittest.TestCase):
             for selector, contrast in contrasts:
                 self.assertGreaterEqual(contrast, 4.5, f"{selector}, dark: {dark}")
 
-    def test_prints_black_on_white(self):
-        self.show(dark=True)
-        pdf = self.browser.pdf()
-        self.assertTrue(pdf.startswith(b"%PDF"))
-        if screenshots:
-            (screenshots / "print.pdf").write_bytes(pdf)
-        self.browser.media("print", prefers_color_scheme="dark")
-        self.assertEqual(self.js("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)")
-        self.assertEqual(self.js("getComputedStyle(document.body).color"), "rgb(0, 0, 0)")
-        self.assertEqual(self.js("getComputedStyle(document.querySelector('.bench')).display"), "none")
-
     # How large it is
 
     def test_a_large_scan_stays_small(self):
@@ -289,12 +213,4 @@ class Report(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not find_chromium():
-        print("skipped: there is no Chromium here; scripts/install_dependencies.sh test installs it", file=sys.stderr)
-        sys.exit(1 if os.environ.get("COUNTEM_REQUIRE_BROWSER") == "1" else SKIPPED)
-    if "--screenshots" in sys.argv:
-        at = sys.argv.index("--screenshots")
-        screenshots = pathlib.Path(sys.argv[at + 1])
-        screenshots.mkdir(parents=True, exist_ok=True)
-        del sys.argv[at : at + 2]
-    unittest.main()
+    main()

@@ -1,8 +1,17 @@
-# cmake -DFOLDER=... -DOUTPUT=... -P embed.cmake: the page's files as C++ string literals.
-set(text "// Made from report.html, report.css and report.js by embed.cmake.\n#include \"host/cli/report/assets.hpp\"\n\nnamespace countem::cli::report {\n")
+# cmake -DFOLDER=... -DSCRIPTS=js/a.js,js/b.js,... -DOUTPUT=... -P embed.cmake: the page's files as C++ string literals. The scripts
+# become one, in the order in which they are listed, in a scope of their own.
+file(READ "${FOLDER}/report.html" html)
+file(READ "${FOLDER}/report.css" css)
+set(js "\"use strict\";\n(() => {\n")
+string(REPLACE "," ";" scripts "${SCRIPTS}")
+foreach(script IN LISTS scripts)
+  file(READ "${FOLDER}/${script}" content)
+  string(APPEND js "${content}\n")
+endforeach()
+string(APPEND js "})();\n")
+set(text "// Made from report.html, report.css and js/*.js by embed.cmake.\n#include \"host/cli/report/assets.hpp\"\n\nnamespace countem::cli::report {\n")
 foreach(kind html css js)
-  file(READ "${FOLDER}/report.${kind}" content)
-  string(APPEND text "const std::string_view page_${kind} = R\"report_file(${content})report_file\";\n")
+  string(APPEND text "const std::string_view page_${kind} = R\"report_file(${${kind}})report_file\";\n")
 endforeach()
 string(APPEND text "}  // namespace countem::cli::report\n")
 file(WRITE "${OUTPUT}" "${text}")

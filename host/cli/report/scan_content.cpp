@@ -169,7 +169,9 @@ scan_content compute_content(const event_store& store, const content_options& op
   content.sum = summed(sum, {shape.height, shape.width, 1}, content.cell.bin);
   const bright_disk beam = find_bright_disk(sum, shape);
   content.centre = options.centre.value_or(beam.centre);
-  content.beam_radius = beam.radius;
+  content.centre_guess = !beam.found && !options.centre;
+  content.beam_radius = beam.found ? beam.radius : 0;
+  content.beam_guess = !beam.found && options.detectors.empty();
   find_radial_profile(sum, shape, content);
 
   reduction_plan second;

@@ -65,7 +65,9 @@ struct scan_content {
   frame_shape pattern{};
   std::vector<std::uint64_t> sum;  ///< [pattern cell]
   detector_point centre{};
-  double beam_radius = 0;  ///< 0: the centre was given
+  bool centre_guess = false;  ///< no bright disk was found and no centre given
+  double beam_radius = 0;     ///< of the unscattered beam; 0: not found
+  bool beam_guess = false;    ///< no bright disk was found and the usual detectors are used
   std::vector<named_detector> detectors;
   std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][cell]
   std::vector<std::uint64_t> counts;                       ///< [cell]

@@ -1,0 +1,48 @@
+// Which frames and sectors arrived.
+
+/** The kinds of completeness: the style sheet's colour of each, and its words. */
+const arrivalKinds = [
+  ["--complete", "complete"], ["--missing-1", "1 sector missing"], ["--missing-2", "2 sectors missing"],
+  ["--missing-3", "3 sectors missing"], ["--missing-4", "a frame never arrived"],
+];
+
+/** The kind of a cell with these status flags. */
+const arrivalKind = (flags) => (flags & 0x80 ? 4 : [0, 1, 2, 3].reduce((count, sector) => count + ((flags >> sector) & 1), 0));
+
+/** The map of a scan's status flags in the style sheet's colours of the moment. */
+function arrivalMap(maps, status) {
+  const style = getComputedStyle(document.documentElement);
+  const table = arrivalKinds.map(([kind]) => {
+    const hex = style.getPropertyValue(kind).trim();
+    return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  });
+  return bitmap(maps.height, maps.width, (i) => table[arrivalKind(status[i])]);
+}
+
+/** List items: how many positions, or blocks of them, are of which kind. */
+function arrivalLegend(maps, status) {
+  const cells = [0, 0, 0, 0, 0];
+  for (const flags of status) ++cells[arrivalKind(flags)];
+  const [one, many] = maps.stride > 1 ? ["block of positions", "blocks of positions"] : ["position", "positions"];
+  return arrivalKinds.flatMap(([colour, text], kind) => {
+    if (cells[kind] === 0 && kind > 0) return [];
+    const item = document.createElement("li"), swatch = document.createElement("i");
+    swatch.style.background = `var(${colour})`;
+    item.append(swatch, `${text}: ${plural(cells[kind], one, many)}`);
+    return [item];
+  });
+}
+
+/** Rows of the table about frames; all of its counts but that of X-rays are frames. */
+function arrivalRows(found) {
+  const frames = (count) => plural(count, "frame");
+  return [
+    ["The scan", frames(found.frames)],
+    ["Complete", `${frames(found.complete)} (${short(100 * found.complete / found.frames, 4)} %)`],
+    ["Never arrived", frames(found.never_arrived)],
+    ...(found.without_sector.some((count) => count > 0)
+      ? found.without_sector.map((count, sector) => [`Without sector ${sector}`, frames(count)]) : [["Without a sector", frames(0)]]),
+    ["With a record cut short", frames(found.truncated)],
+    ["With rejected X-rays", `${frames(found.with_xrays)} (${plural(found.xrays, "X-ray")})`],
+  ];
+}
