@@ -83,8 +83,8 @@ std::optional<double> if_given(double value) {
 /// One sentence about the frames that the page carries.
 std::string embedded_words(const std::optional<report::embedded_frames>& frames) {
   if (!frames) return "no frames embedded: they do not fit, raise --limit";
-  std::string words =
-      fmt::format("frames of {} positions embedded", with_separators(std::uint64_t{frames->rows.count} * frames->columns.count));
+  std::string words = fmt::format("frames of {} positions embedded",
+                                  with_separators(std::uint64_t{frames->rows.count} * frames->columns.count));
   if (frames->choice.stride > 1) words += fmt::format(", of every {}th position each way", frames->choice.stride);
   if (frames->choice.bin > 1) words += fmt::format(", {0} x {0} pixels as one", frames->choice.bin);
   return words;

@@ -17,8 +17,8 @@ constexpr std::uint32_t cells_along_side = 96;
 constexpr double hot_share = 0.002;
 /// A patch of fewer events may be one of chance.
 constexpr double fewest_events = 32;
-/// The spread of a patch around its centre, in that of a disk of its area: a half disk has 1.3, a flat pattern's square 1.05, two
-/// disks apart more than 2.
+/// The spread of a patch around its centre, in that of a disk of its area: a half disk has 1.3, a flat pattern's square 1.05,
+/// two disks apart more than 2.
 constexpr double widest_spread = 2;
 
 /// Means of square blocks of a pattern whose hottest pixels are cut down.
@@ -113,8 +113,10 @@ bright_disk find_bright_disk(std::span<const std::uint64_t> sum, frame_shape sha
   const double radius = coarse.block * std::sqrt(cells / std::numbers::pi);
   // A cell's middle lies (block - 1) / 2 pixels from its first pixel.
   const double half = (coarse.block - 1) / 2.0;
-  return {{rows / cells * coarse.block + half, columns / cells * coarse.block + half},
-          radius, looks_like_a_disk(coarse, patch, {rows / cells, columns / cells}) && 2 * radius < std::min(shape.height, shape.width)};
+  return {
+      {rows / cells * coarse.block + half, columns / cells * coarse.block + half},
+      radius,
+      looks_like_a_disk(coarse, patch, {rows / cells, columns / cells}) && 2 * radius < std::min(shape.height, shape.width)};
 }
 
 }  // namespace countem

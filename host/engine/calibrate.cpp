@@ -103,6 +103,36 @@ void fit_noise(noise_fit& fit, const engine::charge_sample& sample, engine::char
   fit.sigma_adu = in_adu(peak.sigma);
 }
 
+/// The sample as it is stored: what was drawn, its statistics and histogram, and the fitted noise where the background
+/// threshold is not given.
+noise_fit describe_sample(const engine::charge_sample& sample, engine::charge_statistics& statistics,
+                          const calibration& calibrated, const calibration_options& options, pixel_type type) {
+  noise_fit fit;
+  fit.mean_adu = std::numeric_limits<double>::quiet_NaN();
+  fit.sigma_adu = fit.mean_adu;
+  fit.sample_mean_adu = in_adu(statistics.mean());
+  fit.sample_sigma_adu = in_adu(statistics.sigma());
+  fit.sample_min_adu = in_adu(statistics.lowest);
+  fit.sample_max_adu = in_adu(statistics.highest);
+  fit.background_sigmas = options.background_sigmas;
+  fit.xray_sigmas = options.xray_sigmas;
+  fit.seed = options.seed;
+  fit.frames = sample.frames();
+  fit_noise(fit, sample, statistics, calibrated, type, !options.background_adu);
+  return fit;
+}
+
+/// Where both thresholds are given, the sample is shown and decides nothing: a scan that has no histogram is no error.
+std::optional<noise_fit> histogram_of_sample(const frame_source& frames, const calibration& calibrated,
+                                             const calibration_options& options) {
+  const engine::charge_sample sample(
+      frames, calibrated, engine::draw_frames(frames, options.samples, options.seed, options.threads), options.threads);
+  if (sample.frames().empty()) return std::nullopt;
+  engine::charge_statistics statistics = sample.statistics();
+  if (statistics.some.empty() || statistics.lowest == statistics.highest) return std::nullopt;
+  return describe_sample(sample, statistics, calibrated, options, frames.info().type);
+}
+
 noise_fit fit_sample(const frame_source& frames, const calibration& calibrated, const calibration_options& options) {
   const source_info& info = frames.info();
   const engine::charge_sample sample(
@@ -122,19 +152,7 @@ noise_fit fit_sample(const frame_source& frames, const calibration& calibrated, 
                            text(in_adu(statistics.lowest)) + ": there is no noise to find thresholds from",
                        {{advice_kind::thresholds}});
   }
-  noise_fit fit;
-  fit.mean_adu = std::numeric_limits<double>::quiet_NaN();
-  fit.sigma_adu = fit.mean_adu;
-  fit.sample_mean_adu = in_adu(statistics.mean());
-  fit.sample_sigma_adu = in_adu(statistics.sigma());
-  fit.sample_min_adu = in_adu(statistics.lowest);
-  fit.sample_max_adu = in_adu(statistics.highest);
-  fit.background_sigmas = options.background_sigmas;
-  fit.xray_sigmas = options.xray_sigmas;
-  fit.seed = options.seed;
-  fit.frames = sample.frames();
-  fit_noise(fit, sample, statistics, calibrated, info.type, !options.background_adu);
-  return fit;
+  return describe_sample(sample, statistics, calibrated, options, info.type);
 }
 
 double background_adu(const calibration& calibrated, const calibration_options& options) {
@@ -184,7 +202,8 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   result.fit.reset();
   validate(result, frames.info().shape);
 
-  if (!options.background_adu || !options.xray_adu) result.fit = fit_sample(frames, result, options);
+  result.fit = options.background_adu && options.xray_adu ? histogram_of_sample(frames, result, options)
+                                                          : fit_sample(frames, result, options);
   result.background16 = background_from_adu(background_adu(result, options));
   if (options.per_pixel_thresholds) result.pixel_background16 = pixel_backgrounds(result, options);
   result.xray16 = xray_from_adu(xray_adu(result, options));

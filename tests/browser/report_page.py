@@ -77,7 +77,7 @@ class ReportPage(unittest.TestCase):
         """A simulated scan, counted with these options: its page has all that a page can have. Returns store and page."""
         raw = self.directory / "raw"
         if not raw.exists():
-            run(COUNTEM, "simulate", raw, "--scan", "5x4", "--dark-frames", 4, "--quiet")
+            run(COUNTEM, "simulate", raw, "--scan", "5x4", "--dark-frames", 4, "--occupancy", 0.01, "--quiet")
         store, page, spoken = self.directory / "real.h5", self.directory / "real.html", self.directory / "count.json"
         store.unlink(missing_ok=True)
         spoken.write_text(run(COUNTEM, "count", *sorted(raw.glob("data_*")), "--dark", *sorted(raw.glob("dark_*")), "-o", store, "--no-png", "--quiet", "--json", *options))

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include <countem/calibrate.hpp>
@@ -62,6 +63,22 @@ TEST(calibrate, thresholds_given_directly_need_no_frames) {
   EXPECT_EQ(result.background16, 144);
   EXPECT_EQ(result.xray16, 8000);
   EXPECT_FALSE(result.fit.has_value());
+}
+
+TEST(calibrate, thresholds_given_directly_keep_the_histogram_of_the_sample) {
+  const noise_frames frames(10);
+  calibration_options options;
+  options.background_adu = 9;
+  options.xray_adu = 500;
+  const calibration result = calibrate(frames, {}, options);
+  EXPECT_EQ(result.background16, 144);
+  EXPECT_EQ(result.xray16, 8000);
+  ASSERT_TRUE(result.fit.has_value());
+  EXPECT_TRUE(std::isnan(result.fit->mean_adu));
+  EXPECT_EQ(result.fit->frames.size(), 10U);
+  const calibration fitted = calibrate(frames, {}, {});
+  EXPECT_EQ(std::accumulate(result.fit->histogram.begin(), result.fit->histogram.end(), std::uint64_t{0}),
+            std::accumulate(fitted.fit->histogram.begin(), fitted.fit->histogram.end(), std::uint64_t{0}));
 }
 
 TEST(calibrate, an_xray_threshold_given_directly_leaves_the_other_to_the_fit) {

@@ -39,7 +39,8 @@ struct dark_reference {
 
 /// Thresholds for `frames`, with darks, gain and mask already in `start` (which may be empty).
 /// Whatever `options` gives directly is taken; the rest is fitted from a seeded sample (all frames where fewer arrived than
-/// are asked for). The same seed gives the same bytes, for any number of threads. docs/calibration.md says how.
+/// are asked for). Where both thresholds are given, the sample only leaves its histogram, if it has one. The same seed gives
+/// the same bytes, for any number of threads. docs/calibration.md says how.
 /// @throws invalid_argument when options or references contradict each other or the frames, format_error when no frame arrived
 /// or there is no noise peak to fit.
 [[nodiscard]] calibration calibrate(const frame_source& frames, calibration start, const calibration_options& options);
