@@ -42,6 +42,7 @@ struct count_arguments {
   std::string live;
   std::string live_centre = "auto";
   bool no_pictures = false;
+  bool plain_pictures = false;
   bool resume = false;
   bool copy_input = false;
   bool as_json = false;
@@ -168,7 +169,9 @@ class count_run {
                         {{advice_kind::resume_counting}});
     }
     store_.writer->finish(live_ ? live_->finish() : std::vector<saved_image>());
-    if (pictures_) drawn_ = pictures_->write(wanted_.output, wanted_.pictures, store_.next_frame);
+    if (pictures_)
+      drawn_ = pictures_->write(wanted_.output, wanted_.pictures, store_.next_frame,
+                                wanted_.plain_pictures ? picture_style::plain : picture_style::figure);
   }
 
   void report() const {
@@ -222,6 +225,7 @@ void add_count(CLI::App& app, context& ctx) {
                     "Append a compact copy of the indices to every frame: larger file, faster sparse reads");
   command->add_flag("--wide-counts", wanted->store.wide_counts, "Dense view of 16 instead of 8 bits a pixel");
   command->add_option("--png", wanted->pictures, "Directory for the pictures; default: beside the output");
+  command->add_flag("--png-plain", wanted->plain_pictures, "Pictures of the pixels alone, without title, axes and colour bar");
   command->add_flag("--no-png", wanted->no_pictures, "Draw no pictures");
   CLI::Option* const live = command->add_option(
       "--live", wanted->live,

@@ -29,6 +29,7 @@ struct reduce_arguments {
   std::filesystem::path input;
   std::filesystem::path output;
   std::filesystem::path pictures;
+  bool plain_pictures = false;
   std::filesystem::path arrays;
   std::vector<std::string> detectors;
   std::vector<std::filesystem::path> masks;
@@ -171,7 +172,10 @@ class reduction_run {
   void draw(const saved_image& image) const {
     const std::string stem = wanted_.output.stem().string() + "_" + image.name;
     if (!wanted_.arrays.empty()) save_npy(made(wanted_.arrays) / (stem + ".npy"), image);
-    if (!wanted_.pictures.empty()) draw_image(made(wanted_.pictures) / (stem + ".png"), image);
+    if (!wanted_.pictures.empty()) {
+      const std::string name = wanted_.output.stem().string() + "_" + picture_name(image) + ".png";
+      draw_image(made(wanted_.pictures) / name, image, wanted_.plain_pictures ? picture_style::plain : picture_style::figure);
+    }
   }
 
   static const std::filesystem::path& made(const std::filesystem::path& directory) {
@@ -259,6 +263,8 @@ void add_reduce(CLI::App& app, context& ctx) {
   command->add_flag("--skip-incomplete", wanted->skip_incomplete,
                     "Frames that lack a sector count as frames without electrons");
   command->add_option("--png", wanted->pictures, "Directory for a picture of each image");
+  command->add_flag("--png-plain", wanted->plain_pictures, "Pictures of the pixels alone, without title, axes and colour bar")
+      ->needs("--png");
   command->add_option("--npy", wanted->arrays, "Directory for a .npy file of each image");
   add_choice(*command, "--backend", wanted->where, "Where to reduce");
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();

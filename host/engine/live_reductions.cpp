@@ -38,7 +38,7 @@ std::vector<saved_image> live_reductions::finish() {
 
 void live_reductions::draw() const {
   for (const saved_image& image : images(reducer_.snapshot()))
-    draw_image(directory_ / (stem_ + "_live_" + image.name + ".png"), image);
+    draw_image(directory_ / (stem_ + "_live_" + picture_name(image) + ".png"), image);
 }
 
 }  // namespace countem

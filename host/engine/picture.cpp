@@ -67,6 +67,13 @@ oklch perceptual(double t) {
   return {0.16 + 0.76 * t, chroma, hue};
 }
 
+/// `side` from -1 to 1: both ends are equally dark and full, the middle is almost white.
+oklch diverging(double side) {
+  constexpr double degree = std::numbers::pi / 180;
+  const double strength = std::abs(side);
+  return {0.97 - 0.55 * strength, 0.19 * std::pow(strength, 0.8), (side < 0 ? 255 : 29) * degree};
+}
+
 constexpr rgb no_value{128, 128, 128};
 
 std::array<rgb, 256> table_of(colour_map map) {
@@ -75,47 +82,21 @@ std::array<rgb, 256> table_of(colour_map map) {
   return table;
 }
 
-/// The values that saturate the map, and how a value lies between them.
-class scale {
- public:
-  scale(std::span<const double> values, const picture_options& options) : logarithmic_(options.logarithmic) {
-    std::vector<double> finite;
-    finite.reserve(values.size());
-    std::copy_if(values.begin(), values.end(), std::back_inserter(finite), [](double v) { return std::isfinite(v); });
-    if (logarithmic_) unit_ = smallest_positive(finite);
-    low_ = curve(options.low ? *options.low : quantile(finite, options.low_share));
-    high_ = curve(options.high ? *options.high : quantile(finite, 1 - options.high_share));
+double smallest_positive(const std::vector<double>& values) {
+  double smallest = 0;
+  for (const double v : values) {
+    if (v > 0 && (smallest == 0 || v < smallest)) smallest = v;
   }
+  return smallest > 0 ? smallest : 1;
+}
 
-  [[nodiscard]] double position(double value) const {
-    if (!(high_ > low_)) return 0;
-    return std::clamp((curve(value) - low_) / (high_ - low_), 0.0, 1.0);
-  }
-
- private:
-  [[nodiscard]] double curve(double value) const { return logarithmic_ ? std::log1p(std::max(value, 0.0) / unit_) : value; }
-
-  static double smallest_positive(const std::vector<double>& values) {
-    double smallest = 0;
-    for (const double v : values) {
-      if (v > 0 && (smallest == 0 || v < smallest)) smallest = v;
-    }
-    return smallest > 0 ? smallest : 1;
-  }
-
-  static double quantile(std::vector<double>& values, double share) {
-    if (values.empty()) return 0;
-    const auto last = static_cast<double>(values.size() - 1);
-    const auto nth = values.begin() + static_cast<std::ptrdiff_t>(std::lround(std::clamp(share, 0.0, 1.0) * last));
-    std::nth_element(values.begin(), nth, values.end());
-    return *nth;
-  }
-
-  bool logarithmic_;
-  double unit_ = 1;
-  double low_ = 0;
-  double high_ = 1;
-};
+double quantile(std::vector<double>& values, double share) {
+  if (values.empty()) return 0;
+  const auto last = static_cast<double>(values.size() - 1);
+  const auto nth = values.begin() + static_cast<std::ptrdiff_t>(std::lround(std::clamp(share, 0.0, 1.0) * last));
+  std::nth_element(values.begin(), nth, values.end());
+  return *nth;
+}
 
 void check_size(std::size_t values, std::uint32_t height, std::uint32_t width) {
   if (height == 0 || width == 0 || values != std::size_t{height} * width) {
@@ -134,15 +115,48 @@ extern "C" void flush_nothing(png_structp) {}
 
 }  // namespace
 
+value_scale::value_scale(std::span<const double> values, const picture_options& options)
+    : logarithmic_(options.logarithmic && options.map != colour_map::diverging) {
+  std::vector<double> finite;
+  finite.reserve(values.size());
+  std::copy_if(values.begin(), values.end(), std::back_inserter(finite), [](double v) { return std::isfinite(v); });
+  if (options.map == colour_map::diverging) {
+    for (double& value : finite) value = std::abs(value);
+    high_ = options.high ? *options.high : quantile(finite, 1 - options.high_share);
+    low_ = -high_;
+    symmetric_ = true;
+    return;
+  }
+  if (logarithmic_) unit_ = smallest_positive(finite);
+  low_ = curve(options.low ? *options.low : quantile(finite, options.low_share));
+  high_ = curve(options.high ? *options.high : quantile(finite, 1 - options.high_share));
+}
+
+double value_scale::position(double value) const {
+  if (!(high_ > low_)) return symmetric_ ? 0.5 : 0;
+  return std::clamp((curve(value) - low_) / (high_ - low_), 0.0, 1.0);
+}
+
+double value_scale::value_at(double position) const {
+  const double at = low_ + position * (high_ - low_);
+  return logarithmic_ ? unit_ * std::expm1(at) : at;
+}
+
+double value_scale::curve(double value) const {
+  return logarithmic_ ? std::log1p(std::max(value, 0.0) / unit_) : value;
+}
+
 colour_map colour_map_from(std::string_view name) {
   if (name == "gray") return colour_map::gray;
   if (name == "perceptual") return colour_map::perceptual;
-  throw invalid_argument("unknown colour map '" + std::string(name) + "': known are gray and perceptual");
+  if (name == "diverging") return colour_map::diverging;
+  throw invalid_argument("unknown colour map '" + std::string(name) + "': known are gray, perceptual and diverging");
 }
 
 rgb colour_of(colour_map map, double position) {
   const double t = std::clamp(position, 0.0, 1.0);
   if (map == colour_map::perceptual) return to_rgb(perceptual(t));
+  if (map == colour_map::diverging) return to_rgb(diverging(2 * t - 1));
   const auto level = static_cast<std::uint8_t>(std::lround(255 * t));
   return {level, level, level};
 }
@@ -154,7 +168,7 @@ rgb direction_colour(double angle, double strength) {
 
 picture draw(std::span<const double> values, std::uint32_t height, std::uint32_t width, const picture_options& options) {
   check_size(values.size(), height, width);
-  const scale scaled(values, options);
+  const value_scale scaled(values, options);
   const auto table = table_of(options.map);
   picture drawn{height, width, options.map == colour_map::gray ? 1U : 3U, {}};
   drawn.pixels.reserve(values.size() * drawn.channels);
@@ -176,7 +190,7 @@ picture draw_directions(std::span<const double> rows, std::span<const double> co
   picture_options from_zero;
   from_zero.low = 0;
   from_zero.high_share = high_share;
-  const scale scaled(lengths, from_zero);
+  const value_scale scaled(lengths, from_zero);
   picture drawn{height, width, 3, {}};
   drawn.pixels.reserve(rows.size() * 3);
   for (std::size_t i = 0; i < rows.size(); ++i) {

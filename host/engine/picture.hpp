@@ -14,6 +14,7 @@ namespace countem {
 enum class colour_map : std::uint8_t {
   gray,
   perceptual,  ///< dark blue over green to yellow; lightness rises evenly, so that it survives print and colour blindness
+  diverging,   ///< for signed values: blue below 0, near white at 0, red above; both ends are equally dark
 };
 
 /// @throws invalid_argument listing the known names.
@@ -39,6 +40,29 @@ struct picture_options {
   std::optional<double> high;  ///< shown as the map's last colour
 };
 
+/// Places of values on a map. That of the diverging map is linear and symmetric: 0 is in its middle.
+class value_scale {
+ public:
+  value_scale(std::span<const double> values, const picture_options& options);
+
+  [[nodiscard]] double low() const { return value_at(0); }
+  [[nodiscard]] double high() const { return value_at(1); }
+  [[nodiscard]] bool logarithmic() const { return logarithmic_; }
+  /// In [0, 1]; values beyond the ends are at them.
+  [[nodiscard]] double position(double value) const;
+  /// The value at a position.
+  [[nodiscard]] double value_at(double position) const;
+
+ private:
+  [[nodiscard]] double curve(double value) const;
+
+  bool logarithmic_;
+  bool symmetric_ = false;
+  double unit_ = 1;
+  double low_ = 0;
+  double high_ = 1;
+};
+
 /// 8-bit image, row-major; `channels` is 1 (gray) or 3 (red, green, blue).
 struct picture {
   std::uint32_t height = 0;
@@ -47,7 +71,7 @@ struct picture {
   std::vector<std::uint8_t> pixels;
 };
 
-/// Draws height * width values, row-major. What is not a finite number becomes middle gray (`perceptual`) or black (`gray`).
+/// Draws height * width values, row-major. What is not a finite number becomes middle gray (black with `gray`).
 /// @throws invalid_argument when sizes contradict each other.
 [[nodiscard]] picture draw(std::span<const double> values, std::uint32_t height, std::uint32_t width,
                            const picture_options& options);

@@ -7,36 +7,24 @@
 
 #include <countem/bright_disk.hpp>
 
+#include "host/engine/image_figure.hpp"
 #include "host/engine/picture.hpp"
 
 namespace countem {
 
 namespace {
 
-/// Small scans are drawn with square blocks of pixels, so that they can be seen.
-constexpr std::uint32_t smallest_side = 320;
 /// Frames read back at a time: a few megabytes of events.
 constexpr std::size_t frames_at_a_time = 1024;
 /// The dark field begins where the beam's edge has faded.
 constexpr double dark_field_from = 1.25;
 
 template <class T>
-std::vector<double> enlarged(std::span<const T> image, std::uint32_t height, std::uint32_t width, std::uint32_t factor) {
-  std::vector<double> large;
-  large.reserve(image.size() * factor * factor);
-  for (std::uint32_t row = 0; row < height * factor; ++row) {
-    for (std::uint32_t column = 0; column < width * factor; ++column) {
-      large.push_back(static_cast<double>(image[std::size_t{row / factor} * width + column / factor]));
-    }
-  }
-  return large;
-}
-
-template <class T>
 void draw_values(const std::filesystem::path& path, std::span<const T> image, std::uint32_t height, std::uint32_t width,
-                 const picture_options& options) {
-  const std::uint32_t factor = std::max(1U, smallest_side / std::max(height, width));
-  write_png(path, draw(enlarged(image, height, width, factor), height * factor, width * factor, options));
+                 const image_words& words, picture_style style) {
+  const std::vector<double> values(image.begin(), image.end());
+  write_png(path, style == picture_style::plain ? draw_image_plain(words, values, height, width)
+                                                : draw_image_figure(words, values, height, width));
 }
 
 /// Adds the first `frames` frames of a store.
@@ -50,14 +38,22 @@ void reduce_stored(const event_store& store, std::uint64_t frames, scan_reducer&
 
 }  // namespace
 
-void draw_image(const std::filesystem::path& path, const saved_image& image) {
+std::string picture_name(const saved_image& image) {
+  if (!image.name.starts_with("virtual_") && !image.name.starts_with("weighted_")) return image.name;
+  std::string name = image.name + "_";
+  for (const char c : image.meaning) {
+    const bool safe = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-';
+    name += safe ? c : '_';
+  }
+  return name;
+}
+
+void draw_image(const std::filesystem::path& path, const saved_image& image, picture_style style) {
   if (image.extent.size() != 2) return;
-  picture_options options;
-  options.logarithmic = image.name == "sum" || image.name == "maximum";
   std::visit(
       [&]<class T>(const std::vector<T>& values) {
         draw_values(path, std::span<const T>(values), static_cast<std::uint32_t>(image.extent[0]),
-                    static_cast<std::uint32_t>(image.extent[1]), options);
+                    static_cast<std::uint32_t>(image.extent[1]), {image.name, image.units, image.meaning}, style);
       },
       image.values);
 }
@@ -70,7 +66,7 @@ void scan_pictures::add(const event_batch& events) {
 }
 
 std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::path& store, std::filesystem::path directory,
-                                                        std::uint64_t first_added) {
+                                                        std::uint64_t first_added, picture_style style) {
   if (directory.empty()) directory = store.parent_path();
   if (!directory.empty()) std::filesystem::create_directories(directory);
   const auto named = [&](const char* what) { return directory / fmt::format("{}_{}.png", store.stem().string(), what); };
@@ -79,9 +75,7 @@ std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::p
   reduce_stored(*counted, first_added, sum_, threads_);
   const std::vector<std::uint64_t>& sum = sum_.result().sum;
   std::vector<std::filesystem::path> drawn{named("sum")};
-  picture_options logarithmic;
-  logarithmic.logarithmic = true;
-  draw_values(drawn.front(), std::span(sum), grid_.height, grid_.width, logarithmic);
+  draw_values(drawn.front(), std::span(sum), grid_.height, grid_.width, {"sum", "electrons", ""}, style);
 
   const bright_disk beam = find_bright_disk(sum, grid_);
   reduction_plan plan;
@@ -94,7 +88,8 @@ std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::p
   const char* const names[] = {"bright_field", "dark_field"};
   for (std::size_t i = 0; i < plan.detectors.size(); ++i) {
     drawn.push_back(named(names[i]));
-    draw_values(drawn.back(), std::span(images.result().virtual_images[i]), scan_.height, scan_.width, {});
+    draw_values(drawn.back(), std::span(images.result().virtual_images[i]), scan_.height, scan_.width,
+                {names[i], "electrons", ""}, style);
   }
   return drawn;
 }

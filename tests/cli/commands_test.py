@@ -54,8 +54,12 @@ class Commands(ProgramTest):
         self.assertIn(told["backend"], ("cpu", "cuda"))
         self.assertGreater(told["events"], 5_000)
         self.assertEqual(len(told["pictures"]), 3)
-        self.assertEqual(png_size(self.directory / "counted_sum.png"), (576, 576))
-        width, height = png_size(self.directory / "counted_bright_field.png")
+        figure = png_size(self.directory / "counted_sum.png")
+        self.assertTrue(figure[0] > 576 and figure[1] > 576, "title, axes and colour bar stand around the image")
+        plain = self.directory / "plain.h5"
+        self.succeed("count", *frames, "--calibration", calibration, "-o", plain, "--png-plain", "--quiet")
+        self.assertEqual(png_size(self.directory / "plain_sum.png"), (576, 576))
+        width, height = png_size(self.directory / "plain_bright_field.png")
         self.assertEqual(width * 5, height * 6)
 
         self.succeed("verify", counted)

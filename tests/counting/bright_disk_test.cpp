@@ -44,6 +44,19 @@ TEST(bright_disk, of_nothing_is_the_middle) {
   EXPECT_EQ(found.radius, 5);
 }
 
+TEST(bright_disk, knows_when_it_is_a_guess) {
+  constexpr frame_shape shape{60, 60};
+  EXPECT_TRUE(find_bright_disk(disk(shape, {30, 20}, 8, 50, 1), shape).found);
+  EXPECT_TRUE(find_bright_disk(disk(shape, {0, 30}, 8, 50, 1), shape).found) << "cut by the border";
+  EXPECT_TRUE(find_bright_disk(disk(shape, {30, 20}, 3.2, 1, 0), shape).found) << "37 events";
+  EXPECT_FALSE(find_bright_disk(disk(shape, {30, 20}, 2.9, 1, 0), shape).found) << "25 events";
+  EXPECT_FALSE(find_bright_disk(std::vector<std::uint64_t>(shape.pixels(), 0), shape).found) << "nothing";
+  EXPECT_FALSE(find_bright_disk(std::vector<std::uint64_t>(shape.pixels(), 9), shape).found) << "all the same";
+  std::vector<std::uint64_t> line(shape.pixels(), 0);
+  for (std::size_t column = 0; column < shape.width; ++column) line[30 * shape.width + column] = 100;
+  EXPECT_FALSE(find_bright_disk(line, shape).found) << "a line";
+}
+
 TEST(bright_disk, refuses_a_sum_of_another_size) {
   EXPECT_THROW((void)find_bright_disk(std::vector<std::uint64_t>(3, 0), {2, 2}), invalid_argument);
 }

@@ -10,6 +10,10 @@
 
 #include <countem/error.hpp>
 
+#include "host/engine/figure.hpp"
+#include "host/engine/image_figure.hpp"
+#include "host/engine/stroke_font.hpp"
+
 namespace {
 
 using namespace countem;
@@ -93,6 +97,105 @@ TEST(write_png, is_read_back_by_libpng) {
   EXPECT_FALSE(std::filesystem::exists(path.string() + ".part"));
   std::filesystem::remove(path);
   EXPECT_THROW(write_png("/nonexistent/countem.png", drawn), io_error);
+}
+
+TEST(colour_map, diverging_is_bright_at_0_and_equally_dark_at_both_ends) {
+  EXPECT_GT(lightness(colour_of(colour_map::diverging, 0.5)), 94);
+  for (const double side : {0.1, 0.25, 0.5}) {
+    const rgb below = colour_of(colour_map::diverging, 0.5 - side);
+    const rgb above = colour_of(colour_map::diverging, 0.5 + side);
+    EXPECT_NEAR(lightness(below), lightness(above), 6) << side;
+    EXPECT_GT(below[2], below[0]);
+    EXPECT_GT(above[0], above[2]);
+  }
+}
+
+TEST(value_scale, of_signed_values_is_centred_at_0) {
+  picture_options options;
+  options.map = colour_map::diverging;
+  options.high_share = 0;
+  const value_scale scale(std::vector<double>{-1, 0, 4}, options);
+  EXPECT_EQ(scale.low(), -4);
+  EXPECT_EQ(scale.high(), 4);
+  EXPECT_EQ(scale.position(0), 0.5);
+  EXPECT_EQ(scale.position(-1), 0.375);
+  EXPECT_EQ(value_scale(std::vector<double>{0, 0}, options).position(0), 0.5);
+}
+
+TEST(value_scale, logarithm_is_undone) {
+  const value_scale scale(std::vector<double>{0, 2, 6, 14}, {colour_map::gray, true, 0, 0, {}, {}});
+  EXPECT_EQ(scale.low(), 0);
+  EXPECT_NEAR(scale.high(), 14, 1e-9);
+  for (const double value : {0.0, 2.0, 6.0, 14.0}) EXPECT_NEAR(scale.value_at(scale.position(value)), value, 1e-9);
+}
+
+TEST(options_for, follow_what_an_image_shows) {
+  const std::vector<double> positive{0, 1, 2};
+  const std::vector<double> with_signs{-1, std::numeric_limits<double>::quiet_NaN(), 2};
+  EXPECT_TRUE(options_for("sum", positive).logarithmic);
+  EXPECT_TRUE(options_for("maximum", positive).logarithmic);
+  EXPECT_FALSE(options_for("counts", positive).logarithmic);
+  EXPECT_EQ(options_for("com_row", positive).map, colour_map::perceptual);
+  EXPECT_EQ(options_for("com_row", with_signs).map, colour_map::diverging);
+  EXPECT_EQ(options_for("phase", with_signs).map, colour_map::diverging);
+}
+
+std::size_t dark_pixels(const picture& drawn, std::uint32_t top, std::uint32_t bottom, std::uint32_t left,
+                        std::uint32_t right) {
+  std::size_t dark = 0;
+  for (std::uint32_t row = top; row < bottom; ++row) {
+    for (std::uint32_t column = left; column < right; ++column)
+      dark += drawn.pixels[3 * (std::size_t{row} * drawn.width + column)] < 100;
+  }
+  return dark;
+}
+
+TEST(draw_figure, has_words_around_the_image) {
+  const std::vector<double> values{0, 1, 2, 3, 4, 5};
+  const picture plain = draw_image_plain({"counts", "electrons", ""}, values, 2, 3);
+  EXPECT_EQ(plain.width * 2, plain.height * 3);
+  const picture figure = draw_image_figure({"counts", "electrons", ""}, values, 2, 3);
+  EXPECT_EQ(figure.channels, 3U);
+  EXPECT_GT(figure.width, plain.width);
+  EXPECT_GT(figure.height, plain.height);
+  EXPECT_GT(dark_pixels(figure, 0, 38, 60, figure.width), 100U) << "title";
+  EXPECT_GT(dark_pixels(figure, 50, figure.height, 0, 40), 50U) << "row axis";
+  EXPECT_GT(dark_pixels(figure, figure.height - 40, figure.height, 60, figure.width), 50U) << "column axis";
+  EXPECT_GT(dark_pixels(figure, 40, figure.height - 50, figure.width - 45, figure.width), 50U) << "numbers and unit of the bar";
+  // The other title is all that differs.
+  const picture other = draw_image_figure({"dark_field", "electrons", ""}, values, 2, 3);
+  EXPECT_NE(figure.pixels, other.pixels);
+  EXPECT_THROW(static_cast<void>(draw_image_figure({"sum", "", ""}, values, 3, 3)), invalid_argument);
+}
+
+TEST(draw_figure, every_size_and_no_number_at_all) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const std::uint32_t height : {1U, 2U, 7U, 300U}) {
+    for (const std::uint32_t width : {1U, 3U, 900U}) {
+      const picture figure = draw_image_figure({"phase", "pixels * steps", ""},
+                                               std::vector<double>(std::size_t{height} * width, nan), height, width);
+      EXPECT_EQ(figure.pixels.size(), std::size_t{3} * figure.height * figure.width);
+    }
+  }
+}
+
+TEST(stroke_font, widths_add_up_and_every_character_leaves_ink) {
+  using engine::text_width;
+  EXPECT_EQ(text_width("", 12), 0);
+  EXPECT_GT(text_width("ab", 12), text_width("a", 12) + text_width("b", 12));
+  EXPECT_DOUBLE_EQ(text_width("AB", 24), 2 * text_width("AB", 12));
+  for (char c = '!'; c <= '~'; ++c) {
+    picture sheet{30, 30, 3, std::vector<std::uint8_t>(2700, 255)};
+    engine::ink pen(30, 30);
+    pen.text(std::string(1, c), {8, 22, 12});
+    pen.onto(sheet, {0, 0, 0});
+    EXPECT_GT(dark_pixels(sheet, 0, 30, 0, 30), 0U) << c;
+  }
+  picture sheet{30, 30, 3, std::vector<std::uint8_t>(2700, 255)};
+  engine::ink pen(30, 30);
+  pen.text("\xff\xc3", {8, 22, 12});  // bytes that are no UTF-8
+  pen.onto(sheet, {0, 0, 0});
+  EXPECT_GT(dark_pixels(sheet, 0, 30, 0, 30), 0U);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include <countem/event_store.hpp>
@@ -9,8 +11,17 @@
 
 namespace countem {
 
-/// Draws an image of two axes, large enough to be seen, sums and maxima logarithmically; does nothing for others.
-void draw_image(const std::filesystem::path& path, const saved_image& image);
+enum class picture_style : std::uint8_t {
+  figure,  ///< with title, axes and colour bar
+  plain,   ///< the pixels alone, as square blocks where the image is small
+};
+
+/// Draws an image of two axes, large enough to be seen, sums and maxima logarithmically, values of both signs with a map that
+/// is centred at 0; does nothing for others.
+void draw_image(const std::filesystem::path& path, const saved_image& image, picture_style style = picture_style::figure);
+
+/// What a picture's file is called after: the image's name, of a virtual detector or weights also what they are.
+[[nodiscard]] std::string picture_name(const saved_image& image);
 
 /// The pictures that a count leaves: the summed pattern, added up while frames are counted, and a bright-field and a dark-field
 /// image, read back from the finished store once the beam has been found on the sum.
@@ -25,7 +36,7 @@ class scan_pictures {
   /// `directory` (empty: beside the store). Frames before `first_added` were not added and are read back too. Returns the
   /// files.
   std::vector<std::filesystem::path> write(const std::filesystem::path& store, std::filesystem::path directory,
-                                           std::uint64_t first_added = 0);
+                                           std::uint64_t first_added = 0, picture_style style = picture_style::figure);
 
  private:
   frame_shape grid_;
