@@ -24,9 +24,10 @@ enum class advice_kind : std::uint8_t {
   resume_counting,  ///< count again with the frames that are kept
 };
 
+/// One way out of an error.
 struct advice {
-  advice_kind kind;
-  std::string value{};
+  advice_kind kind;     ///< what to give or change
+  std::string value{};  ///< a format or a backend by its word, where the kind has one
   friend bool operator==(const advice&, const advice&) = default;
 };
 
@@ -35,6 +36,7 @@ struct advice {
 /// never prints, exits or aborts; the command line maps each class to an exit code.
 class error : public std::runtime_error {
  public:
+  /// `text`: the sentence; `advised`: ways out, the best first.
   explicit error(const std::string& text, std::vector<advice> advised = {})
       : std::runtime_error(text), advised_(std::make_shared<const std::vector<advice>>(std::move(advised))) {}
 
@@ -48,37 +50,37 @@ class error : public std::runtime_error {
 /// The caller asked for something that makes no sense (exit code 2).
 class invalid_argument : public error {
  public:
-  using error::error;
+  using error::error;  ///< as the root is made
 };
 
 /// A file is not what it claims or what the caller says it is (exit code 3).
 class format_error : public error {
  public:
-  using error::error;
+  using error::error;  ///< as the root is made
 };
 
 /// The operating system refused: no such file, no permission, disk full, read failure (exit code 4).
 class io_error : public error {
  public:
-  using error::error;
+  using error::error;  ///< as the root is made
 };
 
 /// The backend exists but this build does not hold it (exit code 5).
 class not_compiled : public error {
  public:
-  using error::error;
+  using error::error;  ///< as the root is made
 };
 
 /// The CUDA runtime reported an error, or no device answers (exit code 5).
 class cuda_error : public error {
  public:
-  using error::error;
+  using error::error;  ///< as the root is made
 };
 
 /// The caller's stop flag was raised; what was finished is kept (exit code 130).
 class interrupted : public error {
  public:
-  using error::error;
+  using error::error;  ///< as the root is made
 };
 
 }  // namespace countem

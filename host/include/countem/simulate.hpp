@@ -36,11 +36,15 @@ struct simulated_truth {
 /// Makes frames one at a time; frame n depends on the options and n alone, so any number of threads may share one simulator.
 class simulator {
  public:
+  /// Draws the detector and the specimen. @throws invalid_argument
   explicit simulator(const simulation_options& options);
   ~simulator();
+  /// The other may only be assigned to or destroyed.
   simulator(simulator&&) noexcept;
+  /// The other may only be assigned to or destroyed.
   simulator& operator=(simulator&&) noexcept;
 
+  /// What is simulated.
   [[nodiscard]] const simulation_options& options() const;
   /// Frame `number` of the scan into `pixels` (height * width), its electrons appended to `truth` as one more CSR row.
   void frame(std::uint64_t number, std::uint16_t* pixels, simulated_truth& truth) const;
@@ -50,6 +54,7 @@ class simulator {
   void dark(std::uint64_t number, std::uint16_t* pixels) const;
   /// The true dark level per pixel in ADU, and the true hot pixels.
   [[nodiscard]] const std::vector<float>& baseline_adu() const;
+  /// Linear indices, ascending.
   [[nodiscard]] const std::vector<std::uint32_t>& hot_pixels() const;
 
  private:
@@ -62,6 +67,7 @@ class simulator {
 /// The first `dark_frames` dark frames beside it, as a scan of one row.
 [[nodiscard]] std::unique_ptr<frame_source> simulated_darks(const simulation_options& options, std::uint32_t dark_frames);
 
+/// How a simulated scan is written.
 struct simulation_output {
   input_format format{"v5"};
   std::uint64_t dark_frames = 0;  ///< written as a second scan beside the first
@@ -70,6 +76,7 @@ struct simulation_output {
   std::function<void(std::uint64_t electrons)> frame_done;
 };
 
+/// Files that were written.
 struct simulation_files {
   std::vector<std::filesystem::path> frames;
   std::vector<std::filesystem::path> darks;
@@ -93,6 +100,7 @@ class truth_reader {
 
   /// What was simulated.
   [[nodiscard]] virtual const simulation_options& options() const = 0;
+  /// Electrons of all frames.
   [[nodiscard]] virtual std::uint64_t electrons() const = 0;
   /// Electrons of frames [first, first + count); indptr starts at 0. @throws io_error, invalid_argument.
   [[nodiscard]] virtual simulated_truth read(std::uint64_t first, std::size_t count) const = 0;
