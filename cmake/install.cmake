@@ -12,3 +12,33 @@ configure_package_config_file(cmake/countem-config.cmake.in ${PROJECT_BINARY_DIR
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/countem-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/countem-config.cmake ${PROJECT_BINARY_DIR}/countem-config-version.cmake
         DESTINATION ${package_dir})
+
+# Completion and man pages come from the program itself, which knows its options. The emulator runs it where it was compiled for
+# another machine.
+if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
+  message(STATUS "completion and man pages: not made, this machine cannot run the program (set CMAKE_CROSSCOMPILING_EMULATOR)")
+  return()
+endif()
+set(shell_dir ${PROJECT_BINARY_DIR}/shell)
+file(MAKE_DIRECTORY ${shell_dir})
+set(shell_files "")
+# countem_shell_file(NAME ARGUMENTS...): the file NAME holds what the program prints for the arguments
+function(countem_shell_file name)
+  add_custom_command(OUTPUT ${shell_dir}/${name} COMMAND countem_cli ${ARGN} > ${shell_dir}/${name} DEPENDS countem_cli VERBATIM)
+  set(shell_files ${shell_files} ${shell_dir}/${name} PARENT_SCOPE)
+endfunction()
+countem_shell_file(countem __completion bash)
+countem_shell_file(_countem __completion zsh)
+countem_shell_file(countem.1 __man)
+foreach(command simulate calibrate count info verify recover convert reduce report compare bench version help)
+  countem_shell_file(countem-${command}.1 __man ${command})
+endforeach()
+foreach(command count reductions)
+  countem_shell_file(countem-bench-${command}.1 __man bench ${command})
+endforeach()
+add_custom_target(countem_shell_files ALL DEPENDS ${shell_files})
+install(FILES ${shell_dir}/countem DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${shell_dir}/_countem DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+set(man_pages ${shell_files})
+list(FILTER man_pages INCLUDE REGEX "[.]1$")
+install(FILES ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -10,6 +10,8 @@
 #include <countem/detector_image.hpp>
 #include <countem/error.hpp>
 
+#include "host/cli/file_lists.hpp"
+
 namespace countem::cli {
 
 namespace {
@@ -34,7 +36,11 @@ class stoppable_source final : public frame_source {
 
 void calibration_arguments::add_making_to(CLI::App& command) {
   const auto add = [&](auto&&... of_option) { return command.add_option(of_option...)->group("Calibration"); };
-  add("--dark", darks_, "Frames taken without beam, or their mean as one image");
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--dark", [this](const std::vector<std::string>& given) { darks_ = expand_file_lists(given); },
+          "Frames taken without beam, or their mean as one image; @LIST and - as for INPUT")
+      ->group("Calibration");
   add("--gain", gain_, "Gain reference: a factor for each pixel, as .npy, .mrc, HDF5 or flat float32");
   add("--mask", mask_, "Pixels not to be used: everything but 0, as .npy, .mrc, HDF5 or flat bytes");
   add("--threshold", options_.background_adu, "Background threshold in ADU instead of one from the noise");

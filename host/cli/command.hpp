@@ -2,20 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include <atomic>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
+#include "host/cli/context.hpp"
 
 namespace countem::cli {
-
-/// What a command may use of the program around it.
-struct context {
-  const std::atomic<bool>& stop;  ///< raised by Ctrl-C
-  std::string command_line;       ///< as typed, for provenance
-  int exit_code = 0;              ///< set by a command whose failure is an answer rather than an error
-  void print_json(const nlohmann::ordered_json& object) const;  ///< the one object on stdout
-};
 
 /// Each adds one subcommand with its options and a callback that runs it. Callbacks throw countem::error on failure.
 void add_simulate(CLI::App& app, context& ctx);
@@ -29,5 +18,14 @@ void add_reduce(CLI::App& app, context& ctx);
 void add_report(CLI::App& app, context& ctx);
 void add_compare(CLI::App& app, context& ctx);
 void add_bench(CLI::App& app, context& ctx);
+/// `countem version`: the build's facts.
+void add_version(CLI::App& app, context& ctx);
+/// `countem help [COMMAND]`.
+void add_help(CLI::App& app, context& ctx);
+/// `countem __completion SHELL` and `countem __man [COMMAND]`, which the build runs; no help lists them.
+void add_generators(CLI::App& app, context& ctx);
+
+/// What --version prints: the version in its first line, the facts of the build in the others.
+[[nodiscard]] std::string version_text();
 
 }  // namespace countem::cli

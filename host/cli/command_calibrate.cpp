@@ -28,7 +28,6 @@ struct calibrate_options {
   calibration_arguments calibration;
   std::filesystem::path output;
   unsigned threads = 0;
-  bool as_json = false;
 };
 
 bool usable(const calibration& found, std::size_t pixel) {
@@ -92,36 +91,35 @@ json describe(const calibration& found, frame_shape shape) {
   return told;
 }
 
-void print_references(const json& told) {
+void print_references(const json& told, const context& ctx) {
   if (told["dark_level_adu"].is_null()) {
-    fmt::print(stderr, "dark reference   none: thresholds are on the raw scale\n");
+    ctx.inform("dark reference   none: thresholds are on the raw scale");
   } else {
-    fmt::print(stderr, "dark reference   level {:.2f} ADU, {} frames", told["dark_level_adu"].get<double>(),
-               with_separators(told["dark_frames"].get<std::uint64_t>()));
-    if (!told["dark_noise_adu"].is_null()) fmt::print(stderr, ", noise {:.2f} ADU", told["dark_noise_adu"].get<double>());
-    fmt::print(stderr, "\n");
+    const json& noise = told["dark_noise_adu"];
+    ctx.inform("dark reference   level {:.2f} ADU, {} frames{}", told["dark_level_adu"].get<double>(),
+               with_separators(told["dark_frames"].get<std::uint64_t>()),
+               noise.is_null() ? std::string() : fmt::format(", noise {:.2f} ADU", noise.get<double>()));
   }
-  if (told["gain_reference"].get<bool>()) fmt::print(stderr, "gain reference   applied\n");
+  if (told["gain_reference"].get<bool>()) ctx.inform("gain reference   applied");
   const json& pixels = told["masked_pixels"];
   const auto number = [&](const char* reason) { return with_separators(pixels[reason].get<std::uint64_t>()); };
-  fmt::print(stderr, "masked pixels    {}: {} hot, {} dead, {} blinking, {} given\n", number("total"), number("hot"),
-             number("dead"), number("blinking"), number("given"));
+  ctx.inform("masked pixels    {}: {} hot, {} dead, {} blinking, {} given", number("total"), number("hot"), number("dead"),
+             number("blinking"), number("given"));
 }
 
-void print_thresholds(const json& told) {
+void print_thresholds(const json& told, const context& ctx) {
   if (told.contains("noise_mean_adu") && std::isfinite(told["noise_mean_adu"].get<double>())) {
-    fmt::print(stderr, "noise            {:.3f} ADU around {:.3f} ADU, in {} frames\n", told["noise_sigma_adu"].get<double>(),
+    ctx.inform("noise            {:.3f} ADU around {:.3f} ADU, in {} frames", told["noise_sigma_adu"].get<double>(),
                told["noise_mean_adu"].get<double>(), with_separators(told["sampled_frames"].get<std::uint64_t>()));
   }
-  fmt::print(stderr, "threshold        above {:.4g} ADU", told["background_threshold_adu"].get<double>());
-  if (told.contains("pixel_thresholds_adu")) {
-    fmt::print(stderr, ", for each pixel up to {:.4g} ADU", told["pixel_thresholds_adu"]["highest"].get<double>());
-  }
-  fmt::print(stderr, "\n");
+  const bool of_pixels = told.contains("pixel_thresholds_adu");
+  ctx.inform("threshold        above {:.4g} ADU{}", told["background_threshold_adu"].get<double>(),
+             of_pixels ? fmt::format(", for each pixel up to {:.4g} ADU", told["pixel_thresholds_adu"]["highest"].get<double>())
+                       : std::string());
   if (told["xray_threshold_adu"].is_null()) {
-    fmt::print(stderr, "X-ray threshold  none\n");
+    ctx.inform("X-ray threshold  none");
   } else {
-    fmt::print(stderr, "X-ray threshold  from {:.5g} ADU\n", told["xray_threshold_adu"].get<double>());
+    ctx.inform("X-ray threshold  from {:.5g} ADU", told["xray_threshold_adu"].get<double>());
   }
 }
 
@@ -148,7 +146,7 @@ json notes(const calibration& found, const source_info& frames, std::uint32_t sa
   return told;
 }
 
-void run_calibrate(const calibrate_options& chosen, const context& ctx) {
+void run_calibrate(const calibrate_options& chosen, context& ctx) {
   const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
   require_output(chosen.output, frames->info().files, is_calibration_file);
   const calibration found = chosen.calibration.resolve(*frames, chosen.inputs, chosen.threads, ctx.stop);
@@ -157,11 +155,13 @@ void run_calibrate(const calibrate_options& chosen, const context& ctx) {
   json told = describe(found, frames->info().shape);
   told["notes"] = notes(found, frames->info(), chosen.calibration.samples());
   told["calibration"] = chosen.output.string();
-  if (chosen.as_json) return ctx.print_json(told);
-  for (const json& note : told["notes"]) fmt::print(stderr, "note: {}\n", note.get<std::string>());
-  print_references(told);
-  print_thresholds(told);
-  fmt::print(stderr, "written          {}\n", chosen.output.string());
+  for (const json& note : told["notes"]) ctx.keep_warning(note.get<std::string>());
+  ctx.wrote(chosen.output);
+  if (ctx.json) return ctx.print_json(told);
+  for (const json& note : told["notes"]) ctx.inform("note: {}", note.get<std::string>());
+  print_references(told, ctx);
+  print_thresholds(told, ctx);
+  ctx.inform("written          {}", chosen.output.string());
 }
 
 }  // namespace
@@ -173,7 +173,7 @@ void add_calibrate(CLI::App& app, context& ctx) {
   chosen->calibration.add_making_to(*command);
   command->add_option("-o,--output", chosen->output, "Calibration file to write (HDF5)")->required();
   command->add_option("--threads", chosen->threads, "Threads; 0: all cores")->capture_default_str();
-  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { run_calibrate(*chosen, ctx); });
 }
 

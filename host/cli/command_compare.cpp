@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <memory>
 
 #include <countem/compare.hpp>
@@ -26,7 +27,6 @@ struct compare_arguments {
   fs::path counted;
   fs::path truth;
   comparison_options options;
-  bool as_json = false;
 };
 
 constexpr std::uint64_t frames_at_once = 1024;  // bounds memory
@@ -129,26 +129,30 @@ json to_json(const compare_arguments& chosen, const std::string& kind, const com
           {"most_events_per_electron", extreme(sum.most_events, sum.electrons > 0)}};
 }
 
-void print(const comparison& sum, double radius) {
-  fmt::print("frames: {}", with_separators(sum.frames));
-  if (sum.missing_frames > 0) fmt::print(" ({} more never arrived)", with_separators(sum.missing_frames));
-  fmt::print("\nelectrons: {}, of which {} left too little charge to be found\n", with_separators(sum.electrons),
-             with_separators(sum.undetectable));
-  fmt::print("events: {}, of which {} lie within {} pixels of an electron\n", with_separators(sum.events),
-             with_separators(sum.matched), radius);
-  fmt::print("recall: {:.4f} (at best {:.4f})\nprecision: {:.4f}\nevents per electron: {:.4f}\n", sum.recall(),
-             sum.recall_limit(), sum.precision(), sum.count_ratio());
-  fmt::print("rms position error: {:.3f} pixels in row, {:.3f} in column, {:.3f} in the plane\n", sum.rms_row(),
-             sum.rms_column(), sum.rms_radial());
+std::string text_of(const comparison& sum, double radius) {
+  std::string text;
+  const auto add = std::back_inserter(text);
+  fmt::format_to(add, "frames: {}", with_separators(sum.frames));
+  if (sum.missing_frames > 0) fmt::format_to(add, " ({} more never arrived)", with_separators(sum.missing_frames));
+  fmt::format_to(add, "\nelectrons: {}, of which {} left too little charge to be found\n", with_separators(sum.electrons),
+                 with_separators(sum.undetectable));
+  fmt::format_to(add, "events: {}, of which {} lie within {} pixels of an electron\n", with_separators(sum.events),
+                 with_separators(sum.matched), radius);
+  fmt::format_to(add, "recall: {:.4f} (at best {:.4f})\nprecision: {:.4f}\nevents per electron: {:.4f}\n", sum.recall(),
+                 sum.recall_limit(), sum.precision(), sum.count_ratio());
+  fmt::format_to(add, "rms position error: {:.3f} pixels in row, {:.3f} in column, {:.3f} in the plane\n", sum.rms_row(),
+                 sum.rms_column(), sum.rms_radial());
   if (sum.electrons > 0) {
-    fmt::print("worst recall: {:.4f} in frame {}\n", sum.worst_recall.value, sum.worst_recall.frame);
-    fmt::print("events per electron: {:.4f} in frame {} to {:.4f} in frame {}\n", sum.fewest_events.value,
-               sum.fewest_events.frame, sum.most_events.value, sum.most_events.frame);
+    fmt::format_to(add, "worst recall: {:.4f} in frame {}\n", sum.worst_recall.value, sum.worst_recall.frame);
+    fmt::format_to(add, "events per electron: {:.4f} in frame {} to {:.4f} in frame {}\n", sum.fewest_events.value,
+                   sum.fewest_events.frame, sum.most_events.value, sum.most_events.frame);
   }
-  if (sum.events > 0) fmt::print("worst precision: {:.4f} in frame {}\n", sum.worst_precision.value, sum.worst_precision.frame);
+  if (sum.events > 0)
+    fmt::format_to(add, "worst precision: {:.4f} in frame {}\n", sum.worst_precision.value, sum.worst_precision.frame);
+  return text;
 }
 
-void run_comparison(compare_arguments& chosen, const context& ctx) {
+void run_comparison(compare_arguments& chosen, context& ctx) {
   const std::unique_ptr<event_store> counted = open_event_store(chosen.counted);
   const store_description& description = counted->description();
   const reference_events truth = open_reference(chosen.truth);
@@ -164,10 +168,10 @@ void run_comparison(compare_arguments& chosen, const context& ctx) {
     events.first_frame = first;
     compare(events, description.shape, description.options.upsample, truth.read(first, count), chosen.options, sum);
   }
-  if (chosen.as_json) {
+  if (ctx.json) {
     ctx.print_json(to_json(chosen, truth.kind, sum));
   } else {
-    print(sum, chosen.options.radius_px);
+    ctx.answer(text_of(sum, chosen.options.radius_px));
   }
 }
 
@@ -177,13 +181,11 @@ void add_compare(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<compare_arguments>();
   CLI::App* command =
       app.add_subcommand("compare", "Compare counted events with the electrons that truly hit, or with another count");
-  command->add_option("counted", chosen->counted, "Event store")->required()->type_name("COUNTED");
-  command->add_option("truth", chosen->truth, "Truth file of a simulation, or another event store")
-      ->required()
-      ->type_name("TRUTH");
+  command->add_option("counted", chosen->counted, "Event store")->required();
+  command->add_option("truth", chosen->truth, "Truth file of a simulation, or another event store")->required();
   command->add_option("--radius", chosen->options.radius_px, "How far apart an event and its electron may be, in pixels")
       ->capture_default_str();
-  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { run_comparison(*chosen, ctx); });
 }
 

@@ -1,15 +1,15 @@
 // countem convert: events to and from the forms of other programs.
-#include <fmt/core.h>
-
 #include <filesystem>
 #include <memory>
 #include <optional>
 
 #include <countem/convert.hpp>
 #include <countem/error.hpp>
+#include <countem/event_store.hpp>
 
 #include "host/cli/command.hpp"
 #include "host/cli/source_arguments.hpp"
+#include "host/cli/store_facts.hpp"
 
 namespace countem::cli {
 
@@ -21,12 +21,12 @@ struct convert_options {
   std::string form = "store";
   std::string scan;
   std::string shape;
-  bool as_json = false;
 };
 
-void run(const convert_options& wanted, const context& ctx) {
+void run(const convert_options& wanted, context& ctx) {
   std::vector<std::string> lost;
-  if (wanted.form == "store") {
+  const bool to_store = wanted.form == "store";
+  if (to_store) {
     import_options options;
     options.command_line = ctx.command_line;
     if (!wanted.scan.empty()) options.scan = scan_from(wanted.scan);
@@ -35,13 +35,28 @@ void run(const convert_options& wanted, const context& ctx) {
   } else {
     lost = export_events(*open_event_store(wanted.input), wanted.output, export_format_from(wanted.form));
   }
-  if (wanted.as_json) {
-    ctx.print_json(
-        {{"input", wanted.input.string()}, {"output", wanted.output.string()}, {"to", wanted.form}, {"notes", lost}});
+  ctx.wrote(wanted.output);
+  for (const std::string& note : lost) ctx.keep_warning(note);
+  if (ctx.json) {
+    const std::unique_ptr<event_store> store = open_event_store(to_store ? wanted.output : wanted.input);
+    ctx.print_json({{"input", wanted.input.string()},
+                    {"output", wanted.output.string()},
+                    {"to", wanted.form},
+                    {"frames", store->frames()},
+                    {"events", events_in(*store)},
+                    {"bytes", std::filesystem::file_size(wanted.output)},
+                    {"notes", lost}});
     return;
   }
-  for (const std::string& note : lost) fmt::print(stderr, "countem: note: {}\n", note);
-  fmt::print(stderr, "wrote {}\n", wanted.output.string());
+  for (const std::string& note : lost) ctx.inform("countem: note: {}", note);
+  ctx.inform("wrote {}", wanted.output.string());
+}
+
+/// "{stempy,csr,...,store}": the words of --to for help and completion.
+std::string form_words() {
+  std::string words = "{";
+  for (const export_form& form : export_forms()) words += std::string(form.name) + ",";
+  return words + "store}";
 }
 
 }  // namespace
@@ -53,10 +68,10 @@ void add_convert(CLI::App& app, context& ctx) {
   command->add_option("input", chosen->input, "An event store; with --to store, a stempy (v1 to v3) or binsparse CSR file")
       ->required();
   command->add_option("-o,--output", chosen->output, "The file to write")->required();
-  command->add_option("--to", chosen->form, export_form_names("store"))->required();
+  command->add_option("--to", chosen->form, export_form_names("store"))->type_name(form_words())->required();
   command->add_option("--scan", chosen->scan, "From binsparse: scan size WIDTHxHEIGHT[xFRAMES], where the file does not say");
   command->add_option("--shape", chosen->shape, "From binsparse: frame shape HEIGHTxWIDTH, where the file does not say");
-  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { run(*chosen, ctx); });
 }
 

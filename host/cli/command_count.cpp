@@ -6,6 +6,7 @@
 #include <optional>
 #include <system_error>
 
+#include <countem/build_facts.hpp>
 #include <countem/centre.hpp>
 #include <countem/counted_scan.hpp>
 #include <countem/error.hpp>
@@ -45,12 +46,13 @@ struct count_arguments {
   bool plain_pictures = false;
   bool resume = false;
   bool copy_input = false;
-  bool as_json = false;
-  bool quiet = false;
 };
 
-void tell_issues(const source_info& info) {
-  for (const source_issue& issue : info.issues) fmt::print(stderr, "countem: warning: {}\n", sentence(issue));
+/// What counts, in a few words. Why it was chosen is for --verbose and JSON.
+std::string backend_words(const backend_choice& chosen, const context& ctx) {
+  if (ctx.verbose || chosen.used == backend::cuda) return fmt::format("{} backend ({})", to_string(chosen.used), chosen.reason);
+  if (chosen.used == backend::cpu) return fmt::format("cpu backend ({})", describe_build().simd_target);
+  return fmt::format("{} backend", to_string(chosen.used));
 }
 
 void make_directory(const std::filesystem::path& directory) {
@@ -90,11 +92,10 @@ class count_run {
     if (!wanted_.live.empty()) plan_ = parse_plan(wanted_.live);
     plan_.centre = parse_centre(wanted_.live_centre);
     if (!wanted_.no_pictures && !wanted_.pictures.empty()) make_directory(wanted_.pictures);
-    if (wanted_.quiet) return;
-    tell_issues(info());
-    fmt::print(stderr, "{} frames of {} x {} {} from {} file{}, {} backend ({})\n", with_separators(info().scan.frames()),
-               info().shape.height, info().shape.width, to_string(info().type), info().files.size(),
-               info().files.size() == 1 ? "" : "s", to_string(chosen_.used), chosen_.reason);
+    for (const source_issue& issue : info().issues) ctx_.warn(sentence(issue));
+    ctx_.inform("{} frames of {} x {} {} from {} file{}, {}", with_separators(info().scan.frames()), info().shape.height,
+                info().shape.width, to_string(info().type), info().files.size(), info().files.size() == 1 ? "" : "s",
+                backend_words(chosen_, ctx_));
   }
 
   void calibrate_frames() {
@@ -106,14 +107,14 @@ class count_run {
     setup_.options = wanted_.counting;
     validate(setup_);
     read_detector_images(plan_, event_grid(setup_));
-    if (!wanted_.quiet) fmt::print(stderr, "{}\n", summary(setup_.calibrated));
+    ctx_.inform("{}", summary(setup_.calibrated));
   }
 
   void create_store() {
     const store_description description = describe_count(info(), setup_, chosen_.used, ctx_.command_line);
     if (wanted_.resume) {
       store_ = resume_event_store(wanted_.output, description, wanted_.store);
-      if (!wanted_.quiet) fmt::print(stderr, "going on after {} frames\n", with_separators(store_.next_frame));
+      ctx_.inform("resuming after {} frames", with_separators(store_.next_frame));
     } else {
       store_.writer = create_event_store(wanted_.output, description, wanted_.store);
     }
@@ -134,7 +135,7 @@ class count_run {
   }
 
   void count() {
-    progress_display progress(info().shape.pixels() * size_of(info().type), wanted_.quiet);
+    progress_display progress(info().shape.pixels() * size_of(info().type), ctx_.quiet);
     prepare_reductions();
     pipeline_options running;
     running.where = chosen_.used;
@@ -176,16 +177,16 @@ class count_run {
 
   void report() const {
     const counted_scan counted{info(), setup_, chosen_, result_, wanted_.output, store_.next_frame, drawn_};
-    if (!wanted_.quiet) {
-      fmt::print(stderr, "{} events in {} frames ({:.1f} a frame), {} X-rays, {:.2f} s, {} frames/s, {:.2f} GB/s\n",
-                 with_separators(result_.events), with_separators(result_.frames),
-                 result_.frames == 0 ? 0.0 : static_cast<double>(result_.events) / static_cast<double>(result_.frames),
-                 with_separators(result_.xrays), result_.seconds,
-                 with_separators(static_cast<std::uint64_t>(result_.frames_per_s())), counted.gigabytes_per_s());
-      fmt::print(stderr, "wrote {} ({})\n", wanted_.output.string(), human_bytes(std::filesystem::file_size(wanted_.output)));
-      for (const auto& path : drawn_) fmt::print(stderr, "wrote {}\n", path.string());
-    }
-    if (wanted_.as_json) ctx_.print_json(nlohmann::ordered_json::parse(to_json(counted)));
+    ctx_.inform("{} events in {} frames ({:.1f} per frame), {} X-rays, {:.2f} s, {} frames/s, {:.2f} GB/s",
+                with_separators(result_.events), with_separators(result_.frames),
+                result_.frames == 0 ? 0.0 : static_cast<double>(result_.events) / static_cast<double>(result_.frames),
+                with_separators(result_.xrays), result_.seconds,
+                with_separators(static_cast<std::uint64_t>(result_.frames_per_s())), counted.gigabytes_per_s());
+    ctx_.inform("wrote {} ({})", wanted_.output.string(), human_bytes(std::filesystem::file_size(wanted_.output)));
+    for (const auto& path : drawn_) ctx_.inform("wrote {}", path.string());
+    ctx_.wrote(wanted_.output);
+    for (const auto& path : drawn_) ctx_.wrote(path);
+    if (ctx_.json) ctx_.print_json(nlohmann::ordered_json::parse(to_json(counted)));
   }
 
   const count_arguments& wanted_;
@@ -234,12 +235,12 @@ void add_count(CLI::App& app, context& ctx) {
   command->add_option("--live-centre", wanted->live_centre, "Their centre: ROW,COLUMN, or auto: the bright disk of some frames")
       ->capture_default_str()
       ->needs(live);
-  command->add_flag("--resume", wanted->resume, "Go on with what an interrupted or killed count left in OUTPUT.part");
+  command->add_flag("--resume", wanted->resume, "Resume what an interrupted or killed count left in OUTPUT.part");
   command->get_option("--resume")->excludes(live);  // what was counted before is in no reducer; countem reduce sees all of it
   command->add_flag("--copy-input", wanted->copy_input,
                     "Copy frames that the page cache holds instead of counting them where they lie");
-  command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
-  command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");
+  ctx.add_output_options(*command);
+  ctx.add_verbose_option(*command);
   command->callback([wanted, &ctx] { count_run(*wanted, ctx).run(); });
 }
 

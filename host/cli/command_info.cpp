@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -17,6 +18,7 @@
 #include "host/cli/command.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
+#include "host/cli/store_facts.hpp"
 
 namespace countem::cli {
 
@@ -150,7 +152,9 @@ json describe_inputs(const source_arguments& inputs) {
 }
 
 /// The same facts for people: one line each, numbers with separators, nested objects indented.
-void print(const json& told, int indent = 0) {
+std::string text_of(const json& told, int indent = 0) {
+  std::string lines;
+  const auto add = std::back_inserter(lines);
   for (const auto& [name, value] : told.items()) {
     std::string label = name;
     std::replace(label.begin(), label.end(), '_', ' ');
@@ -162,25 +166,26 @@ void print(const json& told, int indent = 0) {
                               : fmt::format("{} x {} pixels (height x width)", height, width);
       if (scan && value["frames_per_position"] != 1)
         text += fmt::format(", {} frames each", value["frames_per_position"].get<int>());
-      fmt::print("{:{}}{}: {}\n", "", indent, label, text);
+      fmt::format_to(add, "{:{}}{}: {}\n", "", indent, label, text);
     } else if (value.is_structured()) {
       if (value.empty()) continue;
-      fmt::print("{:{}}{}:\n", "", indent, label);
+      fmt::format_to(add, "{:{}}{}:\n", "", indent, label);
       if (value.is_object()) {
-        print(value, indent + 2);
+        lines += text_of(value, indent + 2);
       } else {
-        for (const json& entry : value) fmt::print("{:{}}- {}\n", "", indent + 2, entry.value("text", entry.dump()));
+        for (const json& entry : value) fmt::format_to(add, "{:{}}- {}\n", "", indent + 2, entry.value("text", entry.dump()));
       }
     } else if (value.is_number_unsigned()) {
-      fmt::print("{:{}}{}: {}\n", "", indent, label, with_separators(value.get<std::uint64_t>()));
+      fmt::format_to(add, "{:{}}{}: {}\n", "", indent, label, with_separators(value.get<std::uint64_t>()));
     } else if (value.is_number_float()) {
-      fmt::print("{:{}}{}: {:.6g}\n", "", indent, label, value.get<double>());
+      fmt::format_to(add, "{:{}}{}: {:.6g}\n", "", indent, label, value.get<double>());
     } else if (value.is_null()) {
-      fmt::print("{:{}}{}: none\n", "", indent, label);
+      fmt::format_to(add, "{:{}}{}: none\n", "", indent, label);
     } else {
-      fmt::print("{:{}}{}: {}\n", "", indent, label, value.is_string() ? value.get<std::string>() : value.dump());
+      fmt::format_to(add, "{:{}}{}: {}\n", "", indent, label, value.is_string() ? value.get<std::string>() : value.dump());
     }
   }
+  return lines;
 }
 
 /// What `count` calls its output until it is finished.
@@ -190,7 +195,7 @@ std::filesystem::path part_of(const std::filesystem::path& path) {
 }
 
 /// Tells on stderr how a running count goes, until its file gets its name; then what it holds.
-json follow(const std::filesystem::path& named, double interval_seconds) {
+json follow(const std::filesystem::path& named, double interval_seconds, const context& ctx) {
   using clock = std::chrono::steady_clock;
   const std::filesystem::path path = named.extension() == ".part" ? std::filesystem::path(named).replace_extension() : named;
   const std::filesystem::path part = part_of(path);
@@ -206,16 +211,14 @@ json follow(const std::filesystem::path& named, double interval_seconds) {
     if (store) {
       const auto written = [](std::uint32_t count) { return count != not_written; };
       const auto frames = static_cast<std::uint64_t>(std::count_if(store->counts().begin(), store->counts().end(), written));
-      std::uint64_t events = 0;
-      for (const std::uint32_t count : store->counts()) events += written(count) ? count : 0;
       const clock::time_point now = clock::now();
       std::string rate;
       if (time_before) {
         const double seconds = std::chrono::duration<double>(now - *time_before).count();
         rate = fmt::format(", {:.0f} frames/s", static_cast<double>(frames - std::min(frames, frames_before)) / seconds);
       }
-      fmt::print(stderr, "{} of {} frames, {} events{}\n", with_separators(frames), with_separators(store->frames()),
-                 with_separators(events), rate);
+      ctx.inform("{} of {} frames, {} events{}", with_separators(frames), with_separators(store->frames()),
+                 with_separators(events_in(*store)), rate);
       frames_before = frames;
       time_before = now;
     }
@@ -229,7 +232,6 @@ json follow(const std::filesystem::path& named, double interval_seconds) {
 
 struct info_options {
   source_arguments inputs;
-  bool as_json = false;
   bool following = false;
   double interval_seconds = 1;
 };
@@ -241,7 +243,7 @@ void add_info(CLI::App& app, context& ctx) {
   CLI::App* command =
       app.add_subcommand("info", "Tell what a file is and what it holds: an event store, a calibration, raw frames");
   chosen->inputs.add_to(*command);
-  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  ctx.add_output_options(*command);
   command->add_flag("--follow", chosen->following,
                     "Follow a running count by the name of its output, until it is finished: a line on stderr now and then");
   command->add_option("--interval", chosen->interval_seconds, "Seconds between the lines of --follow")
@@ -249,12 +251,12 @@ void add_info(CLI::App& app, context& ctx) {
   command->callback([chosen, &ctx] {
     if (chosen->following && chosen->inputs.inputs().size() != 1)
       throw invalid_argument("--follow takes one file: the output of a running count");
-    const json told =
-        chosen->following ? follow(chosen->inputs.inputs().front(), chosen->interval_seconds) : describe_inputs(chosen->inputs);
-    if (chosen->as_json) {
+    const json told = chosen->following ? follow(chosen->inputs.inputs().front(), chosen->interval_seconds, ctx)
+                                        : describe_inputs(chosen->inputs);
+    if (ctx.json) {
       ctx.print_json(told);
     } else {
-      print(told);
+      ctx.answer(text_of(told));
     }
   });
 }

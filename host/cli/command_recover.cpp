@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <countem/event_store.hpp>
 
@@ -16,12 +18,16 @@ namespace {
 struct recover_options {
   std::filesystem::path broken;
   std::filesystem::path fixed;
-  bool as_json = false;
 };
 
-void run(const recover_options& wanted, const context& ctx) {
+void run(const recover_options& wanted, context& ctx) {
   const recovery_report report = recover_event_store(wanted.broken, wanted.fixed);
-  if (wanted.as_json) {
+  ctx.wrote(wanted.fixed);
+  std::vector<std::string> left_out;
+  for (const std::uint64_t frame : report.damaged)
+    left_out.push_back(fmt::format("frame {} is there but damaged; it was left out", frame));
+  for (const std::string& sentence : left_out) ctx.keep_warning(sentence);
+  if (ctx.json) {
     ctx.print_json({{"broken", wanted.broken.string()},
                     {"output", wanted.fixed.string()},
                     {"frames", report.frames},
@@ -30,10 +36,9 @@ void run(const recover_options& wanted, const context& ctx) {
                     {"damaged_frames", report.damaged}});
     return;
   }
-  fmt::print(stderr, "saved {} of {} frames with {} events into {}\n", with_separators(report.frames),
+  ctx.inform("saved {} of {} frames with {} events into {}", with_separators(report.frames),
              with_separators(report.scan_frames), with_separators(report.events), wanted.fixed.string());
-  for (const std::uint64_t frame : report.damaged)
-    fmt::print(stderr, "countem: frame {} is there but damaged; it was left out\n", frame);
+  for (const std::string& sentence : left_out) ctx.inform("countem: {}", sentence);
 }
 
 }  // namespace
@@ -44,7 +49,7 @@ void add_recover(CLI::App& app, context& ctx) {
       app.add_subcommand("recover", "Save every whole frame of a broken event store; the broken file is only read");
   command->add_option("broken", chosen->broken, "What is left: usually NAME.h5.part")->required();
   command->add_option("-o,--output", chosen->fixed, "The event store to write")->required();
-  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { run(*chosen, ctx); });
 }
 

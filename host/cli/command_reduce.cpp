@@ -20,6 +20,7 @@
 #include "host/cli/command.hpp"
 #include "host/cli/output_file.hpp"
 #include "host/cli/progress.hpp"
+#include "host/cli/store_facts.hpp"
 
 namespace countem::cli {
 
@@ -51,8 +52,6 @@ struct reduce_arguments {
   bool skip_incomplete = false;
   backend where = backend::automatic;
   unsigned threads = 0;
-  bool as_json = false;
-  bool quiet = false;
 
   [[nodiscard]] bool makes_store() const { return bin != 1 || scan_bin != 1 || !detector_window.empty(); }
   /// The flags as items of a plan, in the order in which results are numbered.
@@ -92,7 +91,7 @@ detector_window detector_part(const reduce_arguments& wanted, frame_shape grid) 
 class reduction_run {
  public:
   reduction_run(const reduce_arguments& wanted, context& ctx)
-      : wanted_(wanted), ctx_(ctx), store_(open_event_store(wanted.input)), used_(choose_backend(wanted.where)) {
+      : wanted_(wanted), ctx_(ctx), store_(open_counted(wanted.input)), used_(choose_backend(wanted.where)) {
     reading_.threads = wanted.threads;
     reading_.stop = &ctx.stop;
     window_ = scan_part(wanted, described().scan);
@@ -112,6 +111,7 @@ class reduction_run {
     } else {
       save_images(wanted_.output, images, provenance());
     }
+    ctx_.wrote(wanted_.output);
     for (const saved_image& image : images) draw(image);
     report(images, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
@@ -132,8 +132,21 @@ class reduction_run {
 
   [[nodiscard]] bool makes_images() const { return !plan_.is_empty() || !wanted_.pictures.empty() || !wanted_.arrays.empty(); }
 
+  /// A detector without a pixel gives an image of zeros: most likely its centre or radius is mistyped.
+  void warn_of_empty(const reduction_plan& plan) {
+    if (plan.detectors.empty()) return;
+    const frame_shape grid = described().shape;
+    const detector_masks masks = make_masks(plan.detectors, grid, plan.centre.value_or(detector_point{0, 0}));
+    for (std::size_t d = 0; d < masks.detectors; ++d) {
+      if (masks.rows[d].first < masks.rows[d].end) continue;
+      ctx_.warn(fmt::format("no pixel of the {} x {} detector is in '{}': its image is 0 everywhere", grid.height, grid.width,
+                            plan.detectors[d].name));
+    }
+  }
+
   std::vector<saved_image> reduce() {
     const reduced_store reduced = reduce_store(*store_, plan_, window_, used_.used, reading_);
+    warn_of_empty(reduced.plan);
     centre_ = reduced.plan.centre;
     frames_ = reduced.result.frames;
     events_ = reduced.result.events;
@@ -170,12 +183,16 @@ class reduction_run {
   }
 
   void draw(const saved_image& image) const {
-    const std::string stem = wanted_.output.stem().string() + "_" + image.name;
-    if (!wanted_.arrays.empty()) save_npy(made(wanted_.arrays) / (stem + ".npy"), image);
-    if (!wanted_.pictures.empty()) {
-      const std::string name = wanted_.output.stem().string() + "_" + picture_name(image) + ".png";
-      draw_image(made(wanted_.pictures) / name, image, wanted_.plain_pictures ? picture_style::plain : picture_style::figure);
-    }
+    const std::string stem = wanted_.output.stem().string() + "_";
+    const auto place = [&](const std::filesystem::path& directory, const std::string& name) {
+      std::filesystem::path path = made(directory) / name;
+      ctx_.wrote(path);
+      return path;
+    };
+    if (!wanted_.arrays.empty()) save_npy(place(wanted_.arrays, stem + image.name + ".npy"), image);
+    if (!wanted_.pictures.empty())
+      draw_image(place(wanted_.pictures, stem + picture_name(image) + ".png"), image,
+                 wanted_.plain_pictures ? picture_style::plain : picture_style::figure);
   }
 
   static const std::filesystem::path& made(const std::filesystem::path& directory) {
@@ -186,7 +203,7 @@ class reduction_run {
   }
 
   void report(std::span<const saved_image> images, double seconds) const {
-    if (wanted_.as_json) {
+    if (ctx_.json) {
       nlohmann::ordered_json told{{"output", wanted_.output.string()},
                                   {"backend", to_string(used_.used)},
                                   {"frames", frames_},
@@ -200,11 +217,10 @@ class reduction_run {
             {{"name", image.name}, {"extent", image.extent}, {"units", image.units}, {"meaning", image.meaning}});
       ctx_.print_json(told);
     }
-    if (wanted_.quiet) return;
-    if (centre_) fmt::print(stderr, "centre: row {:.2f}, column {:.2f}\n", centre_->row, centre_->column);
-    for (const saved_image& image : images) fmt::print(stderr, "reductions/{}: {}\n", image.name, image.meaning);
-    fmt::print(stderr, "wrote {} ({}, {:.2f} s)\n", wanted_.output.string(),
-               human_bytes(std::filesystem::file_size(wanted_.output)), seconds);
+    if (centre_) ctx_.inform("centre: row {:.2f}, column {:.2f}", centre_->row, centre_->column);
+    for (const saved_image& image : images) ctx_.inform("reductions/{}: {}", image.name, image.meaning);
+    ctx_.inform("wrote {} ({}, {:.2f} s)", wanted_.output.string(), human_bytes(std::filesystem::file_size(wanted_.output)),
+                seconds);
   }
 
   const reduce_arguments& wanted_;
@@ -268,8 +284,7 @@ void add_reduce(CLI::App& app, context& ctx) {
   command->add_option("--npy", wanted->arrays, "Directory for a .npy file of each image");
   add_choice(*command, "--backend", wanted->where, "Where to reduce");
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
-  command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
-  command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");
+  ctx.add_output_options(*command);
   command->callback([wanted, &ctx] { reduction_run(*wanted, ctx).run(); });
 }
 

@@ -20,6 +20,7 @@
 #include "host/cli/progress.hpp"
 #include "host/cli/report/frame_code.hpp"
 #include "host/cli/report/page.hpp"
+#include "host/cli/store_facts.hpp"
 #include "io/files/file.hpp"
 
 namespace countem::cli {
@@ -46,8 +47,6 @@ struct report_arguments {
   bool skip_incomplete = false;
   backend where = backend::automatic;
   unsigned threads = 0;
-  bool as_json = false;
-  bool quiet = false;
 };
 
 /// A page that this command wrote says so near its beginning.
@@ -92,7 +91,7 @@ std::string embedded_words(const std::optional<report::embedded_frames>& frames)
 
 void run(const report_arguments& wanted, context& ctx) {
   const auto start = std::chrono::steady_clock::now();
-  const std::unique_ptr<event_store> store = open_event_store(wanted.input);
+  const std::unique_ptr<event_store> store = open_counted(wanted.input);
   require_output(wanted.output, std::vector<input_file>{{wanted.input, 0}}, is_report);
   const store_description& described = store->description();
 
@@ -128,19 +127,14 @@ void run(const report_arguments& wanted, context& ctx) {
   write_page(wanted.output, page);
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (!wanted.quiet) {
-    if (page.size() > limit_bytes)
-      fmt::print(stderr, "countem: warning: the page is larger than --limit even without frames\n");
-    if (content.centre_guess) {
-      fmt::print(stderr,
-                 "countem: warning: no bright disk was found: the centre (row {:.1f}, column {:.1f}) is a guess; give it with "
-                 "--centre ROW,COLUMN\n",
-                 content.centre.row, content.centre.column);
-    }
-    fmt::print(stderr, "wrote {} ({}, {}, {:.2f} s)\n", wanted.output.string(), human_bytes(page.size()),
-               embedded_words(frames), seconds);
+  if (page.size() > limit_bytes) ctx.warn("the page is larger than --limit even without frames");
+  if (content.centre_guess) {
+    ctx.warn(fmt::format("no bright disk was found: the centre (row {:.1f}, column {:.1f}) is a guess; give it with --centre ROW,COLUMN",
+                         content.centre.row, content.centre.column));
   }
-  if (wanted.as_json) {
+  ctx.inform("wrote {} ({}, {}, {:.2f} s)", wanted.output.string(), human_bytes(page.size()), embedded_words(frames), seconds);
+  ctx.wrote(wanted.output);
+  if (ctx.json) {
     json told{{"output", wanted.output.string()},
               {"bytes", page.size()},
               {"events", content.events},
@@ -179,8 +173,7 @@ void add_report(CLI::App& app, context& ctx) {
                     "Frames that lack a sector count as frames without electrons");
   add_choice(*command, "--backend", wanted->where, "Where to reduce");
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
-  command->add_flag("--json", wanted->as_json, "Print one JSON object on stdout");
-  command->add_flag("--quiet", wanted->quiet, "Say nothing but errors");
+  ctx.add_output_options(*command);
   command->callback([wanted, &ctx] { run(*wanted, ctx); });
 }
 

@@ -28,15 +28,13 @@ struct simulate_arguments {
   std::string format = "v5";
   simulation_options options;
   simulation_output output;
-  bool as_json = false;
-  bool quiet = false;
 };
 
 /// Progress on stderr, from the many threads that make frames.
 class frame_meter {
  public:
-  frame_meter(const simulate_arguments& chosen, const std::atomic<bool>& stop)
-      : display_(chosen.options.frame.pixels() * sizeof(std::uint16_t), chosen.quiet), stop_(stop) {
+  frame_meter(const simulate_arguments& chosen, const context& ctx)
+      : display_(chosen.options.frame.pixels() * sizeof(std::uint16_t), ctx.quiet), stop_(ctx.stop) {
     now_.frames_total = chosen.options.scan.frames() + chosen.output.dark_frames;
   }
 
@@ -96,11 +94,11 @@ std::uint64_t bytes_of(const std::vector<fs::path>& paths) {
   return bytes;
 }
 
-void simulate(simulate_arguments& chosen, const context& ctx) {
+void simulate(simulate_arguments& chosen, context& ctx) {
   chosen.options.scan = scan_from(chosen.scan);
   chosen.options.frame = shape_from(chosen.frame);
   chosen.output.format = input_format_from(chosen.format);
-  frame_meter meter(chosen, ctx.stop);
+  frame_meter meter(chosen, ctx);
   chosen.output.frame_done = [&meter](std::uint64_t electrons) { meter.frame_done(electrons); };
   const simulation_files files = write_simulation(chosen.directory, chosen.options, chosen.output);
   const double seconds = meter.seconds();
@@ -109,7 +107,11 @@ void simulate(simulate_arguments& chosen, const context& ctx) {
   const std::uint64_t frames = chosen.options.scan.frames();
   const double rate = static_cast<double>(frames + chosen.output.dark_frames) / seconds;
   const std::string next = next_command(chosen, files);
-  if (chosen.as_json) {
+  for (const auto* written : {&files.frames, &files.darks}) {
+    for (const fs::path& path : *written) ctx.wrote(path);
+  }
+  ctx.wrote(files.truth);
+  if (ctx.json) {
     ctx.print_json(json{{"frame_files", names(files.frames)},
                         {"dark_files", names(files.darks)},
                         {"truth_file", files.truth.string()},
@@ -124,16 +126,14 @@ void simulate(simulate_arguments& chosen, const context& ctx) {
                         {"seconds", seconds},
                         {"frames_per_s", rate},
                         {"next_command", next}});
-  } else if (!chosen.quiet) {
-    fmt::print(stderr, "{} frames, {}, in {}\n", with_separators(frames), human_bytes(bytes_of(files.frames)),
-               file_pattern(files.frames, "data"));
-    if (!files.darks.empty()) {
-      fmt::print(stderr, "{} dark frames in {}\n", with_separators(chosen.output.dark_frames),
-                 file_pattern(files.darks, "dark"));
-    }
-    fmt::print(stderr, "{} electrons in {}\n", with_separators(meter.electrons()), files.truth.string());
-    fmt::print(stderr, "{:.0f} frames/s. Next:\n  {}\n", rate, next);
+    return;
   }
+  ctx.inform("{} frames, {}, in {}", with_separators(frames), human_bytes(bytes_of(files.frames)),
+             file_pattern(files.frames, "data"));
+  if (!files.darks.empty())
+    ctx.inform("{} dark frames in {}", with_separators(chosen.output.dark_frames), file_pattern(files.darks, "dark"));
+  ctx.inform("{} electrons in {}", with_separators(meter.electrons()), files.truth.string());
+  ctx.inform("{:.0f} frames/s. Next:\n  {}", rate, next);
 }
 
 }  // namespace
@@ -142,26 +142,21 @@ void add_simulate(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<simulate_arguments>();
   CLI::App* command = app.add_subcommand("simulate", "Write a simulated 4D Camera scan with its dark frames and its truth");
   simulation_options& options = chosen->options;
-  command->add_option("directory", chosen->directory, "Where the files go; made if absent")->required()->type_name("OUT_DIR");
-  command->add_option("--scan", chosen->scan, "Scan positions, and frames at each")
-      ->type_name("WxH[xN]")
-      ->capture_default_str();
-  command->add_option("--frame", chosen->frame, "Pixels of a frame; v3, v4 and v5 have 576x576")
-      ->type_name("HxW")
-      ->capture_default_str();
-  command->add_option("--occupancy", options.occupancy, "Mean electrons a pixel and frame, 0 to 0.5")->capture_default_str();
-  command->add_option("--kv", options.kilovolts, "Beam voltage in kV, 60 to 300")->capture_default_str();
-  command->add_option("--seed", options.seed, "The same seed gives the same files")->capture_default_str();
-  command->add_option("--format", chosen->format, "v5, v4, v3, raw, npy or hdf5")->capture_default_str();
-  command->add_option("--dark-frames", chosen->output.dark_frames, "Frames without beam, in files of their own")
-      ->capture_default_str();
-  command->add_option("--baseline", options.baseline_adu, "Mean dark level in ADU")->capture_default_str();
-  command->add_option("--noise", options.noise_adu, "Readout noise, rms ADU")->capture_default_str();
-  command->add_option("--xrays", options.xrays_per_frame, "Mean X-ray hits a frame")->capture_default_str();
-  command->add_option("--hot-pixels", options.hot_pixels, "Hot pixels of the detector")->capture_default_str();
-  command->add_option("--threads", chosen->output.threads, "0: all cores")->capture_default_str();
-  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
-  command->add_flag("--quiet", chosen->quiet, "No progress, no summary");
+  command->add_option("directory", chosen->directory, "Where the files go; made if absent")->required();
+  const auto add = [&](auto&&... of_option) { return command->add_option(of_option...)->group("Simulation"); };
+  add("--scan", chosen->scan, "Scan positions, and frames at each")->type_name("WxH[xN]")->capture_default_str();
+  add("--frame", chosen->frame, "Pixels of a frame; v3, v4 and v5 have 576x576")->type_name("HxW")->capture_default_str();
+  add("--occupancy", options.occupancy, "Mean electrons per pixel and frame, 0 to 0.5")->capture_default_str();
+  add("--kv", options.kilovolts, "Beam voltage in kV, 60 to 300")->capture_default_str();
+  add("--seed", options.seed, "The same seed gives the same files")->capture_default_str();
+  add("--format", chosen->format, "v5, v4, v3, raw, npy or hdf5")->type_name("{v5,v4,v3,raw,npy,hdf5}")->capture_default_str();
+  add("--dark-frames", chosen->output.dark_frames, "Frames without beam, in files of their own")->capture_default_str();
+  add("--baseline", options.baseline_adu, "Mean dark level in ADU")->capture_default_str();
+  add("--noise", options.noise_adu, "Readout noise, rms ADU")->capture_default_str();
+  add("--xrays", options.xrays_per_frame, "Mean X-ray hits per frame")->capture_default_str();
+  add("--hot-pixels", options.hot_pixels, "Hot pixels of the detector")->capture_default_str();
+  command->add_option("--threads", chosen->output.threads, "Worker threads; 0: all cores")->capture_default_str();
+  ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { simulate(*chosen, ctx); });
 }
 

@@ -2,22 +2,36 @@
 #include <fmt/core.h>
 
 #include <memory>
+#include <string>
+#include <vector>
 
+#include <countem/error.hpp>
 #include <countem/event_store.hpp>
 
 #include "host/cli/command.hpp"
+#include "host/cli/exit_codes.hpp"
+#include "host/cli/store_facts.hpp"
 
 namespace countem::cli {
 
 namespace {
 
+using json = nlohmann::ordered_json;
+
 struct verify_options {
   std::string file;
   unsigned threads = 0;
-  bool as_json = false;
 };
 
-constexpr int faults_found = 3;  // the exit code of bad input
+/// Frames and events that a store says it holds; null where it is too broken to be opened.
+json contents(const std::string& file) {
+  try {
+    const std::unique_ptr<event_store> store = open_event_store(file);
+    return {{"frames", store->frames()}, {"events", events_in(*store)}};
+  } catch (const error&) {
+    return {{"frames", nullptr}, {"events", nullptr}};
+  }
+}
 
 }  // namespace
 
@@ -27,17 +41,18 @@ void add_verify(CLI::App& app, context& ctx) {
       "verify", "Check an event store: structure, every CRC, counts against data, order of events, provenance");
   command->add_option("file", chosen->file, "The event store")->required();
   command->add_option("--threads", chosen->threads, "Threads; 0: all cores");
-  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  ctx.add_output_options(*command);
   command->callback([chosen, &ctx] {
     const std::vector<std::string> faults = verify_event_store(chosen->file, chosen->threads);
-    if (!faults.empty()) ctx.exit_code = faults_found;
-    if (chosen->as_json) {
-      ctx.print_json({{"file", chosen->file}, {"ok", faults.empty()}, {"faults", faults}});
+    if (!faults.empty()) ctx.exit_code = bad_input;
+    if (ctx.json) {
+      json told{{"file", chosen->file}, {"ok", faults.empty()}, {"faults", faults}};
+      told.update(contents(chosen->file));
+      ctx.print_json(told);
       return;
     }
-    for (const std::string& fault : faults) fmt::print(stderr, "countem: {}\n", fault);
-    fmt::print(stderr, "{}: {}\n", chosen->file,
-               faults.empty() ? "every frame is whole" : fmt::format("{} faults", faults.size()));
+    for (const std::string& fault : faults) context::to_stderr(fmt::format("countem: {}\n", fault));
+    ctx.inform("{}: {}", chosen->file, faults.empty() ? "every frame is whole" : fmt::format("{} faults", faults.size()));
   });
 }
 

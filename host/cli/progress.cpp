@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "host/cli/context.hpp"
 
 namespace countem::cli {
 
@@ -56,6 +59,14 @@ std::size_t terminal_columns() {
   return (told ? size.ws_col : 80U) - 1U;
 }
 
+/// stderr is a terminal on which a line can be drawn over: not the dumb one, and nobody asked for plain text.
+bool redraws_lines() {
+  const char* const terminal = std::getenv("TERM");
+  const char* const plain = std::getenv("NO_COLOR");
+  const bool dumb = terminal == nullptr || *terminal == '\0' || std::string_view(terminal) == "dumb";
+  return ::isatty(STDERR_FILENO) == 1 && !dumb && (plain == nullptr || *plain == '\0');
+}
+
 /// The bar takes what the figures leave.
 std::string bar(double part, std::size_t columns) {
   if (columns < narrowest_bar + bar_frame) return {};
@@ -68,7 +79,7 @@ std::string bar(double part, std::size_t columns) {
 progress_display::progress_display(std::uint64_t bytes_per_frame, bool quiet)
     : bytes_per_frame_(bytes_per_frame),
       quiet_(quiet),
-      terminal_(::isatty(STDERR_FILENO) == 1),
+      terminal_(redraws_lines()),
       last_shown_(std::chrono::steady_clock::now()) {}
 
 progress_display::~progress_display() {
@@ -89,16 +100,15 @@ void progress_display::update(const count_progress& now) {
     const std::size_t columns = terminal_columns();
     const std::string told = joined(figures, columns);
     // Erase to the end of the line: a shorter line must not leave the tail of a longer one.
-    fmt::print(stderr, "\r{}{}\x1b[K", bar(part, columns - told.size()), told);
+    context::to_stderr(fmt::format("\r{}{}\x1b[K", bar(part, columns - told.size()), told));
     line_open_ = true;
   } else {
-    fmt::print(stderr, "{}\n", joined(figures, std::string::npos));
+    context::to_stderr(joined(figures, std::string::npos) + "\n");
   }
-  std::fflush(stderr);
 }
 
 void progress_display::close() {
-  if (line_open_) fmt::print(stderr, "\n");
+  if (line_open_) context::to_stderr("\n");
   line_open_ = false;
 }
 

@@ -8,6 +8,8 @@
 
 #include <countem/error.hpp>
 
+#include "host/cli/file_lists.hpp"
+
 namespace countem::cli {
 
 namespace {
@@ -92,9 +94,18 @@ frame_shape shape_from(std::string_view text) {
 
 void source_arguments::add_to(CLI::App& command) {
   const auto group = [](CLI::Option* option) { option->group("Raw input"); };
-  command.add_option("INPUT", inputs_, "Raw files of one scan, or a directory of them")->required();
-  group(command.add_option("--input-format", format_,
-                           names_of_formats([](const auto&) { return true; }) + "; found out when not given"));
+  command
+      .add_option_function<std::vector<std::string>>(
+          "INPUT", [this](const std::vector<std::string>& given) { inputs_ = expand_file_lists(given); },
+          "Raw files of one scan, or a directory of them; @LIST names a file with one path per line, - reads such a list from "
+          "standard input")
+      ->required();
+  std::string words;
+  for (const input_format_facts& facts : input_formats()) words += (words.empty() ? "" : ",") + std::string(to_string(facts.format));
+  group(command
+            .add_option("--input-format", format_,
+                        names_of_formats([](const auto&) { return true; }) + "; found out when not given")
+            ->type_name("{" + words + "}"));
   group(command.add_option("--scan", scan_,
                            "Scan size WIDTHxHEIGHT, or WIDTHxHEIGHTxFRAMES with several frames at each position"));
   CLI::Option* shape = command.add_option("--shape", shape_, "Flat binary: frame shape HEIGHTxWIDTH");

@@ -39,11 +39,12 @@ bool in_wedge(const virtual_detector& detector, const offset& from_centre) {
 
 void check(const virtual_detector& detector) {
   if (std::isnan(detector.outer) || !(detector.inner >= 0) || !(detector.inner < detector.outer)) {
-    throw invalid_argument("virtual detector '" + detector.name + "' needs radii with 0 <= inner < outer");
+    throw invalid_argument("virtual detector '" + detector.name + "' needs radii with 0 <= inner < outer, as annulus:60,200");
   }
   if (!(detector.from_degrees < detector.to_degrees) || !std::isfinite(detector.from_degrees) ||
       !std::isfinite(detector.to_degrees)) {
-    throw invalid_argument("virtual detector '" + detector.name + "' needs angles with from < to, in degrees");
+    throw invalid_argument("virtual detector '" + detector.name +
+                           "' needs angles with from < to, in degrees, as wedge:10,100,350,370 across 0");
   }
   if (detector.centre && !(std::isfinite(detector.centre->row) && std::isfinite(detector.centre->column))) {
     throw invalid_argument("virtual detector '" + detector.name + "' has a centre that is not a number");
@@ -113,6 +114,12 @@ std::optional<annulus_test> arithmetic_of(const detector_masks& masks, std::size
   return separated ? std::optional(test) : std::nullopt;
 }
 
+/// What parse_detector takes, as the end of a sentence.
+constexpr const char* detector_grammar =
+    "expected annulus:R1,R2 or disk:R or wedge:R1,R2,FROM,TO, each with @ROW,COLUMN behind it when its centre is not the "
+    "common "
+    "one";
+
 /// The numbers of "1,2.5,-3".
 std::vector<double> parse_numbers(std::string_view list, std::string_view whole) {
   std::vector<double> numbers;
@@ -121,7 +128,8 @@ std::vector<double> parse_numbers(std::string_view list, std::string_view whole)
     double number = 0;
     const auto [stopped, failed] = std::from_chars(list.data(), list.data() + end, number);
     if (failed != std::errc{} || stopped != list.data() + end || !std::isfinite(number)) {
-      throw invalid_argument("'" + std::string(list.substr(0, end)) + "' in '" + std::string(whole) + "' is not a number");
+      throw invalid_argument("'" + std::string(list.substr(0, end)) + "' in '" + std::string(whole) +
+                             "' is not a number: " + detector_grammar);
     }
     numbers.push_back(number);
     if (end == list.size()) return numbers;
@@ -222,9 +230,7 @@ void event_reducer::crop(const detector_window& window, event_batch& out) {
 
 virtual_detector parse_detector(std::string_view text) {
   const auto fail = [&]() -> invalid_argument {
-    return invalid_argument("'" + std::string(text) +
-                            "' is no virtual detector: expected annulus:R1,R2 or disk:R or wedge:R1,R2,FROM,TO, "
-                            "each with @ROW,COLUMN behind it when its centre is not the common one");
+    return invalid_argument("'" + std::string(text) + "' is no virtual detector: " + detector_grammar);
   };
   virtual_detector detector;
   detector.name = text;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <string_view>
 
 #include <countem/error.hpp>
@@ -27,7 +28,6 @@ struct bench_reductions_options {
   std::vector<double> occupancies{0.001, 0.01};
   std::filesystem::path store;
   std::uint64_t seed = 1;
-  bool as_json = false;
 };
 
 /// Of the tables of rates: as dense frames 660 MB, as events 40 MB, both more than the caches hold.
@@ -170,38 +170,44 @@ json measure_all(const bench_reductions_options& chosen, const context& ctx) {
   return told;
 }
 
-void print_rates(const json& at) {
-  fmt::print(
+std::string rates_text(const json& at) {
+  std::string text;
+  const auto add = std::back_inserter(text);
+  fmt::format_to(
+      add,
       "{} frames ({} of them dense) of {:.0f} pixels, {:.0f} events each, one thread; linear indices are read at {:.0f} M "
       "events/s\n",
       at["frames"].get<unsigned>(), at["dense_frames"].get<unsigned>(), at["detector_pixels"].get<double>(),
       at["events_per_frame"].get<double>(), at["streaming_read_million_events_per_s"].get<double>());
-  fmt::print("{:<18}{:>12}{:>14}{:>12}{:>14}{:>10}{:>12}{:>12}\n", "ns an event", "dense", "linear index", "run-length",
-             "M events/s", "of read", "dense wins", "and is");
+  fmt::format_to(add, "{:<18}{:>12}{:>14}{:>12}{:>14}{:>10}{:>12}{:>12}\n", "ns an event", "dense", "linear index",
+                 "run-length", "M events/s", "of read", "dense wins", "and is");
   for (const auto& [name, row] : at["stages"].items()) {
     const json& ns = row["ns_per_event"];
     const json& crossover = row["crossover_occupancy"];
-    fmt::print("{:<18}{:>12.3f}{:>14.3f}{:>12.3f}{:>14.0f}{:>10.2f}{:>12}{:>12}\n", name, ns["dense"].get<double>(),
-               ns["linear index"].get<double>(), ns["run-length"].get<double>(), row["million_events_per_s"].get<double>(),
-               row["fraction_of_streaming_read"].get<double>(),
-               crossover.is_null() ? "never" : fmt::format("above {:.0f}%", 100 * crossover.get<double>()),
-               fmt::format("{:.0f} x slower", row["dense_over_linear_index"].get<double>()));
+    fmt::format_to(add, "{:<18}{:>12.3f}{:>14.3f}{:>12.3f}{:>14.0f}{:>10.2f}{:>12}{:>12}\n", name, ns["dense"].get<double>(),
+                   ns["linear index"].get<double>(), ns["run-length"].get<double>(), row["million_events_per_s"].get<double>(),
+                   row["fraction_of_streaming_read"].get<double>(),
+                   crossover.is_null() ? "never" : fmt::format("above {:.0f}%", 100 * crossover.get<double>()),
+                   fmt::format("{:.0f} x slower", row["dense_over_linear_index"].get<double>()));
   }
-  fmt::print("\n");
+  return text + "\n";
 }
 
-void print(const json& told) {
-  for (const json& at : told["rates"]) print_rates(at);
-  if (!told.contains("exponents")) return;
-  fmt::print("{:<18}{:<14}{:>14}{:>14}{:>14}\n", "fitted/predicted", "", "M", "C", "F");
+std::string text_of(const json& told) {
+  std::string text;
+  const auto add = std::back_inserter(text);
+  for (const json& at : told["rates"]) text += rates_text(at);
+  if (!told.contains("exponents")) return text;
+  fmt::format_to(add, "{:<18}{:<14}{:>14}{:>14}{:>14}\n", "fitted/predicted", "", "M", "C", "F");
   for (const auto& [name, encoded] : told["exponents"].items()) {
     for (const auto& [how, cells] : encoded.items()) {
-      fmt::print("{:<18}{:<14}", name, how);
+      fmt::format_to(add, "{:<18}{:<14}", name, how);
       for (const auto& [over, cell] : cells.items())
-        fmt::print("{:>14}", fmt::format("{:.2f}/{}", cell["fitted"].get<double>(), cell["predicted"].get<int>()));
-      fmt::print("\n");
+        fmt::format_to(add, "{:>14}", fmt::format("{:.2f}/{}", cell["fitted"].get<double>(), cell["predicted"].get<int>()));
+      text += "\n";
     }
   }
+  return text;
 }
 
 }  // namespace
@@ -219,13 +225,13 @@ void add_bench_reductions(CLI::App& bench, context& ctx) {
   command->add_option("--repetitions", chosen->repetitions, "Measurements; the median counts")
       ->check(CLI::Range(1U, 1000U))
       ->capture_default_str();
-  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  ctx.add_output_options(*command);
   command->callback([chosen, &ctx] {
     const json told = measure_all(*chosen, ctx);
-    if (chosen->as_json) {
+    if (ctx.json) {
       ctx.print_json(told);
     } else {
-      print(told);
+      ctx.answer(text_of(told));
     }
   });
 }

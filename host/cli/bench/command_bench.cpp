@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -31,7 +32,6 @@ struct bench_count_options {
   std::uint64_t distinct = 200;
   unsigned threads = 1;
   unsigned repetitions = 7;
-  bool as_json = false;
 };
 
 /// Frames of one measurement and thread: a few milliseconds.
@@ -133,16 +133,19 @@ json measure(const bench_count_options& chosen) {
   return told;
 }
 
-void print(const json& told) {
+std::string text_of(const json& told) {
+  std::string text;
+  const auto add = std::back_inserter(text);
   for (const auto& [name, value] : told.items()) {
     std::string label = name;
     std::replace(label.begin(), label.end(), '_', ' ');
     if (value.is_number_float()) {
-      fmt::print("{:<34} {:>16.6g}\n", label, value.get<double>());
+      fmt::format_to(add, "{:<34} {:>16.6g}\n", label, value.get<double>());
     } else {
-      fmt::print("{:<34} {:>16}\n", label, value.is_string() ? value.get<std::string>() : value.dump());
+      fmt::format_to(add, "{:<34} {:>16}\n", label, value.is_string() ? value.get<std::string>() : value.dump());
     }
   }
+  return text;
 }
 
 void add_bench_count(CLI::App& bench, context& ctx) {
@@ -154,7 +157,9 @@ void add_bench_count(CLI::App& bench, context& ctx) {
   add_choice(*command, "--row-noise", chosen->counting.row_noise, "What is taken off each half-row");
   add_choice(*command, "--values", chosen->counting.values, "Value kept with each event");
   add_choice(*command, "--calibration", chosen->calibrated, "What the pixels are corrected with");
-  command->add_option("--occupancy", chosen->simulated.occupancy, "Electrons a pixel and frame")->check(CLI::Range(0.0, 0.5));
+  command->add_option("--occupancy", chosen->simulated.occupancy, "Electrons per pixel and frame")
+      ->check(CLI::Range(0.0, 0.5))
+      ->capture_default_str();
   command->add_option("--kv", chosen->simulated.kilovolts, "Beam voltage")
       ->check(CLI::Range(60.0, 300.0))
       ->capture_default_str();
@@ -171,16 +176,16 @@ void add_bench_count(CLI::App& bench, context& ctx) {
   command->add_option("--repetitions", chosen->repetitions, "Measurements; the median counts")
       ->check(CLI::Range(1U, 1000U))
       ->capture_default_str();
-  command->add_flag("--json", chosen->as_json, "Print one JSON object on stdout");
+  ctx.add_output_options(*command);
   command->callback([chosen, &ctx] {
     chosen->where = choose_backend(chosen->where).used;
     const std::uint64_t positions = std::max<std::uint64_t>(1, chosen->distinct);
     chosen->simulated.scan = {1, static_cast<std::uint32_t>(positions), 1};
     const json told = measure(*chosen);
-    if (chosen->as_json) {
+    if (ctx.json) {
       ctx.print_json(told);
     } else {
-      print(told);
+      ctx.answer(text_of(told));
     }
   });
 }

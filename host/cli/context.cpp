@@ -1,0 +1,51 @@
+#include "host/cli/context.hpp"
+
+#include <cstdio>
+
+#include <countem/error.hpp>
+
+namespace countem::cli {
+
+namespace {
+
+void to_stdout(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    throw io_error("standard output: the answer cannot be written: disk full, or the reader has gone");
+  }
+}
+
+}  // namespace
+
+context::context(const std::atomic<bool>& raised, std::string typed) : stop(raised), command_line(std::move(typed)) {}
+
+void context::add_output_options(CLI::App& command) {
+  command.add_flag("--json", json, "Print one JSON object on stdout");
+  command.add_flag("--quiet", quiet, "Print nothing but errors, and the object of --json");
+}
+
+void context::add_verbose_option(CLI::App& command) {
+  command.add_flag("--verbose", verbose, "Report also why a backend was chosen");
+}
+
+void context::warn(std::string text) {
+  inform("countem: warning: {}", text);
+  keep_warning(std::move(text));
+}
+
+void context::answer(std::string_view text) const {
+  if (!quiet && !json) to_stdout(text);
+}
+
+void context::print_json(nlohmann::ordered_json object) const {
+  if (!object.contains("outputs")) object["outputs"] = outputs_;
+  if (!object.contains("warnings")) object["warnings"] = warnings_;
+  // File names are any bytes; JSON is UTF-8.
+  to_stdout(object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+void context::to_stderr(std::string_view text) noexcept {
+  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
+  static_cast<void>(std::fflush(stderr));
+}
+
+}  // namespace countem::cli

@@ -1,0 +1,55 @@
+#include "host/cli/failure.hpp"
+
+#include <fmt/core.h>
+
+#include <new>
+#include <system_error>
+
+#include <countem/error.hpp>
+
+#include "host/cli/advice.hpp"
+
+namespace countem::cli {
+
+namespace {
+
+failure ended(exit_code code, const std::exception& what) {
+  const auto* const ours = dynamic_cast<const error*>(&what);
+  return {code, fmt::format("countem: {}\n", ours != nullptr ? sentence(*ours) : what.what())};
+}
+
+failure bug(const std::string& what, const std::string& command_line) {
+  return {surprise, fmt::format("countem: internal error: {}\nThis is a bug of countem. Please report it with the lines above, "
+                                "the output of 'countem version' and this command line:\n  {}\n",
+                                what, command_line)};
+}
+
+}  // namespace
+
+failure explain(const std::exception_ptr& thrown, const std::string& command_line) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const interrupted& what) {
+    return ended(user_interrupt, what);
+  } catch (const invalid_argument& what) {
+    return ended(usage, what);
+  } catch (const format_error& what) {
+    return ended(bad_input, what);
+  } catch (const io_error& what) {
+    return ended(io_failure, what);
+  } catch (const not_compiled& what) {
+    return ended(no_backend, what);
+  } catch (const cuda_error& what) {
+    return ended(no_backend, what);
+  } catch (const std::system_error& what) {  // files and threads that the system refuses
+    return ended(io_failure, what);
+  } catch (const std::bad_alloc&) {
+    return {io_failure, "countem: not enough memory: use fewer --threads or smaller frames\n"};
+  } catch (const std::exception& what) {
+    return bug(what.what(), command_line);
+  } catch (...) {
+    return bug("an exception of unknown type", command_line);
+  }
+}
+
+}  // namespace countem::cli

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <exception>
+#include <string>
+
+#include "host/cli/exit_codes.hpp"
+
+namespace countem::cli {
+
+/// How the program ends when a command throws.
+struct failure {
+  exit_code code;
+  std::string text;  ///< lines for stderr, with their ends
+};
+
+/// The exit code and the sentence of an exception. Whatever is neither ours nor the system's is a bug, and its text lists what
+/// a report of it needs. `command_line`: as typed.
+[[nodiscard]] failure explain(const std::exception_ptr& thrown, const std::string& command_line);
+
+}  // namespace countem::cli

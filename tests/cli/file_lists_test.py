@@ -1,0 +1,79 @@
+"""@LIST and -: thousands of files."""
+
+import os
+import subprocess
+import unittest
+
+from program import COUNTEM, ProgramTest
+from raw_files import write_scan
+
+BAD_INPUT, IO_FAILURE = 3, 4
+THRESHOLDS = ("--threshold", 10, "--xray-threshold", 1000, "--no-png")
+
+
+class FileLists(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.frames = write_scan(self.directory)
+        self.list = self.directory / "files.txt"
+
+    def write_list(self, text):
+        self.list.write_bytes(text)
+        return f"@{self.list}"
+
+    def paths(self, separator):
+        return separator.join(os.fsencode(path) for path in self.frames)
+
+    def files_told(self, *arguments):
+        return self.succeed_json("info", *arguments)["files"]
+
+    def info_from_stdin(self, text):
+        return subprocess.run([COUNTEM, "info", "-", "--json"], input=text, capture_output=True, timeout=60)
+
+    def test_lines(self):
+        for text in (self.paths(b"\n"), self.paths(b"\n") + b"\n", self.paths(b"\r\n") + b"\r\n", b"\n\n" + self.paths(b"\n\n")):
+            self.assertEqual(self.files_told(self.write_list(text)), len(self.frames))
+
+    def test_nul(self):
+        self.assertEqual(self.files_told(self.write_list(self.paths(b"\0") + b"\0")), len(self.frames))
+
+    def test_list_and_paths_together(self):
+        text = self.write_list(os.fsencode(self.frames[0]))
+        self.assertEqual(self.files_told(text, *self.frames[1:]), len(self.frames))
+
+    def test_standard_input(self):
+        for separator in (b"\n", b"\0"):
+            done = self.info_from_stdin(self.paths(separator))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(b'"files": %d' % len(self.frames), done.stdout)
+
+    def test_inputs_and_darks_of_a_count(self):
+        text = self.write_list(self.paths(b"\n"))
+        told = self.succeed_json("count", text, "--dark", text, "-o", self.directory / "out.h5", *THRESHOLDS)
+        self.assertEqual(told["frames"], 4)
+        self.assertEqual(told["outputs"], [str(self.directory / "out.h5")])
+
+    def test_thousands_of_files(self):
+        """Five thousand names, most of them through a link: more than a shell would want to type."""
+        for number in range(5000):
+            os.link(self.frames[0], self.directory / f"scan_module0_{number}.data")
+        names = sorted(os.fsencode(path) for path in self.directory.glob("scan_module0_*"))
+        self.assertEqual(self.files_told(self.write_list(b"\n".join(names))), 5000)
+
+    def test_a_path_in_a_list_is_no_list(self):
+        self.refuse(IO_FAILURE, "info", self.write_list(b"@other.txt\n"), mentions=["@other.txt"])
+
+    def test_lists_that_cannot_be(self):
+        self.refuse(IO_FAILURE, "info", "@absent.txt", mentions=["absent.txt", "list of files", "./@absent.txt"])
+        self.refuse(BAD_INPUT, "info", self.write_list(b"\n\n"), mentions=["files.txt", "no path"])
+        self.refuse(BAD_INPUT, "info", "-", mentions=["standard input", "no path"])
+        self.refuse(BAD_INPUT, "info", self.write_list(b"x" * 5000), mentions=["files.txt", "5000 bytes"])
+        self.refuse(BAD_INPUT, "info", self.write_list(b"a\n" * 1_000_001), mentions=["1,000,000"])
+        self.refuse(IO_FAILURE, "info", f"@{self.directory}", mentions=[self.directory])
+        with self.list.open("wb") as file:
+            file.truncate((64 << 20) + 1)
+        self.refuse(BAD_INPUT, "info", f"@{self.list}", mentions=["64 MiB"])
+
+
+if __name__ == "__main__":
+    unittest.main()
