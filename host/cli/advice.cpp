@@ -15,7 +15,7 @@ std::string worded(const advice& given) {
     case advice_kind::dark_reference: return "give a dark reference (--dark)";
     case advice_kind::dark_frames: return "give a dark reference of at least two frames (--dark)";
     case advice_kind::choose_backend: return "use --backend " + given.value;
-    case advice_kind::resume_counting: return "go on with --resume";
+    case advice_kind::resume_counting: return "resume with --resume";
   }
   return {};
 }

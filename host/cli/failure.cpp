@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <cerrno>
 #include <new>
 #include <system_error>
 
@@ -15,7 +16,11 @@ namespace {
 
 failure ended(exit_code code, const std::exception& what) {
   const auto* const ours = dynamic_cast<const error*>(&what);
-  return {code, fmt::format("countem: {}\n", ours != nullptr ? sentence(*ours) : what.what())};
+  std::string text = ours != nullptr ? sentence(*ours) : what.what();
+  // The limit belongs to the process, whoever reports it: our files, HDF5 or a library below it.
+  if (text.find(std::generic_category().message(EMFILE)) != std::string::npos)
+    text += "; raise the hard limit of open files (ulimit -Hn)";
+  return {code, fmt::format("countem: {}\n", text)};
 }
 
 failure bug(const std::string& what, const std::string& command_line) {

@@ -7,6 +7,7 @@
 #include "host/cli/command.hpp"
 #include "host/cli/failure.hpp"
 #include "host/cli/help.hpp"
+#include "host/cli/open_files.hpp"
 #include "host/cli/parse_failure.hpp"
 
 namespace countem::cli {
@@ -74,6 +75,7 @@ int run(int argc, char** argv) {
   std::string command_line;
   try {
     handle_signals();
+    raise_limit_of_open_files();
     command_line = joined(argc, argv);
     context ctx{stop_requested, command_line};
     return parse_and_run(argc, argv, ctx);

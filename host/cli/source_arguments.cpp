@@ -101,7 +101,8 @@ void source_arguments::add_to(CLI::App& command) {
           "standard input")
       ->required();
   std::string words;
-  for (const input_format_facts& facts : input_formats()) words += (words.empty() ? "" : ",") + std::string(to_string(facts.format));
+  for (const input_format_facts& facts : input_formats())
+    words += (words.empty() ? "" : ",") + std::string(to_string(facts.format));
   group(command
             .add_option("--input-format", format_,
                         names_of_formats([](const auto&) { return true; }) + "; found out when not given")

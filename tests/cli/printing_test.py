@@ -2,7 +2,9 @@
 
 import json
 import os
+import pathlib
 import pty
+import re
 import subprocess
 import unittest
 
@@ -10,6 +12,7 @@ from program import COUNTEM, ProgramTest
 from raw_files import write_scan
 
 THRESHOLDS = ("--threshold", 10, "--xray-threshold", 1000)
+DOCUMENT = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "command_line.md").read_text()
 DOCUMENTED = {
     "simulate": {"frame_files", "dark_files", "truth_file", "frames", "dark_frames", "electrons", "bytes", "next_command"},
     "calibrate": {"calibration", "notes", "background_threshold_adu", "xray_threshold_adu", "masked_pixels"},
@@ -21,7 +24,8 @@ DOCUMENTED = {
     "reduce": {"output", "backend", "frames", "events", "copied_frames", "images"},
     "report": {"output", "bytes", "events", "centre", "embedded_frames"},
     "compare": {"counted", "truth", "events", "matched", "recall", "precision"},
-    "bench": {"backend", "frames", "frames_per_s", "checked"},
+    "bench count": {"backend", "frames", "frames_per_s", "checked"},
+    "bench reductions": {"version", "threads", "checked", "rates", "store"},
 }
 
 
@@ -42,7 +46,8 @@ class Printing(ProgramTest):
             "reduce": ("reduce", store, "-o", at / "images.h5", "--sum", "--png", at / "pictures", "--npy", at / "arrays"),
             "report": ("report", store, "-o", at / "page.html"),
             "compare": ("compare", store, at / "recovered.h5"),
-            "bench": ("bench", "count", "--frames", 50, "--distinct", 2, "--repetitions", 1),
+            "bench count": ("bench", "count", "--frames", 50, "--distinct", 2, "--repetitions", 1),
+            "bench reductions": ("bench", "reductions", "--store", store, "--repetitions", 1),
         }
 
     def test_json_of_every_command(self):
@@ -51,8 +56,10 @@ class Printing(ProgramTest):
             with self.subTest(name):
                 told = self.succeed_json(*command)
                 self.assertLessEqual(DOCUMENTED[name] | {"outputs", "warnings"}, set(told))
+                documented = re.search(rf"^\| {name} \| (.*) \|$", DOCUMENT, re.MULTILINE)[1]
+                self.assertEqual([key for key in told if key not in ("outputs", "warnings") and f"`{key}`" not in documented], [])
                 self.assertEqual([path for path in told["outputs"] if not os.path.exists(path)], [])
-                self.assertEqual(bool(told["outputs"]), name not in ("info", "verify", "compare", "bench"))
+                self.assertEqual(bool(told["outputs"]), name not in ("info", "verify", "compare", "bench count", "bench reductions"))
                 if name == "reduce":
                     self.assertEqual(len(told["outputs"]), 3)
 
