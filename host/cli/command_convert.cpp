@@ -69,8 +69,10 @@ void add_convert(CLI::App& app, context& ctx) {
       ->required();
   command->add_option("-o,--output", chosen->output, "The file to write")->required();
   command->add_option("--to", chosen->form, export_form_names("store"))->type_name(form_words())->required();
-  command->add_option("--scan", chosen->scan, "From binsparse: scan size WIDTHxHEIGHT[xFRAMES], where the file does not say");
-  command->add_option("--shape", chosen->shape, "From binsparse: frame shape HEIGHTxWIDTH, where the file does not say");
+  command->add_option("--scan", chosen->scan, "From binsparse: scan size WIDTHxHEIGHT[xFRAMES], where the file does not say")
+      ->group("Input");
+  command->add_option("--shape", chosen->shape, "From binsparse: frame shape HEIGHTxWIDTH, where the file does not say")
+      ->group("Input");
   ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { run(*chosen, ctx); });
 }

@@ -194,7 +194,18 @@ std::filesystem::path part_of(const std::filesystem::path& path) {
   return part += ".part";
 }
 
-/// Tells on stderr how a running count goes, until its file gets its name; then what it holds.
+/// @throws interrupted when the stop flag is raised meanwhile
+void wait(double seconds, const context& ctx) {
+  constexpr std::chrono::milliseconds step{20};
+  const auto end = std::chrono::steady_clock::now() +
+                   std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(seconds));
+  while (std::chrono::steady_clock::now() < end) {
+    if (ctx.stop) throw interrupted("no longer following; the count itself is not interrupted");
+    std::this_thread::sleep_until(std::min(end, std::chrono::steady_clock::now() + step));
+  }
+}
+
+/// Reports on stderr how a running count goes, until its file gets its name; then what it holds.
 json follow(const std::filesystem::path& named, double interval_seconds, const context& ctx) {
   using clock = std::chrono::steady_clock;
   const std::filesystem::path path = named.extension() == ".part" ? std::filesystem::path(named).replace_extension() : named;
@@ -222,7 +233,7 @@ json follow(const std::filesystem::path& named, double interval_seconds, const c
       frames_before = frames;
       time_before = now;
     }
-    std::this_thread::sleep_for(std::chrono::duration<double>(interval_seconds));
+    wait(interval_seconds, ctx);
   }
   if (!std::filesystem::exists(path)) {
     throw io_error(part.string() + ": no count is writing it, and " + path.string() + " does not exist either");
@@ -241,7 +252,7 @@ struct info_options {
 void add_info(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<info_options>();
   CLI::App* command =
-      app.add_subcommand("info", "Tell what a file is and what it holds: an event store, a calibration, raw frames");
+      app.add_subcommand("info", "Report what a file is and what it holds: an event store, a calibration, raw frames");
   chosen->inputs.add_to(*command);
   ctx.add_output_options(*command);
   command->add_flag("--follow", chosen->following,

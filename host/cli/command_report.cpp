@@ -129,8 +129,9 @@ void run(const report_arguments& wanted, context& ctx) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (page.size() > limit_bytes) ctx.warn("the page is larger than --limit even without frames");
   if (content.centre_guess) {
-    ctx.warn(fmt::format("no bright disk was found: the centre (row {:.1f}, column {:.1f}) is a guess; give it with --centre ROW,COLUMN",
-                         content.centre.row, content.centre.column));
+    ctx.warn(fmt::format(
+        "no bright disk was found: the centre (row {:.1f}, column {:.1f}) is a guess; give it with --centre ROW,COLUMN",
+        content.centre.row, content.centre.column));
   }
   ctx.inform("wrote {} ({}, {}, {:.2f} s)", wanted.output.string(), human_bytes(page.size()), embedded_words(frames), seconds);
   ctx.wrote(wanted.output);
@@ -152,7 +153,7 @@ void run(const report_arguments& wanted, context& ctx) {
 
 void add_report(CLI::App& app, context& ctx) {
   auto wanted = std::make_shared<report_arguments>();
-  CLI::App* command = app.add_subcommand("report", "A counted scan as one page to look at in a browser, without network");
+  CLI::App* command = app.add_subcommand("report", "A counted scan as one page for a browser, without network");
   command->add_option("input", wanted->input, "Event store")->required();
   command->add_option("-o,--output", wanted->output, "HTML file to write")->required();
   command->add_option("--title", wanted->title, "Title of the page; default: the store's name");

@@ -28,7 +28,7 @@ constexpr row table[]{
     {"countem info", {"facts of a store, as JSON", "countem info counted.h5 --json"}},
     {"countem info", {"raw files whose names another program writes", "find scan42 -name '*.data' -print0 | countem info -"}},
     {"countem verify", {"exit code 0 if every frame is whole", "countem verify counted.h5 --quiet"}},
-    {"countem recover", {"what a killed count left behind", "countem recover counted.h5.part -o counted.h5"}},
+    {"countem recover", {"what a killed count left behind", "countem recover counted.h5.part -o recovered.h5"}},
     {"countem convert", {"a file that stempy reads", "countem convert counted.h5 -o stempy.h5 --to stempy"}},
     {"countem convert", {"a store from a stempy file", "countem convert stempy.h5 -o counted.h5 --to store"}},
     {"countem reduce",

@@ -77,6 +77,7 @@ constexpr std::array table{
     option_words{"--output", output, "FILE", file},
     option_words{"--png", output, "DIRECTORY", folder},
     option_words{"--no-png", output, "", any},
+    option_words{"--png-plain", output, "", any},
     option_words{"--npy", output, "DIRECTORY", folder},
     option_words{"--fast-sparse", output, "", any},
     option_words{"--wide-counts", output, "", any},

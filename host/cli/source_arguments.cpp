@@ -99,7 +99,9 @@ void source_arguments::add_to(CLI::App& command) {
           "INPUT", [this](const std::vector<std::string>& given) { inputs_ = expand_file_lists(given); },
           "Raw files of one scan, or a directory of them; @LIST names a file with one path per line, - reads such a list from "
           "standard input")
-      ->required();
+      ->required()
+      // None is needed for the parser, so that it does not take the last value of an option before it for the input.
+      ->expected(0, CLI::detail::expected_max_vector_size);
   std::string words;
   for (const input_format_facts& facts : input_formats())
     words += (words.empty() ? "" : ",") + std::string(to_string(facts.format));

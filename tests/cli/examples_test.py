@@ -44,9 +44,11 @@ class Examples(ProgramTest):
         self.prepare("countem simulate sim --scan 4x4 --dark-frames 4 && mkdir scan42 dark41 && "
                      "for file in sim/data_*; do ln $file scan42/$(basename $file); done && "
                      "for file in sim/dark_*; do ln $file dark41/$(basename $file); done && ls scan42/* > files.txt && "
-                     "countem count sim/data_* -o counted.h5 && cp counted.h5 counted.h5.part")
+                     "countem count sim/data_* -o counted.h5 && cp counted.h5 broken.h5")
         for line in self.examples():
             with self.subTest(line):
+                if ".part" in line:  # what a killed count leaves; one that finishes removes it
+                    self.prepare("cp broken.h5 counted.h5.part")
                 for example, smaller in SMALLER.items():
                     line = line.replace(example, smaller)
                 done = self.shell(line)

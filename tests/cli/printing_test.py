@@ -61,7 +61,7 @@ class Printing(ProgramTest):
                 self.assertEqual([path for path in told["outputs"] if not os.path.exists(path)], [])
                 self.assertEqual(bool(told["outputs"]), name not in ("info", "verify", "compare", "bench count", "bench reductions"))
                 if name == "reduce":
-                    self.assertEqual(len(told["outputs"]), 3)
+                    self.assertEqual(len(told["outputs"]), 1 + 2 * len(told["images"]))
 
     def test_quiet_and_json_together_print_the_object_alone(self):
         for name, command in self.commands().items():
@@ -123,7 +123,7 @@ class Printing(ProgramTest):
         self.assertIn(b"\x1b[K", self.shown_on_a_terminal(TERM="xterm", NO_COLOR=""))
         for environment in ({"TERM": "dumb", "NO_COLOR": ""}, {"TERM": "", "NO_COLOR": ""}, {"TERM": "xterm", "NO_COLOR": "1"}):
             shown = self.shown_on_a_terminal(**environment)
-            self.assertIn(b"4 of 4 frames", shown)
+            self.assertIn(b"16 events in 4 frames", shown)
             for control in (b"\x1b", b"\r"):
                 self.assertNotIn(control, shown, environment)
 
