@@ -44,9 +44,10 @@ TEST(export_forms, stand_in_the_documentation) {
   std::ifstream in(COUNTEM_SOURCE_DIRECTORY "/docs/conversion.md");
   const std::string page{std::istreambuf_iterator<char>(in), {}};
   for (const export_form& form : export_forms()) {
-    std::string row = "\n| `" + std::string(form.name) + "` |";
+    std::string row = "\n| `";
+    row.append(form.name).append("` |");
     for (const std::string_view cell : {form.writes, form.opens_in, form.repeated_pixels, form.other_facts}) {
-      row += " " + std::string(cell) + " |";
+      row.append(" ").append(cell).append(" |");
     }
     EXPECT_THAT(page, HasSubstr(row + "\n"));
   }
