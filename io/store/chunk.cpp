@@ -31,7 +31,7 @@ void append_chunk(const frame_encoder& encoder, const dense_layout& frame, const
   if (out.size() - start + chunk_footer_bytes > largest_chunk(frame)) {
     throw invalid_argument("frame " + std::to_string(facts.frame) + " has " + std::to_string(events.size()) +
                            " events, more than fit into its HDF5 chunk of at most " + std::to_string(largest_chunk(frame)) +
-                           " bytes; raise the threshold");
+                           " bytes; raise the threshold or keep wider counts");
   }
   unsigned flags = 0;
   if (indices_bytes != 0) flags |= chunk_footer::has_indices;

@@ -42,12 +42,16 @@ class Counts(ProgramTest):
             self.assertEqual(told["events"], 10)
 
     def test_more_events_at_a_pixel_than_a_byte_holds(self):
-        frames = self.frames({(0, 0, 0): 700, (2, 7, 7): 65_535})
-        for wide in ((), ("--wide-counts",)):
+        for most, wide in ((3_000, ()), (65_535, ("--wide-counts",))):
+            frames = self.frames({(0, 0, 0): 700, (2, 7, 7): most})
             store = self.directory / "out.h5"
             told = self.succeed_json("count", frames, "--method", "counts", "-o", store, "--no-png", *wide)
-            self.assertEqual(told["events"], 66_235)
+            self.assertEqual(told["events"], 700 + most)
             self.succeed("verify", store)
+
+    def test_more_events_than_a_small_frame_can_store(self):
+        frames = self.frames({(2, 7, 7): 65_535})  # beyond 255 indices are kept one by one, and a chunk of 64 bytes has at most 65,535
+        self.refuse(2, "count", frames, "--method", "counts", "-o", self.directory / "out.h5", "--no-png", mentions=("frame 2", "wider"))
 
     def test_mask_leaves_pixels_out(self):
         mask = self.directory / "mask.npy"
