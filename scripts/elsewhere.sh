@@ -71,15 +71,17 @@ copy_tree() {
 inside() {
   local root=$1
   shift
+  local pip  # where Python packages come from
+  readarray -t pip < <(env | grep '^PIP_' || true)
   # shellcheck disable=SC2016
-  unshare --mount --pid --fork bash -c '
+  unshare --mount --pid --fork --kill-child bash -c '
     root=$1; shift
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     mount -t sysfs -o ro sysfs "$root/sys"
     exec chroot "$root" "$@"' _ "$root" \
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 CCACHE_DIR=/var/cache/ccache \
-    CMAKE_CXX_COMPILER_LAUNCHER=ccache ${compiler:+CXX=$compiler} \
+    CMAKE_CXX_COMPILER_LAUNCHER=ccache ${compiler:+CXX="$compiler"} "${pip[@]}" \
     bash -c 'cd /countem && exec "$@"' _ "$@"
 }
 
@@ -89,17 +91,16 @@ readme_commands() {
   local root=$store/$suite
   make_root "$root" --variant=minbase --include=ca-certificates,ccache
   cp /etc/resolv.conf "$root/etc/resolv.conf"
+  if [ -f /etc/pip.conf ]; then cp /etc/pip.conf "$root/etc/pip.conf"; fi
   copy_tree "$root/countem"
   compiler=""
   if [ "$where" = gcc13 ]; then
     compiler=g++-13
     inside "$root" bash -c 'command -v g++-13 >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends g++-13; } >/dev/null'
-    # One build tree for each compiler; the scripts know build/ alone.
-    mkdir -p "$root/countem/build"
   fi
-  local build=$root/countem/build
-  if [ "$(cat "$build.compiler" 2>/dev/null || true)" != "$where" ]; then rm -rf "$build"; fi
-  echo "$where" >"$build.compiler"
+  # The scripts know one build tree; another compiler starts it anew.
+  if [ "$(cat "$root.compiler" 2>/dev/null || true)" != "$where" ]; then rm -rf "$root/countem/build"; fi
+  echo "$where" >"$root.compiler"
 
   step "$where: scripts/demo.sh"
   inside "$root" bash scripts/demo.sh
@@ -149,15 +150,14 @@ aarch64() {
   # Extracted, not installed: nothing in it runs but libraries that the emulator loads.
   make_root "$root" --architectures=arm64 --variant=extract --include="libc6-dev,$packages"
   # Links to /lib would lead a linker into this machine's.
-  find "$root/usr" "$root/lib" -type l -lname '/*' | while read -r link; do
+  find "$root/lib" "$root/usr" -type l -lname '/*' | while read -r link; do
     ln -sfn "$(realpath -m --relative-to="$(dirname "$link")" "$root$(readlink "$link")")" "$link"
   done
 
   step "aarch64: build"
   export COUNTEM_AARCH64_ROOT=$root
   command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache
-  cmake -S . -B "$build" -G Ninja --toolchain "$PWD/cmake/aarch64.cmake" -DCMAKE_BUILD_TYPE=Release -DCOUNTEM_CUDA=OFF \
-    -DCOUNTEM_ORACLES=OFF -DCOUNTEM_BENCH=OFF -DCOUNTEM_TESTS=ON
+  cmake --preset aarch64 -B "$build"
   local targets=(countem_cli) processor test
   if [ -z "$depth" ]; then targets+=("${arm_tests[@]/#/test_}"); fi
   cmake --build "$build" -j "$(nproc)" --target "${targets[@]}"
