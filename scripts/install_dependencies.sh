@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building, testing and the demo need on Debian 12 or 13 (or a close relative); does nothing when all is there.
-#   scripts/install_dependencies.sh [build|test|full]           build: compile and run; test: plus tests; full: plus sanitizers and fuzzers
+#   scripts/install_dependencies.sh [build|test|full]           build: compile and run; test: plus tests; full: plus sanitizers, fuzzers and the reference
 #   scripts/install_dependencies.sh --list [build|test|full]    prints their names, one per line, and installs nothing
 set -euo pipefail
 
@@ -8,7 +8,7 @@ build=(g++ cmake ninja-build pkg-config libhdf5-dev libtbb-dev libhwy-dev libcli
        zlib1g-dev libdeflate-dev libisal-dev libeigen3-dev)
 test=(git libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev hdf5-tools python3-h5py bitshuffle python3-venv clang-format-14 chromium
       poppler-utils groff-base man-db zsh)
-full=(clang libclang-rt-dev libboost-context-dev)
+full=(clang libclang-rt-dev libboost-context-dev doxygen)
 # One exact version that newer distributions no longer have; what needs it is skipped there and reports so.
 exact=(clang-format-14)
 

@@ -2,7 +2,7 @@
 # Installs what is missing, builds and tests.
 #   scripts/test.sh            everything a change must pass: layers, format, all tests and outside oracles
 #   scripts/test.sh --quick    the tests that need seconds
-#   scripts/test.sh --full     as CI runs it: also the sanitizers, the fuzzers and the device model
+#   scripts/test.sh --full     as CI runs it: also the reference, the sanitizers, the fuzzers and the device model
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,6 +18,11 @@ if [ "$depth" = --full ]; then scripts/install_dependencies.sh full; else script
 step "layers and format"
 scripts/check_layers.sh
 if [ "$depth" = --full ]; then scripts/format.sh --check --required; else scripts/format.sh --check; fi
+
+if [ "$depth" = --full ]; then
+  step "every public name is documented"
+  scripts/reference.sh
+fi
 
 step "release build"
 oracles=""

@@ -9,9 +9,9 @@ namespace countem {
 
 /// The unscattered beam on a summed pattern.
 struct bright_disk {
-  detector_point centre;
-  double radius = 0;  ///< detector pixels; that of a disk of the same area
-  bool found = true;  ///< false: the pattern shows no disk, and centre and radius are guesses
+  detector_point centre;  ///< detector pixels
+  double radius = 0;      ///< detector pixels; that of a disk of the same area
+  bool found = true;      ///< false: the pattern shows no disk, and centre and radius are guesses
 };
 
 /// Finds the largest patch that is at least half as bright as the brightest, on a coarse copy in which single hot pixels

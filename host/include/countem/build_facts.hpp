@@ -7,7 +7,7 @@ namespace countem {
 
 /// What a build is made of; what a report of a fault should hold.
 struct build_facts {
-  std::string version;
+  std::string version;                ///< of countem, as "0.1.0"
   std::string commit;                 ///< of the source tree when it was configured, 12 digits; empty where it is not known
   std::string compiler;               ///< "GNU 12.2.0"
   std::vector<std::string> backends;  ///< those compiled in, as backend options name them

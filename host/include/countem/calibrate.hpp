@@ -13,10 +13,10 @@ namespace countem {
 
 /// How thresholds and masks are found. Defaults are what the field uses in production.
 struct calibration_options {
-  std::uint32_t samples = 40;      ///< frames drawn, seeded, from those that arrived
-  double background_sigmas = 4.5;  ///< background threshold = fitted mean + this many fitted sigmas
-  double xray_sigmas = 175.0;      ///< X-ray threshold = sample mean + this many sample standard deviations
-  std::uint64_t seed = 0;
+  std::uint32_t samples = 40;            ///< frames drawn, seeded, from those that arrived
+  double background_sigmas = 4.5;        ///< background threshold = fitted mean + this many fitted sigmas
+  double xray_sigmas = 175.0;            ///< X-ray threshold = sample mean + this many sample standard deviations
+  std::uint64_t seed = 0;                ///< of the choice of sampled frames
   bool per_pixel_thresholds = false;     ///< pixel mean + n sigma from the darks instead of one threshold
   std::optional<double> background_adu;  ///< given directly: no fit
   std::optional<double> xray_adu;        ///< given directly
@@ -25,27 +25,28 @@ struct calibration_options {
 
 /// Mean, temporal noise and mask of a set of dark frames.
 struct dark_reference {
-  frame_shape shape{};
+  frame_shape shape{};               ///< of the dark frames
   std::vector<std::int32_t> mean16;  ///< rint(16 * mean), half to even, the mean in double
   std::vector<float> sigma_adu;      ///< temporal standard deviation (n - 1); NaN where fewer than two values; empty: one frame
   std::vector<std::uint8_t> mask;    ///< mask_reason bits: hot, dead, blinking
-  std::uint64_t frames = 0;
+  std::uint64_t frames = 0;          ///< dark frames averaged
 };
 
 /// Averages all frames of a source taken without beam: each pixel over the frames in which it arrived as a finite number.
-/// One that never did is masked. docs/calibration.md says which pixels are masked. The same result for any number of threads.
+/// One that never did is masked. docs/calibration.md defines which pixels are masked. The same result for any number of
+/// threads.
 /// @throws format_error when no frame arrived.
 [[nodiscard]] dark_reference average_darks(const frame_source& darks, unsigned threads = 0);
 
 /// Thresholds for `frames`, with darks, gain and mask already in `start` (which may be empty).
 /// Whatever `options` gives directly is taken; the rest is fitted from a seeded sample (all frames where fewer arrived than
 /// are asked for). Where both thresholds are given, the sample only leaves its histogram, if it has one. The same seed gives
-/// the same bytes, for any number of threads. docs/calibration.md says how.
+/// the same bytes, for any number of threads. docs/calibration.md defines it.
 /// @throws invalid_argument when options or references contradict each other or the frames, format_error when no frame arrived
 /// or there is no noise peak to fit.
 [[nodiscard]] calibration calibrate(const frame_source& frames, calibration start, const calibration_options& options);
 
-/// The pixels of a source that is one whole frame: an image of the detector. `what` says in errors what it is wanted as.
+/// The pixels of a source that is one whole frame: an image of the detector. `what` names its use in errors.
 /// @throws format_error when it holds another number of frames, or only a part of one.
 [[nodiscard]] std::vector<float> read_image(const frame_source& image, const char* what);
 

@@ -26,24 +26,24 @@ enum mask_reason : std::uint8_t {
   mask_hot = 1,       ///< dark mean far above its neighbours'
   mask_dead = 2,      ///< no noise at all, or a gain that is not a finite number >= 0
   mask_blinking = 4,  ///< dark noise far above its neighbours'
-  mask_given = 8,     ///< the caller said so
+  mask_given = 8,     ///< masked by the caller
 };
 
-/// The fit of the noise peak, kept beside the thresholds it gave.
+/// The fit of the noise peak, kept with the thresholds that follow from it.
 struct noise_fit {
-  double mean_adu = 0;          ///< centre of the noise peak
-  double sigma_adu = 0;         ///< width of the noise peak
-  double sample_mean_adu = 0;   ///< plain mean of the sampled charges
-  double sample_sigma_adu = 0;  ///< plain standard deviation (n - 1) of the sampled charges
-  double sample_min_adu = 0;
-  double sample_max_adu = 0;
-  double background_sigmas = 0;  ///< n of mean + n sigma
-  double xray_sigmas = 0;
-  std::uint64_t seed = 0;
-  std::vector<std::uint64_t> frames;  ///< the frames that were sampled
-  double histogram_first_adu = 0;     ///< left edge of the first bin
-  double histogram_step_adu = 0;
-  std::vector<std::uint64_t> histogram;
+  double mean_adu = 0;                   ///< centre of the noise peak
+  double sigma_adu = 0;                  ///< width of the noise peak
+  double sample_mean_adu = 0;            ///< plain mean of the sampled charges
+  double sample_sigma_adu = 0;           ///< plain standard deviation (n - 1) of the sampled charges
+  double sample_min_adu = 0;             ///< lowest sampled charge
+  double sample_max_adu = 0;             ///< highest sampled charge
+  double background_sigmas = 0;          ///< n of mean + n sigma
+  double xray_sigmas = 0;                ///< n of sample mean + n sample sigma
+  std::uint64_t seed = 0;                ///< of the choice of sampled frames
+  std::vector<std::uint64_t> frames;     ///< the frames that were sampled
+  double histogram_first_adu = 0;        ///< left edge of the first bin
+  double histogram_step_adu = 0;         ///< width of a bin
+  std::vector<std::uint64_t> histogram;  ///< sampled charges per bin
 
   friend bool operator==(const noise_fit&, const noise_fit&) = default;
 };
@@ -51,7 +51,7 @@ struct noise_fit {
 /// Everything that turns raw pixels into hits. Empty vectors mean "the same for every pixel"; a calibration whose shape is
 /// {0, 0} holds only such and fits frames of any shape.
 struct calibration {
-  frame_shape shape{};
+  frame_shape shape{};                           ///< of the raw frames; {0, 0}: any
   std::vector<std::int32_t> dark16;              ///< rint(16 * dark mean), per pixel; empty: 0
   std::vector<float> gain;                       ///< factor on the dark-subtracted charge, per pixel; empty: 1
   std::vector<std::uint8_t> mask;                ///< mask_reason bits per pixel; 0: good; empty: all good
@@ -62,7 +62,7 @@ struct calibration {
   // Where it came from; carried to the output, not used in counting.
   std::vector<float> dark_sigma_adu;  ///< temporal noise per pixel, from the darks
   std::uint64_t dark_frames = 0;      ///< dark frames averaged
-  std::optional<noise_fit> fit;
+  std::optional<noise_fit> fit;       ///< the fit or the sample that gave the thresholds; empty: neither
 
   /// Every member, by value: a calibration that holds a NaN (an unusable gain) equals none, itself included.
   friend bool operator==(const calibration&, const calibration&) = default;

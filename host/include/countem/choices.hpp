@@ -9,14 +9,14 @@
 
 #include <countem/error.hpp>
 
-/// One table per enum holds everything that is written about its values. It stands beside the enum; the command line (words and
+/// One table per enum holds everything that is written about its values. It follows the enum; the command line (words and
 /// help), the event store and the tests read it from there.
 namespace countem {
 
 /// One value of an enum.
 template <class Value>
 struct choice {
-  Value value;
+  Value value;            ///< the enumerator
   std::string_view word;  ///< how it is typed and how files store it: a word that was released never changes
   std::string_view help;  ///< one short phrase, small first letter, no full stop
 };

@@ -19,8 +19,8 @@ struct comparison_options {
 struct comparison {
   /// A figure of one frame.
   struct extreme {
-    std::uint64_t frame = 0;
-    double value = 0;
+    std::uint64_t frame = 0;  ///< frame number
+    double value = 0;         ///< the figure
   };
 
   std::uint64_t frames = 0;          ///< compared

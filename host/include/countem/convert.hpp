@@ -17,14 +17,14 @@ namespace countem {
 enum class export_format : std::uint8_t {
   stempy,   ///< stempy's HDF5 version 3
   csr,      ///< HDF5 with a binsparse 0.1 CSR matrix, frames x pixels
-  raw_csr,  ///< LiberTEM's raw_csr: a TOML file and three raw files beside it
+  raw_csr,  ///< LiberTEM's raw_csr: a TOML file and three raw files in its folder
   npz,      ///< what scipy.sparse.load_npz takes
   dense,    ///< .npy or .h5, by the output's name: u16 counts of every pixel
 };
 
 /// One of these forms in words; docs/conversion.md shows the same table.
 struct export_form {
-  export_format format{};
+  export_format format{};            ///< the enumerator
   std::string_view name;             ///< its name on the command line and in Python
   std::string_view writes;           ///< the files that come out
   std::string_view opens_in;         ///< programs and calls that read them
@@ -46,11 +46,11 @@ struct export_form {
 [[nodiscard]] std::vector<std::string> export_events(const event_store& store, const std::filesystem::path& output,
                                                      export_format form);
 
-/// What a file that is not a store may leave unsaid.
+/// What a file that is not a store may not define.
 struct import_options {
-  std::optional<scan_shape> scan;
-  std::optional<frame_shape> frame;
-  std::string command_line;  ///< for the provenance
+  std::optional<scan_shape> scan;    ///< required where the file does not define it
+  std::optional<frame_shape> frame;  ///< shape of the detector; required where the file does not define it
+  std::string command_line;          ///< for the provenance
 };
 
 /// Makes an event store of stempy's HDF5 versions 1 to 3 or of an HDF5 file with a binsparse CSR matrix.

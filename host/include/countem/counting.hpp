@@ -13,6 +13,7 @@
 
 namespace countem {
 
+/// How the hits of a frame become events. docs/semantics.md defines each method to the bit.
 enum class counting_method : std::uint8_t {
   cluster,  ///< charge-weighted centroid of each 8-connected component of hits
   maximum,  ///< pixels strictly greater than all their neighbours
@@ -20,9 +21,12 @@ enum class counting_method : std::uint8_t {
   counts,   ///< a pixel of value v is v events: frames of a detector that counts by itself
 };
 
+/// Words and help of `counting_method`.
 template <>
 struct choice_table<counting_method> {
+  /// What a value is called in a sentence.
   static constexpr std::string_view what = "counting method";
+  /// One entry per enumerator, in their order.
   static constexpr std::array<choice<counting_method>, 4> entries{
       {{counting_method::cluster, "cluster", "centroid of each component"},
        {counting_method::maximum, "maximum", "local maxima"},
@@ -30,18 +34,26 @@ struct choice_table<counting_method> {
        {counting_method::counts, "counts", "a pixel of value v is v electrons, for detectors that count by themselves"}}};
 };
 
-enum class row_noise_method : std::uint8_t { none, mean, median };
+/// What is subtracted from each half-row before thresholds apply (docs/semantics.md, row noise).
+enum class row_noise_method : std::uint8_t {
+  none,    ///< nothing
+  mean,    ///< mean charge of the half-row's pixels that are not hits, in 1/16 ADU
+  median,  ///< median charge of the same pixels, in 1/16 ADU
+};
 
+/// Words and help of `row_noise_method`.
 template <>
 struct choice_table<row_noise_method> {
+  /// What a value is called in a sentence.
   static constexpr std::string_view what = "row noise method";
+  /// One entry per enumerator, in their order.
   static constexpr std::array<choice<row_noise_method>, 3> entries{
       {{row_noise_method::none, "none", "nothing is subtracted"},
        {row_noise_method::mean, "mean", "mean of the quiet pixels of each half-row"},
        {row_noise_method::median, "median", "their median"}}};
 };
 
-/// What is kept beside each event's linear index.
+/// What is kept with each event's linear index.
 enum class event_value : std::uint8_t {
   none,
   charge,  ///< 1/16 ADU: the component's sum (cluster), the pixel's charge (maximum, pixels); saturates at 2^32 - 1
@@ -49,9 +61,12 @@ enum class event_value : std::uint8_t {
            // method counts keeps none: the number of events at a pixel is its value
 };
 
+/// Words and help of `event_value`.
 template <>
 struct choice_table<event_value> {
+  /// What a value is called in a sentence.
   static constexpr std::string_view what = "event value";
+  /// One entry per enumerator, in their order.
   static constexpr std::array<choice<event_value>, 3> entries{{{event_value::none, "none", "nothing"},
                                                                {event_value::charge, "charge", "charge in 1/16 ADU"},
                                                                {event_value::size, "size", "pixels of the component"}}};
@@ -59,12 +74,12 @@ struct choice_table<event_value> {
 
 /// How hits become events. docs/semantics.md defines every field to the bit; all backends obey it.
 struct counting_options {
-  counting_method method = counting_method::cluster;
-  row_noise_method row_noise = row_noise_method::none;
-  std::uint32_t min_cluster_size = 1;            ///< components with fewer hits are dropped (cluster)
-  std::uint32_t max_cluster_size = 0xffff'ffff;  ///< components with more hits are dropped (cluster)
-  event_value values = event_value::none;
-  std::uint32_t upsample = 1;  ///< events lie on a grid this many times finer (cluster)
+  counting_method method = counting_method::cluster;    ///< how hits become events
+  row_noise_method row_noise = row_noise_method::none;  ///< what is subtracted from each half-row
+  std::uint32_t min_cluster_size = 1;                   ///< components with fewer hits are dropped (cluster)
+  std::uint32_t max_cluster_size = 0xffff'ffff;         ///< components with more hits are dropped (cluster)
+  event_value values = event_value::none;               ///< what is kept with each event
+  std::uint32_t upsample = 1;                           ///< events lie on a grid this many times finer (cluster)
 
   friend bool operator==(const counting_options&, const counting_options&) = default;
 };
@@ -92,7 +107,7 @@ enum frame_status : std::uint8_t {
 /// The events of consecutive frames as CSR. Within a frame sorted by linear index, ties by value; a repeated index is two
 /// events.
 struct event_batch {
-  std::uint64_t first_frame = 0;
+  std::uint64_t first_frame = 0;         ///< frame number of the first frame; set by the caller
   std::vector<std::uint64_t> indptr{0};  ///< frames + 1
   std::vector<std::uint32_t> indices;    ///< row * width + column of the (upsampled) event grid
   std::vector<std::uint32_t> values;     ///< one per event, or empty when event_value::none
@@ -100,10 +115,13 @@ struct event_batch {
   std::vector<std::uint32_t> xrays;
   std::vector<std::uint8_t> status;  ///< per frame: frame_status bits
 
+  /// Frames in the batch.
   [[nodiscard]] std::size_t frames() const { return status.size(); }
+  /// Linear indices of the events of a frame, numbered within the batch from 0; not checked. Valid until the batch changes.
   [[nodiscard]] std::span<const std::uint32_t> events(std::size_t frame) const {
     return std::span(indices).subspan(indptr[frame], indptr[frame + 1] - indptr[frame]);
   }
+  /// Removes all frames and keeps the memory; `first_frame` stays.
   void clear() {
     indptr.assign(1, 0);
     indices.clear();
@@ -114,7 +132,7 @@ struct event_batch {
 };
 
 /// Counts frames of one shape and type with one calibration. Holds scratch memory: one counter per thread; different counters
-/// run side by side. A pure function of frames, calibration and options: same bytes on every backend and in any batch.
+/// may run at the same time. A pure function of frames, calibration and options: same bytes on every backend and in any batch.
 class counter {
  public:
   counter() = default;
@@ -133,10 +151,10 @@ class counter {
 
 /// What a counter is made for.
 struct counting_setup {
-  frame_shape shape{};
-  pixel_type type = pixel_type::u16;
-  calibration calibrated;
-  counting_options options;
+  frame_shape shape{};                ///< of the raw frames
+  pixel_type type = pixel_type::u16;  ///< of the raw pixels
+  calibration calibrated;             ///< references, mask and thresholds, owned
+  counting_options options;           ///< method and what belongs to it
 
   friend bool operator==(const counting_setup&, const counting_setup&) = default;
 };

@@ -10,8 +10,8 @@ namespace countem {
 
 /// Centre of mass of each position as two maps (row, column), NaN where a position has no events.
 struct deflection {
-  std::vector<double> row;
-  std::vector<double> column;
+  std::vector<double> row;     ///< [position], detector pixels
+  std::vector<double> column;  ///< [position], detector pixels
 };
 /// The centre of mass of each position that was reduced.
 [[nodiscard]] deflection deflections(const reduction_result& result);

@@ -11,7 +11,7 @@ namespace countem {
 [[nodiscard]] std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, frame_shape shape,
                                                      const std::filesystem::path& path);
 
-/// An image of the detector: .npy, .mrc, HDF5 or flat. Flat files say nothing of themselves: one of just the right size holds
+/// An image of the detector: .npy, .mrc, HDF5 or flat. Flat files hold no description: one of just the right size holds
 /// one value of type `flat` per pixel.
 /// @throws format_error when it cannot be read, invalid_argument when it is of another shape.
 [[nodiscard]] std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& path, frame_shape shape,

@@ -53,7 +53,7 @@ class invalid_argument : public error {
   using error::error;  ///< as the root is made
 };
 
-/// A file is not what it claims or what the caller says it is (exit code 3).
+/// A file is not what its header or the caller declares (exit code 3).
 class format_error : public error {
  public:
   using error::error;  ///< as the root is made

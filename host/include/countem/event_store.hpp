@@ -48,14 +48,15 @@ inline constexpr std::uint32_t not_written = 0xffff'ffff;
 
 /// Everything the store holds besides the events.
 struct store_description {
-  frame_shape shape{};  ///< of the event grid
-  scan_shape scan{};
-  counting_options options;
-  calibration calibrated;
+  frame_shape shape{};       ///< of the event grid
+  scan_shape scan{};         ///< positions and frames at each
+  counting_options options;  ///< how the frames were counted
+  calibration calibrated;    ///< what the frames were counted with
   /// Name and text of each provenance attribute: command_line, version, backend, inputs (JSON), seed, ...
   std::vector<std::pair<std::string, std::string>> provenance;
 };
 
+/// How a store is written.
 struct store_options {
   bool wide_counts = false;  ///< u16 instead of u8 multiplicity
   bool fast_sparse = false;  ///< append the compact copy of the indices to every chunk
@@ -63,7 +64,7 @@ struct store_options {
   friend bool operator==(const store_options&, const store_options&) = default;
 };
 
-/// Writes the HDF5 event store (docs/event_store.md) under a temporary name beside `path`, renamed by finish().
+/// Writes the HDF5 event store (docs/event_store.md) under a temporary name in the folder of `path`, renamed by finish().
 class event_store_writer : public event_sink {
  public:
   /// Adds what was computed while counting to the group /reductions, makes the file durable and gives it its name.
@@ -72,14 +73,18 @@ class event_store_writer : public event_sink {
   virtual std::filesystem::path abandon() = 0;
 };
 
+/// Creates PATH.part with the description and every object of the store, ready for the first frame. The caller owns the writer;
+/// without finish() the unfinished file stays.
+/// @throws invalid_argument when the description contradicts itself, io_error when the file cannot be created or PATH exists
+/// and must not be replaced.
 [[nodiscard]] std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::path& path,
                                                                      const store_description& description,
                                                                      const store_options& options);
 
 /// An unfinished store that is being resumed.
 struct resumed_event_store {
-  std::unique_ptr<event_store_writer> writer;
-  std::uint64_t next_frame = 0;  ///< frames before it are safe; give it to the pipeline as its first frame
+  std::unique_ptr<event_store_writer> writer;  ///< never null; owned by the caller
+  std::uint64_t next_frame = 0;                ///< frames before it are safe; give it to the pipeline as its first frame
 };
 
 /// Resumes what an interrupted or killed count left in PATH.part: every frame before the first damaged chunk is kept. Without
@@ -128,10 +133,13 @@ class event_store {
   event_store& operator=(const event_store&) = delete;
   virtual ~event_store() = default;
 
+  /// Everything but the events. Valid as long as the store.
   [[nodiscard]] virtual const store_description& description() const = 0;
+  /// Frames of the whole scan, those that never arrived included.
   [[nodiscard]] virtual std::uint64_t frames() const = 0;
   /// Events per frame; not_written where the frame never arrived.
   [[nodiscard]] virtual const std::vector<std::uint32_t>& counts() const = 0;
+  /// frame_status bits per frame.
   [[nodiscard]] virtual const std::vector<std::uint8_t>& status() const = 0;
   /// X-ray tally per frame.
   [[nodiscard]] virtual const std::vector<std::uint32_t>& xrays() const = 0;

@@ -15,23 +15,27 @@ namespace countem {
 /// likewise. A detector without sectors is `none`: it is all there or not at all.
 enum class sector_split : std::uint8_t { none, rows, columns };
 
+/// Sectors of a detector that has any.
 inline constexpr std::uint32_t sectors_per_frame = 4;
+/// The present-mask of a complete frame.
 inline constexpr std::uint8_t all_sectors = 0x0f;
 
 /// One raw frame, not owned. It lies in memory as 1 or 4 horizontal bands of equal height, each contiguous and row-major, so
 /// that sectors which a file keeps apart can be counted where they are. No alignment is promised beyond the pixel's own size.
 struct frame_view {
-  frame_shape shape{};
-  pixel_type type = pixel_type::u16;
-  sector_split split = sector_split::none;
+  frame_shape shape{};                      ///< of the whole frame, all bands together
+  pixel_type type = pixel_type::u16;        ///< of each pixel, native byte order
+  sector_split split = sector_split::none;  ///< what the bits of `present` stand for
   /// Bit m: sector m arrived. `all_sectors` for a complete frame; 0: the frame never arrived, and no band may be read.
   std::uint8_t present = all_sectors;
   /// A record of this frame was cut short; what it should have held is missing from `present`.
   bool truncated = false;
+  /// 1 or 4; the height of the frame is a multiple of it.
   std::uint8_t band_count = 1;
   /// First byte of each band. Null where every sector of the band is missing.
   std::array<const std::byte*, sectors_per_frame> bands{};
 
+  /// Rows per band.
   [[nodiscard]] std::uint32_t band_height() const { return shape.height / band_count; }
 
   /// First byte of a row, or null where the row's band is missing.
@@ -61,6 +65,7 @@ class frame_memory {
 
   /// 64-byte aligned, contents undefined.
   virtual std::byte* allocate(std::size_t bytes) = 0;
+  /// Takes back what allocate() of the same object returned.
   virtual void release(std::byte* memory) noexcept = 0;
 };
 
@@ -70,14 +75,16 @@ class frame_batch {
  public:
   /// `from` null: ordinary memory.
   explicit frame_batch(std::shared_ptr<frame_memory> from = nullptr) : memory_(nullptr, {std::move(from)}) {}
+  /// Storage moves with the batch; views into it stay valid.
   frame_batch(frame_batch&&) = default;
+  /// Storage moves with the batch; views into it stay valid.
   frame_batch& operator=(frame_batch&&) = default;
   frame_batch(const frame_batch&) = delete;
   frame_batch& operator=(const frame_batch&) = delete;
   ~frame_batch() = default;
 
-  std::uint64_t first_frame = 0;
-  std::vector<frame_view> frames;
+  std::uint64_t first_frame = 0;   ///< frame number of frames[0]
+  std::vector<frame_view> frames;  ///< one per frame; they refer to the storage or to memory of the source
 
   /// At least `bytes` of 64-byte aligned storage, contents undefined; invalidates what an earlier call returned.
   std::byte* storage(std::size_t bytes);

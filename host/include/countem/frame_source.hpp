@@ -65,17 +65,17 @@ struct input_format_facts {
 
 /// A flat binary file: frames of one shape, one after another.
 struct raw_layout {
-  frame_shape shape{};
-  pixel_type type = pixel_type::u16;
-  bool big_endian = false;
-  std::uint64_t offset_bytes = 0;  ///< before the first frame
-  std::uint64_t gap_bytes = 0;     ///< between one frame and the next
+  frame_shape shape{};                ///< of each frame
+  pixel_type type = pixel_type::u16;  ///< of each pixel
+  bool big_endian = false;            ///< byte order of the pixels in the file
+  std::uint64_t offset_bytes = 0;     ///< before the first frame
+  std::uint64_t gap_bytes = 0;        ///< between one frame and the next
 };
 
 /// How to open raw input. What is left unset is found out from the files.
 struct source_options {
-  std::optional<input_format> format;
-  std::optional<scan_shape> scan;  ///< required where the format does not say and more than a line of frames is wanted
+  std::optional<input_format> format;  ///< unset: recognised from contents and suffix
+  std::optional<scan_shape> scan;  ///< required where the format does not define it and more than a line of frames is wanted
   std::optional<raw_layout> raw;   ///< required where input_format_facts::needs_layout
   std::string dataset;             ///< HDF5: path of the dataset; empty: found by convention
   /// Lets frame_source::visit() show frames where the page cache holds them, which saves a copy of all that is counted. For

@@ -44,10 +44,12 @@ struct hit_limits {
 template <class Pixel>
 [[nodiscard]] hit_limits<Pixel> find_hit_limits(const counting_setup& setup);
 
+/// @cond
 extern template hit_limits<std::uint8_t> find_hit_limits(const counting_setup&);
 extern template hit_limits<std::uint16_t> find_hit_limits(const counting_setup&);
 extern template hit_limits<std::uint32_t> find_hit_limits(const counting_setup&);
 extern template hit_limits<float> find_hit_limits(const counting_setup&);
+/// @endcond
 
 /// Whether the limit of a pixel follows from dark and threshold by one division: integer pixels without a gain.
 template <class Pixel>

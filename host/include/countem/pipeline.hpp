@@ -20,13 +20,13 @@ namespace countem {
 struct count_progress {
   std::uint64_t frames_done = 0;   ///< number of the frame up to which all are written, those before the first among them
   std::uint64_t frames_total = 0;  ///< number of the frame at which the count ends
-  std::uint64_t events = 0;
-  double seconds = 0;
+  std::uint64_t events = 0;        ///< in the frames written so far
+  double seconds = 0;              ///< since the count began
 };
 
-/// How frames are counted, and who hears of it.
+/// How frames are counted, and what is called on the way.
 struct pipeline_options {
-  backend where = backend::automatic;
+  backend where = backend::automatic;  ///< the backend to count on
   /// Devices that count, as the CUDA runtime numbers them: worker threads take them in turn. Empty: all that answer.
   std::vector<unsigned> devices;
   unsigned threads = 0;           ///< 0: all cores
@@ -61,8 +61,8 @@ struct count_result {
 
 /// The backend that `wanted` stands for on this machine, and why, as one sentence.
 struct backend_choice {
-  backend used = backend::cpu;
-  std::string reason;
+  backend used = backend::cpu;  ///< never automatic
+  std::string reason;           ///< one sentence
 };
 /// @throws not_compiled, cuda_error when `wanted` is cuda and cannot be had, or one of `devices` does not answer;
 /// invalid_argument when devices are named for another backend.

@@ -23,6 +23,7 @@ inline double round_half_even(double value) {
 /// ask for pixels that have a charge (can_have_charge). Refers to the calibration, which must stay. Safe for several threads.
 class pixel_charge {
  public:
+  /// Refers to `calibrated` and copies nothing.
   explicit pixel_charge(const calibration& calibrated)
       : dark16_(calibrated.dark16.empty() ? nullptr : calibrated.dark16.data()),
         gain_(calibrated.gain.empty() ? nullptr : calibrated.gain.data()) {}

@@ -12,7 +12,7 @@
 
 namespace countem {
 
-/// What the store of a count holds beside the events: shapes, setup, and where they come from (program, command line, backend,
+/// What the store of a count holds besides the events: shapes, setup, and where they come from (program, command line, backend,
 /// input files, faults of the input, thresholds, seed). `command_line`: how the user asked for it, in whatever way.
 [[nodiscard]] store_description describe_count(const source_info& frames, const counting_setup& setup, backend used,
                                                const std::string& command_line);

@@ -35,8 +35,8 @@ struct choice_table<deflection_origin> {
 
 /// A weight for each pixel of the detector.
 struct weight_map {
-  std::string name;
-  std::vector<float> weights;
+  std::string name;              ///< of its image
+  std::vector<float> weights;    ///< [pixel]
   std::filesystem::path file{};  ///< read_detector_images() reads the weights from here
 };
 
@@ -57,7 +57,7 @@ struct reduction_plan {
 
   /// Whether a result depends on the common centre.
   [[nodiscard]] bool needs_centre() const;
-  /// Whether it computes anything beside the counts of each position.
+  /// Whether it computes anything besides the counts of each position.
   [[nodiscard]] bool is_empty() const;
 };
 
@@ -91,9 +91,9 @@ struct reduction_result {
   std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][position]
   std::vector<std::vector<double>> weighted_images;        ///< [weight map][position]
   std::vector<std::uint64_t> radial;                       ///< [position * rings + ring]
-  std::uint32_t rings = 0;
-  std::uint64_t frames = 0;  ///< frames seen so far
-  std::uint64_t events = 0;
+  std::uint32_t rings = 0;                                 ///< rings per position in `radial`
+  std::uint64_t frames = 0;                                ///< frames seen so far
+  std::uint64_t events = 0;                                ///< in those frames
 };
 
 }  // namespace countem

@@ -19,7 +19,7 @@
 namespace countem {
 
 /// The events of consecutive frames, not owned. The events of frame f are indices[indptr[f]] up to indices[indptr[f + 1]],
-/// ascending, so that a slice of the scan is a slice of `indptr` beside the same `indices`.
+/// ascending, so that a slice of the scan is a slice of `indptr` with the same `indices`.
 struct event_view {
   frame_shape shape{};                     ///< of the event grid
   std::span<const std::uint64_t> indptr;   ///< frames + 1
@@ -63,14 +63,14 @@ struct detector_point {
 /// from `centre`, and its direction lies in [from, to) degrees: 0 points to higher columns, 90 to lower rows (up on the
 /// screen).
 struct virtual_detector {
-  std::string name;
-  std::optional<detector_point> centre;  ///< unset: the scan's common centre
-  double inner = 0;
-  double outer = std::numeric_limits<double>::infinity();
-  double from_degrees = 0;
-  double to_degrees = 360;            ///< a wedge when to - from is below 360
-  std::vector<std::uint8_t> mask;     ///< instead of all that: one byte per pixel, not 0 where it belongs
-  std::filesystem::path mask_file{};  ///< read_detector_images() reads the mask from here
+  std::string name;                                        ///< as it was typed
+  std::optional<detector_point> centre;                    ///< unset: the scan's common centre
+  double inner = 0;                                        ///< radius in detector pixels, included
+  double outer = std::numeric_limits<double>::infinity();  ///< radius in detector pixels, excluded
+  double from_degrees = 0;                                 ///< first direction of a wedge
+  double to_degrees = 360;                                 ///< a wedge when to - from is below 360
+  std::vector<std::uint8_t> mask;                          ///< instead of all that: one byte per pixel, not 0 where it belongs
+  std::filesystem::path mask_file{};                       ///< read_detector_images() reads the mask from here
 };
 
 /// "annulus:R1,R2", "disk:R", "wedge:R1,R2,FROM,TO", each with an optional "@ROW,COLUMN"; the text is the detector's name.
@@ -80,19 +80,19 @@ struct virtual_detector {
 /// A disk or annulus as arithmetic: inside when inner <= dr * dr + dc * dc < outer, with dr = float(row) - row0 and dc likewise
 /// in float32, every operation rounded once and none fused.
 struct annulus_test {
-  float row = 0;
-  float column = 0;
-  float inner = 0;
-  float outer = 0;
+  float row = 0;     ///< row of the centre, detector pixels
+  float column = 0;  ///< column of the centre
+  float inner = 0;   ///< square of the inner radius
+  float outer = 0;   ///< square of the outer radius
 };
 
 /// Rows [first, end).
 struct row_range {
-  std::uint32_t first = 0;
-  std::uint32_t end = 0;
+  std::uint32_t first = 0;  ///< first row
+  std::uint32_t end = 0;    ///< one beyond the last row
 };
 
-/// Several detectors as one bit per detector and pixel, so that one look at an event serves up to eight.
+/// Several detectors as one bit per detector and pixel, so that one look-up per event serves up to eight.
 struct detector_masks {
   /// Detectors per byte.
   static constexpr std::size_t per_group = 8;
@@ -115,9 +115,9 @@ struct detector_masks {
 /// Weights per pixel as exact integers: weight(p) = weights[p] * unit, with the unit a power of two such that the largest
 /// weight has 30 bits. Sums are then exact in any order; what the rounding costs is 2^-30 of the largest weight an event.
 struct weight_image {
-  frame_shape shape{};
-  std::vector<std::int32_t> weights;
-  double unit = 1;
+  frame_shape shape{};                ///< of the detector
+  std::vector<std::int32_t> weights;  ///< [pixel], in units of `unit`
+  double unit = 1;                    ///< a power of two
 };
 /// @throws invalid_argument when sizes differ or a weight is not a finite number.
 [[nodiscard]] weight_image make_weights(std::span<const float> weights, frame_shape shape);
@@ -151,9 +151,9 @@ struct event_moments {
 
 /// Rows [row, row + height) and columns [column, column + width) of a frame.
 struct detector_window {
-  std::uint32_t row = 0;
-  std::uint32_t column = 0;
-  frame_shape shape{};
+  std::uint32_t row = 0;     ///< first row
+  std::uint32_t column = 0;  ///< first column
+  frame_shape shape{};       ///< height and width
 };
 
 /// The reductions of one backend. `load` names the events that the stages then work on, so that a device copies them once.

@@ -12,10 +12,11 @@ namespace countem {
 
 /// A result with a name, as it goes into a file: row-major, slowest axis first.
 struct saved_image {
-  std::string name;  ///< of the dataset; letters, digits and underscores
-  std::vector<std::uint64_t> extent;
-  std::variant<std::vector<std::uint32_t>, std::vector<std::uint64_t>, std::vector<double>> values;
-  std::string units;
+  std::string name;                   ///< of the dataset; letters, digits and underscores
+  std::vector<std::uint64_t> extent;  ///< length of each axis
+  std::variant<std::vector<std::uint32_t>, std::vector<std::uint64_t>, std::vector<double>>
+      values;           ///< as many as the product of the extent
+  std::string units;    ///< as text, in the attribute `units`
   std::string meaning;  ///< one line for whoever opens the file
 };
 

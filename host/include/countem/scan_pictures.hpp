@@ -11,6 +11,7 @@
 
 namespace countem {
 
+/// What a picture shows besides the pixels of its image.
 enum class picture_style : std::uint8_t {
   figure,  ///< with title, axes and colour bar
   plain,   ///< the pixels alone, as square blocks where the image is small
@@ -33,8 +34,8 @@ class scan_pictures {
   /// Adds frames to the summed pattern, each once.
   void add(const event_batch& events);
   /// Writes STEM_sum.png, STEM_bright_field.png and STEM_dark_field.png, STEM the store's name without its suffix, into
-  /// `directory` (empty: beside the store). Frames before `first_added` were not added and are read back too. Returns the
-  /// files.
+  /// `directory` (empty: the folder of the store). Frames before `first_added` were not added and are read back too. Returns
+  /// the files.
   std::vector<std::filesystem::path> write(const std::filesystem::path& store, std::filesystem::path directory,
                                            std::uint64_t first_added = 0, picture_style style = picture_style::figure);
 

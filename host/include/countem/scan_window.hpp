@@ -9,10 +9,10 @@ namespace countem {
 
 /// Positions [row, row + height) x [column, column + width) of a scan.
 struct scan_window {
-  std::uint32_t row = 0;
-  std::uint32_t column = 0;
-  std::uint32_t height = 0;
-  std::uint32_t width = 0;
+  std::uint32_t row = 0;     ///< first row of positions
+  std::uint32_t column = 0;  ///< first position of each row
+  std::uint32_t height = 0;  ///< rows of positions
+  std::uint32_t width = 0;   ///< positions per row
 };
 /// The window that keeps all of a scan.
 [[nodiscard]] constexpr scan_window whole(const scan_shape& scan) {
@@ -25,9 +25,12 @@ struct scan_window {
 
 /// "R0:R1,C0:C1": rows R0 up to but not including R1, columns likewise; either number may be left out.
 struct index_ranges {
-  std::uint32_t row = 0, row_end = 0, column = 0, column_end = 0;
+  std::uint32_t row = 0;         ///< first row
+  std::uint32_t row_end = 0;     ///< one beyond the last row
+  std::uint32_t column = 0;      ///< first column
+  std::uint32_t column_end = 0;  ///< one beyond the last column
 };
-/// @throws invalid_argument when the text says something else, or reaches beyond height x width.
+/// @throws invalid_argument when the text is no such window, or reaches beyond height x width.
 [[nodiscard]] index_ranges parse_ranges(std::string_view text, std::uint32_t height, std::uint32_t width);
 
 /// @throws invalid_argument when the window is empty or reaches beyond the scan.

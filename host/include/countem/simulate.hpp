@@ -14,23 +14,23 @@ namespace countem {
 
 /// A simulated 4D-STEM scan on a thinned, direct electron detector.
 struct simulation_options {
-  scan_shape scan{64, 64, 1};
-  frame_shape frame{576, 576};
-  double occupancy = 0.001;  ///< mean electrons a detector pixel and frame, 0 to 0.5
-  double kilovolts = 300;    ///< 60 to 300
-  std::uint64_t seed = 1;
-  double baseline_adu = 20;  ///< mean dark level; row and pixel structure come on top
-  double noise_adu = 2;      ///< rms readout noise
-  double xrays_per_frame = 0.02;
-  double hot_pixels = 20;  ///< on the whole detector
+  scan_shape scan{64, 64, 1};     ///< positions and frames at each
+  frame_shape frame{576, 576};    ///< detector pixels
+  double occupancy = 0.001;       ///< mean electrons a detector pixel and frame, 0 to 0.5
+  double kilovolts = 300;         ///< 60 to 300
+  std::uint64_t seed = 1;         ///< of all random numbers
+  double baseline_adu = 20;       ///< mean dark level; row and pixel structure come on top
+  double noise_adu = 2;           ///< rms readout noise
+  double xrays_per_frame = 0.02;  ///< mean number
+  double hot_pixels = 20;         ///< on the whole detector
 };
 
 /// The electrons that truly hit, frame after frame.
 struct simulated_truth {
-  std::vector<std::uint64_t> indptr{0};
-  std::vector<float> rows;  ///< sub-pixel, pixel centres at integers
-  std::vector<float> columns;
-  std::vector<float> charges_adu;  ///< charge the electron left in the detector; 0: it left none
+  std::vector<std::uint64_t> indptr{0};  ///< frames + 1
+  std::vector<float> rows;               ///< sub-pixel, pixel centres at integers
+  std::vector<float> columns;            ///< sub-pixel, like the rows
+  std::vector<float> charges_adu;        ///< charge the electron left in the detector; 0: it left none
 };
 
 /// Makes frames one at a time; frame n depends on the options and n alone, so any number of threads may share one simulator.
@@ -64,23 +64,23 @@ class simulator {
 
 /// The frames of a simulated scan as a source, made when they are read.
 [[nodiscard]] std::unique_ptr<frame_source> simulated_source(const simulation_options& options);
-/// The first `dark_frames` dark frames beside it, as a scan of one row.
+/// The first `dark_frames` dark frames that belong to it, as a scan of one row.
 [[nodiscard]] std::unique_ptr<frame_source> simulated_darks(const simulation_options& options, std::uint32_t dark_frames);
 
 /// How a simulated scan is written.
 struct simulation_output {
-  input_format format{"v5"};
-  std::uint64_t dark_frames = 0;  ///< written as a second scan beside the first
-  unsigned threads = 0;
+  input_format format{"v5"};      ///< one that can be written
+  std::uint64_t dark_frames = 0;  ///< written as a second scan in the same folder
+  unsigned threads = 0;           ///< 0: all cores
   /// Called after each frame, dark frames too, with its electrons, from several threads at once. May throw to stop.
   std::function<void(std::uint64_t electrons)> frame_done;
 };
 
 /// Files that were written.
 struct simulation_files {
-  std::vector<std::filesystem::path> frames;
-  std::vector<std::filesystem::path> darks;
-  std::filesystem::path truth;
+  std::vector<std::filesystem::path> frames;  ///< of the scan
+  std::vector<std::filesystem::path> darks;   ///< of the dark scan; empty without dark frames
+  std::filesystem::path truth;                ///< truth.h5
 };
 
 /// Writes the scan as the camera would (data...), its darks (dark...) and its truth (truth.h5) into `directory`, made if

@@ -11,8 +11,8 @@ namespace countem {
 
 /// What was computed from a finished store.
 struct reduced_store {
-  reduction_result result;
-  reduction_plan plan;  ///< with the centre that was used, where a result depends on it
+  reduction_result result;  ///< of the frames in the window
+  reduction_plan plan;      ///< with the centre that was used, where a result depends on it
 };
 
 /// Reduces the window's frames. A plan that needs a centre and has none gets that of the bright disk on the sum of the same
