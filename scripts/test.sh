@@ -18,6 +18,7 @@ if [ "$depth" = --full ]; then scripts/install_dependencies.sh full; else script
 step "layers and format"
 scripts/check_layers.sh
 python3 scripts/check_sizes.py
+scripts/check_docs.py
 if [ "$depth" = --full ]; then scripts/format.sh --check --required; else scripts/format.sh --check; fi
 
 if [ "$depth" = --full ]; then

@@ -245,7 +245,7 @@ def cell(rate: float | None) -> str:
 def report(result: dict) -> str:
     text = f"{common.circumstances(result)}; {SIDE} x {SIDE} pixels, one thread, medians of {result['repetitions']}.\n"
     for run in result["runs"]:
-        text += (f"\n{100 * run['occupancy']:g} %: {run['frames']} frames, {run['events']:,} events; streaming read of 4 bytes an event "
+        text += (f"\n{100 * run['occupancy']:g} %: {run['frames']} frames, {run['events']:,} events; streaming read of 4 bytes per event "
                  f"{run['streaming_read_million_events_per_s']:,.0f} M events/s.\n\n")
         text += "| M events/s | " + " | ".join(STAGES) + " |\n|---|" + "---:|" * len(STAGES) + "\n"
         for name, found in run["million_events_per_s"].items():

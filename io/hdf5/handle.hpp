@@ -8,9 +8,9 @@
 #include <type_traits>
 #include <utility>
 
-// Thin ownership over the HDF5 C API, for io/*.cpp alone. HDF5 may be built without thread safety (Debian builds it with),
-// and its calls would still wait for each other, one by one. So every function that calls HDF5 holds hdf5_lock(): stores and
-// sources may be used from several threads with any build of HDF5.
+// Thin ownership over the HDF5 C API, for io/*.cpp alone. HDF5 may be built without thread safety. Debian builds it with a
+// lock of its own, under which calls still run one at a time. So every function that calls HDF5 holds hdf5_lock(): stores and
+// sources may be used from several threads with any build.
 namespace countem::io {
 
 /// The one lock around the HDF5 library; recursive, so that helpers may take it again.
