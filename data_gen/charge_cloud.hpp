@@ -11,8 +11,8 @@ namespace countem::data_gen {
 /// Electron-hole pairs that make one ADU.
 inline constexpr float pairs_per_adu = 12.5F;
 
-/// What an electron's track and the charge it frees look like at one beam energy. docs/simulation.md says where the numbers are
-/// from.
+/// What an electron's track and the charge it frees look like at one beam energy. docs/simulation.md names where the numbers
+/// are from.
 struct cloud_parameters {
   double depth_um = 0;               ///< charge is collected from this much silicon ...
   double passive_um = 0;             ///< ... and from none of this much behind it, from where electrons still scatter back

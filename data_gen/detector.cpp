@@ -9,7 +9,7 @@ namespace countem::data_gen {
 
 namespace {
 
-// Fixed structure of the dark level, rms in ADU unless said otherwise.
+// Fixed structure of the dark level, rms in ADU unless another unit is given.
 constexpr float half_row_structure = 0.7F;  // each half-row has its own amplifier
 constexpr float column_structure = 0.3F;
 constexpr float pixel_structure = 0.6F;

@@ -127,7 +127,7 @@ void refuse_growing_store(const std::filesystem::path& path) {
       "left behind when its count was killed (`countem recover` makes it whole)");
 }
 
-/// Whatever the inputs are: one of our own HDF5 files, else raw frames. Where nothing fits, each reason is told.
+/// Whatever the inputs are: one of our own HDF5 files, else raw frames. Where nothing fits, each reason is reported.
 json describe_inputs(const source_arguments& inputs) {
   std::string reasons;
   if (inputs.inputs().size() == 1 && std::filesystem::is_regular_file(inputs.inputs().front())) {

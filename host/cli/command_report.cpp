@@ -49,7 +49,7 @@ struct report_arguments {
   unsigned threads = 0;
 };
 
-/// A page that this command wrote says so near its beginning.
+/// A page that this command wrote is marked near its beginning.
 bool is_report(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::string start(2048, '\0');

@@ -23,7 +23,7 @@ struct verify_options {
   unsigned threads = 0;
 };
 
-/// Frames and events that a store says it holds; null where it is too broken to be opened.
+/// Frames and events of a store by its own account; null where it is too broken to be opened.
 json contents(const std::string& file) {
   try {
     const std::unique_ptr<event_store> store = open_event_store(file);

@@ -16,7 +16,7 @@ using replaceable = bool (*)(const std::filesystem::path&);
 [[nodiscard]] bool is_calibration_file(const std::filesystem::path& path);
 
 /// Looks at an output's path before any work is spent on it. What exists there is replaced only where it is empty or
-/// `may_replace` says so: a mistyped pattern of files must not cost raw data.
+/// `may_replace` allows it: a mistyped pattern of files must not cost raw data.
 /// @throws invalid_argument it is one of the files that are read, or a file of another kind; io_error it is a directory, or its
 /// own directory is not there
 void require_output(const std::filesystem::path& output, std::span<const input_file> read, replaceable may_replace);

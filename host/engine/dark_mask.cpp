@@ -89,7 +89,7 @@ std::vector<std::uint8_t> mask_from(const dark_statistics& darks, unsigned threa
     const bool silent = darks.sigma_adu[p] == 0 && darks.count[p] >= dead_frames;
     unsigned reasons = 0;
     if (darks.count[p] == 0 || silent) reasons |= mask_dead;
-    // Where most pixels have no noise, one that has some says nothing.
+    // Where most pixels have no noise, one that has some is no evidence.
     if (noise.centre > 0 && darks.sigma_adu[p] > blinking) reasons |= mask_blinking;
     if (darks.count[p] != 0 && above[p] > hot) reasons |= mask_hot;
     mask[p] = static_cast<std::uint8_t>(reasons);

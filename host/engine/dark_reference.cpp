@@ -95,7 +95,7 @@ dark_reference average_darks(const frame_source& darks, unsigned threads) {
     statistics.sigma_adu.push_back(static_cast<float>(pixel.sigma()));
   }
   average.mask = engine::mask_from(statistics, threads);
-  // One frame has no temporal noise to tell.
+  // One frame shows no temporal noise.
   if (average.frames > 1) average.sigma_adu = std::move(statistics.sigma_adu);
   return average;
 }

@@ -148,7 +148,7 @@ void sort_charges(std::span<std::int32_t> charges) {
 std::optional<bin_window> window_around(const charge_histogram& histogram, const gaussian& peak,
                                         std::optional<std::int32_t> clipped) {
   const auto bins = static_cast<std::int64_t>(histogram.counts().size());
-  // Where a charge lies in bins, kept within reach of the histogram whatever the fit says.
+  // Where a charge lies in bins, kept within reach of the histogram whatever the fit gives.
   const auto position = [&](double charge) {
     return std::clamp((charge - histogram.centre(0)) / histogram.step(), -1.0, static_cast<double>(bins));
   };
@@ -156,7 +156,7 @@ std::optional<bin_window> window_around(const charge_histogram& histogram, const
       clipped ? std::max<std::int64_t>(0, (std::int64_t{*clipped} - histogram.first()) / histogram.step() + 1) : 0;
   auto first = static_cast<std::int64_t>(std::ceil(position(peak.mean - window_left * peak.sigma)));
   auto last = static_cast<std::int64_t>(std::floor(position(peak.mean + window_right * peak.sigma)));
-  // A narrow peak gets its bins on the left, where there are no electrons; empty ones tell the fit something too.
+  // A narrow peak gets its bins on the left, where there are no electrons; empty ones count in the fit, too.
   first = std::max(lowest, std::min(first, last - smallest_window + 1));
   last = std::max(last, first + smallest_window - 1);
   if (last >= bins) return std::nullopt;

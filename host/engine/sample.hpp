@@ -13,8 +13,8 @@
 // Frames drawn from a scan, and what is known of their charges. Two passes over the frames, one frame a thread in memory.
 namespace countem::engine {
 
-/// Up to `wanted` different frames that arrived, spread evenly over the scan, in ascending order. The seed says where to start;
-/// fewer only when fewer arrived.
+/// Up to `wanted` different frames that arrived, spread evenly over the scan, in ascending order. The seed defines the first
+/// one; fewer only when fewer arrived.
 [[nodiscard]] std::vector<std::uint64_t> draw_frames(const frame_source& frames, std::uint32_t wanted, std::uint64_t seed,
                                                      unsigned threads);
 

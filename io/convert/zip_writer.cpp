@@ -6,7 +6,7 @@ namespace countem::io {
 
 namespace {
 
-// Of the ZIP format: signatures, and what says that a value is in the ZIP64 extra field.
+// Of the ZIP format: signatures, and the mark of a value that is in the ZIP64 extra field.
 constexpr std::uint32_t local_header_signature = 0x04034b50;
 constexpr std::uint32_t directory_entry_signature = 0x02014b50;
 constexpr std::uint32_t zip64_end_signature = 0x06064b50;

@@ -92,7 +92,7 @@ struct decoding {
 };
 
 /// Reads streams of frame_encoder back into events. Keeps the tables of the Huffman codes it saw last: one decoder per thread.
-/// It takes every match for a copy of zeros, which holds for our streams; others are told apart by their Adler-32.
+/// It takes every match for a copy of zeros, which holds for our streams; others are detected by their Adler-32.
 class frame_decoder {
  public:
   frame_decoder();

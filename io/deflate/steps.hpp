@@ -59,7 +59,7 @@ struct decode_lane {
 
 inline constexpr std::size_t decode_lanes = 3;  ///< frames side by side; more lack registers, fewer leave the processor waiting
 
-/// Takes steps in all lanes, which may_step(), until one must not or meets what only single symbols tell (its step is of 0
+/// Takes steps in all lanes, which may_step(), until one must not or meets what only single symbols resolve (its step is of 0
 /// bits). `steps` has 2^index_bits entries.
 void run_lanes(const decode_step* steps, std::array<decode_lane, decode_lanes>& lanes);
 void run_lane(const decode_step* steps, decode_lane& lane);

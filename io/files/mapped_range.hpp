@@ -36,7 +36,7 @@ class mapped_range {
   const std::byte* first_ = nullptr;
 };
 
-/// Whether the page cache holds these bytes, judged by some of them. False also where the operating system cannot tell.
+/// Whether the page cache holds these bytes, judged by some of them. False also where the operating system does not report it.
 [[nodiscard]] bool is_cached(const file_handle& file, std::uint64_t offset, std::size_t bytes);
 
 }  // namespace countem::io

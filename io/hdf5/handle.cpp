@@ -9,7 +9,7 @@ namespace countem::io {
 
 namespace {
 
-// HDF5 prints its error stack unless told not to; the library never prints.
+// HDF5 prints its error stack unless that is turned off; the library never prints.
 void silence() {
   static const bool once = [] {
     // We close what we open. HDF5's own clean-up at exit writes again what a full disk refused before, and crashes on it.

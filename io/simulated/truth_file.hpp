@@ -24,7 +24,7 @@ class truth_writer {
   truth_writer(const std::filesystem::path& path, const simulation_options& options, std::vector<std::uint64_t> indptr,
                const std::vector<float>& baseline_adu, const std::vector<std::uint32_t>& hot_pixels);
 
-  /// `electrons` holds those of this frame alone. @throws invalid_argument when their number is another than indptr says;
+  /// `electrons` holds those of this frame alone. @throws invalid_argument when their number differs from that of indptr;
   /// io_error
   void write(std::uint64_t frame, const simulated_truth& electrons) const;
 

@@ -111,7 +111,7 @@ class indexed_source final : public frame_source {
     }
   }
 
-  /// Whole frames, and row sectors: each part is a contiguous band of the frame, and band(part) says where it lies.
+  /// Whole frames, and row sectors: each part is a contiguous band of the frame, at band(part).
   template <class Band>
   static void set_bands(std::span<const std::uint64_t> parts, frame_view& frame, Band band) {
     for (std::size_t part = 0; part < parts.size(); ++part) {

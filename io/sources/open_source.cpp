@@ -26,7 +26,7 @@ const io::source_format* first_that(const Fits& fits) {
   return found == all.end() ? nullptr : *found;
 }
 
-/// By description, first bytes, contents and name, in this order: a name says least.
+/// By description, first bytes, contents and name, in this order: a name is the weakest evidence.
 const io::source_format& find_format(const std::vector<fs::path>& files, const source_options& options) {
   const auto needs_layout = [](const io::source_format& entry) { return entry.facts.needs_layout; };
   if (options.raw) {

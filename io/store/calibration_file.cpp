@@ -35,7 +35,7 @@ void save_calibration(const calibration& saved, const std::filesystem::path& pat
 
 calibration load_calibration(const std::filesystem::path& path) {
   const auto lock = io::hdf5_lock();
-  static_cast<void>(io::file_handle::open_read(path));  // says plainly why it cannot be opened
+  static_cast<void>(io::file_handle::open_read(path));  // reports why it cannot be opened
   if (H5Fis_hdf5(path.c_str()) <= 0) throw format_error(path.string() + ": is not an HDF5 file and so not a calibration");
   try {
     const io::hdf5_handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "it cannot be opened");

@@ -40,7 +40,7 @@ class event_store_file {
   /// Stored bytes of each frame's chunk; 0 where none is stored. Only with has_plain_chunks().
   void chunk_sizes(std::uint64_t first, std::span<std::uint64_t> sizes) const;
 
-  /// Appends the stored bytes of one chunk, `size` as chunk_sizes() says, to `to`. Returns false when the chunk is not
+  /// Appends the stored bytes of one chunk, `size` as chunk_sizes() gives it, to `to`. Returns false when the chunk is not
   /// deflated.
   [[nodiscard]] bool read_chunk(std::uint64_t frame, std::uint64_t size, std::vector<std::uint8_t>& to) const;
 

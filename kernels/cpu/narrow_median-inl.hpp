@@ -164,7 +164,7 @@ HWY_INLINE void find_medians(std::span<narrow_half_row> halves) {
   for (std::size_t i = 0; i < groups * searched_at_once; ++i) {
     const narrow_half_row& half = halves.data()[i];
     means[i] = half.quiet_count == 0 ? 0.0F : static_cast<float>(half.quiet_sum) / static_cast<float>(half.quiet_count);
-    // Of the values that are told apart, below + 2 to below + 7, one in the middle.
+    // Of the values that are distinguished, below + 2 to below + 7, one in the middle.
     const std::int32_t expected = static_cast<std::int32_t>(means[i] + half.above_mean + 0.5F) - (guessed_values / 2 + 1);
     median_searches& group = searches[i / searched_at_once];
     group.rank[i % searched_at_once] = static_cast<std::int32_t>(half.missing + (half.quiet_count - 1) / 2);

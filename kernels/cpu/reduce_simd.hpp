@@ -32,7 +32,7 @@ void sort_rows(const std::uint16_t* columns, std::span<const std::uint32_t> row_
 [[nodiscard]] std::size_t crop_frame(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out);
 
 /// A ring map as float32 arithmetic: the ring is the whole part of distance * per_step, unless that lies within `doubt` of a
-/// whole number. There the roundings might tell, and the map is asked.
+/// whole number. There roundings might change the ring, and the map is read.
 struct ring_arithmetic {
   float row = 0;
   float column = 0;

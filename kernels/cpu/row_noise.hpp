@@ -45,7 +45,7 @@ struct narrow_half_row {
   float above_mean = 0;  ///< where medians of this half lay lately, from the mean of the quiet charges
 };
 
-/// Takes row noise off in 16-bit numbers. Scratch memory, and what rows before tell of the next median.
+/// Takes row noise off in 16-bit numbers. Scratch memory, and what earlier rows predict of the next median.
 class narrow_noise {
  public:
   /// For rows of that many pixels, with a background for each where `per_pixel`.

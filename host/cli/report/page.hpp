@@ -17,11 +17,11 @@ struct page_facts {
   std::uint64_t store_bytes = 0;
   std::optional<double> pixel_mrad;  ///< scattering angle per detector pixel
   std::optional<double> step_nm;     ///< distance of scan positions
-  nlohmann::ordered_json counted;    ///< what `countem count --json` said; null where nobody kept it
+  nlohmann::ordered_json counted;    ///< the output of `countem count --json`; null where none is given
 };
 
 /// The page without frames: a whole page of its own, from which the room for frames is found.
-/// With frames: `frames` as embed_frames() packed them. Where they are none, the page says so.
+/// With frames: `frames` as embed_frames() packed them. Where they are none, the page reports it.
 [[nodiscard]] std::string make_page(const store_description& described, const scan_content& content, const page_facts& facts,
                                     const std::optional<embedded_frames>& frames);
 

@@ -23,7 +23,7 @@ struct named_detector {
   virtual_detector detector;
 };
 
-/// The detectors of a report that was not told any: bright field, annular bright field, and dark fields at low and high angles,
+/// The detectors of a report that was given none: bright field, annular bright field, and dark fields at low and high angles,
 /// from the radius of the unscattered beam.
 [[nodiscard]] std::vector<named_detector> usual_detectors(const bright_disk& beam);
 

@@ -59,7 +59,7 @@ struct comparison {
 };
 
 /// Adds the frames of `counted` to `sum`. `truth` holds the electrons of the same frames: its row n belongs to counted's frame
-/// n. Pairs are made in each frame by itself, nearest first: of all pairs of an event and an electron that are both still alone
+/// n. Pairs are made in each frame by itself, nearest first: of all pairs of an event and an electron that are both still free
 /// and not farther apart than the radius, the nearest becomes a pair, until none is left. Ties go to the electron and then the
 /// event that comes first. An event at index i of a grid `upsample` times finer than the detector lies at the centre of its
 /// cell. `truth.charges_adu` may be empty: no electron is then undetectable.

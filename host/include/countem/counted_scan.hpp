@@ -27,7 +27,7 @@ struct counted_scan {
   }
 };
 
-/// One JSON object with everything a program may want to know of a count; docs/command_line.md lists the keys. UTF-8.
+/// One JSON object with the result of a count for programs; docs/command_line.md lists the keys. UTF-8.
 /// @throws std::filesystem::filesystem_error when the output is not there
 [[nodiscard]] std::string to_json(const counted_scan& counted);
 

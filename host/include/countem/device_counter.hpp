@@ -64,7 +64,7 @@ class batch_counter {
   virtual void collect(event_batch& out) = 0;
 
   /// A reducer loaded with the batch that was collected last, whose events still lie in the device's memory: only results cross
-  /// back. Good until the next submit(), and as long as the batch that collect() filled is left alone.
+  /// back. Good until the next submit(), and as long as the batch that collect() filled is unchanged.
   [[nodiscard]] virtual event_reducer& reducer() = 0;
 
   /// Of the batch collected last; zeros unless device_options::timed.

@@ -12,7 +12,7 @@
 namespace countem {
 
 /// How a detector is read out in sectors (modules). Sector m of `rows` covers rows [m h/4, (m+1) h/4); of `columns`, columns
-/// likewise. A detector without sectors is `none`: it is all there or not at all.
+/// likewise. A detector without sectors is `none`: its frames arrive whole or not at all.
 enum class sector_split : std::uint8_t { none, rows, columns };
 
 /// Sectors of a detector that has any.
@@ -54,7 +54,7 @@ struct frame_view {
   }
 };
 
-/// Where the bytes of frames come from: ordinary memory, unless a counter knows of better (counter::frame_memory).
+/// Where the bytes of frames come from: ordinary memory, or memory that a counter provides (counter::frame_memory).
 /// Safe to call from several threads at once.
 class frame_memory {
  public:

@@ -111,7 +111,7 @@ struct source_info {
   std::uint64_t missing_frames = 0;         ///< frames of the scan of which nothing arrived
 };
 
-/// Raw frames of a scan, in any order the caller likes. Opening reads every record's header; memory is a few bytes per
+/// Raw frames of a scan, in any order. Opening reads every record's header; memory is a few bytes per
 /// frame, never the frames themselves.
 class frame_source {
  public:
@@ -139,7 +139,7 @@ class frame_source {
 };
 
 /// Opens one scan from its files, in any order (one file where the format's `several_files` is false).
-/// A directory stands for the files in it that look like the format.
+/// A directory stands for the files in it with a suffix of the format.
 /// @throws invalid_argument, format_error or io_error, naming file and record.
 [[nodiscard]] std::unique_ptr<frame_source> open_source(const std::vector<std::filesystem::path>& inputs,
                                                         const source_options& options);

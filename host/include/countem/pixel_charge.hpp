@@ -20,7 +20,8 @@ inline double round_half_even(double value) {
 }
 
 /// The charge of a raw value at one pixel, in 1/16 ADU, before row noise, as docs/semantics.md defines it. Masks are ignored:
-/// ask for pixels that have a charge (can_have_charge). Refers to the calibration, which must stay. Safe for several threads.
+/// use it for pixels that have a charge (can_have_charge). Refers to the calibration, which must outlive it. Safe for several
+/// threads.
 class pixel_charge {
  public:
   /// Refers to `calibrated` and copies nothing.

@@ -70,7 +70,7 @@ struct reduction_plan {
 /// @throws invalid_argument naming the item and what was expected, or an earlier item that contradicts it.
 void add_item(reduction_plan& plan, std::string_view item);
 
-/// The items of a list between commas. What begins like a number belongs to the item before it, as in
+/// The items of a list between commas. Text that begins like a number belongs to the item before it, as in
 /// "sum,virtual:annulus:60,200@10,20,com". @throws invalid_argument as add_item() and validate() do.
 [[nodiscard]] reduction_plan parse_plan(std::string_view items);
 

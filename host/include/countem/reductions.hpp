@@ -14,7 +14,7 @@
 #include <countem/counting.hpp>
 #include <countem/types.hpp>
 
-/// What a microscopist wants to see, computed from events and never from dense frames: each costs O(events).
+/// Images, maps and profiles computed from events and never from dense frames: each costs O(events).
 /// Every event counts once, whatever value it carries; a repeated index counts as often as it is repeated.
 namespace countem {
 
@@ -113,7 +113,7 @@ struct detector_masks {
 [[nodiscard]] detector_masks make_masks(std::span<const virtual_detector> detectors, frame_shape shape, detector_point centre);
 
 /// Weights per pixel as exact integers: weight(p) = weights[p] * unit, with the unit a power of two such that the largest
-/// weight has 30 bits. Sums are then exact in any order; what the rounding costs is 2^-30 of the largest weight an event.
+/// weight has 30 bits. Sums are then exact in any order; the rounding error is at most 2^-30 of the largest weight per event.
 struct weight_image {
   frame_shape shape{};                ///< of the detector
   std::vector<std::int32_t> weights;  ///< [pixel], in units of `unit`
@@ -197,7 +197,7 @@ class event_reducer {
   void take(const event_view& events) { events_ = events; }
 
  private:
-  // What a backend writes. Arguments are already checked; outputs hold whatever the caller left there.
+  // What a backend writes. Arguments are already checked; outputs have unspecified contents.
   virtual void do_load() {}
   virtual void do_counts(std::span<std::uint32_t> out) = 0;
   virtual void do_add_sum(std::span<std::uint64_t> image) = 0;

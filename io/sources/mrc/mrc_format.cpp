@@ -8,7 +8,7 @@
 #include "io/sources/flat/flat_source.hpp"
 #include "io/sources/mrc/entries.hpp"
 
-// MRC2014: 1024 bytes of 4-byte words, then the extended header (word 24 says how many bytes), then the sections.
+// MRC2014: 1024 bytes of 4-byte words, then the extended header (word 24 holds its bytes), then the sections.
 // Word 1 nx (columns), 2 ny (rows), 3 nz (sections: our frames), 4 mode, 53 "MAP ", 54 machine stamp.
 namespace countem::io {
 
@@ -25,7 +25,7 @@ std::int32_t word(const header_bytes& header, std::size_t number, bool big_endia
   return value;
 }
 
-/// The stamp says; files without one are in the order in which their mode is a small number.
+/// The stamp defines it; files without one are in the order in which their mode is a small number.
 bool is_big_endian(const header_bytes& header) {
   const auto stamp = static_cast<unsigned char>(header[212]);
   if (stamp == 0x11) return true;
