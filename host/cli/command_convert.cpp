@@ -6,6 +6,7 @@
 #include <countem/convert.hpp>
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/frame_source.hpp>
 
 #include "host/cli/command.hpp"
 #include "host/cli/source_arguments.hpp"
@@ -23,15 +24,35 @@ struct convert_options {
   std::string shape;
 };
 
+bool holds_frames(const std::filesystem::path& input) {
+  try {
+    static_cast<void>(open_source({input}, {}));
+    return true;
+  } catch (const error&) {
+    return false;
+  }
+}
+
+void import_store(const convert_options& wanted, const context& ctx) {
+  import_options options;
+  options.command_line = ctx.command_line;
+  if (!wanted.scan.empty()) options.scan = scan_from(wanted.scan);
+  if (!wanted.shape.empty()) options.frame = shape_from(wanted.shape);
+  try {
+    import_events(wanted.input, wanted.output, options);
+  } catch (const format_error&) {
+    if (!holds_frames(wanted.input)) throw;
+    throw format_error(wanted.input.string() +
+                       ": holds frames and no events: countem count makes a store of frames, with --method counts where each "
+                       "pixel is a number of electrons");
+  }
+}
+
 void run(const convert_options& wanted, context& ctx) {
   std::vector<std::string> lost;
   const bool to_store = wanted.form == "store";
   if (to_store) {
-    import_options options;
-    options.command_line = ctx.command_line;
-    if (!wanted.scan.empty()) options.scan = scan_from(wanted.scan);
-    if (!wanted.shape.empty()) options.frame = shape_from(wanted.shape);
-    import_events(wanted.input, wanted.output, options);
+    import_store(wanted, ctx);
   } else {
     lost = export_events(*open_event_store(wanted.input), wanted.output, export_format_from(wanted.form));
   }

@@ -65,7 +65,9 @@ std::string text_of(const CLI::Option& option, const described_option& described
                                  [&](const std::string& word) { return text.find(word) != std::string::npos; });
   if (!described.choices.empty() && !named) facts.push_back("one of " + listed(described.choices));
   if (const std::string range = range_of(option.get_type_name()); !range.empty()) facts.push_back(range);
-  if (!option.get_default_str().empty() && !described.value.empty()) facts.push_back("default " + option.get_default_str());
+  std::string preset = option.get_default_str();
+  if (preset.starts_with('[')) preset = preset.substr(1, preset.size() - 2);  // a list
+  if (!preset.empty() && !described.value.empty()) facts.push_back("default " + preset);
   if (!option.get_needs().empty()) facts.push_back("with " + names_of(option.get_needs()));
   if (!option.get_excludes().empty()) facts.push_back("not with " + names_of(option.get_excludes()));
   std::string in_brackets;

@@ -32,6 +32,12 @@ std::string meant(const std::string& typed, const std::vector<std::string>& word
   return near.empty() ? std::string() : fmt::format(": did you mean '{}'?", near);
 }
 
+/// "bench count" of "countem bench count": the sentence begins with the program's name already.
+std::string subject(const std::string& path) {
+  const std::size_t space = path.find(' ');
+  return space == std::string::npos ? path : path.substr(space + 1);
+}
+
 /// The innermost command that was parsed, and the words that call it.
 struct called {
   const CLI::App* app;
@@ -60,7 +66,7 @@ std::optional<std::string> unknown_option(const CLI::App& app, const called& at)
   for (const std::string& word : app.remaining(true)) {
     if (word.size() < 2 || word.front() != '-' || word == "--") continue;
     const std::string name = word.substr(0, word.find('='));
-    return fmt::format("{} has no option {}{}", at.path, name, meant(name, option_names(*at.app)));
+    return fmt::format("{} has no option {}{}", subject(at.path), name, meant(name, option_names(*at.app)));
   }
   return std::nullopt;
 }
@@ -118,8 +124,9 @@ void require_known_command(const CLI::App& app, const std::vector<std::string>& 
     if (at->get_require_subcommand_min() == 0 || word.starts_with('-')) return;
     const auto named = at->get_subcommands([&](const CLI::App* command) { return command->get_name() == word; });
     if (named.empty()) {
-      throw unknown_command(fmt::format("{} has no command '{}'{}\nRun '{} --help' for the list of commands.", path, word,
-                                        meant(word, command_names(*at)), path));
+      throw unknown_command(fmt::format("{} no command '{}'{}\nRun '{} --help' for the list of commands.",
+                                        at == &app ? "there is" : subject(path) + " has", word, meant(word, command_names(*at)),
+                                        path));
     }
     at = named.front();
     path += " " + word;
@@ -138,7 +145,7 @@ std::string explain_parse_error(const CLI::App& app, const CLI::ParseError& wron
     sentence = eaten_arguments(*at.app).value_or(missing_arguments(*at.app, wrong));
   } else if (dynamic_cast<const CLI::ExtrasError*>(&wrong) != nullptr) {
     std::vector<std::string> extra = app.remaining(true);
-    sentence = fmt::format("{} takes no further argument: {}", at.path, listed(extra));
+    sentence = fmt::format("{} takes no further argument: {}", subject(at.path), listed(extra));
   } else {
     sentence = std::string(wrong.what()) + grammar_of(*at.app, wrong.what());
   }

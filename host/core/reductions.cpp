@@ -117,8 +117,7 @@ std::optional<annulus_test> arithmetic_of(const detector_masks& masks, std::size
 /// What parse_detector takes, as the end of a sentence.
 constexpr const char* detector_grammar =
     "expected annulus:R1,R2 or disk:R or wedge:R1,R2,FROM,TO, each with @ROW,COLUMN behind it when its centre is not the "
-    "common "
-    "one";
+    "common one";
 
 /// The numbers of "1,2.5,-3".
 std::vector<double> parse_numbers(std::string_view list, std::string_view whole) {
@@ -128,8 +127,13 @@ std::vector<double> parse_numbers(std::string_view list, std::string_view whole)
     double number = 0;
     const auto [stopped, failed] = std::from_chars(list.data(), list.data() + end, number);
     if (failed != std::errc{} || stopped != list.data() + end || !std::isfinite(number)) {
-      throw invalid_argument("'" + std::string(list.substr(0, end)) + "' in '" + std::string(whole) +
-                             "' is not a number: " + detector_grammar);
+      std::string what;
+      if (end == 0) {
+        what.append("a number is missing in '").append(whole).append("'");
+      } else {
+        what.append("'").append(list.substr(0, end)).append("' in '").append(whole).append("' is not a number");
+      }
+      throw invalid_argument(what + ": " + detector_grammar);
     }
     numbers.push_back(number);
     if (end == list.size()) return numbers;

@@ -85,7 +85,8 @@ void import_events(const std::filesystem::path& input, const std::filesystem::pa
   (void)file_handle::open_read(input);
   const auto lock = hdf5_lock();
   try {
-    const hdf5_handle file(H5Fopen(input.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "not an HDF5 file");
+    if (H5Fis_hdf5(input.c_str()) <= 0) throw format_error("is not an HDF5 file");
+    const hdf5_handle file(H5Fopen(input.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "cannot be opened as HDF5");
     const std::unique_ptr<row_source> rows = open_rows(file, options);
     store_description description;
     description.shape = rows->frame();

@@ -3,7 +3,7 @@
 import unittest
 
 from program import ProgramTest
-from raw_files import write_scan
+from raw_files import npy, write_scan
 
 USAGE = 2
 THRESHOLDS = ("--threshold", 10, "--xray-threshold", 1000, "--no-png")
@@ -67,6 +67,14 @@ class Mistyped(ProgramTest):
             self.assertEqual(len(told["warnings"]), 1)
             self.assertIn("no pixel of the 576 x 576 detector", told["warnings"][0])
         self.assertEqual(self.succeed_json("reduce", store, "-o", images, "--virtual", "disk:40@288,288")["warnings"], [])
+
+    def test_frames_are_no_events(self):
+        frames = self.directory / "frames.npy"
+        frames.write_bytes(npy((4, 8, 8), bytes(512)))
+        self.refuse(3, "convert", frames, "-o", self.directory / "s.h5", "--to", "store", mentions=["frames.npy", "--method counts"])
+        other = self.directory / "other.txt"
+        other.write_text("no frames")
+        self.refuse(3, "convert", other, "-o", self.directory / "s.h5", "--to", "store", mentions=["other.txt", "not an HDF5 file"])
 
     def test_reductions_are_no_store(self):
         frames = write_scan(self.directory)

@@ -216,7 +216,7 @@ void add_bench_reductions(CLI::App& bench, context& ctx) {
   auto chosen = std::make_shared<bench_reductions_options>();
   CLI::App* command = bench.add_subcommand(
       "reductions", "Reductions of dense frames, linear indices and run lengths, and how their time grows with each size");
-  command->add_option("--occupancy", chosen->occupancies, "Events a pixel and frame of the tables of rates")
+  command->add_option("--occupancy", chosen->occupancies, "Events per pixel and frame of the tables of rates")
       ->check(CLI::Range(1e-5, 0.5))
       ->capture_default_str();
   command->add_option("--store", chosen->store,

@@ -150,17 +150,16 @@ std::string text_of(const json& told) {
 
 void add_bench_count(CLI::App& bench, context& ctx) {
   auto chosen = std::make_shared<bench_count_options>();
-  CLI::App* command =
-      bench.add_subcommand("count", "Counting from memory, beside the rate at which the same buffer can be read");
+  CLI::App* command = bench.add_subcommand("count", "Counting from memory, and the rate at which the same buffer can be read");
   add_choice(*command, "--backend", chosen->where, "Where to count");
   add_choice(*command, "--method", chosen->counting.method, "How hits become events");
-  add_choice(*command, "--row-noise", chosen->counting.row_noise, "What is taken off each half-row");
+  add_choice(*command, "--row-noise", chosen->counting.row_noise, "Statistic of each half-row to subtract");
   add_choice(*command, "--values", chosen->counting.values, "Value kept with each event");
   add_choice(*command, "--calibration", chosen->calibrated, "What the pixels are corrected with");
   command->add_option("--occupancy", chosen->simulated.occupancy, "Electrons per pixel and frame")
       ->check(CLI::Range(0.0, 0.5))
       ->capture_default_str();
-  command->add_option("--kv", chosen->simulated.kilovolts, "Beam voltage")
+  command->add_option("--kv", chosen->simulated.kilovolts, "Beam voltage in kV")
       ->check(CLI::Range(60.0, 300.0))
       ->capture_default_str();
   command->add_option("--seed", chosen->simulated.seed, "Seed of the simulation")->capture_default_str();
@@ -176,6 +175,8 @@ void add_bench_count(CLI::App& bench, context& ctx) {
   command->add_option("--repetitions", chosen->repetitions, "Measurements; the median counts")
       ->check(CLI::Range(1U, 1000U))
       ->capture_default_str();
+  for (const char* name : {"--calibration", "--occupancy", "--kv", "--seed", "--frames", "--distinct"})
+    command->get_option(name)->group("Frames");
   ctx.add_output_options(*command);
   command->callback([chosen, &ctx] {
     chosen->where = choose_backend(chosen->where).used;
