@@ -1,6 +1,6 @@
 // What lies between files and events: sources, the store's encoder and decoder, and the whole way from sector files to a
 // finished store. All files are in the page cache; nothing here measures a disk. Store rates are at 1 % occupancy unless the
-// name says otherwise.
+// name gives another one.
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 

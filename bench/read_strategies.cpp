@@ -1,8 +1,8 @@
 // How fast raw sectors reach a counter by different ways of reading files: pread into a cache-sized buffer, pread of large
-// blocks, mmap, and io_uring with O_DIRECT. Each byte is looked at once (summed), as counting does. Cold means evicted from the
+// blocks, mmap, and io_uring with O_DIRECT. Each byte is used once (summed), as counting does. Cold means evicted from the
 // page cache first.
 //
-//   read_strategies FILE...        prints a table of median GB/s; docs/decisions/0004-reading-files.md says what follows from
+//   read_strategies FILE...        prints a table of median GB/s; docs/decisions/0004-reading-files.md states what follows from
 //   it
 #include <fcntl.h>
 #include <sys/mman.h>

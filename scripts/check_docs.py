@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the prose: every relative link of a Markdown file leads to a file (and its anchor to a heading), and documents and comments
-of public headers avoid the words of CONTRIBUTING.md. Prints each offence; exits 1 if there is one."""
+"""Checks the prose: every relative link of a Markdown file leads to a file (and its anchor to a heading), and documents and comments of
+C++ and CUDA sources avoid the words below. Prints each offence; exits 1 if there is one."""
 import pathlib
 import re
 import subprocess
@@ -67,7 +67,7 @@ def main():
         offences += [(path, *offence) for offence in broken_links(path, prose)]
         if "notebook" not in path.parts:  # a notebook keeps what was written then
             offences += [(path, *offence) for offence in refused_words(prose)]
-    for path in files("host/include/countem/*.hpp"):
+    for path in files("*.hpp", "*.cpp", "*.cuh", "*.cu"):
         comments = "\n".join(line.partition("//")[2] for line in path.read_text().splitlines())
         offences += [(path, *offence) for offence in refused_words(comments)]
     for path, number, what in offences:

@@ -179,7 +179,7 @@ counting_rates measure_counting(double occupancy, std::size_t batch_frames) {
   return measured;
 }
 
-/// Millions of events a second from the call of a stage to its result in host memory; the events lie on the device already.
+/// Millions of events per second from the call of a stage to its result in host memory; the events lie on the device already.
 struct reduction_rates {
   double occupancy = 0;
   double load = 0, sum = 0, maximum = 0, detectors = 0, weighted = 0, moments = 0, radial = 0, bin = 0, crop = 0;

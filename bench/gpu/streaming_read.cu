@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(threads) read_kernel(const uint4* from, std::s
 
 constexpr std::size_t frame_pixels = 576 * 576;
 
-/// One block a frame: the sum of the pixels under a mask of one byte a pixel.
+/// One block per frame: the sum of the pixels under a mask of one byte per pixel.
 __global__ void __launch_bounds__(threads)
     dense_virtual_kernel(const uint4* frames, const std::uint8_t* mask, std::uint32_t* sums) {
   const uint4* const frame = frames + std::size_t{blockIdx.x} * frame_pixels / 8;

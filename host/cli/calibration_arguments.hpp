@@ -15,7 +15,7 @@
 
 namespace countem::cli {
 
-/// The options that say how frames are calibrated, the same for every command that needs a calibration. CLI11 keeps the
+/// The options that define how frames are calibrated, the same for every command that needs a calibration. CLI11 keeps the
 /// addresses of the members, so the object must stay where it is until the command has run.
 class calibration_arguments {
  public:

@@ -114,7 +114,7 @@ json describe(const frame_source& source) {
   return told;
 }
 
-/// @throws format_error when `path` is an event store that was never closed, which is then what there is to say about it.
+/// @throws format_error when `path` is an event store that was never closed, which is then all there is to report.
 void refuse_growing_store(const std::filesystem::path& path) {
   try {
     static_cast<void>(open_running_event_store(path));

@@ -9,7 +9,7 @@ namespace countem::cli {
 /// How an option is presented: the same for every command that has it.
 struct option_words {
   std::string_view name;   ///< "--output"; of an argument its name, as "INPUT"
-  std::string_view group;  ///< heading in help; empty: what the command says, or "Options"
+  std::string_view group;  ///< heading in help; empty: what the command sets, or "Options"
   std::string_view value;  ///< placeholder of its value; empty: by its type
   value_kind kind;         ///< what completion offers
 };

@@ -7,7 +7,7 @@
 
 namespace countem::cli {
 
-/// Says whether the file at a path is one that the command may replace.
+/// Decides whether the file at a path is one that the command may replace.
 using replaceable = bool (*)(const std::filesystem::path&);
 
 /// The file is an event store.
@@ -15,7 +15,7 @@ using replaceable = bool (*)(const std::filesystem::path&);
 /// The file is a calibration and nothing more: an event store holds one, too.
 [[nodiscard]] bool is_calibration_file(const std::filesystem::path& path);
 
-/// Looks at an output's path before any work is spent on it. What exists there is replaced only where it is empty or
+/// Checks an output's path before any work is spent on it. What exists there is replaced only where it is empty or
 /// `may_replace` allows it: a mistyped pattern of files must not cost raw data.
 /// @throws invalid_argument it is one of the files that are read, or a file of another kind; io_error it is a directory, or its
 /// own directory is not there

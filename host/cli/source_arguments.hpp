@@ -21,8 +21,8 @@ namespace countem::cli {
 /// "HxW": frames are named height first, as arrays are. @throws invalid_argument
 [[nodiscard]] frame_shape shape_from(std::string_view text);
 
-/// The options that say how raw input is opened, the same for every command that reads frames. CLI11 keeps the addresses of the
-/// members, so the object must stay where it is until the command has run.
+/// The options that define how raw input is opened, the same for every command that reads frames. CLI11 keeps the addresses of
+/// the members, so the object must stay where it is until the command has run.
 class source_arguments {
  public:
   source_arguments() = default;
@@ -35,8 +35,8 @@ class source_arguments {
   [[nodiscard]] const std::vector<std::filesystem::path>& inputs() const { return inputs_; }
   /// @throws invalid_argument when the options contradict each other.
   [[nodiscard]] source_options options() const;
-  /// How to open other frames of the same detector, darks say. What describes the inputs' format describes them too where their
-  /// names end alike; else their format is found out from the files.
+  /// How to open other frames of the same detector, for instance darks. What describes the inputs' format describes them too
+  /// where their names end alike; else their format is found out from the files.
   [[nodiscard]] source_options options_for(const std::vector<std::filesystem::path>& others) const;
 
  private:

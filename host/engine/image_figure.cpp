@@ -10,7 +10,7 @@ namespace countem {
 
 namespace {
 
-/// Names of images and their titles; a name may go on with a number.
+/// Names of images and their titles; a number may follow a name.
 struct named_title {
   std::string_view name;
   std::string_view title;

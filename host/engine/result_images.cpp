@@ -16,7 +16,7 @@ std::string in_rings(double step) {
   return " in each ring around the centre, " + std::to_string(step) + " pixels wide";
 }
 
-/// The maps, and what to say of them behind "row" or "column".
+/// The maps, and their meaning, which follows "row" or "column".
 std::pair<deflection, std::string> deflections_from(deflection_origin origin, detector_point centre,
                                                     const reduction_result& result, const scan_shape& scan) {
   deflection maps = deflections(result);

@@ -37,7 +37,7 @@ std::uint64_t write(const event_store& store, const std::filesystem::path& outpu
         {"number_of_stored_values", static_cast<std::uint64_t>(indices.size())},
         {"data_types", {{"pointers_to_1", "uint64"}, {"indices_1", "uint32"}, {"values", "uint32"}}}}}};
   write_attribute(file, "binsparse", tag.dump());
-  // Rows are frames and columns pixels; these say how they fold back.
+  // Rows are frames and columns pixels; these define their shape.
   write_attribute(file, "scan_height", std::int64_t{description.scan.height});
   write_attribute(file, "scan_width", std::int64_t{description.scan.width});
   write_attribute(file, "frames_per_position", std::int64_t{description.scan.frames_per_position});

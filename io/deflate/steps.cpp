@@ -91,7 +91,7 @@ HWY_INLINE void run(const decode_step* steps, decode_lane* lanes) {
         for (std::size_t i = 0; i < Lanes; ++i) used[i] = now[i].step(steps);
       }
     }
-    // A step of 0 bits changes nothing, so it is enough to look at the last one.
+    // A step of 0 bits changes nothing, so it is enough to test the last one.
     for (std::size_t i = 0; i < Lanes; ++i) {
       go_on = go_on && used[i] != 0 && now[i].event <= lanes[i].last_event &&
               now[i].next < lanes[i].stream + lanes[i].last_position / 8;

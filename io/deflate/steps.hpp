@@ -21,7 +21,7 @@ class decode_step {
   static constexpr unsigned farthest_event = 255;
 
   struct parts {
-    unsigned bits = 0;        ///< that the step uses up, extra bits included; 0: look at the single symbol instead
+    unsigned bits = 0;        ///< that the step uses up, extra bits included; 0: decode the single symbol instead
     unsigned extra_at = 0;    ///< where the extra bits are
     unsigned extra_bits = 0;  ///< how many; their value adds to `advance`
     unsigned advance = 0;     ///< bytes of the dense form

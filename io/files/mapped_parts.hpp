@@ -15,7 +15,7 @@ class mapped_parts {
  public:
   explicit mapped_parts(std::span<const file_handle> files) : files_(files), ranges_(files.size()) {}
 
-  /// A part that will be looked at.
+  /// A part that will be read.
   void add(std::size_t file, std::uint64_t offset, std::size_t bytes);
   /// False, and nothing is mapped, where copying is the better way: parts lie far apart, are not in the page cache, or cannot
   /// be mapped.
@@ -24,7 +24,7 @@ class mapped_parts {
   [[nodiscard]] const std::byte* at(std::size_t file, std::uint64_t offset) const {
     return ranges_[file].mapped.data() + (offset - ranges_[file].begin);
   }
-  /// @throws io_error naming the file when bytes that were looked at could not be read.
+  /// @throws io_error naming the file when bytes that were used could not be read.
   void check() const;
 
  private:

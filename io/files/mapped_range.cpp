@@ -22,7 +22,7 @@ struct mapped_range::watched {
 
 namespace {
 
-// What a signal handler may look at: no locks, and nothing that moves.
+// What a signal handler may read: no locks, and nothing that moves.
 std::array<mapped_range::watched, 1024> all_watched;
 struct sigaction earlier_action;
 static_assert(std::atomic<std::uintptr_t>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
@@ -129,7 +129,7 @@ bool is_cached([[maybe_unused]] const file_handle& file, [[maybe_unused]] std::u
       char byte = 0;
       const iovec to{&byte, 1};
       const auto at = static_cast<off_t>(offset + start + stretch * thirteenths / 13);
-      // mincore() would say of other people's files that all of them is there.
+      // mincore() reports every page of another owner's files as present.
       if (::preadv2(file.descriptor(), &to, 1, at, RWF_NOWAIT) != 1) return false;
     }
   }

@@ -10,7 +10,7 @@ namespace countem::io {
 
 /// Bytes of a file, read-only, where the page cache holds them. A page that cannot be had (the file became shorter, its disk
 /// fails) would end the process with SIGBUS; a handler for that signal, installed with the first range, gives the page's reader
-/// zeros instead and marks the range as damaged. Every other SIGBUS goes on to the handler that was there before.
+/// zeros instead and marks the range as damaged. Every other SIGBUS is passed to the handler that was there before.
 /// Move-only; safe to read from several threads.
 class mapped_range {
  public:

@@ -11,7 +11,7 @@
 
 namespace countem::cpu {
 
-/// Adds events to an image through one byte a pixel: a quarter of a 32-bit counter stays in a cache that the whole would not
+/// Adds events to an image through one byte per pixel: a quarter of a 32-bit counter stays in a cache that the whole would not
 /// fit. What a byte cannot hold is carried into the image at once.
 class byte_counters {
  public:

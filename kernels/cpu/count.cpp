@@ -1,4 +1,4 @@
-// The frame loop of the cpu backend: hits as a bit mask, then components on the hits only. docs/performance.md tells why it
+// The frame loop of the cpu backend: hits as a bit mask, then components on the hits only. docs/performance.md explains why it
 // goes strip by strip.
 #include <algorithm>
 #include <memory>

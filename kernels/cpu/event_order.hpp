@@ -8,7 +8,7 @@
 
 namespace countem::cpu {
 
-/// Sorts the linear indices of a frame's events through one bit a pixel, which takes time in proportion to the events and is
+/// Sorts the linear indices of a frame's events through one bit per pixel, which takes time in proportion to the events and is
 /// no slower for any order of theirs. Scratch memory, empty between calls.
 class event_order {
  public:
@@ -21,7 +21,7 @@ class event_order {
  private:
   static constexpr std::uint32_t bits_per_word = 64;
 
-  std::vector<std::uint64_t> words_;   ///< a bit a pixel
+  std::vector<std::uint64_t> words_;   ///< one bit per pixel
   std::vector<std::uint64_t> groups_;  ///< a bit a word that is not 0
   std::vector<std::uint32_t> repeated_;
 };

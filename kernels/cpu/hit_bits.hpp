@@ -9,7 +9,7 @@
 
 namespace countem::cpu {
 
-/// One bit a pixel, rows of 64-bit words; column c of a row is bit c % 64 of word c / 64. Bits beyond the width stay 0.
+/// One bit per pixel, rows of 64-bit words; column c of a row is bit c % 64 of word c / 64. Bits beyond the width stay 0.
 /// Every row ends in at least one zero word, and zero rows lie before the first and after the last, so that a look
 /// across the frame's border finds no hits and needs no test.
 class hit_bits {

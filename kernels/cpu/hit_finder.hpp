@@ -89,7 +89,8 @@ class hit_finder {
     }
   }
 
-  /// What one compare a pixel cannot say: pixels that are hits at any raw value, and sectors of columns that did not arrive.
+  /// What one compare per pixel cannot decide: pixels that are hits at any raw value, and sectors of columns that did not
+  /// arrive.
   void correct_special_pixels(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last) {
     const frame_view& frame = *work.frame;
     if (!limits_.always.empty()) {

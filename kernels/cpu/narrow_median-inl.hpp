@@ -157,7 +157,7 @@ HWY_NOINLINE found_median search_on(const narrow_half_row& half, std::int64_t ra
 HWY_INLINE void find_medians(std::span<narrow_half_row> halves) {
   constexpr std::int32_t guessed_values = 8;
   constexpr std::int32_t highest_guess = narrow_calibration::masked - 1 - guessed_values;
-  // All are there, even where frames are not: what is found for those nobody looks at.
+  // All are there, even where frames are not: what is found for those is not used.
   std::array<median_searches, most_halves / searched_at_once> searches;
   std::array<float, most_halves> means{};
   const std::size_t groups = (halves.size() + searched_at_once - 1) / searched_at_once;

@@ -50,7 +50,7 @@ frame_events between(frame_events events, std::uint64_t first, std::uint64_t end
 }
 
 /// The events that may lie in those rows. Indices ascend, so rows are one piece of a frame; but to find its ends costs a few
-/// reads from memory one after another, during which many hundred events can be looked at instead.
+/// reads from memory one after another, during which many hundred events can be processed instead.
 frame_events in_rows(frame_events events, frame_shape shape, const row_range& rows) {
   constexpr std::size_t worth_a_search = 2000;
   const std::uint64_t other_rows = shape.height - (rows.end - rows.first);

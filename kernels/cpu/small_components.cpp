@@ -168,7 +168,7 @@ HWY_INLINE bool sum(const strip_windows strip, const Charges charges, const comp
 
 #else
 
-/// Without vectors every component is looked at pixel by pixel.
+/// Without vectors every component is summed pixel by pixel.
 template <class Charges>
 bool sum(const strip_windows, const Charges&, const component_limits, small_component_lists&) {
   return false;

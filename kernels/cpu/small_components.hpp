@@ -62,7 +62,7 @@ struct strip_windows {
   std::uint32_t width;
 };
 
-/// Windows whose components must be looked at pixel by pixel; those that show a pixel before their root are no component of
+/// Windows whose components must be summed pixel by pixel; those that show a pixel before their root are no component of
 /// their own.
 void list_all(const strip_windows& strip, std::vector<std::uint32_t>& others);
 

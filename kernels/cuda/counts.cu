@@ -1,4 +1,4 @@
-// Method counts: the pixels of a detector that counts by itself. A hit is a pixel with at least one event; its raw value says
+// Method counts: the pixels of a detector that counts by itself. A hit is a pixel with at least one event; its raw value gives
 // how many.
 #include "kernels/cuda/charge.cuh"
 #include "kernels/cuda/launch.cuh"

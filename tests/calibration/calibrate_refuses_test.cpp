@@ -17,7 +17,7 @@ using namespace countem;
 using namespace countem::test;
 using testing::HasSubstr;
 
-/// What a call says when it throws Error.
+/// The message of a call that throws Error.
 template <class Error>
 std::string refusal(const std::function<void()>& call) {
   try {

@@ -32,7 +32,7 @@ auto limit_of(const counting_setup& setup) {
   return limits.per_pixel[0];
 }
 
-/// Looks at every raw value.
+/// Tries every raw value.
 template <class Pixel>
 std::uint32_t least_hit(const counting_setup& setup) {
   const pixel_charge charge(setup.calibrated);

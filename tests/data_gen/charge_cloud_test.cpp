@@ -1,4 +1,4 @@
-// The simulated charge clouds against measured ones (tests/data_gen/README.md says where they come from).
+// The simulated charge clouds against measured ones (tests/data_gen/README.md names their origin).
 #include <gtest/gtest.h>
 
 #include <algorithm>

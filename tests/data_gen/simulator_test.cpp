@@ -61,7 +61,7 @@ TEST(simulator, electrons_follow_the_occupancy_and_lie_in_the_frame) {
   }
 }
 
-// Without noise a frame is its baseline and the charge the truth tells of, up to each pixel's rounding.
+// Without noise a frame is its baseline and the charge that the truth holds, up to each pixel's rounding.
 TEST(simulator, frame_holds_the_charge_that_the_truth_tells_of) {
   simulation_options options = small();
   options.noise_adu = 0;

@@ -5,7 +5,7 @@
 #include <new>
 #include <utility>
 
-// The model itself is never instrumented for threads (COUNTEM_MODEL_TSAN says that the program under test is).
+// The model itself is never instrumented for threads (COUNTEM_MODEL_TSAN: the program under test is).
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif

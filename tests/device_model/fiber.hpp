@@ -3,8 +3,8 @@
 #include <boost/context/fiber.hpp>
 #include <cstddef>
 
-/// Fibers that the sanitizers know about: ASan is told of each change of stack, TSan sees each fiber as a thread of its own,
-/// and no switch orders memory. What orders memory in the model is said with `publish` and `observe`.
+/// Fibers that the sanitizers follow: ASan is notified of each change of stack, TSan sees each fiber as a thread of its own,
+/// and no switch orders memory. What orders memory in the model is marked with `publish` and `observe`.
 namespace device_model {
 
 /// A thread as TSan sees one. Does nothing in other builds.

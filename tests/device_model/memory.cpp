@@ -133,7 +133,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   const std::string why = wrong_copy(to, from, bytes, kind);
   if (!why.empty()) return refuse(why);
   const bool to_host = kind == cudaMemcpyDeviceToHost;
-  if (to_host) {  // whoever reads it before the copy is done reads noise, and under ASan is told
+  if (to_host) {  // a read before the copy is done gives noise, and ASan reports it
     std::memset(to, pending_fill, bytes);
     __asan_poison_memory_region(to, bytes);
   }

@@ -53,7 +53,7 @@ void write_records(const fs::path& path, const io::camera_layout& layout, std::s
   fs::resize_file(path, bytes - std::min(bytes, missing));
 }
 
-/// Every byte that a view promises is there: a sanitizer tells when not.
+/// Every byte that a view promises is there: a sanitizer reports one that is not.
 std::uint64_t hash_of(const frame_view& frame) {
   std::uint64_t hash = frame.present + 256U * static_cast<unsigned>(frame.truncated);
   for (std::uint32_t y = 0; frame.present != 0 && y < frame.shape.height; ++y) {
@@ -84,7 +84,7 @@ void read_some(const frame_source& source) {
   }
 }
 
-/// HDF5 itself leaks a little on damaged files; that we close what we opened is looked at here instead.
+/// HDF5 itself leaks a little on damaged files; that we close what we opened is checked here instead.
 void require_all_closed() {
   const auto lock = io::hdf5_lock();
   if (H5Fget_obj_count(static_cast<hid_t>(H5F_OBJ_ALL), H5F_OBJ_ALL) != 0)

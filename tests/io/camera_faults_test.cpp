@@ -1,6 +1,6 @@
 #include "tests/io/source_fixture.hpp"
 
-// Every fault that real dumps of the 4D Camera show: what is said, and that all that is whole is still there.
+// Every fault that raw data of the 4D Camera show: what is reported, and that all that is whole is still there.
 namespace countem::testing_io {
 namespace {
 

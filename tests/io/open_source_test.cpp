@@ -4,7 +4,7 @@
 
 #include "tests/io/source_fixture.hpp"
 
-// How inputs are found and told apart, and what is refused before any format is looked at.
+// How inputs are found and recognised, and what is refused before any format is tried.
 namespace countem::testing_io {
 namespace {
 

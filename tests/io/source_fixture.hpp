@@ -23,7 +23,7 @@ using test::temporary_directory;
 
 namespace fs = std::filesystem;
 
-/// A pixel that tells its frame, row and column; no two frames, rows or sectors look alike.
+/// A pixel that encodes its frame, row and column; no two frames, rows or sectors look alike.
 inline std::uint16_t pattern(std::uint64_t frame, std::uint64_t row, std::uint64_t column) {
   return static_cast<std::uint16_t>(frame * 7919 + row * 577 + column);
 }

@@ -29,7 +29,7 @@ std::uint8_t byte_at(std::uint64_t offset) {
   return static_cast<std::uint8_t>(offset % 251);
 }
 
-/// A file of `bytes` bytes that tell where they lie.
+/// A file of `bytes` bytes that encode their position.
 file_handle patterned_file(const std::filesystem::path& path, std::size_t bytes) {
   std::vector<std::uint8_t> pattern(bytes);
   for (std::size_t i = 0; i < bytes; ++i) pattern[i] = byte_at(i);

@@ -114,7 +114,7 @@ int countem_test_choice(const char* table, const char* word) {
                    number_in<row_noise_method>(table, word), number_in<event_value>(table, word)});
 }
 
-/// Never null; `countem_test_error` says whether it worked.
+/// Never null; `countem_test_error` reports whether it worked.
 outcome* countem_test_count(std::uint8_t which, const setup_abi* given_setup, const frames_abi* given_frames) {
   return oracle::attempt([&](event_batch& batch) {
     const counting_setup setup = setup_from(*given_setup);

@@ -91,7 +91,8 @@ TEST_P(parity, row_noise_at_widths) {
 }
 
 TEST_P(parity, medians_far_from_each_other_and_from_the_mean) {
-  // The rows' medians jump over the whole range of charges, two medians of one row lie far apart, and the mean tells nothing.
+  // The rows' medians jump over the whole range of charges, two medians of one row lie far apart, and the mean predicts
+  // nothing.
   parity_case drawn;
   drawn.setup.shape = {40, 64};
   drawn.setup.type = pixel_type::u16;

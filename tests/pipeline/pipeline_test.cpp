@@ -70,7 +70,7 @@ TEST(pipeline, gives_what_counting_one_by_one_gives) {
   }
 }
 
-/// Shortens a file while its frames are looked at.
+/// Shortens a file while its frames are read in place.
 class shrinking_source final : public frame_source {
  public:
   shrinking_source(const frame_source& frames, std::filesystem::path file, std::uint64_t from_frame)

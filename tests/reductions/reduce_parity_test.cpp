@@ -104,7 +104,7 @@ TEST_P(backend_equals_reference, sum_of_many_events_in_few_pixels) {
   const event_batch batch = batch_of({crowded, everywhere, crowded});
   oracle_->load(view_of(batch, shape_));
   if (std::string_view(std::get<0>(GetParam()).name) == "dense") {
-    EXPECT_THROW(tested_->load(view_of(batch, shape_)), invalid_argument);  // 16 bits a pixel and frame
+    EXPECT_THROW(tested_->load(view_of(batch, shape_)), invalid_argument);  // 16 bits per pixel and frame
     return;
   }
   tested_->load(view_of(batch, shape_));

@@ -1,4 +1,4 @@
-// Copies of stores: what merged frames say of themselves, and reading in batches; a store in memory stands in for a file.
+// Copies of stores: the status of merged frames, and reading in batches; a store in memory stands in for a file.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -45,7 +45,7 @@ RC_GTEST_PROP(frame_code, gives_back_any_frame, (std::vector<std::uint32_t> even
 }
 
 TEST(frame_code, costs_little_more_than_the_events_tell) {
-  // 332 events anywhere among 576 x 576 pixels: log2 of the number of such frames is 11.4 bits an event.
+  // 332 events anywhere among 576 x 576 pixels: log2 of the number of such frames is 11.4 bits per event.
   std::mt19937 random(1);
   std::uniform_int_distribution<std::uint32_t> pixel(0, 576 * 576 - 1);
   std::vector<std::uint32_t> events(332);

@@ -32,7 +32,7 @@ std::filesystem::path write_part(const std::filesystem::path& path, const store_
   return path;
 }
 
-/// What a merge says when it fails; its output must not be there then.
+/// The message of a merge that fails; its output must not be there then.
 template <class Error>
 std::string refusal(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output) {
   std::string text = "merged";

@@ -32,7 +32,7 @@ using testing::IsEmpty;
 
 constexpr std::size_t mean_events = 40;
 
-/// Runs `work(acknowledged)` in a child process; `acknowledged` is shared and says how many frames' write calls returned.
+/// Runs `work(acknowledged)` in a child process; `acknowledged` is shared and counts the frames whose write calls returned.
 template <class Work, class Then>
 std::uint64_t in_child(Work work, Then then) {
   void* memory = ::mmap(nullptr, sizeof(std::atomic<std::uint64_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -91,7 +91,7 @@ double bench_frames::streaming_read_seconds(unsigned threads, std::uint64_t firs
     total += cpu::streaming_read(reinterpret_cast<const std::uint64_t*>(start),
                                  (last - first) * bytes_per_frame() / sizeof(std::uint64_t));
   });
-  // A sum that nobody looks at might not be taken.
+  // A sum that is never used might not be taken.
   if (total == 0)
     throw invalid_argument("the simulated frames are all zero: there is nothing to count; use a baseline above 0");
   return seconds;

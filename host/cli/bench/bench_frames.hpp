@@ -52,7 +52,7 @@ class bench_frames {
   /// The simulated detector's true dark, hot pixels and noise as a calibration: background at 4.5 sigma, X-rays at 175.
   [[nodiscard]] counting_setup setup(bench_calibration kind, const counting_options& options) const;
 
-  /// Seconds that `threads` threads take to sum frames [first, last): the floor of anything that looks at every pixel once.
+  /// Seconds that `threads` threads take to sum frames [first, last): the floor of anything that reads every pixel once.
   [[nodiscard]] double streaming_read_seconds(unsigned threads, std::uint64_t first, std::uint64_t last) const;
 
  private:

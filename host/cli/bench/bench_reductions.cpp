@@ -1,5 +1,5 @@
 // countem bench reductions: the same reductions on dense frames, linear indices and run lengths, over a decade of detector
-// pixels (M), events a frame (C) and frames (F), with the exponents of the three.
+// pixels (M), events per frame (C) and frames (F), with the exponents of the three.
 #include "host/cli/bench/bench_reductions.hpp"
 
 #include <fmt/core.h>

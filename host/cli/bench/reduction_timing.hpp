@@ -13,7 +13,7 @@
 // What `countem bench reductions` measures: each reduction on each encoding of the same events.
 namespace countem::cli {
 
-/// One point of the table: M = side * side pixels, C events a frame, F frames. Dense frames are many times the bytes of their
+/// One point of the table: M = side * side pixels, C events per frame, F frames. Dense frames are many times the bytes of their
 /// events: they get the first few of the frames, and their time is that of a frame times F.
 struct scan_size {
   std::uint32_t side = 0;

@@ -12,7 +12,7 @@
 #include <countem/reductions.hpp>
 #include <countem/store_batches.hpp>
 
-// The frames that a reader of the report can look at: all of them where they fit, else fewer positions or coarser pixels.
+// The frames that a reader of the report can display: all of them where they fit, else fewer positions or coarser pixels.
 namespace countem::cli::report {
 
 /// Gathers the events of each scan position, those of all frames at it together, from batches in scan order.

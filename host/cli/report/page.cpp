@@ -220,7 +220,7 @@ std::string html_text(std::string_view plain) {
   return text;
 }
 
-/// The template with each {{NAME}} replaced; what is put in is not looked at again.
+/// The template with each {{NAME}} replaced; what is put in is not searched again.
 std::string filled(std::string_view page, const std::vector<std::pair<std::string_view, std::string_view>>& values) {
   std::size_t size = page.size();
   for (const auto& [name, value] : values) size += value.size();

@@ -8,7 +8,7 @@
 
 namespace countem::cli::report {
 
-/// What the page tells beside what was computed.
+/// What the page shows besides what was computed.
 struct page_facts {
   std::string title;
   std::string program;       ///< "countem 1.2.3"

@@ -16,7 +16,7 @@
 //   byte 4   u32 frame number       byte 10  u16 scan height      byte 14  u16 y (row of the scan position)
 //   byte 16  u16 pixels, row-major: the whole frame (v3), columns [144 m, 144 m + 144) (v4), rows [144 m, 144 m + 144) (v5)
 //
-// m is the readout module; only the file's name tells it.
+// m is the readout module; only the file's name holds it.
 namespace countem::io {
 
 namespace camera {

@@ -84,7 +84,7 @@ bool fits(const fs::path& path, const input_format& version) {
   const camera_layout layout = layout_of(version);
   const file_handle file = file_handle::open_read(path);
   if (file.size() < layout.record_bytes()) return false;
-  constexpr std::uint64_t enough = 256;  // records, to tell headers from pixels
+  constexpr std::uint64_t enough = 256;  // records, to distinguish headers from pixels
   const std::optional<scan_identity> agreed = agreed_scan(read_headers(path, layout, enough));
   return agreed && agreed->width > 0 && agreed->height > 0;
 }

@@ -9,7 +9,7 @@
 #include "io/files/file.hpp"
 #include "io/sources/camera/format.hpp"
 
-// What the headers of a file's records say about it.
+// What the headers of a file's records define.
 namespace countem::io {
 
 /// The headers of one file of records. A last record that is cut short after its header is the last of `headers`.
@@ -59,8 +59,8 @@ struct scan_identity {
 /// Whether the first headers of a file agree on a scan at the record length of a version (v3, v4 or v5).
 [[nodiscard]] bool fits(const std::filesystem::path& path, const input_format& version);
 
-/// The version (v3 or v5) whose record length the headers of all files fit; v4 and v5 have the same length and cannot be told
-/// apart. Nothing when neither fits.
+/// The version (v3 or v5) whose record length the headers of all files fit; v4 and v5 have the same length and are not
+/// distinguished. Nothing when neither fits.
 [[nodiscard]] std::optional<input_format> guess_camera_version(const std::vector<std::filesystem::path>& files);
 
 }  // namespace countem::io

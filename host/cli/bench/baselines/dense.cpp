@@ -1,4 +1,4 @@
-// Every stage looks at every pixel: O(pixels) a frame, whatever the number of events.
+// Every stage reads every pixel: O(pixels) per frame, whatever the number of events.
 #include <algorithm>
 #include <limits>
 #include <numeric>
