@@ -123,7 +123,7 @@ void refuse_growing_store(const std::filesystem::path& path) {
   }
   throw format_error(
       path.string() +
-      ": an event store that a count is still writing (`countem info --follow` tells how far it is), or that was "
+      ": an event store that a count is still writing (`countem info --follow` reports how far it is), or that was "
       "left behind when its count was killed (`countem recover` makes it whole)");
 }
 

@@ -52,7 +52,7 @@ std::string joined(const std::vector<std::string>& figures, std::size_t columns)
   return line;
 }
 
-/// Columns of the terminal behind stderr that can be written without its going on to the next line.
+/// Columns of the terminal behind stderr that can be written before it begins the next line.
 std::size_t terminal_columns() {
   winsize size{};
   const bool told = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
