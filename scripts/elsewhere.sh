@@ -180,11 +180,11 @@ aarch64() {
   done
   [ -n "$depth" ] && return
 
-  # The vector code under every processor, what uses none once.
+  # The vector code of every instruction set under every processor, all else once.
   for test in "${arm_tests[@]}"; do
     local program
     program=$(find "$build/tests" -type f -name "test_$test")
-    case "$test" in cpu_* | parity | reductions) ;; *) step "tests: $test"; arm_run max "$program" --gtest_brief=1; continue ;; esac
+    case "$test" in cpu_targets | reductions) ;; *) step "tests: $test"; arm_run max "$program" --gtest_brief=1; continue ;; esac
     for processor in "${arm_processors[@]}"; do
       step "tests: $test, $processor"
       arm_run "$processor" "$program" --gtest_brief=1
