@@ -179,6 +179,20 @@ TEST(calibrate, float_frames_with_little_noise) {
   EXPECT_NEAR(result.fit->sigma_adu, 0.5, 0.01);
 }
 
+/// A quarter of the charges and more are the same whole number then: the densest charges have no width of their own.
+TEST(calibrate, noise_narrower_than_the_steps_of_the_pixels) {
+  memory_source<std::uint16_t> frames({128, 128});
+  gaussian_noise noise(9);
+  for (int frame = 0; frame < 5; ++frame) {
+    std::vector<std::uint16_t> pixels(128 * 128);
+    for (std::uint16_t& pixel : pixels) pixel = digitised(100 + 0.8 * noise());
+    frames.add(pixels);
+  }
+  const calibration result = calibrate(frames, {}, {});
+  EXPECT_NEAR(result.fit->mean_adu, 100, 0.05);
+  EXPECT_NEAR(result.fit->sigma_adu, 0.85, 0.05) << "and a twelfth of a square step is rounding";
+}
+
 TEST(calibrate, float_frames_with_huge_values) {
   memory_source<float> frames({128, 128});
   gaussian_noise noise(4);

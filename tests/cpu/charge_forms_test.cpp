@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "tests/parity/parity_case.hpp"
@@ -157,6 +158,19 @@ TEST(narrow_noise, rows_up_to_32768_pixels) {
   EXPECT_FALSE(row_sums_fit(32'769));
   EXPECT_TRUE(gets<narrow_noise_form<pixel>>(noisy_row(32'768)));
   EXPECT_TRUE(gets<noise_form<pixel>>(noisy_row(32'769)));
+}
+
+TEST(narrow_noise, masked_pixels_are_above_all_charges_and_the_others_keep_their_dark) {
+  counting_setup setup = noisy_row(4);
+  setup.calibrated.dark16 = {16, 32, 48, 64};
+  EXPECT_THAT(find_narrow_calibration(setup)->dark16, testing::ElementsAre(16, 32, 48, 64)) << "no mask";
+  setup.calibrated.mask = {0, mask_given, 0, mask_hot};
+  constexpr std::int16_t lowest = std::numeric_limits<std::int16_t>::min();
+  EXPECT_THAT(find_narrow_calibration(setup)->dark16, testing::ElementsAre(16, lowest, 48, lowest));
+  setup.calibrated.dark16.clear();
+  EXPECT_THAT(find_narrow_calibration(setup)->dark16, testing::ElementsAre(0, lowest, 0, lowest)) << "no dark";
+  setup.calibrated.mask.clear();
+  EXPECT_THAT(find_narrow_calibration(setup)->dark16, testing::IsEmpty()) << "neither";
 }
 
 TEST(narrow_noise, not_with_a_gain_or_darks_below_0) {

@@ -160,6 +160,21 @@ TEST(reading_limits, batches_of_a_window_count_within_it) {
   EXPECT_THROW(for_batches(*store, {0, 0, 2, 3}, options, [](const event_batch&) {}), interrupted);
 }
 
+TEST(reading_limits, all_frames_come_where_they_need_more_than_one_batch) {
+  const test::temporary_directory directory;
+  (void)test::write_store(directory / "from.h5", test::description_of({4, 4}, {2, 2049, 1}), {}, 500, 1);
+  const auto store = open_event_store(directory / "from.h5");
+  std::uint64_t next = 0;
+  for_batches(*store, {0, 0, 2, 2049}, {}, [&](const event_batch& batch) {
+    EXPECT_EQ(batch.first_frame, next);
+    next += batch.frames();
+  });
+  EXPECT_EQ(next, 4098U) << "two batches of 2048 and one of 2";
+  std::vector<std::uint64_t> firsts;
+  for_batches(*store, {1, 0, 1, 2048}, {}, [&](const event_batch& batch) { firsts.push_back(batch.first_frame); });
+  EXPECT_THAT(firsts, ElementsAre(0)) << "2048 are one batch";
+}
+
 TEST(plane_limits, three_points_make_one) {
   const double none = std::numeric_limits<double>::quiet_NaN();
   const scan_plane exact = fit_plane({0, 2, 5, none}, {2, 2, 1});  // 2 per column, 5 per row
