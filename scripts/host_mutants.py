@@ -21,8 +21,11 @@ from mutation.tests import Tests  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLACES = ["host/core", "host/engine", "host/cli", "host/include", "io", "kernels/cpu"]
 SAMPLED_PLACES = [place for place in PLACES if place != "host/cli"]  # a sample is for CI: a third less is built without the command line
+# A sample is built with the test programs that end most of its mutants.
+SAMPLED_TESTS = {"test_calibration", "test_cpu_charge_forms", "test_limits", "test_pipeline", "test_reductions", "test_store"}
 COMMAND_LINE = {"countem_cli", "make_report_scan", "test_report", "test_arguments"}
 LEFT_OUT = ("host/cli/bench/",)  # benches time; no quick test runs them
+SAMPLE = ROOT / "scripts" / "host_mutants_sample.txt"
 EQUIVALENT = ROOT / "scripts" / "host_mutants_equivalent.txt"
 KIND_GROUPS = {"guard-false": "guard", "guard-true": "guard"}
 
@@ -62,6 +65,19 @@ def choose(found, seed, count):
     return chosen
 
 
+def sample_of(found, number):
+    """The first `number` of the list of mutants that tests end, as far as the sources still have them: the same in every run on the same tree."""
+    present = {mutant.key: mutant for mutants in found.values() for mutant in mutants}
+    listed = [line for line in SAMPLE.read_text().splitlines() if line and not line.startswith("#")]
+    chosen = [present[key] for key in dict.fromkeys(listed) if key in present][:number]
+    if len(chosen) < number:
+        raise SystemExit(f"host_mutants: the sources hold {len(chosen)} of the mutants of {SAMPLE.name}, fewer than {number}: "
+                         "add some that a full run ended")
+    for id, mutant in enumerate(chosen, 1):
+        mutant.id = id
+    return chosen
+
+
 def explained():
     """{key: reason} of the checked-in list: a line with the key, then an indented line with the reason."""
     reasons, key = {}, None
@@ -84,7 +100,7 @@ def explained():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=240, help="about so many mutants (default 240)")
-    parser.add_argument("--sample", type=int, help="run the first N of the list only, without those of host/cli")
+    parser.add_argument("--sample", type=int, help="run the first N of scripts/host_mutants_sample.txt only, with fewer test programs")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--list", action="store_true", help="print the list and stop")
     parser.add_argument("--only", nargs="+", default=[], metavar="ID|TEXT", help="numbers of the list, or a text that the key contains")
@@ -101,11 +117,12 @@ def main():
     gone = [key for key in reasons if key not in every] if not (arguments.places or arguments.sample) else []
     for key in gone:
         say(f"{EQUIVALENT.name} explains what is no longer there: {key}")
-    chosen = choose(found, arguments.seed, 10**9 if arguments.all else arguments.count)
+    if arguments.sample:
+        chosen = sample_of(found, arguments.sample)
+    else:
+        chosen = choose(found, arguments.seed, 10**9 if arguments.all else arguments.count)
     if arguments.only:
         chosen = [m for m in chosen if any(str(m.id) == o or (not o.isdigit() and o in m.key) for o in arguments.only)]
-    if arguments.sample:
-        chosen = [m for m in chosen if m.key not in reasons][:arguments.sample]
     if arguments.list:
         for mutant in chosen:
             print(f"{mutant.id}\t{mutant.file}:{mutant.line}\t{mutant.key}")
@@ -120,6 +137,10 @@ def run(chosen, reasons, jobs, sample):
     build.configure()
     with_command_line = any(mutant.file.startswith("host/cli/") for mutant in chosen) or not sample
     targets = [target for target in build.targets() if with_command_line or target not in COMMAND_LINE]
+    if sample:
+        if gone := SAMPLED_TESTS - set(targets):
+            raise SystemExit(f"host_mutants: no longer a test program: {', '.join(sorted(gone))}")
+        targets = sorted(SAMPLED_TESTS)
     built = build.compile(chosen, targets, say)
     for mutant in chosen:
         if mutant not in built:
