@@ -107,7 +107,7 @@ class count_run {
     setup_.options = wanted_.counting;
     validate(setup_);
     read_detector_images(plan_, event_grid(setup_));
-    ctx_.inform("{}", summary(setup_.calibrated));
+    if (wanted_.counting.method != counting_method::counts) ctx_.inform("{}", summary(setup_.calibrated));
   }
 
   void create_store() {
