@@ -1,5 +1,9 @@
 #include "kernels/cpu/streaming_read.hpp"
 
+#include <array>
+#include <cstddef>
+#include <numeric>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/streaming_read.cpp"
 #include <hwy/foreach_target.h>
@@ -21,7 +25,10 @@ std::uint64_t sum_words(const std::uint64_t* words, std::size_t count) {
     even = hn::Add(even, hn::LoadU(tag, words + i));
     odd = hn::Add(odd, hn::LoadU(tag, words + i + lanes));
   }
-  std::uint64_t sum = hn::GetLane(hn::SumOfLanes(tag, hn::Add(even, odd)));
+  // Lanes are added one by one: sums of 64-bit lanes are signed in the compiler's own header, where an overflow is undefined.
+  std::array<std::uint64_t, hn::MaxLanes(tag)> rest{};
+  hn::StoreU(hn::Add(even, odd), tag, rest.data());
+  std::uint64_t sum = std::accumulate(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(lanes), std::uint64_t{0});
   for (; i < count; ++i) sum += words[i];
   return sum;
 }

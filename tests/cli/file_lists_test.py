@@ -71,6 +71,7 @@ class FileLists(ProgramTest):
         few = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))}
         self.assertEqual(self.succeed_json("info", self.one_frame_each(2000), **few)["files"], 2000, "the soft limit is raised")
 
+    @unittest.skipIf(os.environ.get("COUNTEM_SANITIZE"), "the undefined-behaviour sanitizer needs descriptors of its own to check an object's type")
     def test_more_files_than_the_system_permits(self):
         few = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))}
         self.refuse(IO_FAILURE, "info", self.one_frame_each(300), mentions=["open files", "ulimit -Hn"], **few)
