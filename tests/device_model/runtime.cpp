@@ -14,7 +14,7 @@ runtime& the_runtime() {
   return *only;
 }
 
-thread_local int current_device = 0;
+constinit thread_local int current_device = 0;
 
 cudaError_t refuse(const std::string& why, cudaError_t code) {
   if (the_runtime().refusal.empty()) the_runtime().refusal = why;

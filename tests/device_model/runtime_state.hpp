@@ -67,7 +67,7 @@ struct runtime {
 };
 
 [[nodiscard]] runtime& the_runtime();
-extern thread_local int current_device;
+extern constinit thread_local int current_device;  // constinit: read without the wrapper that UBSan takes for a null pointer
 using lock_guard = std::lock_guard<std::recursive_mutex>;
 
 /// Notes why, unless something was refused before, and returns `code`.
