@@ -1,13 +1,10 @@
 """simulate, calibrate, count, info, verify and compare do what they say, one after another, on a small scan."""
 
-import fcntl
 import os
-import pty
 import re
 import signal
 import struct
 import subprocess
-import termios
 import time
 import unittest
 
@@ -135,18 +132,8 @@ class Commands(ProgramTest):
 
     def test_progress_fits_the_terminal(self):
         frames, columns = write_scan(self.directory), 60
-        terminal, end = pty.openpty()
-        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        subprocess.run([COUNTEM, "count", *map(str, frames), "-o", str(self.directory / "out.h5"), "--threshold", "10", "--xray-threshold",
-                        "1000", "--no-png"], stderr=end, check=True, timeout=120)
-        os.close(end)
-        shown = b""
-        try:
-            while piece := os.read(terminal, 65536):
-                shown += piece
-        except OSError:
-            pass  # how Linux says that the other end is closed
-        os.close(terminal)
+        shown = self.shown_on_a_terminal("count", *frames, "-o", self.directory / "out.h5", "--threshold", 10, "--xray-threshold", 1000,
+                                         "--no-png", columns=columns)
         drawn = re.findall(r"\r([^\r]*)\x1b\[K", shown.decode())
         self.assertRegex(drawn[-1], r"100 % .* 4 of 4 frames")
         for line in drawn:

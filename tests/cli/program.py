@@ -1,10 +1,14 @@
 """Runs the program under test."""
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
+import struct
 import subprocess
 import tempfile
+import termios
 import unittest
 
 COUNTEM = os.environ["COUNTEM"]
@@ -21,6 +25,22 @@ class ProgramTest(unittest.TestCase):
         done = subprocess.run([COUNTEM, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=timeout, **options)
         return done.returncode, done.stdout, done.stderr
+
+    def shown_on_a_terminal(self, *arguments, columns=None, **environment):
+        """What the program writes to stderr where that is a terminal."""
+        terminal, end = pty.openpty()
+        if columns is not None:
+            fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        subprocess.run([COUNTEM, *map(str, arguments)], stderr=end, check=True, timeout=120, env={**os.environ, **environment})
+        os.close(end)
+        shown = b""
+        try:
+            while piece := os.read(terminal, 65536):
+                shown += piece
+        except OSError:
+            pass  # how Linux says that the other end is closed
+        os.close(terminal)
+        return shown
 
     def succeed(self, *arguments, **options):
         code, out, err = self.run_program(*arguments, **options)
