@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <string>
@@ -65,6 +66,21 @@ TEST(calibrate_refuses, charges_without_a_peak) {
   for (std::size_t p = 0; p < pixels.size(); ++p) pixels[p] = static_cast<std::uint16_t>(1000 + p % 16384);
   frames.add(pixels);
   EXPECT_THAT(refusal<format_error>([&] { (void)calibrate(frames, {}, {}); }), HasSubstr("does not converge"));
+}
+
+/// 30 % of the pixels hold 100 ADU or little less: a flank that only rises. The fit climbs it and ends at the noise of the
+/// others.
+TEST(calibrate_refuses, a_fit_that_ends_at_another_peak_than_the_densest) {
+  std::vector<std::uint16_t> pixels;
+  const auto add = [&](double adu, double number) {
+    pixels.insert(pixels.end(), static_cast<std::size_t>(number), digitised(adu));
+  };
+  for (int below = 0; below < 6; ++below) add(100 - below, 960 * std::pow(0.2, below));
+  for (int from_mean = -9; from_mean < 10; ++from_mean) add(110 + from_mean, 560 * std::exp(-from_mean * from_mean / 8.0));
+  memory_source<std::uint16_t> frames({1, static_cast<std::uint32_t>(pixels.size())});
+  frames.add(pixels);
+  EXPECT_THAT(refusal<format_error>([&] { (void)calibrate(frames, {}, {}); }),
+              HasSubstr("the densest charges lie near 99.50 ADU"));
 }
 
 TEST(calibrate_refuses, a_dark_reference_above_the_frames) {
