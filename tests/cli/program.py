@@ -27,7 +27,8 @@ class ProgramTest(unittest.TestCase):
         return done.returncode, done.stdout, done.stderr
 
     def shown_on_a_terminal(self, *arguments, columns=None, **environment):
-        """What the program writes to stderr where that is a terminal."""
+        """What the program writes to stderr where that is a terminal, one that can draw lines over unless `environment` differs."""
+        environment = {"TERM": "xterm", "NO_COLOR": "", **environment}
         terminal, end = pty.openpty()
         if columns is not None:
             fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
