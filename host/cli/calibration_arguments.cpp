@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <countem/detector_image.hpp>
@@ -87,6 +88,17 @@ calibration calibration_arguments::without_thresholds(frame_shape shape) const {
   calibration masked;
   if (!mask_.empty()) apply_mask(masked, *open_detector_image(mask_, shape, pixel_type::u8));
   return masked;
+}
+
+std::vector<input_file> calibration_arguments::files() const {
+  std::vector<std::filesystem::path> given = darks_;
+  given.insert(given.end(), {gain_, mask_, file_});
+  std::vector<input_file> found;
+  for (const std::filesystem::path& path : given) {
+    std::error_code absent;
+    if (std::filesystem::is_regular_file(path, absent)) found.push_back(input_now(path));
+  }
+  return found;
 }
 
 calibration calibration_arguments::from_file(frame_shape shape) const {

@@ -38,6 +38,8 @@ class calibration_arguments {
   /// @throws invalid_argument when more was given; format_error, io_error for the mask.
   [[nodiscard]] calibration without_thresholds(frame_shape shape) const;
 
+  /// The files that were given, as they are now; folders are left out.
+  [[nodiscard]] std::vector<input_file> files() const;
   /// Frames asked for as a sample.
   [[nodiscard]] std::uint32_t samples() const { return options_.samples; }
   [[nodiscard]] std::uint64_t seed() const { return options_.seed; }

@@ -153,6 +153,7 @@ std::string text_of(const comparison& sum, double radius) {
 }
 
 void run_comparison(compare_arguments& chosen, context& ctx) {
+  const input_file read[] = {input_now(chosen.counted), input_now(chosen.truth)};
   const std::unique_ptr<event_store> counted = open_event_store(chosen.counted);
   const store_description& description = counted->description();
   const reference_events truth = open_reference(chosen.truth);
@@ -168,6 +169,7 @@ void run_comparison(compare_arguments& chosen, context& ctx) {
     events.first_frame = first;
     compare(events, description.shape, description.options.upsample, truth.read(first, count), chosen.options, sum);
   }
+  ctx.warn_of(changed_inputs(read));
   if (ctx.json) {
     ctx.print_json(to_json(chosen, truth.kind, sum));
   } else {

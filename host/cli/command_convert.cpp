@@ -33,13 +33,13 @@ bool holds_frames(const std::filesystem::path& input) {
   }
 }
 
-void import_store(const convert_options& wanted, const context& ctx) {
+void import_store(const convert_options& wanted, context& ctx) {
   import_options options;
   options.command_line = ctx.command_line;
   if (!wanted.scan.empty()) options.scan = scan_from(wanted.scan);
   if (!wanted.shape.empty()) options.frame = shape_from(wanted.shape);
   try {
-    import_events(wanted.input, wanted.output, options);
+    ctx.warn_of(import_events(wanted.input, wanted.output, options));
   } catch (const format_error&) {
     if (!holds_frames(wanted.input)) throw;
     throw format_error(wanted.input.string() +
@@ -54,7 +54,9 @@ void run(const convert_options& wanted, context& ctx) {
   if (to_store) {
     import_store(wanted, ctx);
   } else {
-    lost = export_events(*open_event_store(wanted.input), wanted.output, export_format_from(wanted.form));
+    const std::unique_ptr<event_store> store = open_event_store(wanted.input);
+    lost = export_events(*store, wanted.output, export_format_from(wanted.form));
+    ctx.warn_of(changed_inputs(store->files()));
   }
   ctx.wrote(wanted.output);
   for (const std::string& note : lost) ctx.keep_warning(note);

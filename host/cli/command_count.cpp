@@ -1,7 +1,9 @@
 // countem count: raw frames in, event store out.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -84,6 +86,7 @@ class count_run {
   [[nodiscard]] const source_info& info() const { return source_->info(); }
 
   void open() {
+    references_ = wanted_.thresholds.files();
     source_options opening = wanted_.inputs.options();
     opening.in_place = !wanted_.copy_input;
     source_ = open_source(wanted_.inputs.inputs(), opening);
@@ -92,7 +95,7 @@ class count_run {
     if (!wanted_.live.empty()) plan_ = parse_plan(wanted_.live);
     plan_.centre = parse_centre(wanted_.live_centre);
     if (!wanted_.no_pictures && !wanted_.pictures.empty()) make_directory(wanted_.pictures);
-    for (const source_issue& issue : info().issues) ctx_.warn(sentence(issue));
+    ctx_.warn_of(info().issues);
     ctx_.inform("{} frames of {} x {} {} from {} file{}, {}", with_separators(info().scan.frames()), info().shape.height,
                 info().shape.width, to_string(info().type), info().files.size(), info().files.size() == 1 ? "" : "s",
                 backend_words(chosen_, ctx_));
@@ -160,6 +163,8 @@ class count_run {
       throw format_error(failure.what() + kept(), failure.advised());
     }
     progress.close();
+    std::ranges::move(changed_inputs(references_), std::back_inserter(result_.issues));
+    ctx_.warn_of(result_.issues);
   }
 
   void finish() {
@@ -169,7 +174,7 @@ class count_run {
                                     with_separators(info().scan.frames()), store_.writer->abandon().string()),
                         {{advice_kind::resume_counting}});
     }
-    store_.writer->finish(live_ ? live_->finish() : std::vector<saved_image>());
+    store_.writer->finish(live_ ? live_->finish() : std::vector<saved_image>(), result_.issues);
     if (pictures_)
       drawn_ = pictures_->write(wanted_.output, wanted_.pictures, store_.next_frame,
                                 wanted_.plain_pictures ? picture_style::plain : picture_style::figure);
@@ -191,6 +196,7 @@ class count_run {
 
   const count_arguments& wanted_;
   context& ctx_;
+  std::vector<input_file> references_;  ///< files of the calibration
   std::unique_ptr<frame_source> source_;
   backend_choice chosen_;
   counting_setup setup_;

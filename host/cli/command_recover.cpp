@@ -23,6 +23,7 @@ struct recover_options {
 void run(const recover_options& wanted, context& ctx) {
   const recovery_report report = recover_event_store(wanted.broken, wanted.fixed);
   ctx.wrote(wanted.fixed);
+  ctx.warn_of(report.issues);
   std::vector<std::string> left_out;
   for (const std::uint64_t frame : report.damaged)
     left_out.push_back(fmt::format("frame {} is there but damaged; it was left out", frame));

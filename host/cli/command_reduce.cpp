@@ -109,7 +109,10 @@ class reduction_run {
     if (makes_store()) {
       copy(images);
     } else {
-      save_images(wanted_.output, images, provenance());
+      auto facts = provenance();
+      const std::vector<source_issue> issues = input_changes();
+      if (!issues.empty()) facts.emplace_back("issues", issues_text(issues));
+      save_images(wanted_.output, images, facts);
     }
     ctx_.wrote(wanted_.output);
     for (const saved_image& image : images) draw(image);
@@ -128,6 +131,13 @@ class reduction_run {
 
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> provenance() const {
     return describe_reduction(wanted_.input, used_.used, ctx_.command_line);
+  }
+
+  /// Warns of them, too.
+  [[nodiscard]] std::vector<source_issue> input_changes() const {
+    std::vector<source_issue> issues = changed_inputs(store_->files());
+    ctx_.warn_of(issues);
+    return issues;
   }
 
   [[nodiscard]] bool makes_images() const { return !plan_.is_empty() || !wanted_.pictures.empty() || !wanted_.arrays.empty(); }
@@ -178,7 +188,7 @@ class reduction_run {
       std::filesystem::remove(sink->abandon(), ignored);  // made from a store that is still there
       throw;
     }
-    sink->finish(images);
+    sink->finish(images, input_changes());
     copied_ = description.scan.frames();
   }
 

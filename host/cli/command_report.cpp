@@ -127,6 +127,7 @@ void run(const report_arguments& wanted, context& ctx) {
   write_page(wanted.output, page);
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  ctx.warn_of(changed_inputs(store->files()));
   if (page.size() > limit_bytes) ctx.warn("the page is larger than --limit even without frames");
   if (content.centre_guess) {
     ctx.warn(fmt::format(

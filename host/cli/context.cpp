@@ -4,6 +4,8 @@
 
 #include <countem/error.hpp>
 
+#include "host/cli/advice.hpp"
+
 namespace countem::cli {
 
 namespace {
@@ -30,6 +32,10 @@ void context::add_verbose_option(CLI::App& command) {
 void context::warn(std::string text) {
   inform("countem: warning: {}", text);
   keep_warning(std::move(text));
+}
+
+void context::warn_of(std::span<const source_issue> issues) {
+  for (const source_issue& issue : issues) warn(sentence(issue));
 }
 
 void context::answer(std::string_view text) const {

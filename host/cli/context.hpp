@@ -6,10 +6,13 @@
 #include <atomic>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <countem/input_file.hpp>
 
 namespace countem::cli {
 
@@ -35,6 +38,8 @@ class context {
   }
   /// A warning on stderr (none with --quiet), which is also kept for "warnings" of the JSON object.
   void warn(std::string text);
+  /// A warning for each issue.
+  void warn_of(std::span<const source_issue> issues);
   /// A warning for "warnings" of the JSON object alone, where the command words its lines itself.
   void keep_warning(std::string text) { warnings_.push_back(std::move(text)); }
   /// Records a file that the command wrote, for "outputs" of the JSON object.

@@ -10,6 +10,11 @@ namespace countem {
 
 namespace {
 
+/// Values beyond it are no detector's.
+constexpr double most_adu = static_cast<double>(charge_limit) / charge_units_per_adu;
+/// A scan of darks may be as long as any other.
+constexpr std::uint64_t most_dark_frames = std::uint64_t{1} << 40;
+
 std::string text(frame_shape shape) {
   return std::to_string(shape.height) + " x " + std::to_string(shape.width);
 }
@@ -19,6 +24,39 @@ void require_size(std::size_t size, std::uint64_t pixels, const char* what) {
     throw invalid_argument(std::string("calibration: the ") + what + " holds " + std::to_string(size) +
                            " pixels where the frame has " + std::to_string(pixels) +
                            "; use one that was made for this detector");
+  }
+}
+
+/// "calibration: the dark reference of row 2, column 3 is V; WHY" for the first pixel of an image that does not fit.
+template <class Pixel, class Fits>
+void require_pixels(const std::vector<Pixel>& image, frame_shape shape, const char* what, const char* why, const Fits& fits) {
+  const auto unfit = std::find_if_not(image.begin(), image.end(), fits);
+  if (unfit == image.end()) return;
+  const auto pixel = static_cast<std::uint64_t>(unfit - image.begin());
+  throw invalid_argument(std::string("calibration: the ") + what + " of row " + std::to_string(pixel / shape.width) +
+                         ", column " + std::to_string(pixel % shape.width) + " is " + std::to_string(*unfit) + "; " + why);
+}
+
+/// A NaN is what was not fitted: thresholds were given.
+void require_plausible(double value, const char* what) {
+  if (std::isnan(value) || std::abs(value) <= most_adu) return;
+  throw invalid_argument(std::string("calibration: the ") + what + " of its fit is " + std::to_string(value) +
+                         "; expected at most 2^26 ADU or sigmas; the calibration is damaged");
+}
+
+void validate_fit(const noise_fit& fit) {
+  require_plausible(fit.mean_adu, "mean");
+  require_plausible(fit.sigma_adu, "sigma");
+  require_plausible(fit.sample_mean_adu, "mean of the sample");
+  require_plausible(fit.sample_sigma_adu, "sigma of the sample");
+  require_plausible(fit.sample_min_adu, "lowest charge");
+  require_plausible(fit.sample_max_adu, "highest charge");
+  require_plausible(fit.background_sigmas, "background distance");
+  require_plausible(fit.xray_sigmas, "X-ray distance");
+  require_plausible(fit.histogram_first_adu, "first bin");
+  require_plausible(fit.histogram_step_adu, "bin width");
+  if (fit.sigma_adu < 0 || fit.sample_sigma_adu < 0 || fit.histogram_step_adu < 0) {
+    throw invalid_argument("calibration: a width of its fit is below 0; the calibration is damaged");
   }
 }
 
@@ -51,14 +89,26 @@ void validate(const calibration& used, frame_shape frames) {
   require_size(used.gain.size(), frames.pixels(), "gain reference");
   require_size(used.mask.size(), frames.pixels(), "mask");
   require_size(used.pixel_background16.size(), frames.pixels(), "per-pixel background threshold");
-  const auto out_of_range = [](std::int32_t value) { return value < -charge_limit || value > charge_limit; };
-  if (std::any_of(used.dark16.begin(), used.dark16.end(), out_of_range)) {
-    throw invalid_argument("calibration: a dark value is beyond +-2^26 ADU; the dark reference is damaged");
+  require_size(used.dark_sigma_adu.size(), frames.pixels(), "noise of the dark reference");
+  require_pixels(used.dark16, frames, "dark reference in 1/16 ADU", "expected at most 2^26 ADU: the dark reference is damaged",
+                 [](std::int32_t value) { return value >= -charge_limit && value <= charge_limit; });
+  require_pixels(used.pixel_background16, frames, "background threshold in 1/16 ADU",
+                 "expected 0 or more: the dark reference does not fit the data", [](std::int32_t value) { return value >= 0; });
+  // A broken pixel of a floating-point detector may be as noisy as it likes: it is masked.
+  require_pixels(used.dark_sigma_adu, frames, "noise of the dark reference in ADU",
+                 "expected 0 or more, or none (NaN) where too few darks arrived", [](float value) { return !(value < 0); });
+  if (used.background16 < 0) {
+    throw invalid_argument("calibration: the background threshold is " + std::to_string(used.background16 / 16.0) +
+                           " ADU; expected 0 or more");
   }
-  const auto negative = [](std::int32_t value) { return value < 0; };
-  if (used.background16 < 0 || std::any_of(used.pixel_background16.begin(), used.pixel_background16.end(), negative)) {
-    throw invalid_argument("calibration: a background threshold is below 0 ADU; the dark reference does not fit the data");
+  if (used.dark_frames > most_dark_frames) {
+    throw invalid_argument("calibration: " + std::to_string(used.dark_frames) +
+                           " dark frames are more than a scan can hold; the calibration is damaged");
   }
+  if (!used.gain.empty() && std::none_of(used.gain.begin(), used.gain.end(), [](float gain) { return is_usable_gain(gain); })) {
+    throw invalid_argument("calibration: no gain is a finite number of 0 or more; the gain reference is damaged");
+  }
+  if (used.fit) validate_fit(*used.fit);
   const std::int32_t highest = used.pixel_background16.empty()
                                    ? used.background16
                                    : *std::max_element(used.pixel_background16.begin(), used.pixel_background16.end());
@@ -67,7 +117,10 @@ void validate(const calibration& used, frame_shape frames) {
                            " ADU) is not above the background threshold (" + std::to_string(highest / 16.0) +
                            " ADU): every electron would be rejected");
   }
-  if (used.xray16 <= 0) throw invalid_argument("calibration: the X-ray threshold is not above 0 ADU");
+  if (used.xray16 <= 0) {
+    throw invalid_argument("calibration: the X-ray threshold is " + std::to_string(used.xray16 / 16.0) +
+                           " ADU; expected more than 0");
+  }
 }
 
 }  // namespace countem

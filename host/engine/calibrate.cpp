@@ -22,6 +22,9 @@ namespace {
 constexpr std::size_t histogram_bins = 4096;
 constexpr std::int64_t histogram_bins_left = 64;
 
+/// Distances of thresholds beyond it leave every detector's range.
+constexpr double most_sigmas = 1 << 20;
+
 double in_adu(double charge) {
   return charge / charge_units_per_adu;
 }
@@ -34,10 +37,13 @@ std::string text(double adu) {
 
 void check(const calibration_options& options) {
   if (options.samples == 0) throw invalid_argument("calibration needs at least one sample frame");
-  const auto usable = [](double sigmas) { return std::isfinite(sigmas) && sigmas > 0; };
-  if (!usable(options.background_sigmas) || !usable(options.xray_sigmas)) {
-    throw invalid_argument("the thresholds' distances in sigmas must be finite and above 0");
-  }
+  const auto require_usable = [](double sigmas, const char* what) {
+    if (std::isfinite(sigmas) && sigmas > 0 && sigmas <= most_sigmas) return;
+    throw invalid_argument(std::string("the ") + what + " threshold's distance of " + std::to_string(sigmas) +
+                           " sigmas must be above 0 and at most 2^20");
+  };
+  require_usable(options.background_sigmas, "background");
+  require_usable(options.xray_sigmas, "X-ray");
 }
 
 /// Charges of whole ADU lie this far apart.

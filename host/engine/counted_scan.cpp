@@ -29,7 +29,7 @@ std::string to_json(const counted_scan& counted) {
       {"seconds", result.seconds},
       {"frames_per_s", result.frames_per_s()},
       {"gigabytes_per_s", counted.gigabytes_per_s()},
-      {"issues", engine::issues_json(info)},
+      {"issues", nlohmann::ordered_json::parse(issues_text(result.issues, issues_text(info.issues)))},
       {"pictures", nlohmann::ordered_json::array()}};
   for (const std::filesystem::path& path : counted.pictures) object["pictures"].push_back(path.string());
   return engine::text_of(object);

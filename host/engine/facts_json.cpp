@@ -4,14 +4,6 @@ namespace countem::engine {
 
 using json = nlohmann::ordered_json;
 
-json issues_json(const source_info& info) {
-  json listed = json::array();
-  for (const source_issue& issue : info.issues) {
-    listed.push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});
-  }
-  return listed;
-}
-
 json thresholds_json(const calibration& used) {
   return {{"background_adu", used.pixel_background16.empty() ? json(used.background16 / 16.0) : json("per pixel")},
           {"xray_adu", used.xray16 == no_xray_threshold ? json(nullptr) : json(used.xray16 / 16.0)}};

@@ -4,12 +4,10 @@
 #include <string>
 
 #include <countem/calibration.hpp>
-#include <countem/frame_source.hpp>
 
 // Facts that stand in the provenance of a store and in the summary of a count, in the same words.
 namespace countem::engine {
 
-[[nodiscard]] nlohmann::ordered_json issues_json(const source_info& info);
 [[nodiscard]] nlohmann::ordered_json thresholds_json(const calibration& used);
 
 /// JSON as one line. File names are any bytes, JSON is UTF-8.

@@ -99,6 +99,7 @@ class pipeline {
     if (error_ != nullptr) std::rethrow_exception(error_);
     result_.seconds = elapsed();
     result_.stopped = stopped_;
+    result_.issues = changed_inputs(source_.info().files);
     return result_;
   }
 

@@ -42,11 +42,15 @@ std::vector<float> values_of(const frame_view& image) {
   return values;
 }
 
+std::string name_of(const frame_source& image, const char* what) {
+  return image.info().files.empty() ? what : image.info().files.front().path.string();
+}
+
 }  // namespace
 
 std::vector<float> read_image(const frame_source& image, const char* what) {
   const std::uint64_t frames = image.info().scan.frames();
-  const std::string name = image.info().files.empty() ? what : image.info().files.front().path.string();
+  const std::string name = name_of(image, what);
   if (frames != 1) {
     throw format_error(name + ": holds " + std::to_string(frames) + " frames where a " + what + " is a single one");
   }
@@ -68,6 +72,10 @@ void apply_dark(calibration& into, const dark_reference& dark) {
 
 void apply_gain(calibration& into, const frame_source& gain) {
   std::vector<float> values = read_image(gain, "gain reference");
+  if (std::none_of(values.begin(), values.end(), [](float factor) { return is_usable_gain(factor) && factor > 0; })) {
+    throw format_error(name_of(gain, "gain reference") +
+                       ": no pixel of the gain reference is a finite number above 0: nothing could be counted with it");
+  }
   take_shape(into, gain.info().shape, "gain reference");
   into.gain = std::move(values);
   std::vector<std::uint8_t> reasons(into.gain.size());

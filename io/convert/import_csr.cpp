@@ -10,10 +10,15 @@
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/storage.hpp"
 
 namespace countem::io {
 
 namespace {
+
+std::uint32_t extent_of(hid_t object, const std::string& name) {
+  return read_number_attribute<std::uint32_t>(object, name, {.lowest = 1});
+}
 
 /// More events than this in one frame are no counted frame: four on each pixel of the largest detector.
 constexpr std::uint64_t most_events_in_a_row = std::uint64_t{1} << 26U;
@@ -22,8 +27,7 @@ constexpr std::uint64_t most_events_in_a_row = std::uint64_t{1} << 26U;
 class csr_rows final : public row_source {
  public:
   csr_rows(hid_t file, const import_options& options)
-      : indices_(H5Dopen2(file, "indices_1", H5P_DEFAULT), "indices_1"),
-        values_(H5Dopen2(file, "values", H5P_DEFAULT), "values") {
+      : indices_(open_dataset(file, "indices_1")), values_(open_dataset(file, "values")) {
     const nlohmann::json tag = nlohmann::json::parse(read_text_attribute(file, "binsparse"), nullptr, false);
     const auto& matrix = tag.is_object() && tag.contains("binsparse") ? tag["binsparse"] : tag;
     if (!matrix.is_object() || !matrix.contains("format") || matrix["format"] != "CSR")
@@ -38,9 +42,8 @@ class csr_rows final : public row_source {
     }
     const bool described = has_attribute(file, "height");
     if (described) {
-      frame_ = {read_positive_extent(file, "height"), read_positive_extent(file, "width")};
-      scan_ = {read_positive_extent(file, "scan_height"), read_positive_extent(file, "scan_width"),
-               read_positive_extent(file, "frames_per_position")};
+      frame_ = {extent_of(file, "height"), extent_of(file, "width")};
+      scan_ = {extent_of(file, "scan_height"), extent_of(file, "scan_width"), extent_of(file, "frames_per_position")};
     } else if (options.frame && options.scan) {
       frame_ = *options.frame;
       scan_ = *options.scan;
@@ -60,32 +63,32 @@ class csr_rows final : public row_source {
     const std::uint64_t start = pointers_[row];
     const std::uint64_t count = pointers_[row + 1] - start;
     if (count > frame_.pixels()) throw format_error("row " + std::to_string(row) + " has more entries than pixels");
-    const std::vector<std::uint64_t> pixels = slice(indices_, start, count);
+    const std::vector<std::uint32_t> pixels =
+        slice<std::uint32_t>(indices_, "indices_1", start, count, static_cast<std::uint32_t>(frame_.pixels() - 1));
     const bool iso = length(values_) == 1 && pointers_.back() != 1;
-    const std::vector<std::uint64_t> counts =
-        iso ? std::vector<std::uint64_t>(count, slice(values_, 0, 1).front()) : slice(values_, start, count);
+    const std::vector<std::uint32_t> counts =
+        slice<std::uint32_t>(values_, "values", iso ? 0 : start, iso ? 1 : count, most_repeats);
     std::uint64_t total = 0;
     for (std::size_t i = 0; i < pixels.size(); ++i) {
-      if (pixels[i] >= frame_.pixels()) throw format_error("row " + std::to_string(row) + " has an entry outside the frame");
-      if (counts[i] > most_repeats || (total += counts[i]) > most_events_in_a_row)
+      const std::uint32_t repeats = counts[iso ? 0 : i];
+      if ((total += repeats) > most_events_in_a_row)
         throw format_error("row " + std::to_string(row) + " has values that are no numbers of events");
-      events.insert(events.end(), static_cast<std::size_t>(counts[i]), static_cast<std::uint32_t>(pixels[i]));
+      events.insert(events.end(), repeats, pixels[i]);
     }
   }
 
  private:
-  static constexpr std::uint64_t most_repeats = 1 << 20U;
+  static constexpr std::uint32_t most_repeats = 1 << 20U;
 
   static std::uint64_t length(hid_t dataset) {
     const hdf5_handle space(H5Dget_space(dataset), "dataset");
     return static_cast<std::uint64_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space)));
   }
-  static std::vector<std::uint64_t> slice(hid_t dataset, hsize_t start, hsize_t count) {
-    std::vector<std::uint64_t> values(static_cast<std::size_t>(count));
-    if (count == 0) return values;
-    const hdf5_handle file_space(H5Dget_space(dataset), "dataset");
-    if (H5Sget_simple_extent_ndims(file_space) != 1) throw format_error("a CSR array is not one-dimensional");
-    read_slab<std::uint64_t>(dataset, {{start}, {count}}, values, "dataset");
+  /// Numbers from 0 to `highest`.
+  template <class T>
+  static std::vector<T> slice(hid_t dataset, const char* name, hsize_t start, hsize_t count, T highest) {
+    std::vector<T> values(static_cast<std::size_t>(count));
+    read_slab<T>(dataset, {{start}, {count}}, values, name, {.highest = highest});
     return values;
   }
 

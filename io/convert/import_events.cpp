@@ -63,14 +63,6 @@ void copy_rows(row_source& rows, event_store_writer& to) {
 
 }  // namespace
 
-std::uint32_t read_positive_extent(hid_t object, const std::string& name) {
-  const std::int64_t value = read_integer_attribute(object, name);
-  if (value <= 0 || value > std::int64_t{std::numeric_limits<std::uint32_t>::max()}) {
-    throw format_error("attribute " + name + " " + std::to_string(value) + " is out of range");
-  }
-  return static_cast<std::uint32_t>(value);
-}
-
 std::uint64_t most_elements(hid_t file) {
   constexpr std::uint64_t largest_gain = 1032;
   hsize_t bytes = 0;
@@ -80,9 +72,10 @@ std::uint64_t most_elements(hid_t file) {
 
 }  // namespace io
 
-void import_events(const std::filesystem::path& input, const std::filesystem::path& output, const import_options& options) {
+std::vector<source_issue> import_events(const std::filesystem::path& input, const std::filesystem::path& output,
+                                        const import_options& options) {
   using namespace io;
-  (void)file_handle::open_read(input);
+  const input_file opened[] = {file_handle::open_read(input).opened()};
   const auto lock = hdf5_lock();
   try {
     if (H5Fis_hdf5(input.c_str()) <= 0) throw format_error("is not an HDF5 file");
@@ -96,7 +89,9 @@ void import_events(const std::filesystem::path& input, const std::filesystem::pa
                               {"imported_from", input.string()}};
     const auto writer = create_event_store(output, description, {});
     copy_rows(*rows, *writer);
-    writer->finish();
+    std::vector<source_issue> issues = changed_inputs(opened);
+    writer->finish({}, issues);
+    return issues;
   } catch (const format_error& reason) {
     throw format_error(input.string() + ": " + reason.what());
   }

@@ -1,5 +1,6 @@
 // stempy's HDF5, versions 1 to 3.
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -10,18 +11,22 @@
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/storage.hpp"
 
 namespace countem::io {
 
 namespace {
 
+std::uint32_t extent_of(hid_t object, const std::string& name) {
+  return read_number_attribute<std::uint32_t>(object, name, {.lowest = 1});
+}
+
 /// stempy's HDF5: one list of indices per row. Version 3 has the frames of a position side by side; versions 1 and 2 name each
 /// row's position, which may come again.
 class stempy_rows final : public row_source {
  public:
-  explicit stempy_rows(hid_t file) : lists_(H5Dopen2(file, "electron_events/frames", H5P_DEFAULT), "electron_events/frames") {
-    const hdf5_handle positions(H5Dopen2(file, "electron_events/scan_positions", H5P_DEFAULT),
-                                "electron_events/scan_positions");
+  explicit stempy_rows(hid_t file) : lists_(open_dataset(file, "electron_events/frames")) {
+    const hdf5_handle positions = open_dataset(file, "electron_events/scan_positions");
     const hdf5_handle space(H5Dget_space(lists_), "frames");
     const hssize_t rows = H5Sget_simple_extent_npoints(space);
     const hdf5_handle type(H5Dget_type(lists_), "frames");
@@ -31,11 +36,11 @@ class stempy_rows final : public row_source {
     rows_ = static_cast<std::uint64_t>(rows);
     if (rows_ > most_elements(file))
       throw format_error("the file is too short for its " + std::to_string(rows_) + " event lists");
-    frame_ = {read_positive_extent(lists_, "Nx"), read_positive_extent(lists_, "Ny")};
-    scan_.width = read_positive_extent(positions, "Nx");
-    scan_.height = read_positive_extent(positions, "Ny");
+    frame_ = {extent_of(lists_, "Nx"), extent_of(lists_, "Ny")};
+    scan_.width = extent_of(positions, "Nx");
+    scan_.height = extent_of(positions, "Ny");
     require_plausible_scan(file);
-    const std::int64_t stored_version = has_attribute(file, "version") ? read_integer_attribute(file, "version") : 1;
+    const auto stored_version = has_attribute(file, "version") ? read_number_attribute<std::int64_t>(file, "version") : 1;
     if (stored_version < 1 || stored_version > 3)
       throw format_error("stempy version " + std::to_string(stored_version) + " is unknown");
     if (stored_version == 3) {
@@ -82,22 +87,31 @@ class stempy_rows final : public row_source {
   void read_lists(std::uint64_t row) {
     const hsize_t count = std::min<std::uint64_t>(import_block_frames, rows_ - row);
     const hdf5_handle memory_space(H5Screate_simple(1, &count, nullptr), "frames");
-    const hdf5_handle memory_type(H5Tvlen_create(H5T_NATIVE_UINT32), "vlen type");
+    const std::string what = "electron_events/frames";
+    const hdf5_handle lists_type(H5Dget_type(lists_), what);
+    const hdf5_handle stored(H5Tget_super(lists_type), what);
+    const hdf5_handle memory_type(H5Tvlen_create(type_to_read<std::uint32_t>(stored, what)), what);
     std::vector<hvl_t> lists(static_cast<std::size_t>(count));
-    read_.clear();
+    read_.assign(lists.size(), {});
+    first_read_ = row;
     std::string problem;
     try {
       read_slab(lists_, {{row}, {count}}, memory_type, lists.data(), "event lists from " + std::to_string(row) + " on");
-      for (const hvl_t& list : lists) {
-        const auto* first = static_cast<const std::uint32_t*>(list.p);
-        read_.emplace_back(first, first == nullptr ? first : first + list.len);
-      }
-      first_read_ = row;
-    } catch (const io_error& reason) {  // the lists that were read need their memory back
+      for (std::size_t i = 0; i < lists.size(); ++i) copy_list(lists[i], stored, row + i, read_[i]);
+    } catch (const error& reason) {  // the lists that were read need their memory back
       problem = reason.what();
     }
     hdf5_check(H5Dvlen_reclaim(memory_type, memory_space, H5P_DEFAULT, lists.data()), "frames");
     if (!problem.empty()) throw format_error(problem);
+  }
+
+  void copy_list(const hvl_t& list, hid_t stored, std::uint64_t row, std::vector<std::uint32_t>& to) const {
+    to.resize(list.len);
+    if (to.empty()) return;
+    const auto copy = [&](hid_t type, void* into) { std::memcpy(into, list.p, list.len * H5Tget_size(type)); };
+    read_numbers<std::uint32_t>(stored, to.size(), to.data(), {.highest = static_cast<std::uint32_t>(frame_.pixels() - 1)},
+                                copy, "event list " + std::to_string(row),
+                                [](std::size_t i) { return ": element " + std::to_string(i); });
   }
 
   void order_by_position(const std::vector<std::int64_t>& positions) {

@@ -39,9 +39,6 @@ class row_source {
 /// @throws format_error; invalid_argument when neither the file nor `options` give both shapes
 [[nodiscard]] std::unique_ptr<row_source> open_csr(hid_t file, const import_options& options);
 
-/// A positive attribute of at most 32 bits. @throws format_error
-[[nodiscard]] std::uint32_t read_positive_extent(hid_t object, const std::string& name);
-
 /// The most elements that a file of this size can hold. A small file must not make us believe in large arrays: HDF5 gives fill
 /// values for what was never written, and deflate gains at most a factor of 1032. @throws io_error
 [[nodiscard]] std::uint64_t most_elements(hid_t file);

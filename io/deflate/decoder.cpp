@@ -12,20 +12,23 @@ namespace countem::io {
 
 namespace {
 
+constexpr std::size_t check_bytes = 4;
+
 /// Whether the Adler-32 behind a stream is that of a frame with these events and no others.
-/// `low_bytes`: no pixel's multiplicity goes beyond the low byte of its element.
+/// `single_bytes`: no pixel's multiplicity is more than one byte holds.
 bool has_check(std::span<const std::uint8_t> stored, std::span<const std::uint32_t> events, const dense_layout& frame,
-               bool low_bytes) {
+               bool single_bytes) {
   sparse_adler32 check(frame.bytes());
-  if (low_bytes) {
+  if (single_bytes) {
     check.add_ones(events.size(), sum_of(events), frame.element_bytes);
   } else {
     for (std::size_t first = 0; first < events.size();) {
       std::size_t last = first + 1;
       while (last < events.size() && events[last] == events[first]) ++last;
-      const std::size_t multiplicity = last - first;
-      check.add(std::uint64_t{events[first]} * 2, static_cast<std::uint32_t>(multiplicity & 0xffU));
-      check.add(std::uint64_t{events[first]} * 2 + 1, static_cast<std::uint32_t>(multiplicity >> 8U & 0xffU));
+      const std::size_t multiplicity = std::min<std::size_t>(last - first, frame.largest());
+      const std::uint64_t at = std::uint64_t{events[first]} * frame.element_bytes;
+      check.add(at, static_cast<std::uint32_t>(multiplicity & 0xffU));
+      if (multiplicity > 0xffU) check.add(at + 1, static_cast<std::uint32_t>(multiplicity >> 8U));
       first = last;
     }
   }
@@ -34,7 +37,21 @@ bool has_check(std::span<const std::uint8_t> stored, std::span<const std::uint32
   return value == check.value();
 }
 
+/// Whether a pixel may have more events than one byte counts: so many in a row would show in samples half as far apart.
+bool may_exceed_a_byte(std::span<const std::uint32_t> events) {
+  constexpr std::size_t step = 128;
+  for (std::size_t i = step; i < events.size(); i += step) {
+    if (events[i] == events[i - step]) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+bool ends_with_check_of(std::span<const std::uint32_t> events, std::span<const std::uint8_t> stream,
+                        const dense_layout& frame) {
+  return stream.size() >= check_bytes && has_check(stream.last(check_bytes), events, frame, !may_exceed_a_byte(events));
+}
 
 /// One frame being decoded. Events go where they belong until a round of steps might write behind them, and then into a
 /// memory of their own, from which finish() takes them. They are bytes of the dense form; with elements of two bytes, finish()
@@ -132,7 +149,6 @@ struct frame_decoder::frame_in_work {
 
   void conclude(const dense_layout& frame) {
     const auto check_at = static_cast<std::size_t>((lane.position + 7) / 8);
-    constexpr std::size_t check_bytes = 4;
     const std::span<std::uint32_t> events = job->events;
     if (now != state::ended || lane.at != end || written() != events.size()) return;
     if (check_at > job->stream.size() || job->stream.size() - check_at < check_bytes) return;

@@ -91,6 +91,11 @@ struct decoding {
   outcome result = outcome::foreign;
 };
 
+/// Whether the Adler-32 at the end of a zlib stream is that of the dense form of these events, which are sorted and inside the
+/// frame. Takes about a tenth of the time of reading them.
+[[nodiscard]] bool ends_with_check_of(std::span<const std::uint32_t> events, std::span<const std::uint8_t> stream,
+                                      const dense_layout& frame);
+
 /// Reads streams of frame_encoder back into events. Keeps the tables of the Huffman codes it saw last: one decoder per thread.
 /// It takes every match for a copy of zeros, which holds for our streams; others are detected by their Adler-32.
 class frame_decoder {

@@ -13,6 +13,8 @@
 
 #include <countem/error.hpp>
 
+#include "io/files/file_state.hpp"
+
 namespace countem::io {
 
 void throw_errno(const std::filesystem::path& path, const std::string& what) {
@@ -21,11 +23,12 @@ void throw_errno(const std::filesystem::path& path, const std::string& what) {
 }
 
 file_handle::file_handle(file_handle&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)), opened_(other.opened_) {}
 
 file_handle& file_handle::operator=(file_handle&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(path_, other.path_);
+  std::swap(opened_, other.opened_);
   return *this;
 }
 
@@ -39,6 +42,7 @@ file_handle file_handle::open_read(const std::filesystem::path& path) {
   struct stat facts {};
   if (::fstat(file.descriptor_, &facts) != 0) throw_errno(path, "cannot be examined");
   if (S_ISDIR(facts.st_mode)) throw io_error(path.string() + ": is a directory where a file is wanted");
+  file.opened_ = state_of(facts);
   return file;
 }
 

@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include <countem/input_file.hpp>
+
 namespace countem::io {
 
 /// "PATH: WHAT: the operating system's own words (errno)" as an io_error.
@@ -37,6 +39,8 @@ class file_handle {
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::uint64_t size() const;
+  /// The file as it was when open_read() opened it, for changed_inputs().
+  [[nodiscard]] input_file opened() const { return {path_, opened_.bytes, opened_}; }
 
   /// Reads up to `bytes` at `offset`; fewer only at the end of the file. Safe from several threads. @throws io_error
   std::size_t read_at(std::uint64_t offset, void* to, std::size_t bytes) const;
@@ -49,6 +53,7 @@ class file_handle {
   file_handle(int descriptor, std::filesystem::path path) : descriptor_(descriptor), path_(std::move(path)) {}
   int descriptor_ = -1;
   std::filesystem::path path_;
+  file_state opened_;
 };
 
 /// A file that is written beside the one it will be: what was there stays whole until finish(). Without that, it is removed.

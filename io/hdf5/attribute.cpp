@@ -28,17 +28,6 @@ hdf5_handle open_attribute(hid_t object, const std::string& name) {
   return {H5Aopen(object, name.c_str(), H5P_DEFAULT), "attribute " + name};
 }
 
-template <class T>
-T read_scalar(hid_t object, const std::string& name) {
-  const auto lock = hdf5_lock();
-  const hdf5_handle attribute = open_attribute(object, name);
-  const hdf5_handle space(H5Aget_space(attribute), "attribute " + name);
-  if (H5Sget_simple_extent_npoints(space) != 1) throw format_error("attribute " + name + " does not hold one number");
-  T value{};
-  hdf5_check(H5Aread(attribute, hdf5_type<T>(), &value), "attribute " + name);
-  return value;
-}
-
 }  // namespace
 
 void write_attribute(hid_t object, const std::string& name, std::string_view text) {
@@ -84,20 +73,35 @@ std::string read_text_attribute(hid_t object, const std::string& name) {
     H5free_memory(text);
     return copy;
   }
-  std::string text(H5Tget_size(type), '\0');
+  constexpr std::size_t longest_text = std::size_t{64} << 20;
+  const std::size_t length = H5Tget_size(type);
+  if (length > longest_text) throw format_error("attribute " + name + " is a text of " + std::to_string(length) + " bytes");
+  std::string text(length, '\0');
   hdf5_check(H5Aread(attribute, type, text.data()), "attribute " + name);
   text.resize(std::min(text.size(), text.find('\0')));
   return text;
 }
 
-double read_double_attribute(hid_t object, const std::string& name) {
-  return read_scalar<double>(object, name);
+template <class T>
+T read_number_attribute(hid_t object, const std::string& name, const number_range<std::type_identity_t<T>>& expected) {
+  const auto lock = hdf5_lock();
+  const std::string what = "attribute " + name;
+  const hdf5_handle attribute = open_attribute(object, name);
+  const hdf5_handle space(H5Aget_space(attribute), what);
+  if (H5Sget_simple_extent_npoints(space) != 1) throw format_error(what + " does not hold one number");
+  const hdf5_handle file_type(H5Aget_type(attribute), what);
+  T value{};
+  read_numbers<T>(
+      file_type, 1, &value, expected,
+      [&](hid_t memory_type, void* to) { hdf5_check(H5Aread(attribute, memory_type, to), what); }, what,
+      [](std::size_t) { return std::string(); });
+  return value;
 }
-std::int64_t read_integer_attribute(hid_t object, const std::string& name) {
-  return read_scalar<std::int64_t>(object, name);
-}
-std::uint64_t read_unsigned_attribute(hid_t object, const std::string& name) {
-  return read_scalar<std::uint64_t>(object, name);
-}
+
+template double read_number_attribute<double>(hid_t, const std::string&, const number_range<double>&);
+template std::int64_t read_number_attribute<std::int64_t>(hid_t, const std::string&, const number_range<std::int64_t>&);
+template std::int32_t read_number_attribute<std::int32_t>(hid_t, const std::string&, const number_range<std::int32_t>&);
+template std::uint64_t read_number_attribute<std::uint64_t>(hid_t, const std::string&, const number_range<std::uint64_t>&);
+template std::uint32_t read_number_attribute<std::uint32_t>(hid_t, const std::string&, const number_range<std::uint32_t>&);
 
 }  // namespace countem::io

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "io/hdf5/numbers.hpp"
+
 // Scalar attributes of HDF5 objects.
 namespace countem::io {
 
@@ -18,10 +20,13 @@ void write_attribute(hid_t object, const std::string& name, std::uint64_t value)
 /// Whether the object has an attribute of this name.
 [[nodiscard]] bool has_attribute(hid_t object, const std::string& name);
 
-/// Reads a scalar attribute. @throws format_error when it is absent or of another kind.
+/// Reads one text. @throws format_error when it is absent, of another kind, or longer than 64 MiB
 [[nodiscard]] std::string read_text_attribute(hid_t object, const std::string& name);
-[[nodiscard]] double read_double_attribute(hid_t object, const std::string& name);
-[[nodiscard]] std::int64_t read_integer_attribute(hid_t object, const std::string& name);
-[[nodiscard]] std::uint64_t read_unsigned_attribute(hid_t object, const std::string& name);
+
+/// Reads one number as it is, whatever its type in the file. @throws format_error when it is absent, of another kind, or a
+/// number that T or `expected` does not hold
+template <class T>
+[[nodiscard]] T read_number_attribute(hid_t object, const std::string& name,
+                                      const number_range<std::type_identity_t<T>>& expected = {});
 
 }  // namespace countem::io

@@ -4,6 +4,9 @@
 
 #include <countem/error.hpp>
 
+#include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/storage.hpp"
+
 namespace countem::io {
 
 hdf5_handle make_group(hid_t parent, const std::string& path) {
@@ -48,27 +51,30 @@ void write_dataset(hid_t location, const std::string& path, const std::vector<hs
 }
 
 template <class T>
-std::vector<T> read_dataset(hid_t location, const std::string& path, std::vector<hsize_t>* extent, std::uint64_t limit) {
+std::vector<T> read_dataset(hid_t location, const std::string& path, std::vector<hsize_t>* extent, std::uint64_t limit,
+                            const number_range<std::type_identity_t<T>>& expected) {
   const auto lock = hdf5_lock();
-  if (!has_path(location, path)) throw format_error("dataset " + path + " is missing");
-  const hdf5_handle dataset(H5Dopen2(location, path.c_str(), H5P_DEFAULT), path);
-  const hdf5_handle space(H5Dget_space(dataset), path);
+  const std::string what = "dataset " + path;
+  const hdf5_handle dataset = open_dataset(location, path);
+  const hdf5_handle space(H5Dget_space(dataset), what);
   std::vector<hsize_t> shape(static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(space))));
   H5Sget_simple_extent_dims(space, shape.data(), nullptr);
   const hssize_t points = H5Sget_simple_extent_npoints(space);
   if (points < 0 || static_cast<std::uint64_t>(points) > limit) {
-    throw format_error("dataset " + path + " holds " + std::to_string(points) + " values where at most " +
-                       std::to_string(limit) + " make sense");
+    throw format_error(what + " holds " + std::to_string(points) + " values where at most " + std::to_string(limit) +
+                       " make sense");
   }
+  require_stored(dataset, static_cast<std::uint64_t>(points) * sizeof(T), what);
   std::vector<T> values(static_cast<std::size_t>(points));
-  hdf5_check(H5Dread(dataset, hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), path);
+  if (!values.empty()) read_slab<T>(dataset, {std::vector<hsize_t>(shape.size()), shape}, values, what, expected);
   if (extent != nullptr) *extent = std::move(shape);
   return values;
 }
 
-#define COUNTEM_INSTANTIATE(T)                                                                           \
-  template void write_dataset<T>(hid_t, const std::string&, const std::vector<hsize_t>&, const T*, int); \
-  template std::vector<T> read_dataset<T>(hid_t, const std::string&, std::vector<hsize_t>*, std::uint64_t);
+#define COUNTEM_INSTANTIATE(T)                                                                             \
+  template void write_dataset<T>(hid_t, const std::string&, const std::vector<hsize_t>&, const T*, int);   \
+  template std::vector<T> read_dataset<T>(hid_t, const std::string&, std::vector<hsize_t>*, std::uint64_t, \
+                                          const number_range<T>&);
 COUNTEM_INSTANTIATE(std::uint8_t)
 COUNTEM_INSTANTIATE(std::uint16_t)
 COUNTEM_INSTANTIATE(std::int32_t)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/numbers.hpp"
 
 // Groups and whole datasets.
 namespace countem::io {
@@ -22,10 +23,11 @@ template <class T>
 void write_dataset(hid_t location, const std::string& path, const std::vector<hsize_t>& extent, const T* values,
                    int deflate = 0);
 
-/// Reads a whole dataset, converted to T; `extent` gets its shape. @throws format_error when absent or larger than `limit`
-/// elements.
+/// Reads a whole dataset, its numbers as they are; `extent` gets its shape. @throws format_error when it is absent, larger than
+/// `limit` elements or than what is stored can make, or when T or `expected` does not hold an element
 template <class T>
 [[nodiscard]] std::vector<T> read_dataset(hid_t location, const std::string& path, std::vector<hsize_t>* extent = nullptr,
-                                          std::uint64_t limit = std::uint64_t{1} << 33);
+                                          std::uint64_t limit = std::uint64_t{1} << 33,
+                                          const number_range<std::type_identity_t<T>>& expected = {});
 
 }  // namespace countem::io

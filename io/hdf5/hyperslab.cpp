@@ -1,5 +1,8 @@
 #include "io/hdf5/hyperslab.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <functional>
 #include <numeric>
@@ -36,9 +39,41 @@ selection select(hid_t dataset, const slab& box, const std::string& what) {
                        std::to_string(box.start[axis] + box.extent[axis]) + " of axis " + std::to_string(axis) +
                        " are not all among the dataset's " + std::to_string(shape[axis]));
   }
-  hdf5_check(H5Sselect_hyperslab(made.file, H5S_SELECT_SET, box.start.data(), nullptr, box.extent.data(), nullptr), what);
   made.memory = {H5Screate_simple(dataset_axes, box.extent.data(), nullptr), what};
+  if (axes == 0) return made;  // a single number
+  hdf5_check(H5Sselect_hyperslab(made.file, H5S_SELECT_SET, box.start.data(), nullptr, box.extent.data(), nullptr), what);
   return made;
+}
+
+/// "element 17", or "element (2, 3)": where the i-th number of a box lies in the dataset.
+std::string place_of(const slab& box, std::size_t i) {
+  std::vector<hsize_t> at(box.extent.size());
+  hsize_t rest = i;
+  for (std::size_t axis = box.extent.size(); axis-- > 0; rest /= box.extent[axis]) {
+    at[axis] = box.start[axis] + rest % box.extent[axis];
+  }
+  return at.size() == 1 ? fmt::format("element {}", at.front()) : fmt::format("element ({})", fmt::join(at, ", "));
+}
+
+template <class T>
+void read_pieces(hid_t dataset, hid_t file_type, const slab& box, std::span<T> to, const std::string& what,
+                 const number_range<T>& expected, std::size_t largest_piece) {
+  const auto longer = std::find_if(box.extent.begin(), box.extent.end(), [](hsize_t length) { return length > 1; });
+  if (to.size() <= largest_piece || longer == box.extent.end()) {
+    read_numbers<T>(
+        file_type, to.size(), to.data(), expected,
+        [&](hid_t memory_type, void* into) { read_slab(dataset, box, memory_type, into, what); }, what,
+        [&](std::size_t i) { return ": " + place_of(box, i); });
+    return;
+  }
+  const auto axis = static_cast<std::size_t>(longer - box.extent.begin());
+  slab first = box;
+  slab second = box;
+  first.extent[axis] /= 2;
+  second.extent[axis] -= first.extent[axis];
+  second.start[axis] += first.extent[axis];
+  read_pieces(dataset, file_type, first, to.first(first.elements()), what, expected, largest_piece);
+  read_pieces(dataset, file_type, second, to.subspan(first.elements()), what, expected, largest_piece);
 }
 
 }  // namespace
@@ -59,6 +94,32 @@ void read_slab(hid_t dataset, const slab& box, hid_t memory_type, void* to, cons
   if (box.elements() == 0) return;
   hdf5_check(H5Dread(dataset, memory_type, part.memory, part.file, H5P_DEFAULT, to), what);
 }
+
+template <class T>
+void read_slab(hid_t dataset, const slab& box, std::span<T> to, const std::string& what,
+               const number_range<std::type_identity_t<T>>& expected) {
+  constexpr std::size_t converted_at_a_time = std::size_t{1} << 20;
+  require_elements(box, to.size(), what);
+  const auto lock = hdf5_lock();
+  (void)select(dataset, box, what);  // the box is inside
+  if (to.empty()) return;
+  const hdf5_handle file_type(H5Dget_type(dataset), what);
+  const bool converts = type_to_read<T>(file_type, what) != hdf5_type<T>();
+  const std::size_t largest_piece = converts ? converted_at_a_time : to.size();
+  read_pieces(dataset, file_type, box, to, what, expected, largest_piece);
+}
+
+#define COUNTEM_INSTANTIATE(T) \
+  template void read_slab<T>(hid_t, const slab&, std::span<T>, const std::string&, const number_range<T>&);
+COUNTEM_INSTANTIATE(std::uint8_t)
+COUNTEM_INSTANTIATE(std::uint16_t)
+COUNTEM_INSTANTIATE(std::int32_t)
+COUNTEM_INSTANTIATE(std::uint32_t)
+COUNTEM_INSTANTIATE(std::int64_t)
+COUNTEM_INSTANTIATE(std::uint64_t)
+COUNTEM_INSTANTIATE(float)
+COUNTEM_INSTANTIATE(double)
+#undef COUNTEM_INSTANTIATE
 
 void write_slab(hid_t dataset, const slab& box, hid_t memory_type, const void* from, const std::string& what) {
   const auto lock = hdf5_lock();

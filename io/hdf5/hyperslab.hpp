@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/numbers.hpp"
 
 // Parts of datasets: a box of elements, read or written in one call.
 namespace countem::io {
@@ -20,8 +21,8 @@ struct slab {
   [[nodiscard]] hsize_t elements() const;
 };
 
-/// Reads a box of `dataset` into elements().memory_type elements at `to`, dense in row-major order. A box without elements
-/// reads nothing. `what` begins each error's text. Takes hdf5_lock().
+/// Reads a box of `dataset` into elements().memory_type elements at `to`, dense in row-major order; the memory type must hold
+/// every value of the dataset's. A box without elements reads nothing. `what` begins each error's text. Takes hdf5_lock().
 /// @throws format_error when the dataset has another number of axes or the box does not lie inside it; io_error when HDF5
 /// refuses.
 void read_slab(hid_t dataset, const slab& box, hid_t memory_type, void* to, const std::string& what);
@@ -32,12 +33,12 @@ void write_slab(hid_t dataset, const slab& box, hid_t memory_type, const void* f
 /// @throws invalid_argument when the box and the memory differ in size.
 void require_elements(const slab& box, std::size_t elements, const std::string& what);
 
-/// read_slab() with the in-memory type of T; `to` has as many elements as the box.
+/// The numbers of a box as they are, whatever their type in the file; `to` has as many elements as the box. Numbers that need
+/// converting pass through memory piece by piece. @throws as read_slab(), and format_error naming the element that T or
+/// `expected` does not hold, or where the dataset holds no numbers
 template <class T>
-void read_slab(hid_t dataset, const slab& box, std::span<T> to, const std::string& what) {
-  require_elements(box, to.size(), what);
-  read_slab(dataset, box, hdf5_type<T>(), to.data(), what);
-}
+void read_slab(hid_t dataset, const slab& box, std::span<T> to, const std::string& what,
+               const number_range<std::type_identity_t<T>>& expected = {});
 
 /// write_slab() with the in-memory type of T; `from` has as many elements as the box.
 template <class T>

@@ -12,6 +12,7 @@
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/storage.hpp"
 
 namespace countem::io {
 
@@ -50,19 +51,15 @@ void write_options(hid_t file, const simulation_options& options) {
 
 simulation_options read_options(hid_t file) {
   if (!has_attribute(file, "truth_version")) throw format_error("it does not hold the truth of a simulation");
-  const std::int64_t version = read_integer_attribute(file, "truth_version");
+  const std::int64_t version = read_number_attribute<std::int64_t>(file, "truth_version");
   if (version != truth_version) {
     throw format_error(fmt::format("its truth_version is {} where {} is known: use a newer countem", version, truth_version));
   }
   simulation_options options;
-  options.seed = read_unsigned_attribute(file, "seed");
-  visit_numbers(options, [&](const char* name, double& value) { value = read_double_attribute(file, name); });
+  options.seed = read_number_attribute<std::uint64_t>(file, "seed");
+  visit_numbers(options, [&](const char* name, double& value) { value = read_number_attribute<double>(file, name); });
   visit_extents(options, [&](const char* name, std::uint32_t& value) {
-    const std::uint64_t stored = read_unsigned_attribute(file, name);
-    if (stored == 0 || stored > std::numeric_limits<std::uint32_t>::max()) {
-      throw format_error(fmt::format("attribute {} = {} is out of range", name, stored));
-    }
-    value = static_cast<std::uint32_t>(stored);
+    value = read_number_attribute<std::uint32_t>(file, name, {.lowest = 1});
   });
   return options;
 }
@@ -133,8 +130,7 @@ class truth_file : public truth_reader {
   }
 
   void require_length(const char* name) const {
-    if (!has_path(file_, name)) throw format_error(std::string("dataset ") + name + " is missing");
-    const hdf5_handle data(H5Dopen2(file_, name, H5P_DEFAULT), name);
+    const hdf5_handle data = open_dataset(file_, name);
     const hdf5_handle space(H5Dget_space(data), name);
     if (H5Sget_simple_extent_ndims(space) != 1 ||
         static_cast<std::uint64_t>(H5Sget_simple_extent_npoints(space)) != indptr_.back()) {
@@ -148,7 +144,7 @@ class truth_file : public truth_reader {
     if (count == 0) return values;
     const auto lock = hdf5_lock();
     const std::string what = path_.string() + ": " + name;
-    const hdf5_handle data(H5Dopen2(file_, name, H5P_DEFAULT), what);
+    const hdf5_handle data = open_dataset(file_, name, what);
     read_slab<float>(data, {{first}, {count}}, values, what);
     return values;
   }

@@ -28,6 +28,16 @@ bool convert(double value, float& to) {
   return true;
 }
 
+/// A double that is more than a charge: the nearest float, if the number is not beyond all floats or rounded to nothing.
+struct fraction {
+  double value;
+};
+
+bool convert(fraction from, float& to) {
+  to = static_cast<float>(from.value);
+  return std::isfinite(to) == std::isfinite(from.value) && (to == 0) == (from.value == 0);
+}
+
 bool convert(std::int64_t value, float& to) {
   to = static_cast<float>(value);
   return value <= static_cast<std::int64_t>(exact_whole_numbers) && value >= -static_cast<std::int64_t>(exact_whole_numbers);
@@ -109,14 +119,17 @@ void swap_bytes(std::byte* elements, std::size_t count, std::size_t element_byte
   for (std::size_t at = 0; at < count; ++at) std::reverse(elements + at * element_bytes, elements + (at + 1) * element_bytes);
 }
 
-std::optional<unfit_pixel> convert_pixels(stored_type type, const std::byte* from, std::size_t count, std::byte* to) {
+std::optional<unfit_pixel> convert_pixels(stored_type type, const std::byte* from, std::size_t count, std::byte* to,
+                                          bool keep_fractions) {
   switch (type) {
     case stored_type::i8: return convert_all<std::int64_t, std::int8_t, float>(from, count, to);
     case stored_type::i16: return convert_all<std::int64_t, std::int16_t, float>(from, count, to);
     case stored_type::i32: return convert_all<std::int64_t, std::int32_t, float>(from, count, to);
     case stored_type::i64: return convert_all<std::int64_t, std::int64_t, float>(from, count, to);
     case stored_type::u64: return convert_all<std::uint64_t, std::uint64_t, std::uint32_t>(from, count, to);
-    case stored_type::f64: return convert_all<double, double, float>(from, count, to);
+    case stored_type::f64:
+      return keep_fractions ? convert_all<fraction, double, float>(from, count, to)
+                            : convert_all<double, double, float>(from, count, to);
     default: std::memcpy(to, from, count * size_of(type)); return std::nullopt;
   }
 }

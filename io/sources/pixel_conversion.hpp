@@ -37,8 +37,9 @@ struct unfit_pixel {
 };
 
 /// Converts `count` pixels in native byte order to frame_type(type); returns the first that does not fit, if any.
+/// `keep_fractions`: as in source_options.
 [[nodiscard]] std::optional<unfit_pixel> convert_pixels(stored_type type, const std::byte* from, std::size_t count,
-                                                        std::byte* to);
+                                                        std::byte* to, bool keep_fractions = false);
 
 /// "FILE: frame N, row R, column C is V (TYPE), which ... cannot hold" as a format_error.
 [[noreturn]] void throw_unfit(const std::string& file, std::uint64_t frame, frame_shape shape, stored_type type,

@@ -8,6 +8,7 @@
 #include "io/files/file.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/storage.hpp"
 #include "io/store/calibration_group.hpp"
 
 namespace countem {
@@ -43,7 +44,7 @@ calibration load_calibration(const std::filesystem::path& path) {
       throw format_error(std::string("there is no group /") + group_name +
                          "; give a file that countem calibrate or countem count wrote");
     }
-    return io::read_calibration(io::hdf5_handle(H5Gopen2(file, group_name, H5P_DEFAULT), std::string("group ") + group_name));
+    return io::read_calibration(io::open_group(file, group_name));
   } catch (const error& reason) {
     // The file could be opened and is HDF5, so what HDF5 calls a failure of input is damage.
     throw format_error(path.string() + ": " + reason.what());

@@ -10,6 +10,7 @@
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/storage.hpp"
 
 namespace countem::io {
 
@@ -38,22 +39,6 @@ std::vector<T> read_image(hid_t group, const std::string& name, frame_shape shap
   return pixels;
 }
 
-std::uint32_t read_extent(hid_t group, const std::string& name) {
-  const std::int64_t value = read_integer_attribute(group, name);
-  if (value < 0 || static_cast<std::uint64_t>(value) > max_pixels) {
-    throw format_error("calibration " + name + " " + std::to_string(value) + " is out of range");
-  }
-  return static_cast<std::uint32_t>(value);
-}
-
-std::int32_t read_threshold(hid_t group, const std::string& name) {
-  const std::int64_t value = read_integer_attribute(group, name);
-  if (value < 0 || value > std::numeric_limits<std::int32_t>::max()) {
-    throw format_error("calibration " + name + " " + std::to_string(value) + " is out of range");
-  }
-  return static_cast<std::int32_t>(value);
-}
-
 double adu(std::int32_t charge) {
   return charge == no_xray_threshold ? std::numeric_limits<double>::infinity()
                                      : static_cast<double>(charge) / charge_units_per_adu;
@@ -77,17 +62,17 @@ void write_fit(hid_t group, const noise_fit& fit) {
 
 noise_fit read_fit(hid_t group) {
   noise_fit fit;
-  fit.mean_adu = read_double_attribute(group, "mean_adu");
-  fit.sigma_adu = read_double_attribute(group, "sigma_adu");
-  fit.sample_mean_adu = read_double_attribute(group, "sample_mean_adu");
-  fit.sample_sigma_adu = read_double_attribute(group, "sample_sigma_adu");
-  fit.sample_min_adu = read_double_attribute(group, "sample_min_adu");
-  fit.sample_max_adu = read_double_attribute(group, "sample_max_adu");
-  fit.background_sigmas = read_double_attribute(group, "background_sigmas");
-  fit.xray_sigmas = read_double_attribute(group, "xray_sigmas");
-  fit.seed = read_unsigned_attribute(group, "seed");
-  fit.histogram_first_adu = read_double_attribute(group, "histogram_first_adu");
-  fit.histogram_step_adu = read_double_attribute(group, "histogram_step_adu");
+  fit.mean_adu = read_number_attribute<double>(group, "mean_adu");
+  fit.sigma_adu = read_number_attribute<double>(group, "sigma_adu");
+  fit.sample_mean_adu = read_number_attribute<double>(group, "sample_mean_adu");
+  fit.sample_sigma_adu = read_number_attribute<double>(group, "sample_sigma_adu");
+  fit.sample_min_adu = read_number_attribute<double>(group, "sample_min_adu");
+  fit.sample_max_adu = read_number_attribute<double>(group, "sample_max_adu");
+  fit.background_sigmas = read_number_attribute<double>(group, "background_sigmas");
+  fit.xray_sigmas = read_number_attribute<double>(group, "xray_sigmas");
+  fit.seed = read_number_attribute<std::uint64_t>(group, "seed");
+  fit.histogram_first_adu = read_number_attribute<double>(group, "histogram_first_adu");
+  fit.histogram_step_adu = read_number_attribute<double>(group, "histogram_step_adu");
   fit.frames = read_dataset<std::uint64_t>(group, "frames", nullptr, max_sampled_frames);
   fit.histogram = read_dataset<std::uint64_t>(group, "histogram", nullptr, max_histogram_bins);
   return fit;
@@ -116,20 +101,20 @@ void write_calibration(hid_t group, const calibration& saved) {
 calibration read_calibration(hid_t group) {
   const auto lock = hdf5_lock();
   calibration read;
-  read.shape = {read_extent(group, "height"), read_extent(group, "width")};
+  read.shape = {read_number_attribute<std::uint32_t>(group, "height"), read_number_attribute<std::uint32_t>(group, "width")};
   if (read.shape.pixels() > max_pixels) throw format_error("the calibration's frames have more than 2^32 - 1 pixels");
-  if (read_integer_attribute(group, "charge_units_per_adu") != charge_units_per_adu) {
+  if (read_number_attribute<std::int64_t>(group, "charge_units_per_adu") != charge_units_per_adu) {
     throw format_error("the calibration's charges are not in 1/16 ADU");
   }
-  read.background16 = read_threshold(group, "background16");
-  read.xray16 = read_threshold(group, "xray16");
-  read.dark_frames = read_unsigned_attribute(group, "dark_frames");
+  read.background16 = read_number_attribute<std::int32_t>(group, "background16");
+  read.xray16 = read_number_attribute<std::int32_t>(group, "xray16");
+  read.dark_frames = read_number_attribute<std::uint64_t>(group, "dark_frames");
   read.dark16 = read_image<std::int32_t>(group, "dark16", read.shape);
   read.gain = read_image<float>(group, "gain", read.shape);
   read.mask = read_image<std::uint8_t>(group, "mask", read.shape);
   read.pixel_background16 = read_image<std::int32_t>(group, "pixel_background16", read.shape);
   read.dark_sigma_adu = read_image<float>(group, "dark_sigma_adu", read.shape);
-  if (has_path(group, "fit")) read.fit = read_fit(hdf5_handle(H5Gopen2(group, "fit", H5P_DEFAULT), "group fit"));
+  if (has_path(group, "fit")) read.fit = read_fit(open_group(group, "fit"));
   try {
     validate(read, read.shape);
   } catch (const invalid_argument& reason) {

@@ -1,5 +1,6 @@
 #include "io/store/chunk.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <string>
 
@@ -48,9 +49,10 @@ void append_chunk(const frame_encoder& encoder, const dense_layout& frame, const
 }
 
 std::uint64_t most_events(std::uint64_t chunk_bytes, const dense_layout& frame) {
-  // A literal takes at least one bit; its multiplicity is at most what the element holds. Compact indices take two bytes each.
+  // A literal takes at least one bit, and stands for at most as many events as the element holds. Compact indices, where
+  // multiplicities may be higher, take two bytes each.
   constexpr std::uint64_t bits_per_byte = 8;
-  return chunk_bytes * bits_per_byte * frame.largest();
+  return std::max(std::min(chunk_bytes * bits_per_byte, frame.bytes()) * frame.largest(), chunk_bytes / sizeof(std::uint16_t));
 }
 
 }  // namespace countem::io

@@ -61,6 +61,9 @@ void chunk_decoder::decode_sections(chunk_decoding& job) {
   }
   if ((footer.flags & chunk_footer::has_indices) != 0) {
     decode_indices(job.chunk.subspan(footer.stream_bytes, footer.indices_bytes), frame_, job.events);
+    if (!ends_with_check_of(job.events, job.chunk.first(footer.stream_bytes), frame_)) {
+      throw format_error("its compact indices are not the events of its dense form");
+    }
   } else {
     streams_.push_back({job.chunk, job.events});  // what follows the stream lets the decoder read ahead
     streamed_.push_back(&job);

@@ -8,15 +8,14 @@
 #include "io/files/file.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/storage.hpp"
 #include "io/store/layout.hpp"
 
 namespace countem::io {
 
 namespace {
 
-/// Opens through the operating system first: its words about missing files and permissions are clearer than HDF5's.
 hdf5_handle open_hdf5(const std::filesystem::path& path, store_state state) {
-  (void)file_handle::open_read(path);
   const unsigned access = state == store_state::running ? H5F_ACC_RDONLY | H5F_ACC_SWMR_READ : H5F_ACC_RDONLY;
   const hid_t file = H5Fopen(path.c_str(), access, H5P_DEFAULT);
   if (file >= 0) return {file, path.string()};
@@ -45,7 +44,8 @@ bool is_plain(hid_t dataset, const store_description& description) {
 
 }  // namespace
 
-event_store_file::event_store_file(const std::filesystem::path& path, store_state state) : path_(path) {
+event_store_file::event_store_file(const std::filesystem::path& path, store_state state)
+    : opened_(file_handle::open_read(path).opened()) {  // the system's words about missing files are clearer than HDF5's
   const auto lock = hdf5_lock();
   file_ = open_hdf5(path, state);
   try {
@@ -61,8 +61,7 @@ event_store_file::event_store_file(const std::filesystem::path& path, store_stat
 }
 
 void event_store_file::open_data() {
-  if (!has_path(file_, layout::data)) throw format_error(std::string("dataset ") + layout::data + " is missing");
-  data_ = {H5Dopen2(file_, layout::data, H5P_DEFAULT), layout::data};
+  data_ = open_dataset(file_, layout::data);
   const hdf5_handle space(H5Dget_space(data_), layout::data);
   std::vector<hsize_t> extent(static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(space))));
   H5Sget_simple_extent_dims(space, extent.data(), nullptr);
@@ -120,6 +119,12 @@ void event_store_file::chunk_sizes(std::uint64_t first, std::span<std::uint64_t>
 bool event_store_file::read_chunk(std::uint64_t frame, std::uint64_t size, std::vector<std::uint8_t>& to) const {
   const auto lock = hdf5_lock();
   const std::vector<hsize_t> offset = layout::chunk_offset(description_.scan, frame);
+  hsize_t file_bytes = 0;
+  hdf5_check(H5Fget_filesize(file_, &file_bytes), "file size");
+  if (size > file_bytes) {
+    throw format_error("its chunk claims " + std::to_string(size) + " bytes, more than the file of " +
+                       std::to_string(file_bytes) + " bytes");
+  }
   const std::size_t start = to.size();
   to.resize(start + static_cast<std::size_t>(size));
   std::uint32_t skipped_filters = 0;

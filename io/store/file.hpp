@@ -26,7 +26,9 @@ class event_store_file {
   /// @throws io_error, format_error; the texts name the file.
   explicit event_store_file(const std::filesystem::path& path, store_state state = store_state::finished);
 
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return opened_.path; }
+  /// The file as it was when it was opened, for changed_inputs().
+  [[nodiscard]] std::span<const input_file> opened() const { return {&opened_, 1}; }
   [[nodiscard]] const store_description& description() const { return description_; }
   [[nodiscard]] const dense_layout& frame_layout() const { return frame_; }
   [[nodiscard]] const std::vector<std::uint32_t>& counts() const { return counts_; }
@@ -52,7 +54,7 @@ class event_store_file {
   void read_per_frame();
   void hide_unfinished_frames();
 
-  std::filesystem::path path_;
+  input_file opened_;
   hdf5_handle file_;
   hdf5_handle data_;
   store_description description_;

@@ -13,6 +13,7 @@
 #include "io/files/npy_output.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
+#include "io/hdf5/storage.hpp"
 #include "io/store/calibration_group.hpp"
 #include "io/store/chunk_footer.hpp"
 #include "io/store/scan.hpp"
@@ -31,15 +32,6 @@ Value read_choice(hid_t group, const std::string& name) {
   const std::string word = read_text_attribute(group, name);
   if (const std::optional<Value> known = find_choice<Value>(word)) return *known;
   throw format_error("attribute " + name + " \"" + word + "\" is unknown to this version of countem");
-}
-
-hdf5_handle open_group(hid_t parent, const std::string& path) {
-  if (!has_path(parent, path)) throw format_error("group " + path + " is missing");
-  return {H5Gopen2(parent, path.c_str(), H5P_DEFAULT), "group " + path};
-}
-
-hdf5_handle open_dataset(hid_t parent, const std::string& path) {
-  return {H5Dopen2(parent, path.c_str(), H5P_DEFAULT), "dataset " + path};
 }
 
 void write_text_list(hid_t object, const std::string& name, const std::vector<std::string>& texts) {
@@ -166,14 +158,6 @@ void write_description(hid_t group, const store_description& description) {
   write_attribute(group, "max_cluster_size", std::int64_t{description.options.max_cluster_size});
 }
 
-std::uint32_t read_u32(hid_t group, const std::string& name) {
-  const std::int64_t value = read_integer_attribute(group, name);
-  if (value < 0 || value > std::int64_t{std::numeric_limits<std::uint32_t>::max()}) {
-    throw format_error("attribute " + name + " " + std::to_string(value) + " is out of range");
-  }
-  return static_cast<std::uint32_t>(value);
-}
-
 herr_t collect_text(hid_t group, const char* name, const H5A_info_t*, void* into) {
   // Exceptions must not pass through the C library.
   try {
@@ -257,10 +241,15 @@ void create(hid_t file, const store_description& description, bool wide_counts) 
   create_nexus_links(file, description);
 }
 
+void add_issues(hid_t file, std::span<const source_issue> issues) {
+  constexpr const char* name = "issues";
+  const hdf5_handle group = open_group(file, provenance_group);
+  const std::string before = has_attribute(group, name) ? read_text_attribute(group, name) : std::string();
+  write_attribute(group, name, issues_text(issues, before));
+}
+
 unsigned read_element_bytes(hid_t file) {
-  const std::int64_t bytes = read_integer_attribute(open_group(file, counts_group), "element_bytes");
-  if (bytes != 1 && bytes != 2) throw format_error("attribute element_bytes is neither 1 nor 2");
-  return static_cast<unsigned>(bytes);
+  return read_number_attribute<std::uint32_t>(open_group(file, counts_group), "element_bytes", {1, 2});
 }
 
 store_description read_description(hid_t file) {
@@ -269,21 +258,24 @@ store_description read_description(hid_t file) {
   if (!has_attribute(group, "countem_format_version")) {
     throw format_error("/electron_counts was not written by countem (no countem_format_version)");
   }
-  const std::int64_t stored_version = read_integer_attribute(group, "countem_format_version");
+  const std::int64_t stored_version = read_number_attribute<std::int64_t>(group, "countem_format_version");
   if (stored_version != format_version) {
     throw format_error("event store format " + std::to_string(stored_version) +
                        " is unknown to this countem, which reads format " + std::to_string(format_version) +
                        "; use a newer countem");
   }
   store_description description;
-  description.shape = {read_u32(group, "height"), read_u32(group, "width")};
-  description.scan = {read_u32(group, "scan_height"), read_u32(group, "scan_width"), read_u32(group, "frames_per_position")};
+  description.shape = {read_number_attribute<std::uint32_t>(group, "height"),
+                       read_number_attribute<std::uint32_t>(group, "width")};
+  description.scan = {read_number_attribute<std::uint32_t>(group, "scan_height"),
+                      read_number_attribute<std::uint32_t>(group, "scan_width"),
+                      read_number_attribute<std::uint32_t>(group, "frames_per_position")};
   description.options.method = read_choice<counting_method>(group, "method");
   description.options.row_noise = read_choice<row_noise_method>(group, "row_noise");
   description.options.values = read_choice<event_value>(group, "values");
-  description.options.min_cluster_size = read_u32(group, "min_cluster_size");
-  description.options.max_cluster_size = read_u32(group, "max_cluster_size");
-  description.options.upsample = read_u32(group, "upsample");
+  description.options.min_cluster_size = read_number_attribute<std::uint32_t>(group, "min_cluster_size");
+  description.options.max_cluster_size = read_number_attribute<std::uint32_t>(group, "max_cluster_size");
+  description.options.upsample = read_number_attribute<std::uint32_t>(group, "upsample");
   try {
     validate(description, false);
   } catch (const invalid_argument& reason) {

@@ -3,6 +3,7 @@
 #include <hdf5.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ void create(hid_t file, const store_description& description, bool wide_counts);
 
 /// The part of it that describes the store, without the events: also what a recovery record holds.
 void create_description(hid_t file, const store_description& description, unsigned element_bytes);
+
+/// Adds to the provenance's list of what is wrong with the input. @throws io_error
+void add_issues(hid_t file, std::span<const source_issue> issues);
 
 /// Bytes of an element of the dense form. @throws format_error
 [[nodiscard]] unsigned read_element_bytes(hid_t file);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -7,6 +8,7 @@
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
 
+#include "io/store/chunk.hpp"
 #include "io/store/chunk_decoder.hpp"
 #include "io/store/difference.hpp"
 #include "io/store/file.hpp"
@@ -48,10 +50,20 @@ class part {
   event_store_file file_;
 };
 
-/// Whether two chunks hold the same frame. Their bytes may differ where the codes were trained on other frames.
+/// Decodes chunks: whether each holds events at all, and whether two hold the same frame. Their bytes may differ where the
+/// codes were trained on other frames.
 class content_comparison {
  public:
-  explicit content_comparison(const dense_layout& frame) : decoder_(frame) {}
+  explicit content_comparison(const dense_layout& frame) : frame_(frame), decoder_(frame) {}
+
+  /// @throws format_error naming the frame when the chunk contradicts itself
+  void require_sound(std::span<const std::uint8_t> chunk, const chunk_footer& footer, const part& holder) {
+    try {
+      (void)decoded(chunk, footer);
+    } catch (const format_error& reason) {
+      throw format_error(holder.file().path().string() + ": " + reason.what());
+    }
+  }
 
   [[nodiscard]] bool is_same(std::span<const std::uint8_t> one, const chunk_footer& first, std::span<const std::uint8_t> two,
                              const chunk_footer& second) {
@@ -64,15 +76,20 @@ class content_comparison {
  private:
   /// Events, then values.
   std::vector<std::uint32_t> decoded(std::span<const std::uint8_t> chunk, const chunk_footer& footer) {
+    const auto refuse = [&](const std::string& fault) {
+      throw format_error("frame " + std::to_string(footer.facts.frame) + ": " + fault);
+    };
+    if (footer.events > most_events(chunk.size(), frame_)) refuse("the chunk is too short for its events");
     const bool has_values = (footer.flags & chunk_footer::has_values) != 0;
     std::vector<std::uint32_t> content(std::size_t{footer.events} * (has_values ? 2 : 1));
     const std::span all(content);
     chunk_decoding job{chunk, footer, all.first(footer.events), all.subspan(footer.events), {}};
     decoder_.decode({&job, 1});
-    if (!job.fault.empty()) throw format_error("frame " + std::to_string(footer.facts.frame) + ": " + job.fault);
+    if (!job.fault.empty()) refuse(job.fault);
     return content;
   }
 
+  dense_layout frame_;
   chunk_decoder decoder_;
 };
 
@@ -129,6 +146,7 @@ merge_report copy_parts(const std::vector<std::unique_ptr<part>>& parts, hdf5_ev
       }
       if (holder == nullptr) {
         footer = one->read(frame, chunk);
+        comparison.require_sound(chunk, footer, *one);
         holder = one.get();
         continue;
       }
@@ -161,8 +179,9 @@ merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts,
   options.wide_counts = opened.front()->file().frame_layout().element_bytes == 2;
   options.overwrite = overwrite;
   io::hdf5_event_store_writer writer(output, io::part_name(output), io::description_of(opened), options);
-  const merge_report report = io::copy_parts(opened, writer);
-  writer.finish({});
+  merge_report report = io::copy_parts(opened, writer);
+  for (const auto& part : opened) std::ranges::move(changed_inputs(part->file().opened()), std::back_inserter(report.issues));
+  writer.finish({}, report.issues);
   return report;
 }
 

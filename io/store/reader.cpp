@@ -32,6 +32,7 @@ class hdf5_event_store final : public event_store {
   [[nodiscard]] const std::vector<std::uint32_t>& counts() const override { return file_.counts(); }
   [[nodiscard]] const std::vector<std::uint8_t>& status() const override { return file_.status(); }
   [[nodiscard]] const std::vector<std::uint32_t>& xrays() const override { return file_.xrays(); }
+  [[nodiscard]] std::span<const input_file> files() const override { return file_.opened(); }
 
   void read(std::uint64_t first, std::size_t count, event_batch& out, unsigned threads) const override {
     if (first > frames() || count > frames() - first) {

@@ -20,9 +20,11 @@ recovery_report recover_event_store(const std::filesystem::path& broken, const s
   options.overwrite = overwrite;
   io::hdf5_event_store_writer writer(fixed, io::part_name(fixed), found.description, options);
   io::copy_chunks(file, found.chunks, writer);
-  writer.finish({});
 
   recovery_report report;
+  const input_file opened[] = {file.opened()};
+  report.issues = changed_inputs(opened);
+  writer.finish({}, report.issues);
   report.frames = found.chunks.size();
   for (const io::found_chunk& chunk : found.chunks) report.events += chunk.footer.events;
   report.scan_frames = found.description.scan.frames();

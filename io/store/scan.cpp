@@ -1,5 +1,8 @@
 #include "io/store/scan.hpp"
 
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -9,6 +12,7 @@
 
 #include "io/deflate/crc32c.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/store/chunk_checker.hpp"
 #include "io/store/layout.hpp"
 
 namespace countem::io {
@@ -44,6 +48,7 @@ class scanner {
       throw format_error(file_.path().string() +
                          ": holds no trace of an event store: it is not one, or it was cut before its description was written");
     }
+    drop_contradictions();
     keep_one_a_frame();
     return std::move(found_);
   }
@@ -101,6 +106,39 @@ class scanner {
     }
   }
 
+  /// A right CRC proves that a chunk is what its writer wrote, not that the writer was sound: chunks are decoded, too.
+  void drop_contradictions() {
+    constexpr std::size_t chunks_per_task = 64;
+    std::vector<std::uint8_t> is_sound(found_.chunks.size());
+    const bool with_values = found_.description.options.values != event_value::none;
+    const tbb::blocked_range<std::size_t> all(0, found_.chunks.size(), chunks_per_task);
+    tbb::parallel_for(all, [&](const tbb::blocked_range<std::size_t>& range) {
+      chunk_checker checker(found_.frame, with_values);
+      std::vector<std::uint8_t> bytes;
+      for (std::size_t i = range.begin(); i < range.end(); ++i) is_sound[i] = is_sound_chunk(found_.chunks[i], checker, bytes);
+    });
+    std::vector<found_chunk> sound;
+    for (std::size_t i = 0; i < is_sound.size(); ++i) {
+      if (is_sound[i] != 0) {
+        sound.push_back(found_.chunks[i]);
+      } else {
+        found_.damaged.push_back(found_.chunks[i].footer.facts.frame);
+      }
+    }
+    found_.chunks = std::move(sound);
+  }
+
+  [[nodiscard]] bool is_sound_chunk(const found_chunk& chunk, chunk_checker& checker, std::vector<std::uint8_t>& bytes) const {
+    bytes.resize(static_cast<std::size_t>(chunk.footer.chunk_bytes()));
+    if (file_.read_at(chunk.offset, bytes.data(), bytes.size()) != bytes.size()) return false;
+    try {
+      checker.check(bytes, chunk.footer);
+      return true;
+    } catch (const format_error&) {
+      return false;
+    }
+  }
+
   void keep_one_a_frame() {
     const std::uint64_t frames = found_.description.scan.frames();
     std::erase_if(found_.chunks, [&](const found_chunk& chunk) { return chunk.footer.facts.frame >= frames; });
@@ -119,6 +157,7 @@ class scanner {
     };
     std::erase_if(found_.damaged, is_whole);
     std::sort(found_.damaged.begin(), found_.damaged.end());
+    found_.damaged.erase(std::unique(found_.damaged.begin(), found_.damaged.end()), found_.damaged.end());
   }
 
   const file_handle& file_;

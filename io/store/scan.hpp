@@ -27,8 +27,9 @@ struct found_chunk {
 struct found_store {
   store_description description;
   dense_layout frame;
-  std::vector<found_chunk> chunks;     ///< whole ones, by frame, one per frame
-  std::vector<std::uint64_t> damaged;  ///< frames whose footer is there but whose bytes are not what was written
+  std::vector<found_chunk> chunks;  ///< whole ones that hold what verify_event_store() accepts, by frame, one per frame
+  /// Frames whose footer is there but whose bytes are not what was written, or contradict each other.
+  std::vector<std::uint64_t> damaged;
 };
 
 /// A store's description and its element size, from the HDF5 file image of a recovery record. @throws error

@@ -12,8 +12,7 @@
 
 #include "io/files/thread_arena.hpp"
 #include "io/hdf5/object.hpp"
-#include "io/store/chunk.hpp"
-#include "io/store/chunk_decoder.hpp"
+#include "io/store/chunk_checker.hpp"
 #include "io/store/file.hpp"
 #include "io/store/layout.hpp"
 
@@ -50,7 +49,7 @@ class fault_list {
 class frame_checker {
  public:
   frame_checker(const event_store_file& file, fault_list& faults)
-      : file_(file), faults_(faults), decoder_(file.frame_layout()) {}
+      : file_(file), faults_(faults), checker_(file.frame_layout(), file.description().options.values != event_value::none) {}
 
   void check(std::uint64_t frame, std::uint64_t stored_bytes) {
     try {
@@ -70,8 +69,6 @@ class frame_checker {
       return;
     }
     if (stored_bytes == 0) throw format_error("its data is missing");
-    if (((file_.status()[frame] & status_xray) != 0) != (file_.xrays()[frame] != 0))
-      faults_.add(frame, "status and X-ray tally disagree");
     chunk_.clear();
     const bool deflated = file_.read_chunk(frame, stored_bytes, chunk_);
     const std::optional<chunk_footer> footer = deflated ? find_footer(chunk_) : std::nullopt;
@@ -79,7 +76,7 @@ class frame_checker {
       throw format_error("its chunk has no footer, so nothing vouches for it: damaged, or rewritten by another program");
     if (!is_intact(chunk_, *footer)) throw format_error("its CRC is wrong: the chunk was damaged after it was written");
     compare(frame, *footer);
-    check_events(*footer);
+    checker_.check(chunk_, *footer);
   }
 
   void compare(std::uint64_t frame, const chunk_footer& footer) {
@@ -95,51 +92,10 @@ class frame_checker {
     expect(footer.facts.xrays, file_.xrays()[frame], "the X-ray tally");
   }
 
-  /// What we read must be what every other program sees.
-  void check_events(const chunk_footer& footer) {
-    const bool with_values = file_.description().options.values != event_value::none;
-    if (footer.events > most_events(chunk_.size(), file_.frame_layout()))
-      throw format_error("the chunk is too short for its events");
-    events_.resize(footer.events);
-    values_.resize(with_values ? footer.events : 0);
-    if (with_values && (footer.flags & chunk_footer::has_values) == 0) throw format_error("its values are missing");
-    chunk_decoding job{chunk_, footer, events_, values_, {}};
-    decoder_.decode({&job, 1});
-    if (!job.fault.empty()) throw format_error(job.fault);
-    if (!std::is_sorted(events_.begin(), events_.end())) throw format_error("its events are not sorted");
-
-    std::size_t next = 0;
-    decoder_.inflate(std::span(chunk_).first(footer.stream_bytes),
-                     [&](std::uint64_t first_byte, std::span<const std::uint8_t> piece) {
-                       if (!is_dense_form(piece, first_byte, next))
-                         throw format_error("its dense form and its compact indices disagree");
-                     });
-  }
-
-  /// Whether a piece of the dense form shows the events from the `next` on, which is moved behind them.
-  bool is_dense_form(std::span<const std::uint8_t> piece, std::uint64_t first_byte, std::size_t& next) {
-    const dense_layout& frame = file_.frame_layout();
-    expected_.assign(piece.size(), 0);
-    while (next < events_.size()) {
-      const std::uint64_t at = std::uint64_t{events_[next]} * frame.element_bytes - first_byte;
-      if (at >= piece.size()) break;
-      std::size_t last = next + 1;
-      while (last < events_.size() && events_[last] == events_[next]) ++last;
-      const std::size_t value = std::min<std::size_t>(last - next, frame.largest());
-      for (unsigned byte = 0; byte < frame.element_bytes; ++byte)
-        expected_[static_cast<std::size_t>(at) + byte] = static_cast<std::uint8_t>(value >> (8 * byte));
-      next = last;
-    }
-    return std::equal(piece.begin(), piece.end(), expected_.begin());
-  }
-
   const event_store_file& file_;
   fault_list& faults_;
-  chunk_decoder decoder_;
+  chunk_checker checker_;
   std::vector<std::uint8_t> chunk_;
-  std::vector<std::uint32_t> events_;
-  std::vector<std::uint32_t> values_;
-  std::vector<std::uint8_t> expected_;
 };
 
 void check_frames(const event_store_file& file, unsigned threads, std::vector<std::string>& sentences) {

@@ -153,9 +153,9 @@ void hdf5_event_store_writer::take_part_name() {
   part_ = part_name(path_);
 }
 
-void hdf5_event_store_writer::finish(std::span<const saved_image> reductions) {
+void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) {
   close();
-  if (!reductions.empty()) add_reductions(reductions);
+  if (!reductions.empty() || !issues.empty()) add_afterwards(reductions, issues);
   make_durable(part_, O_RDONLY);
   refuse_existing();
   std::error_code problem;
@@ -171,11 +171,13 @@ std::filesystem::path hdf5_event_store_writer::abandon() {
 }
 
 /// The file can no longer be followed by readers then, so new objects may be made; the events in it are safe already.
-void hdf5_event_store_writer::add_reductions(std::span<const saved_image> reductions) const {
+void hdf5_event_store_writer::add_afterwards(std::span<const saved_image> reductions,
+                                             std::span<const source_issue> issues) const {
   const auto lock = hdf5_lock();
   const hdf5_handle file(H5Fopen(part_.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), part_.string() + ": cannot be opened again");
-  write_reductions(file, reductions);
-  hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), part_.string() + ": the reductions cannot be written");
+  if (!reductions.empty()) write_reductions(file, reductions);
+  if (!issues.empty()) layout::add_issues(file, issues);
+  hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), part_.string() + ": reductions and issues cannot be written");
 }
 
 void hdf5_event_store_writer::refuse_existing() const {

@@ -34,7 +34,7 @@ class hdf5_event_store_writer final : public event_store_writer {
   void observe(const event_batch& events) override;
   [[nodiscard]] std::unique_ptr<encoded> encode(const event_batch& events) const override;
   void write(const encoded& frames) override;
-  void finish(std::span<const saved_image> reductions) override;
+  void finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) override;
   std::filesystem::path abandon() override;
 
   /// Writes a whole chunk that another store held, as it is.
@@ -47,7 +47,7 @@ class hdf5_event_store_writer final : public event_store_writer {
   void take_part_name();
 
  private:
-  void add_reductions(std::span<const saved_image> reductions) const;
+  void add_afterwards(std::span<const saved_image> reductions, std::span<const source_issue> issues) const;
   void refuse_existing() const;
   [[nodiscard]] hdf5_handle open_dataset(const char* path) const;
   void reserve(std::size_t chunk_bytes, std::size_t frames);

@@ -54,7 +54,8 @@ struct dark_reference {
 /// @throws invalid_argument when the calibration is for frames of another shape (so do the next two).
 void apply_dark(calibration& into, const dark_reference& dark);
 /// Puts the only frame of a source into a calibration as its gain reference; pixels that are not finite or below 0 are masked.
-/// @throws format_error when there is not exactly one whole frame.
+/// Open 64-bit gains with source_options::keep_fractions, as open_detector_image() does.
+/// @throws format_error when there is not exactly one whole frame, or no gain that can be used in it.
 void apply_gain(calibration& into, const frame_source& gain);
 /// Adds the pixels that are not 0 in the only frame of a source to the mask, as mask_given.
 /// @throws format_error when there is not exactly one whole frame.

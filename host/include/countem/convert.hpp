@@ -54,7 +54,9 @@ struct import_options {
 };
 
 /// Makes an event store of stempy's HDF5 versions 1 to 3 or of an HDF5 file with a binsparse CSR matrix.
+/// Returns what is wrong with the input without stopping the import: it changed while it was read.
 /// @throws io_error, format_error naming what is wrong, invalid_argument when a shape is neither in the file nor given.
-void import_events(const std::filesystem::path& input, const std::filesystem::path& output, const import_options& options);
+std::vector<source_issue> import_events(const std::filesystem::path& input, const std::filesystem::path& output,
+                                        const import_options& options);
 
 }  // namespace countem

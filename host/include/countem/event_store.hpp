@@ -11,6 +11,7 @@
 
 #include <countem/calibration.hpp>
 #include <countem/counting.hpp>
+#include <countem/input_file.hpp>
 #include <countem/saved_image.hpp>
 #include <countem/types.hpp>
 
@@ -67,8 +68,9 @@ struct store_options {
 /// Writes the HDF5 event store (docs/event_store.md) under a temporary name in the folder of `path`, renamed by finish().
 class event_store_writer : public event_sink {
  public:
-  /// Adds what was computed while counting to the group /reductions, makes the file durable and gives it its name.
-  virtual void finish(std::span<const saved_image> reductions = {}) = 0;
+  /// Adds what was computed while counting to the group /reductions, and what was found wrong with the input meanwhile to the
+  /// provenance `issues`; makes the file durable and gives it its name.
+  virtual void finish(std::span<const saved_image> reductions = {}, std::span<const source_issue> issues = {}) = 0;
   /// Closes what was written so far under the temporary name and returns that name.
   virtual std::filesystem::path abandon() = 0;
 };
@@ -99,6 +101,7 @@ struct recovery_report {
   std::uint64_t events = 0;            ///< in them
   std::uint64_t scan_frames = 0;       ///< frames of the whole scan
   std::vector<std::uint64_t> damaged;  ///< frames of which something is there, but not what was written
+  std::vector<source_issue> issues;    ///< the broken file changed while it was read
 };
 
 /// Saves every frame that reached the file, whatever state its HDF5 metadata is in, into a new store. The broken file is only
@@ -110,10 +113,11 @@ recovery_report recover_event_store(const std::filesystem::path& broken, const s
 
 /// What merge_event_stores() wrote.
 struct merge_report {
-  std::uint64_t frames = 0;       ///< of all parts together
-  std::uint64_t events = 0;       ///< in them
-  std::uint64_t shared = 0;       ///< frames that several parts hold, with the same content
-  std::uint64_t scan_frames = 0;  ///< frames of the whole scan; those that no part holds stay "not written"
+  std::uint64_t frames = 0;          ///< of all parts together
+  std::uint64_t events = 0;          ///< in them
+  std::uint64_t shared = 0;          ///< frames that several parts hold, with the same content
+  std::uint64_t scan_frames = 0;     ///< frames of the whole scan; those that no part holds stay "not written"
+  std::vector<source_issue> issues;  ///< parts that changed while they were read
 };
 
 /// Makes one store of the parts of a scan, which are finished or recovered stores of the whole scan's shape that hold some of
@@ -143,6 +147,8 @@ class event_store {
   [[nodiscard]] virtual const std::vector<std::uint8_t>& status() const = 0;
   /// X-ray tally per frame.
   [[nodiscard]] virtual const std::vector<std::uint32_t>& xrays() const = 0;
+  /// The file that is read; empty for a store that is none.
+  [[nodiscard]] virtual std::span<const input_file> files() const { return {}; }
   /// Events of frames [first, first + count), CRC-checked; `threads` 0: all cores.
   /// Not safe to call from several threads at once on one store.
   /// @throws format_error naming the frame when a chunk is damaged.

@@ -15,6 +15,7 @@
 
 #include <countem/error.hpp>
 #include <countem/frame.hpp>
+#include <countem/input_file.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -83,20 +84,9 @@ struct source_options {
   /// passed on to the handler that was there before. Where the program blocks SIGBUS, or installs a handler of its own later,
   /// such a page ends the process. Off, since a library takes no signal unasked.
   bool in_place = false;
-};
-
-/// Something wrong with the input that does not stop us: one clear sentence with file and record.
-struct source_issue {
-  std::string kind;  ///< short, stable, snake_case: "truncated_record", "missing_sector", "position_outside_scan", ...
-  std::string text;  ///< begins with the file's path
-  std::uint64_t occurrences = 1;  ///< how many of this kind the sentence stands for
-  std::vector<advice> advised{};  ///< what to give, in the caller's words, so that it does not happen
-};
-
-/// A file that frames come from.
-struct input_file {
-  std::filesystem::path path;  ///< as the caller gave it, or as a link inside another file leads to it
-  std::uint64_t bytes = 0;     ///< its size when it was opened
+  /// Pixels of 64-bit floating point become the nearest of 32 bits, as factors and weights must; without it the nearest 1/16,
+  /// as charges are (docs/formats.md).
+  bool keep_fractions = false;
 };
 
 /// What is known of an opened scan.

@@ -54,6 +54,7 @@ struct count_result {
   std::uint64_t xrays = 0;              ///< rejected, as the method counts them
   double seconds = 0;                   ///< from the first read to the last write
   bool stopped = false;                 ///< the stop flag was raised; the rest was not counted
+  std::vector<source_issue> issues;     ///< input files that changed while they were read
 
   /// Counted frames per second; 0 when no time passed.
   [[nodiscard]] double frames_per_s() const { return seconds > 0 ? static_cast<double>(frames) / seconds : 0; }

@@ -83,7 +83,7 @@ class block_indexer {
           return fmt::format("of the scan's {} frames, {} are in none of the files", info.scan.frames(), info.missing_frames);
         },
         info.missing_frames);
-    for (const file_handle& file : files_) info.files.push_back({file.path(), file.size()});
+    for (const file_handle& file : files_) info.files.push_back(file.opened());
     info.issues = issues_.take();
     return make_indexed_source(std::move(info), std::move(files_), std::move(index), options.in_place);
   }

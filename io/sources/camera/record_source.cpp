@@ -125,7 +125,7 @@ std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& p
 
   std::vector<file_handle> handles;
   for (record_file& file : files) {
-    info.files.push_back({file.path(), file.bytes});
+    info.files.push_back(file.file.opened());
     handles.push_back(std::move(file.file));
   }
   info.issues = issues.take();

@@ -17,13 +17,14 @@ namespace {
 class flat_source final : public frame_source {
  public:
   flat_source(source_info info, file_handle file, const flat_layout& layout, std::uint64_t complete, bool cut_short,
-              bool in_place)
+              const source_options& options)
       : info_(std::move(info)),
         file_(std::move(file)),
         layout_(layout),
         complete_(complete),
         cut_short_(cut_short),
-        in_place_(in_place && is_frame_type(layout.type) && !layout.big_endian && aligned()) {}
+        in_place_(options.in_place && is_frame_type(layout.type) && !layout.big_endian && aligned()),
+        keep_fractions_(options.keep_fractions) {}
 
   const source_info& info() const override { return info_; }
 
@@ -101,7 +102,7 @@ class flat_source final : public frame_source {
   }
 
   void convert_frame(std::uint64_t number, const std::byte* stored, std::byte* pixels) const {
-    if (const auto unfit = convert_pixels(layout_.type, stored, info_.shape.pixels(), pixels)) {
+    if (const auto unfit = convert_pixels(layout_.type, stored, info_.shape.pixels(), pixels, keep_fractions_)) {
       throw_unfit(file_.path().string(), number, info_.shape, layout_.type, *unfit);
     }
   }
@@ -112,6 +113,7 @@ class flat_source final : public frame_source {
   std::uint64_t complete_;  ///< frames that lie wholly in the file
   bool cut_short_;          ///< the frame after them has begun
   bool in_place_;
+  bool keep_fractions_;
 };
 
 void check_layout(const flat_layout& layout, const std::string& name) {
@@ -162,10 +164,10 @@ std::unique_ptr<frame_source> open_flat(file_handle file, const input_format& fo
   info.shape = layout.shape;
   info.type = frame_type(layout.type);
   info.scan = scan_of_sequence(complete, layout.claimed, options.scan, file.path(), issues);
-  info.files.push_back({file.path(), bytes});
+  info.files.push_back(file.opened());
   info.missing_frames = info.scan.frames() - std::min(info.scan.frames(), complete);
   info.issues = issues.take();
-  return std::make_unique<flat_source>(std::move(info), std::move(file), layout, complete, cut_short, options.in_place);
+  return std::make_unique<flat_source>(std::move(info), std::move(file), layout, complete, cut_short, options);
 }
 
 }  // namespace countem::io

@@ -9,6 +9,8 @@
 
 #include <countem/error.hpp>
 
+#include "io/hdf5/storage.hpp"
+
 namespace countem::io {
 
 namespace fs = std::filesystem;
@@ -109,7 +111,7 @@ hdf5_handle open_frame_dataset(hid_t file, const std::string& path, const fs::pa
   constexpr std::uint64_t largest_chunk = std::uint64_t{1} << 30;
   constexpr std::uint64_t largest_cache = std::uint64_t{1} << 28;
   const std::string what = name.string() + ": dataset " + path;
-  hdf5_handle dataset(H5Dopen2(file, path.c_str(), H5P_DEFAULT), what);
+  hdf5_handle dataset = open_dataset(file, path, what);
   const hdf5_handle creation(H5Dget_create_plist(dataset), what);
   check_filters(creation, what);
   const std::vector<hsize_t> extent = extent_of(dataset, what);
@@ -136,7 +138,7 @@ hdf5_handle open_frame_dataset(hid_t file, const std::string& path, const fs::pa
   const std::size_t slots = static_cast<std::size_t>(std::min<std::uint64_t>(need.chunks, 10'000)) * 100 + 1;
   hdf5_check(H5Pset_chunk_cache(access, slots, static_cast<std::size_t>(std::min(need.bytes, largest_cache)), 1.0), what);
   dataset.close();  // a dataset that stays open keeps its first cache
-  return {H5Dopen2(file, path.c_str(), access), what};
+  return open_dataset(file, path, what, access);
 }
 
 }  // namespace countem::io

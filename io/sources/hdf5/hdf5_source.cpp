@@ -8,6 +8,7 @@
 #include "io/files/file.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/storage.hpp"
 #include "io/sources/flat/flat_source.hpp"
 #include "io/sources/hdf5/entries.hpp"
 #include "io/sources/hdf5/find.hpp"
@@ -24,9 +25,10 @@ namespace fs = std::filesystem;
 
 class hdf5_source final : public frame_source {
  public:
-  hdf5_source(source_info info, stored_type type, std::vector<segment> segments, hdf5_handle file)
+  hdf5_source(source_info info, stored_type type, bool keep_fractions, std::vector<segment> segments, hdf5_handle file)
       : info_(std::move(info)),
         type_(type),
+        keep_fractions_(keep_fractions),
         segments_(std::move(segments)),
         file_(std::move(file)),
         path_(info_.files.front().path.string()) {}
@@ -69,6 +71,7 @@ class hdf5_source final : public frame_source {
   [[nodiscard]] bool fetch(std::uint64_t number, std::byte* to) const {
     const segment* const part = segment_of(number);
     if (part == nullptr) return false;
+    if (part->is_lost(number)) return false;
     const std::size_t leading = part->extent.size() - 2;
     slab box{std::vector<hsize_t>(part->extent.size()), part->extent};
     std::fill_n(box.extent.begin(), leading, 1);
@@ -84,13 +87,14 @@ class hdf5_source final : public frame_source {
   }
 
   void convert_frame(std::uint64_t number, const std::byte* stored, std::byte* pixels) const {
-    if (const auto unfit = convert_pixels(type_, stored, info_.shape.pixels(), pixels)) {
+    if (const auto unfit = convert_pixels(type_, stored, info_.shape.pixels(), pixels, keep_fractions_)) {
       throw_unfit(path_, number, info_.shape, type_, *unfit);
     }
   }
 
   source_info info_;
   stored_type type_;
+  bool keep_fractions_;
   std::vector<segment> segments_;
   hdf5_handle file_;
   std::string path_;
@@ -135,16 +139,24 @@ hdf5_handle open_file(const std::string& name) {
 
 std::uint64_t count_missing(const std::vector<segment>& segments, std::uint64_t frames) {
   std::uint64_t missing = frames;
-  for (const segment& part : segments) missing -= std::min(part.frames, frames - std::min(frames, part.first_frame));
+  for (const segment& part : segments) {
+    const std::uint64_t end = std::min(part.first_frame + part.frames, frames);
+    for (std::uint64_t number = part.first_frame; number < end; ++number) missing -= part.is_lost(number) ? 0 : 1;
+  }
   return missing;
 }
 
 /// The file itself and those that its links lead to.
-std::vector<input_file> files_of(const std::vector<segment>& segments, const fs::path& path) {
-  std::vector<input_file> files{{path, fs::file_size(path)}};
+std::vector<input_file> files_of(const std::vector<segment>& segments, const input_file& opened) {
+  std::vector<input_file> files{opened};
+  const auto add = [&](const fs::path& path) {
+    std::error_code absent;
+    const auto is_known = [&](const input_file& known) { return fs::equivalent(known.path, path, absent); };
+    if (fs::exists(path, absent) && std::none_of(files.begin(), files.end(), is_known)) files.push_back(input_now(path));
+  };
   for (const segment& part : segments) {
-    const fs::path holder = file_of(part.dataset, path);
-    if (!fs::equivalent(holder, path)) files.push_back({holder, fs::file_size(holder)});
+    add(file_of(part.dataset, opened.path));
+    for (const fs::path& path : files_behind(part.dataset, part.path)) add(path);
   }
   return files;
 }
@@ -153,6 +165,7 @@ std::unique_ptr<frame_source> open_hdf5(const std::vector<fs::path>& inputs, con
   const auto lock = hdf5_lock();
   const fs::path& path = inputs.front();
   const std::string name = path.string();
+  const input_file opened = input_now(path);
   hdf5_handle file = open_file(name);
 
   std::vector<segment> segments = open_segments(file, find_frame_datasets(file, options.dataset, name), path, issues);
@@ -176,9 +189,9 @@ std::unique_ptr<frame_source> open_hdf5(const std::vector<fs::path>& inputs, con
   info.type = frame_type(type);
   info.scan = scan_of_sequence(end, extent.scan, options.scan, path, issues);
   info.missing_frames = count_missing(segments, info.scan.frames());
-  info.files = files_of(segments, path);
+  info.files = files_of(segments, opened);
   info.issues = issues.take();
-  return std::make_unique<hdf5_source>(std::move(info), type, std::move(segments), std::move(file));
+  return std::make_unique<hdf5_source>(std::move(info), type, options.keep_fractions, std::move(segments), std::move(file));
 }
 
 }  // namespace

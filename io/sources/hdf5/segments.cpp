@@ -9,6 +9,7 @@
 
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
+#include "io/hdf5/storage.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
 #include "io/sources/sources.hpp"
 
@@ -21,7 +22,7 @@ namespace {
 /// DECTRIS numbers the images of each segment from 1.
 std::optional<std::uint64_t> first_image(hid_t dataset) {
   if (!has_attribute(dataset, "image_nr_low")) return std::nullopt;
-  const std::int64_t number = read_integer_attribute(dataset, "image_nr_low");
+  const auto number = read_number_attribute<std::int64_t>(dataset, "image_nr_low");
   return number < 1 ? std::nullopt : std::optional(static_cast<std::uint64_t>(number - 1));
 }
 
@@ -40,13 +41,50 @@ std::string target_of(hid_t file, const std::string& path) {
 void check_claims(hid_t dataset, const array_extent& extent, const fs::path& name, const std::string& what) {
   constexpr std::uint64_t always_believed = std::uint64_t{1} << 28;
   constexpr std::uint64_t best_packing = 1032;  // of deflate
-  const std::uint64_t stored = H5Dget_storage_size(dataset);
+  const std::uint64_t stored = stored_bytes(dataset, what);
   if (stored == 0) throw format_error(what + ": was never written");
   check_claimed_scan(extent.scan, stored, name);
   const std::uint64_t frame_bytes = extent.shape.pixels() * size_of(type_of(dataset, what));
   if (frame_bytes > always_believed && frame_bytes / best_packing > stored) {
     throw format_error(fmt::format("{}: claims frames of {} x {} pixels but stores only {} bytes", what, extent.shape.height,
                                    extent.shape.width, stored));
+  }
+}
+
+/// Marks the frames of a dataset in which a part has elements.
+void mark(std::vector<bool>& lost, const std::vector<hsize_t>& extent, hid_t part) {
+  const std::size_t leading = extent.size() - 2;
+  std::vector<hsize_t> first(extent.size());
+  std::vector<hsize_t> last(extent.size());
+  if (H5Sget_select_bounds(part, first.data(), last.data()) < 0) {  // a part without an end
+    lost.assign(lost.size(), true);
+    return;
+  }
+  std::vector<hsize_t> at = first;
+  for (bool more = true; more;) {
+    std::uint64_t frame = 0;
+    for (std::size_t axis = 0; axis < leading; ++axis) frame = frame * extent[axis] + at[axis];
+    if (frame < lost.size()) lost[frame] = true;
+    std::size_t axis = leading;
+    while (axis > 0 && at[axis - 1] == last[axis - 1]) {
+      --axis;
+      at[axis] = first[axis];
+    }
+    more = axis > 0;
+    if (more) ++at[axis - 1];
+  }
+}
+
+/// Frames of a virtual dataset that HDF5 would show as fill values.
+void find_lost(segment& part, const fs::path& name, const std::string& what, issue_list& issues) {
+  for (const lost_part& lost : lost_parts_of(part.dataset, what)) {
+    part.lost.resize(part.frames);
+    mark(part.lost, part.extent, lost.where);
+    issues.add("missing_file", name, [&] {
+      return fmt::format(
+          "dataset {} has a part in {}, which cannot be opened: it must lie beside this file; its frames are missing",
+          part.path, lost.file.string());
+    });
   }
 }
 
@@ -79,6 +117,7 @@ std::vector<segment> open_segments(hid_t file, const std::vector<std::string>& p
       throw format_error(
           fmt::format("{}: its image numbers go to {}, a scan has at most {} frames", what, next_frame, max_scan_frames));
     }
+    find_lost(part, name, what, issues);
     segments.push_back(std::move(part));
   }
   if (segments.empty()) {

@@ -18,6 +18,10 @@ struct segment {
   std::vector<hsize_t> extent;
   std::uint64_t first_frame = 0;
   std::uint64_t frames = 0;
+  std::vector<bool> lost;  ///< by frame of the segment: a part of it is in a file that is not there; empty: none is
+
+  /// Whether a frame of the scan, which is in this segment, is lost.
+  [[nodiscard]] bool is_lost(std::uint64_t number) const { return !lost.empty() && lost[number - first_frame]; }
 };
 
 /// Opens the datasets and gives each its place in the scan. Segments whose files are not there leave a gap; `name` is the

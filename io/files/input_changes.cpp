@@ -1,0 +1,68 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include <countem/input_file.hpp>
+
+#include "io/files/file.hpp"
+#include "io/files/file_state.hpp"
+
+namespace countem {
+
+namespace io {
+
+file_state state_of(const struct stat& facts) {
+  const auto nanoseconds = [](const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; };
+  return {static_cast<std::uint64_t>(facts.st_size), nanoseconds(facts.st_mtim), nanoseconds(facts.st_ctim), facts.st_dev,
+          facts.st_ino};
+}
+
+namespace {
+
+/// What changed, in words; empty where nothing did.
+std::string difference(const file_state& before, const file_state& now) {
+  if (before == now) return {};
+  if (before.inode != now.inode || before.device != now.device) return "another file has its name";
+  std::string words;
+  if (before.bytes != now.bytes) words = fmt::format("size {} became {} bytes", before.bytes, now.bytes);
+  if (before.modified_ns != now.modified_ns) words += words.empty() ? "time of writing" : ", time of writing";
+  return words.empty() ? "time of change" : words;
+}
+
+}  // namespace
+}  // namespace io
+
+input_file input_now(const std::filesystem::path& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) io::throw_errno(path, "cannot be opened");
+  const file_state state = io::state_of(facts);
+  return {path, state.bytes, state};
+}
+
+std::vector<source_issue> changed_inputs(std::span<const input_file> files) {
+  std::vector<source_issue> issues;
+  for (const input_file& file : files) {
+    if (file.opened == file_state{}) continue;
+    struct stat facts {};
+    const std::string what =
+        ::stat(file.path.c_str(), &facts) != 0 ? "it is no longer there" : io::difference(file.opened, io::state_of(facts));
+    if (what.empty()) continue;
+    issues.push_back({"input_changed", fmt::format("{}: changed while it was read ({}): what was read may mix two contents",
+                                                   file.path.string(), what)});
+  }
+  return issues;
+}
+
+std::string issues_text(std::span<const source_issue> issues, const std::string& before) {
+  using json = nlohmann::ordered_json;
+  json list = json::parse(before, nullptr, false);
+  if (!list.is_array()) list = json::array();
+  for (const source_issue& issue : issues) {
+    list.push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});
+  }
+  return list.dump(-1, ' ', false, json::error_handler_t::replace);  // file names are any bytes
+}
+
+}  // namespace countem

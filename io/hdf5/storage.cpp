@@ -1,0 +1,219 @@
+#include "io/hdf5/storage.hpp"
+
+#include <algorithm>
+#include <map>
+#include <system_error>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <countem/error.hpp>
+
+#include "io/hdf5/dataset.hpp"
+
+namespace countem::io {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Virtual datasets may be made of virtual datasets.
+constexpr unsigned deepest = 8;
+
+fs::path file_of(hid_t object, const std::string& what) {
+  const ssize_t length = H5Fget_name(object, nullptr, 0);
+  if (length < 0) hdf5_check(-1, what);
+  std::string name(static_cast<std::size_t>(length), '\0');
+  H5Fget_name(object, name.data(), name.size() + 1);
+  return name;
+}
+
+/// Links resolved as far as the file is there; empty where the system refuses.
+fs::path resolved(const fs::path& path) {
+  std::error_code failure;
+  const fs::path found = fs::weakly_canonical(fs::absolute(path, failure), failure);
+  return failure ? fs::path() : found;
+}
+
+[[noreturn]] void refuse_place(const fs::path& holder, const std::string& name, const std::string& what) {
+  throw format_error(what + " lies in " + name + ", which is not beside " + holder.string() +
+                     ": bytes are read from files of the same folder alone");
+}
+
+/// The file beside `holder` that is named so, there or not; where `holder` is a link, beside the link or beside its target.
+/// @throws format_error when it is not beside it
+fs::path beside(const fs::path& holder, const std::string& name, const std::string& what) {
+  std::error_code failure;
+  if (!fs::exists(holder, failure)) refuse_place(holder, name, what);  // a file in memory
+  const fs::path folders[] = {resolved(fs::absolute(holder).parent_path()), resolved(holder).parent_path()};
+  const fs::path* const there =
+      std::find_if(std::begin(folders), std::end(folders), [&](const fs::path& folder) { return fs::exists(folder / name); });
+  const fs::path file = resolved((there == std::end(folders) ? folders[0] : *there) / name);
+  // HDF5 looks for what is not beside the file in the working directory.
+  const bool elsewhere = there == std::end(folders) && fs::exists(name, failure);
+  if (elsewhere || std::find(std::begin(folders), std::end(folders), file.parent_path()) == std::end(folders)) {
+    refuse_place(holder, name, what);
+  }
+  return file;
+}
+
+/// @throws format_error when a link led from the file of `location` to one of another folder
+void require_beside(hid_t location, hid_t object, const std::string& what) {
+  const fs::path from = file_of(location, what);
+  const fs::path to = file_of(object, what);
+  if (from != to) (void)beside(from, fs::absolute(to).string(), what);
+}
+
+std::string external_name(hid_t creation, unsigned number, const std::string& what) {
+  std::vector<char> name(4096);
+  off_t offset = 0;
+  hsize_t size = 0;
+  hdf5_check(H5Pget_external(creation, number, name.size(), name.data(), &offset, &size), what);
+  if (name.back() != '\0') throw format_error(what + " names a file by more than 4,096 bytes");
+  return name.data();
+}
+
+/// What `get(to, bytes)` writes, which returns its length.
+template <class Get>
+std::string text(const Get& get, const std::string& what) {
+  const ssize_t length = get(nullptr, 0);
+  if (length < 0) hdf5_check(-1, what);
+  std::string read(static_cast<std::size_t>(length), '\0');
+  get(read.data(), read.size() + 1);
+  return read;
+}
+
+/// Follows a dataset to all files that its bytes come from, and refuses one that lies elsewhere.
+class storage_walk {
+ public:
+  storage_walk(hid_t dataset, const std::string& what) : what_(what) { take(dataset, 0); }
+
+  std::vector<fs::path> files;
+  std::vector<lost_part> lost;
+
+ private:
+  void take(hid_t dataset, unsigned depth) {
+    if (depth > deepest) throw format_error(what_ + " is made of virtual datasets that are nested too deep");
+    const hdf5_handle creation(H5Dget_create_plist(dataset), what_);
+    const fs::path holder = file_of(dataset, what_);
+    const int externals = H5Pget_external_count(creation);
+    for (int number = 0; number < externals; ++number) {
+      files.push_back(beside(holder, external_name(creation, static_cast<unsigned>(number), what_), what_));
+    }
+    if (H5Pget_layout(creation) == H5D_VIRTUAL) take_sources(dataset, creation, holder, depth);
+  }
+
+  void take_sources(hid_t dataset, hid_t creation, const fs::path& holder, unsigned depth) {
+    std::size_t sources = 0;
+    hdf5_check(H5Pget_virtual_count(creation, &sources), what_);
+    for (std::size_t i = 0; i < sources; ++i) {
+      const std::string name =
+          text([&](char* to, std::size_t bytes) { return H5Pget_virtual_filename(creation, i, to, bytes); }, what_);
+      const std::string path =
+          text([&](char* to, std::size_t bytes) { return H5Pget_virtual_dsetname(creation, i, to, bytes); }, what_);
+      const auto [known, fresh] = is_there_.try_emplace({holder, name, path});
+      if (fresh) known->second = name == "." ? take_source(dataset, path, depth) : take_file(holder, name, path, depth);
+      if (!known->second && depth == 0) {
+        lost.push_back({name == "." ? holder : fs::path(name), {H5Pget_virtual_vspace(creation, i), what_}});
+      }
+    }
+  }
+
+  /// Whether the source is there.
+  bool take_file(const fs::path& holder, const std::string& name, const std::string& path, unsigned depth) {
+    if (name.find('%') != std::string::npos) {
+      throw format_error(what_ + " names its parts by the pattern " + name + ": make a virtual dataset of named files");
+    }
+    const fs::path file = beside(holder, name, what_);
+    files.push_back(file);
+    const hid_t opened = H5Fopen(file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+    return opened >= 0 && take_source(hdf5_handle(opened, file.string()), path, depth);
+  }
+
+  bool take_source(hid_t location, const std::string& path, unsigned depth) {
+    if (!has_path(location, path)) return false;
+    const hid_t opened = H5Dopen2(location, path.c_str(), H5P_DEFAULT);
+    if (opened < 0) return false;
+    const hdf5_handle source(opened, path);
+    require_beside(location, source, what_);
+    take(source, depth + 1);
+    return true;
+  }
+
+  const std::string& what_;
+  std::map<std::tuple<fs::path, std::string, std::string>, bool> is_there_;  ///< by holder, name and path of a source
+};
+
+/// Empty where HDF5 did not open it.
+hdf5_handle if_opened(hid_t id, const std::string& what) {
+  return id < 0 ? hdf5_handle() : hdf5_handle(id, what);
+}
+
+/// Whether bytes of it are sought in other files.
+bool lies_elsewhere(hid_t dataset, const std::string& what) {
+  const hdf5_handle creation(H5Dget_create_plist(dataset), what);
+  return H5Pget_external_count(creation) > 0 || H5Pget_layout(creation) == H5D_VIRTUAL;
+}
+
+}  // namespace
+
+hdf5_handle open_dataset(hid_t location, const std::string& path, std::string what, hid_t access) {
+  const auto lock = hdf5_lock();
+  if (what.empty()) what = "dataset " + path;
+  if (!has_path(location, path)) throw format_error(what + " is missing");
+  hdf5_handle dataset = if_opened(H5Dopen2(location, path.c_str(), access), what);
+  if (!dataset || lies_elsewhere(dataset, what)) {
+    dataset.close();  // a dataset that stays open keeps where its parts are sought
+    const hdf5_handle properties(access == H5P_DEFAULT ? H5Pcreate(H5P_DATASET_ACCESS) : H5Pcopy(access), what);
+    hdf5_check(H5Pset_efile_prefix(properties, "${ORIGIN}"), what);
+    hdf5_check(H5Pset_virtual_prefix(properties, "${ORIGIN}"), what);
+    dataset = if_opened(H5Dopen2(location, path.c_str(), properties), what);
+    if (!dataset) throw format_error(what + " is no dataset, or damaged: HDF5 says: " + hdf5_last_error());
+  }
+  require_beside(location, dataset, what);
+  (void)storage_walk(dataset, what);
+  return dataset;
+}
+
+hdf5_handle open_group(hid_t location, const std::string& path) {
+  const auto lock = hdf5_lock();
+  if (!has_path(location, path)) throw format_error("group " + path + " is missing");
+  const hid_t opened = H5Gopen2(location, path.c_str(), H5P_DEFAULT);
+  if (opened < 0) throw format_error(path + " is no group, or damaged: HDF5 says: " + hdf5_last_error());
+  hdf5_handle group(opened, "group " + path);
+  require_beside(location, group, "group " + path);
+  return group;
+}
+
+std::vector<fs::path> files_behind(hid_t dataset, const std::string& what) {
+  return storage_walk(dataset, what).files;
+}
+
+std::vector<lost_part> lost_parts_of(hid_t dataset, const std::string& what) {
+  return std::move(storage_walk(dataset, what).lost);
+}
+
+std::uint64_t stored_bytes(hid_t dataset, const std::string& what) {
+  const hdf5_handle creation(H5Dget_create_plist(dataset), what);
+  const hdf5_handle file(H5Iget_file_id(dataset), what);
+  hsize_t held = 0;
+  hdf5_check(H5Fget_filesize(file, &held), what);
+  for (const fs::path& path : files_behind(dataset, what)) {
+    std::error_code absent;
+    const std::uintmax_t bytes = fs::file_size(path, absent);
+    if (!absent) held += bytes;
+  }
+  // HDF5 does not know the stored size of a virtual dataset.
+  return H5Pget_layout(creation) == H5D_VIRTUAL ? held : std::min(held, H5Dget_storage_size(dataset));
+}
+
+void require_stored(hid_t dataset, std::uint64_t claimed_bytes, const std::string& what) {
+  constexpr std::uint64_t always_believed = std::uint64_t{16} << 20;
+  constexpr std::uint64_t best_packing = 1032;  // of deflate
+  if (claimed_bytes <= always_believed) return;
+  const std::uint64_t stored = stored_bytes(dataset, what);
+  if (claimed_bytes / best_packing <= stored) return;
+  throw format_error(what + " claims " + std::to_string(claimed_bytes) + " bytes but stores only " + std::to_string(stored));
+}
+
+}  // namespace countem::io

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <hdf5.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "io/hdf5/handle.hpp"
+
+// Where the bytes of an HDF5 object lie. An HDF5 file may name any other file: as the holder of a dataset's bytes (external
+// storage), of parts of a dataset (virtual datasets), or of a group (external links). What is read are files of the same folder
+// alone, so that a file from elsewhere does not make countem show what its reader may see and its author may not.
+// Callers hold hdf5_lock().
+namespace countem::io {
+
+/// Opens a dataset, its external and virtual parts sought in the folder of its file. `access`: further properties, or default.
+/// `what` begins each error's text; "dataset PATH" where it is empty.
+/// @throws format_error when there is none, or when bytes of it lie in another folder
+[[nodiscard]] hdf5_handle open_dataset(hid_t location, const std::string& path, std::string what = {},
+                                       hid_t access = H5P_DEFAULT);
+
+/// Opens a group. @throws format_error when there is none, or a link leads to a file of another folder
+[[nodiscard]] hdf5_handle open_group(hid_t location, const std::string& path);
+
+/// The other files that a dataset's bytes come from, by the names that they have on this system, there or not.
+/// @throws as open_dataset()
+[[nodiscard]] std::vector<std::filesystem::path> files_behind(hid_t dataset, const std::string& what);
+
+/// A part of a virtual dataset whose source is not there: HDF5 gives fill values for it.
+struct lost_part {
+  std::filesystem::path file;  ///< that should hold it
+  hdf5_handle where;           ///< its elements, as the selection in a dataspace of the dataset's shape
+};
+/// @throws as open_dataset()
+[[nodiscard]] std::vector<lost_part> lost_parts_of(hid_t dataset, const std::string& what);
+
+/// Bytes from which a dataset's elements are made, packed as they are: never more than the files that hold them have.
+/// @throws as open_dataset()
+[[nodiscard]] std::uint64_t stored_bytes(hid_t dataset, const std::string& what);
+
+/// An extent is only a claim of a few bytes: 16 MiB are always believed, and beyond that what deflate can pack into the bytes
+/// that are stored. @throws format_error
+void require_stored(hid_t dataset, std::uint64_t claimed_bytes, const std::string& what);
+
+}  // namespace countem::io

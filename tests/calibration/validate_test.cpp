@@ -1,0 +1,138 @@
+// A calibration that makes no sense is refused by the library with what is wrong and its value.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include <countem/calibrate.hpp>
+#include <countem/calibration.hpp>
+#include <countem/detector_image.hpp>
+#include <countem/error.hpp>
+
+#include <fstream>
+
+#include "tests/store/temporary_directory.hpp"
+
+namespace countem {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr frame_shape shape{2, 3};
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+calibration sound() {
+  calibration made;
+  made.shape = shape;
+  made.dark16.assign(6, 160);
+  made.gain.assign(6, 1.0F);
+  made.background16 = 32;
+  made.xray16 = 16'000;
+  made.dark_sigma_adu.assign(6, 2.0F);
+  made.dark_frames = 100;
+  made.fit.emplace();
+  return made;
+}
+
+/// Why the calibration is refused after `change`; empty where it is not.
+std::string refusal(const std::function<void(calibration&)>& change) {
+  calibration changed = sound();
+  change(changed);
+  try {
+    validate(changed, shape);
+  } catch (const invalid_argument& refused) {
+    return refused.what();
+  }
+  return {};
+}
+
+TEST(validate_calibration, takes_what_makes_sense) {
+  EXPECT_EQ(refusal([](calibration&) {}), "");
+  EXPECT_EQ(refusal([](calibration& c) { c.gain[1] = std::nanf(""); }), "") << "such a pixel is masked";
+  EXPECT_EQ(refusal([](calibration& c) { c.dark_sigma_adu[1] = std::nanf(""); }), "") << "no noise is known of the pixel";
+}
+
+TEST(validate_calibration, names_pixel_and_value) {
+  EXPECT_THAT(refusal([](calibration& c) { c.dark16[4] = (1 << 30) + 1; }),
+              AllOf(HasSubstr("dark reference"), HasSubstr("row 1, column 1 is 1073741825")));
+  EXPECT_THAT(refusal([](calibration& c) { c.pixel_background16 = {1, 2, -3, 4, 5, 6}; }),
+              AllOf(HasSubstr("background threshold"), HasSubstr("row 0, column 2 is -3")));
+  EXPECT_THAT(refusal([](calibration& c) { c.dark_sigma_adu[5] = -1; }),
+              AllOf(HasSubstr("noise of the dark reference"), HasSubstr("row 1, column 2 is -1")));
+  EXPECT_THAT(refusal([](calibration& c) { c.dark_sigma_adu.pop_back(); }), HasSubstr("holds 5 pixels"));
+}
+
+TEST(validate_calibration, names_thresholds_and_numbers) {
+  EXPECT_THAT(refusal([](calibration& c) { c.background16 = -16; }), HasSubstr("background threshold is -1.0"));
+  EXPECT_THAT(refusal([](calibration& c) { c.xray16 = -16; }), HasSubstr("-1.0"));
+  EXPECT_THAT(refusal([](calibration& c) { c.dark_frames = ~std::uint64_t{0}; }),
+              HasSubstr("18446744073709551615 dark frames"));
+  EXPECT_THAT(refusal([](calibration& c) { c.gain.assign(6, -1.0F); }), HasSubstr("no gain"));
+}
+
+TEST(validate_calibration, names_a_number_of_its_fit) {
+  const auto with = [](double noise_fit::*member, double value) {
+    return refusal([&](calibration& c) { (*c.fit).*member = value; });
+  };
+  EXPECT_EQ(with(&noise_fit::mean_adu, none), "") << "nothing was fitted";
+  EXPECT_THAT(with(&noise_fit::mean_adu, -1e9), AllOf(HasSubstr("mean of its fit"), HasSubstr("-1000000000")));
+  EXPECT_THAT(with(&noise_fit::sigma_adu, HUGE_VAL), AllOf(HasSubstr("sigma of its fit"), HasSubstr("inf")));
+  EXPECT_THAT(with(&noise_fit::sigma_adu, -1), HasSubstr("below 0"));
+  for (double noise_fit::*const member : {&noise_fit::sample_mean_adu, &noise_fit::sample_sigma_adu, &noise_fit::sample_min_adu,
+                                          &noise_fit::sample_max_adu, &noise_fit::background_sigmas, &noise_fit::xray_sigmas,
+                                          &noise_fit::histogram_first_adu, &noise_fit::histogram_step_adu}) {
+    EXPECT_THAT(with(member, 1e300), HasSubstr("expected at most 2^26"));
+  }
+}
+
+/// A NumPy file of 64-bit floating point, NumPy's own choice.
+std::filesystem::path save_f64(const test::temporary_directory& directory, const std::vector<double>& values) {
+  std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }";
+  header.resize(117, ' ');
+  header += '\n';
+  std::ofstream file(directory / "image.npy", std::ios::binary);
+  file << "\x93NUMPY" << '\x01' << '\0' << static_cast<char>(header.size()) << '\0' << header;
+  file.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(double)));
+  return directory / "image.npy";
+}
+
+TEST(references_of_64_bits, gains_keep_their_fractions) {
+  const test::temporary_directory directory;
+  calibration gained;
+  apply_gain(gained, *open_detector_image(save_f64(directory, {1.03, 0.97, 0.001, 1e-9, 1, 3}), shape, pixel_type::f32));
+  EXPECT_EQ(gained.gain, (std::vector<float>{1.03F, 0.97F, 0.001F, 1e-9F, 1, 3}));
+}
+
+TEST(references_of_64_bits, a_mask_that_is_not_0_masks) {
+  const test::temporary_directory directory;
+  calibration masked;
+  apply_mask(masked, *open_detector_image(save_f64(directory, {0, 0.01, -0.0, 1, -1e-30, 0}), shape, pixel_type::u8));
+  const std::uint8_t given = mask_given;
+  EXPECT_EQ(masked.mask, (std::vector<std::uint8_t>{0, given, 0, given, given, 0}));
+}
+
+TEST(references_of_64_bits, what_32_bits_do_not_hold_is_refused_with_its_value) {
+  const test::temporary_directory directory;
+  for (const double unfit : {1e39, 1e-60}) {
+    const auto gain = open_detector_image(save_f64(directory, {1, 1, 1, unfit, 1, 1}), shape, pixel_type::f32);
+    calibration gained;
+    EXPECT_THAT([&] { apply_gain(gained, *gain); },
+                testing::ThrowsMessage<format_error>(AllOf(HasSubstr("image.npy"), HasSubstr("row 1, column 0"))));
+  }
+}
+
+TEST(references_of_64_bits, a_gain_reference_without_a_usable_pixel_is_refused) {
+  const test::temporary_directory directory;
+  for (const double unfit : {none, -1.0, 0.0}) {
+    const auto gain = open_detector_image(save_f64(directory, std::vector<double>(6, unfit)), shape, pixel_type::f32);
+    calibration gained;
+    EXPECT_THAT([&] { apply_gain(gained, *gain); },
+                testing::ThrowsMessage<format_error>(AllOf(HasSubstr("image.npy"), HasSubstr("no pixel of the gain"))));
+  }
+}
+
+}  // namespace
+}  // namespace countem
