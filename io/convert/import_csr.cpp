@@ -33,7 +33,7 @@ class csr_rows final : public row_source {
     if (!matrix.is_object() || !matrix.contains("format") || matrix["format"] != "CSR")
       throw format_error("the binsparse matrix is not in CSR form");
     const std::uint64_t most = most_elements(file);
-    pointers_ = read_dataset<std::uint64_t>(file, "pointers_to_1", nullptr, most);
+    pointers_ = read_dataset<std::uint64_t>(file, "pointers_to_1", nullptr, most, {.highest = length(indices_)});
     if (length(indices_) > most)
       throw format_error("the file is too short for its " + std::to_string(length(indices_)) + " entries");
     if (pointers_.empty() || pointers_.front() != 0 || !std::is_sorted(pointers_.begin(), pointers_.end()) ||

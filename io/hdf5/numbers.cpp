@@ -73,10 +73,21 @@ bool is_narrowed(const number_range<T>& expected) {
   return expected.lowest != std::numeric_limits<T>::lowest() || expected.highest != std::numeric_limits<T>::max();
 }
 
+/// As short as the number is in its file: 1.9, where that is a float, and not 1.899999976158142.
+template <class From>
+std::string shortest(From value) {
+  if constexpr (std::is_same_v<From, double>) {
+    if (const auto narrow = exactly<float>(value); narrow && static_cast<double>(*narrow) == value)
+      return fmt::format("{}", *narrow);
+  }
+  return fmt::format("{}", value);
+}
+
 template <class T, class From>
 [[noreturn]] void refuse(From value, const number_range<T>& expected, const std::string& place) {
   const char* const kind = std::is_integral_v<T> && std::is_floating_point_v<From> ? "a whole number from " : "";
-  throw format_error(fmt::format("{} is {}; expected {}{} to {}", place, value, kind, expected.lowest, expected.highest));
+  throw format_error(
+      fmt::format("{} is {}; expected {}{} to {}", place, shortest(value), kind, expected.lowest, expected.highest));
 }
 
 template <class T>

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include <countem/error.hpp>
 
@@ -34,8 +35,10 @@ struct fraction {
 };
 
 bool convert(fraction from, float& to) {
+  constexpr double most = std::numeric_limits<float>::max();
+  if (std::isfinite(from.value) && std::abs(from.value) > most) return false;
   to = static_cast<float>(from.value);
-  return std::isfinite(to) == std::isfinite(from.value) && (to == 0) == (from.value == 0);
+  return (to == 0) == (from.value == 0);
 }
 
 bool convert(std::int64_t value, float& to) {
