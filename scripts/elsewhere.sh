@@ -133,6 +133,8 @@ make_files() {
   "$@" count raw/data_*.data --calibration calibration_per_pixel.h5 --row-noise median --min-cluster-size 2 --no-png -o denoised.h5
   "$@" reduce cluster.h5 -o reduced.h5 --sum --max --com --descan --phase --radial --virtual annulus:60,200
   "$@" reduce cluster.h5 -o binned.h5 --bin 4
+  "$@" convert cluster.h5 -o dense.npy --to dense
+  "$@" count dense.npy --method counts --no-png -o counts.h5
   "$@" convert cluster.h5 -o raw_csr.toml --to raw_csr
   "$@" convert cluster.h5 -o csr.npz --to npz
   # These two hold the time when they were made; the stores made from them do not.
@@ -142,6 +144,18 @@ make_files() {
     "$@" convert "$form.h5" -o "from_$form.h5" --to store
     rm "$form.h5"
   done
+}
+
+# files_of NAME COMMAND...: the files made by that program, in $files/NAME, which must be those in $files/here.
+files_of() {
+  local name=$1
+  shift
+  mkdir -p "$files/$name"
+  (cd "$files/$name" && make_files "$@")
+  (cd "$files/$name" && find . -type f | LC_ALL=C sort | xargs sha256sum) >"$files/$name.sha256"
+  [ "$name" = here ] && return
+  diff "$files/here.sha256" "$files/$name.sha256" || refuse "files of $name differ from this machine's"
+  echo "$(wc -l <"$files/here.sha256") files are equal byte by byte"
 }
 
 aarch64() {
@@ -167,16 +181,12 @@ aarch64() {
 
   step "files of this machine"
   rm -rf "$files"
-  mkdir -p "$files/here"
-  (cd "$files/here" && make_files "$OLDPWD/build/release/countem")
-  (cd "$files/here" && find . -type f | LC_ALL=C sort | xargs sha256sum) >"$files/here.sha256"
+  files_of here "$PWD/build/release/countem"
+  step "files of this machine, mathematical functions without fused multiply-add"
+  GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4 files_of unfused "$PWD/build/release/countem"
   for processor in "${arm_processors[@]}"; do
     step "files of $processor"
-    mkdir -p "$files/$processor"
-    (cd "$files/$processor" && make_files arm_run "$processor" "$build/countem")
-    (cd "$files/$processor" && find . -type f | LC_ALL=C sort | xargs sha256sum) >"$files/$processor.sha256"
-    diff "$files/here.sha256" "$files/$processor.sha256" || refuse "files of $processor differ from this machine's"
-    echo "$(wc -l <"$files/here.sha256") files are equal byte by byte"
+    files_of "$processor" arm_run "$processor" "$build/countem"
   done
   [ -n "$depth" ] && return
 

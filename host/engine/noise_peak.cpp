@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include "host/engine/exponential.hpp"
+
 namespace countem::engine {
 
 namespace {
@@ -21,7 +23,8 @@ constexpr std::int64_t smallest_window = 5;
 constexpr int most_windows = 100;
 constexpr int most_newton_steps = 60;
 
-/// ln(counts) = a + b t + c t^2, with t the distance from a centre in units of a width.
+/// ln(counts / height) = a + b t + c t^2, with t the distance from a centre in units of a width and the height of the first
+/// guess.
 using parabola = std::array<double, 3>;
 
 /// Solves the symmetric system A x = b by elimination; `a` holds the sums of t^0 to t^4 as A[i][j] = a[i + j].
@@ -47,10 +50,10 @@ std::optional<parabola> solve(const std::array<double, 5>& a, const parabola& b)
 class window_fit {
  public:
   window_fit(const charge_histogram& histogram, bin_window in, gaussian start)
-      : histogram_(histogram), in_(in), centre_(start.mean), width_(start.sigma) {}
+      : histogram_(histogram), in_(in), centre_(start.mean), width_(start.sigma), height_(height_of(first_guess)) {}
 
   [[nodiscard]] std::optional<gaussian> fit() const {
-    parabola p = first_guess();
+    parabola p = first_guess;
     double likelihood = log_likelihood(p);
     for (int i = 0; i < most_newton_steps; ++i) {
       const std::optional<parabola> step = newton_step(p);
@@ -64,19 +67,24 @@ class window_fit {
   }
 
  private:
-  [[nodiscard]] double distance(std::size_t bin) const { return (histogram_.centre(bin) - centre_) / width_; }
-  static double expected(const parabola& p, double t) { return std::exp(p[0] + t * (p[1] + t * p[2])); }
+  static constexpr parabola first_guess{0, 0, -0.5};
 
-  [[nodiscard]] parabola first_guess() const {
+  [[nodiscard]] double distance(std::size_t bin) const { return (histogram_.centre(bin) - centre_) / width_; }
+  static double shape(const parabola& p, double t) { return exponential(p[0] + t * (p[1] + t * p[2])); }
+  [[nodiscard]] double expected(const parabola& p, double t) const { return height_ * shape(p, t); }
+
+  /// The height with which a parabola expects as many charges in the window as there are.
+  [[nodiscard]] double height_of(const parabola& p) const {
     double seen = 0;
-    double shape = 0;
+    double sum = 0;
     for (std::size_t bin = in_.first; bin <= in_.last; ++bin) {
       seen += static_cast<double>(histogram_.counts()[bin]);
-      shape += expected({0, 0, -0.5}, distance(bin));
+      sum += shape(p, distance(bin));
     }
-    return {std::log(seen / shape), 0, -0.5};
+    return seen / sum;
   }
 
+  /// But for a constant.
   [[nodiscard]] double log_likelihood(const parabola& p) const {
     double sum = 0;
     for (std::size_t bin = in_.first; bin <= in_.last; ++bin) {
@@ -124,6 +132,7 @@ class window_fit {
   bin_window in_;
   double centre_;
   double width_;
+  double height_;
 };
 
 /// By counting, where there are few different ones: most charges are noise.
