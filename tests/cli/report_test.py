@@ -1,5 +1,7 @@
 """countem report: what it writes, what it refuses. That the page works is tested in a browser (tests/browser)."""
 
+import base64
+import hashlib
 import json
 import re
 import unittest
@@ -30,6 +32,10 @@ class Report(ProgramTest):
         self.assertNotRegex(page, r"(src|href)=[\"']?(https?:)?//")
         self.assertNotRegex(page, r"(fetch|XMLHttpRequest|importScripts|@import|url)\s*\(")
         self.assertIn("default-src 'none'", page)
+        self.assertNotIn("unsafe", page)
+        for kind, text in (("style", r"<style>(.*?)</style>"), ("script", r"<script>(.*?)</script>")):
+            hashed = hashlib.sha256(re.search(text, page, re.DOTALL).group(1).encode()).digest()
+            self.assertIn(f"{kind}-src 'sha256-{base64.b64encode(hashed).decode()}'", page)
         self.assertEqual([path.name for path in self.directory.glob("report*")], ["report.html"])
         data = self.data_of(page)
         self.assertEqual(data["events"], self.told["events"])

@@ -8,5 +8,8 @@ namespace countem::cli::report {
 extern const std::string_view page_html;
 extern const std::string_view page_css;
 extern const std::string_view page_js;
+/// SHA-256 in base64 of what stands between the tags of the style and of the script.
+extern const std::string_view page_css_hash;
+extern const std::string_view page_js_hash;
 
 }  // namespace countem::cli::report

@@ -247,7 +247,13 @@ std::string make_page(const store_description& described, const scan_content& co
   const std::string data = script_text(page_json(described, content, facts, frames));
   const std::string title = html_text(facts.title);
   const std::string packed_frames = frames ? base64(frames->frames) : std::string();
-  return filled(page_html, {{"title", title}, {"css", page_css}, {"data", data}, {"frames", packed_frames}, {"js", page_js}});
+  return filled(page_html, {{"title", title},
+                            {"css", page_css},
+                            {"css_hash", page_css_hash},
+                            {"data", data},
+                            {"frames", packed_frames},
+                            {"js", page_js},
+                            {"js_hash", page_js_hash}});
 }
 
 }  // namespace countem::cli::report
