@@ -6,9 +6,13 @@
 #include <oneapi/tbb/parallel_reduce.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
+#include <exception>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <numeric>
 #include <random>
 #include <utility>
@@ -24,28 +28,66 @@ namespace {
 
 constexpr std::uint64_t charges_kept = std::uint64_t{1} << 20;
 
+/// Keeps the first exception of several threads.
+class first_exception {
+ public:
+  /// Runs `work` unless an exception was kept before.
+  template <class Work>
+  void guard(const Work& work) {
+    if (happened_) return;
+    try {
+      work();
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!happened_) thrown_ = std::current_exception();
+      happened_ = true;
+    }
+  }
+  void rethrow() const {
+    if (thrown_) std::rethrow_exception(thrown_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::atomic<bool> happened_{false};
+  std::exception_ptr thrown_;
+};
+
 /// Reduces over frames. The tree of the reduction depends on their number alone, so that rounding is the same for any number of
-/// threads.
+/// threads. TBB frees parts of the tree twice after an exception: none reaches it, so partial results are pointers, whose
+/// copies need no memory.
 template <class Result, class AddFrame, class Join>
 Result reduce_frames(unsigned threads, const std::vector<std::uint64_t>& frames, const Result& empty, const AddFrame& add,
                      const Join& join) {
   using range = oneapi::tbb::blocked_range<std::size_t>;
-  const auto add_range = [&](const range& part, Result result) {
-    for (std::size_t i = part.begin(); i < part.end(); ++i) add(frames[i], result);
+  using partial = std::shared_ptr<Result>;
+  first_exception failure;
+  const auto add_range = [&](const range& part, partial result) {
+    failure.guard([&] {
+      if (!result) result = std::make_shared<Result>(empty);
+      for (std::size_t i = part.begin(); i < part.end(); ++i) add(frames[i], *result);
+    });
     return result;
   };
-  return run_with(threads,
-                  [&] { return oneapi::tbb::parallel_deterministic_reduce(range(0, frames.size()), empty, add_range, join); });
+  const auto join_partials = [&](partial into, const partial& other) {
+    if (!into || !other) return into ? into : other;
+    failure.guard([&] { join(*into, *other); });
+    return into;
+  };
+  const partial reduced = run_with(threads, [&] {
+    return oneapi::tbb::parallel_deterministic_reduce(range(0, frames.size()), partial(), add_range, join_partials);
+  });
+  failure.rethrow();
+  return reduced ? std::move(*reduced) : empty;
 }
 
-charge_statistics join_statistics(charge_statistics into, const charge_statistics& other) {
+void join_statistics(charge_statistics& into, const charge_statistics& other) {
   into.count += other.count;
   into.sum += other.sum;
   into.squares += other.squares;
   into.lowest = std::min(into.lowest, other.lowest);
   into.highest = std::max(into.highest, other.highest);
   into.some.insert(into.some.end(), other.some.begin(), other.some.end());
-  return into;
 }
 
 std::vector<std::uint8_t> which_arrived(const frame_source& source, const std::vector<std::uint64_t>& frames,
@@ -170,10 +212,7 @@ charge_histogram charge_sample::fill(const charge_histogram& empty) const {
       if (charge != no_charge) result.add(charge);
     }
   };
-  const auto join = [](charge_histogram into, const charge_histogram& other) {
-    into.merge(other);
-    return into;
-  };
+  const auto join = [](charge_histogram& into, const charge_histogram& other) { into.merge(other); };
   return reduce_frames(threads_, frames_, empty, add, join);
 }
 
