@@ -163,7 +163,6 @@ void run_comparison(compare_arguments& chosen, context& ctx) {
   comparison sum;
   event_batch events;
   for (std::uint64_t first = 0; first < counted->frames(); first += frames_at_once) {
-    if (ctx.stop) throw interrupted("comparison stopped");
     const auto count = static_cast<std::size_t>(std::min(frames_at_once, counted->frames() - first));
     counted->read(first, count, events);
     events.first_frame = first;

@@ -28,6 +28,8 @@ bool holds_frames(const std::filesystem::path& input) {
   try {
     static_cast<void>(open_source({input}, {}));
     return true;
+  } catch (const interrupted&) {
+    throw;
   } catch (const error&) {
     return false;
   }

@@ -118,7 +118,7 @@ json describe(const frame_source& source) {
 void refuse_growing_store(const std::filesystem::path& path) {
   try {
     static_cast<void>(open_running_event_store(path));
-  } catch (const error&) {
+  } catch (const format_error&) {
     return;
   }
   throw format_error(
@@ -134,13 +134,13 @@ json describe_inputs(const source_arguments& inputs) {
     const std::filesystem::path& path = inputs.inputs().front();
     try {
       return describe(*open_event_store(path));
-    } catch (const error& reason) {
+    } catch (const format_error& reason) {
       refuse_growing_store(path);
       reasons += std::string("; not an event store: ") + reason.what();
     }
     try {
       return describe(load_calibration(path));
-    } catch (const error& reason) {
+    } catch (const format_error& reason) {
       reasons += std::string("; not a calibration: ") + reason.what();
     }
   }
@@ -156,7 +156,7 @@ std::string text_of(const json& told, int indent = 0) {
   std::string lines;
   const auto add = std::back_inserter(lines);
   for (const auto& [name, value] : told.items()) {
-    std::string label = name;
+    std::string label = printable(name);
     std::replace(label.begin(), label.end(), '_', ' ');
     if (value.is_object() && value.contains("width") && value.contains("height")) {
       const bool scan = value.contains("frames_per_position");
@@ -173,7 +173,8 @@ std::string text_of(const json& told, int indent = 0) {
       if (value.is_object()) {
         lines += text_of(value, indent + 2);
       } else {
-        for (const json& entry : value) fmt::format_to(add, "{:{}}- {}\n", "", indent + 2, entry.value("text", entry.dump()));
+        for (const json& entry : value)
+          fmt::format_to(add, "{:{}}- {}\n", "", indent + 2, printable(entry.value("text", entry.dump())));
       }
     } else if (value.is_number_unsigned()) {
       fmt::format_to(add, "{:{}}{}: {}\n", "", indent, label, with_separators(value.get<std::uint64_t>()));
@@ -182,7 +183,8 @@ std::string text_of(const json& told, int indent = 0) {
     } else if (value.is_null()) {
       fmt::format_to(add, "{:{}}{}: none\n", "", indent, label);
     } else {
-      fmt::format_to(add, "{:{}}{}: {}\n", "", indent, label, value.is_string() ? value.get<std::string>() : value.dump());
+      fmt::format_to(add, "{:{}}{}: {}\n", "", indent, label,
+                     printable(value.is_string() ? value.get<std::string>() : value.dump()));
     }
   }
   return lines;

@@ -13,6 +13,7 @@
 #include <countem/reduction_plan.hpp>
 #include <countem/result_images.hpp>
 #include <countem/scan_pictures.hpp>
+#include <countem/stop.hpp>
 #include <countem/store_copy.hpp>
 #include <countem/store_reduction.hpp>
 
@@ -106,6 +107,7 @@ class reduction_run {
     const auto start = std::chrono::steady_clock::now();
     std::vector<saved_image> images;
     if (makes_images()) images = reduce();
+    check_stop();
     if (makes_store()) {
       copy(images);
     } else {
@@ -115,7 +117,10 @@ class reduction_run {
       save_images(wanted_.output, images, facts);
     }
     ctx_.wrote(wanted_.output);
-    for (const saved_image& image : images) draw(image);
+    for (const saved_image& image : images) {
+      check_stop();
+      draw(image);
+    }
     report(images, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
 

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -51,18 +50,18 @@ struct report_arguments {
 
 /// A page that this command wrote is marked near its beginning.
 bool is_report(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
+  const io::file_handle file = io::file_handle::open_read(path);
   std::string start(2048, '\0');
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<std::size_t>(file.gcount()));
+  start.resize(file.read_at(0, start.data(), start.size()));
   return start.find(page_mark) != std::string::npos;
 }
 
 json load_counted(const fs::path& path) {
   if (path.empty()) return nullptr;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw io_error(path.string() + ": cannot be opened: give what countem count --json printed");
-  json told = json::parse(file, nullptr, false);
+  const io::file_handle file = io::file_handle::open_read(path);
+  std::string text(file.size(), '\0');
+  text.resize(file.read_at(0, text.data(), text.size()));
+  json told = json::parse(text, nullptr, false);
   if (!told.is_object() || !told.contains("frames_per_s") || !told["frames_per_s"].is_number()) {
     throw format_error(path.string() + ": is not what countem count --json printed");
   }

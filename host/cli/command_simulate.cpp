@@ -133,7 +133,8 @@ void simulate(simulate_arguments& chosen, context& ctx) {
   if (!files.darks.empty())
     ctx.inform("{} dark frames in {}", with_separators(chosen.output.dark_frames), file_pattern(files.darks, "dark"));
   ctx.inform("{} electrons in {}", with_separators(meter.electrons()), files.truth.string());
-  ctx.inform("{:.0f} frames/s. Next:\n  {}", rate, next);
+  ctx.inform("{:.0f} frames/s. Next:", rate);
+  ctx.inform("  {}", next);
 }
 
 }  // namespace

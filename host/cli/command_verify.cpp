@@ -51,8 +51,11 @@ void add_verify(CLI::App& app, context& ctx) {
       ctx.print_json(told);
       return;
     }
-    for (const std::string& fault : faults) context::to_stderr(fmt::format("countem: {}\n", fault));
-    ctx.inform("{}: {}", chosen->file, faults.empty() ? "every frame is whole" : fmt::format("{} faults", faults.size()));
+    for (const std::string& fault : faults) context::to_stderr(fmt::format("countem: {}\n", printable(fault)));
+    ctx.inform("{}: {}", chosen->file,
+               faults.empty()       ? "every frame is whole"
+               : faults.size() == 1 ? "1 fault"
+                                    : fmt::format("{} faults", faults.size()));
   });
 }
 

@@ -3,20 +3,12 @@
 #include <cstdio>
 
 #include <countem/error.hpp>
+#include <countem/notices.hpp>
+#include <countem/stop.hpp>
 
 #include "host/cli/advice.hpp"
 
 namespace countem::cli {
-
-namespace {
-
-void to_stdout(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw io_error("standard output: the answer cannot be written: disk full, or the reader has gone");
-  }
-}
-
-}  // namespace
 
 context::context(const std::atomic<bool>& raised, std::string typed) : stop(raised), command_line(std::move(typed)) {}
 
@@ -27,6 +19,10 @@ void context::add_output_options(CLI::App& command) {
 
 void context::add_verbose_option(CLI::App& command) {
   command.add_flag("--verbose", verbose, "Report also why a backend was chosen");
+}
+
+void context::show_notices() {
+  for (std::string& notice : take_notices()) warn(std::move(notice));
 }
 
 void context::warn(std::string text) {
@@ -42,11 +38,19 @@ void context::answer(std::string_view text) const {
   if (!quiet && !json) to_stdout(text);
 }
 
-void context::print_json(nlohmann::ordered_json object) const {
+void context::print_json(nlohmann::ordered_json object) {
+  show_notices();
   if (!object.contains("outputs")) object["outputs"] = outputs_;
   if (!object.contains("warnings")) object["warnings"] = warnings_;
   // File names are any bytes; JSON is UTF-8.
   to_stdout(object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+void context::to_stdout(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    check_stop();  // a write that waits is ended by a signal
+    throw io_error("standard output: the answer cannot be written: disk full, or the reader has gone");
+  }
 }
 
 void context::to_stderr(std::string_view text) noexcept {

@@ -14,6 +14,8 @@
 
 #include <countem/input_file.hpp>
 
+#include "host/cli/printable.hpp"
+
 namespace countem::cli {
 
 /// What a command may use of the program around it: the options that every command has, and the only ways to print. Lines for
@@ -31,10 +33,10 @@ class context {
   /// Adds --verbose, for the commands that have more to report.
   void add_verbose_option(CLI::App& command);
 
-  /// A line on stderr, without its end; none with --quiet.
+  /// A line on stderr, without its end; none with --quiet. Control characters are shown as printable() does.
   template <class... Values>
   void inform(fmt::format_string<Values...> format, Values&&... values) const {
-    if (!quiet) to_stderr(fmt::format(format, std::forward<Values>(values)...) + "\n");
+    if (!quiet) to_stderr(printable(fmt::format(format, std::forward<Values>(values)...)) + "\n");
   }
   /// A warning on stderr (none with --quiet), which is also kept for "warnings" of the JSON object.
   void warn(std::string text);
@@ -47,7 +49,9 @@ class context {
   /// Text on stdout that answers the command; none with --quiet or --json. @throws io_error stdout cannot be written
   void answer(std::string_view text) const;
   /// The one object on stdout, with the keys "outputs" and "warnings" added. @throws io_error stdout cannot be written
-  void print_json(nlohmann::ordered_json object) const;
+  void print_json(nlohmann::ordered_json object);
+  /// Warns of what the library noticed about the machine since the last call (countem/notices.hpp).
+  void show_notices();
 
   const std::atomic<bool>& stop;  ///< raised by Ctrl-C
   std::string command_line;       ///< as typed, for provenance
@@ -56,6 +60,8 @@ class context {
   bool json = false;              ///< --json: one object on stdout instead of text
   bool verbose = false;           ///< --verbose: also why things were chosen
 
+  /// Writes to stdout and flushes it. @throws io_error it cannot be written; interrupted a signal ended the wait
+  static void to_stdout(std::string_view text);
   /// Writes to stderr. A write that fails is ignored: a lost line must not end a count.
   static void to_stderr(std::string_view text) noexcept;
 

@@ -9,6 +9,7 @@
 #include <countem/error.hpp>
 
 #include "host/cli/advice.hpp"
+#include "host/cli/printable.hpp"
 
 namespace countem::cli {
 
@@ -20,13 +21,13 @@ failure ended(exit_code code, const std::exception& what) {
   // The limit belongs to the process, whoever reports it: our files, HDF5 or a library below it.
   if (text.find(std::generic_category().message(EMFILE)) != std::string::npos)
     text += "; raise the hard limit of open files (ulimit -Hn)";
-  return {code, fmt::format("countem: {}\n", text)};
+  return {code, fmt::format("countem: {}\n", printable(text))};
 }
 
 failure bug(const std::string& what, const std::string& command_line) {
   return {surprise, fmt::format("countem: internal error: {}\nThis is a bug of countem. Please report it with the lines above, "
                                 "the output of 'countem version' and this command line:\n  {}\n",
-                                what, command_line)};
+                                printable(what), printable(command_line))};
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ failure explain(const std::exception_ptr& thrown, const std::string& command_lin
   } catch (const std::system_error& what) {  // files and threads that the system refuses
     return ended(io_failure, what);
   } catch (const std::bad_alloc&) {
-    return {io_failure, "countem: not enough memory: use fewer --threads or smaller frames\n"};
+    return {io_failure, std::string(out_of_memory)};
   } catch (const std::exception& what) {
     return bug(what.what(), command_line);
   } catch (...) {

@@ -2,10 +2,14 @@
 
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include "host/cli/exit_codes.hpp"
 
 namespace countem::cli {
+
+/// What is printed where memory is lacking, perhaps for any other sentence as well.
+inline constexpr std::string_view out_of_memory = "countem: not enough memory: use fewer --threads or smaller frames\n";
 
 /// How the program ends when a command throws.
 struct failure {

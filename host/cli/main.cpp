@@ -1,32 +1,64 @@
 // countem's command line: parses, runs one command, maps errors to the documented exit codes.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <memory>
+#include <new>
+#include <sstream>
 #include <string>
+
+#include <countem/stop.hpp>
+#include <countem/threads.hpp>
 
 #include "host/cli/command.hpp"
 #include "host/cli/failure.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/open_files.hpp"
 #include "host/cli/parse_failure.hpp"
+#include "host/cli/printable.hpp"
 
 namespace countem::cli {
 
 namespace {
 
-std::atomic<bool> stop_requested{false};
-
 // The first Ctrl-C asks the command to finish what is in flight; the second one ends the program the hard way.
-void request_stop(int signal) {
+void request_stop(int) {
   stop_requested.store(true);
-  std::signal(signal, SIG_DFL);
+}
+
+/// Signals that the program's parent ignores (nohup, shells without job control) stay ignored.
+void stop_at(int signal) {
+  struct sigaction action {};
+  if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) return;
+  action = {};
+  action.sa_handler = request_stop;
+  // Calls that wait (an open, a read from a terminal) end with EINTR: without SA_RESTART.
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(signal, &action, nullptr);
 }
 
 void handle_signals() {
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) stop_at(signal);
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe or a full quota is a failed write with a sentence of its own
   std::signal(SIGXFSZ, SIG_IGN);
+}
+
+/// A file must not get the number of a standard stream that was closed: what is printed would go into it. What stands in for
+/// the stream fails as the closed one does, when it is read (0) or written (1 and 2).
+void open_standard_streams() {
+  int descriptor = 0;
+  do {
+    descriptor = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (descriptor == STDIN_FILENO) {
+      ::close(descriptor);
+      descriptor = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    }
+  } while (descriptor >= STDIN_FILENO && descriptor <= STDERR_FILENO);
+  if (descriptor >= 0) ::close(descriptor);
 }
 
 std::string joined(int argc, char** argv) {
@@ -56,33 +88,99 @@ void add_commands(CLI::App& app, context& ctx) {
   add_generators(app, ctx);
 }
 
+/// What --help and --version print.
+int print_asked(const CLI::App& app, const CLI::Success& asked) {
+  std::ostringstream answer;
+  const int code = app.exit(asked, answer, answer);
+  context::to_stdout(answer.str());
+  return code;
+}
+
+/// "nan" is a number to the parser, and ranges do not exclude it.
+void refuse_nan(CLI::App& app) {
+  const CLI::Validator is_number(
+      [](const std::string& text) { return std::isnan(std::strtod(text.c_str(), nullptr)) ? text + " is not a number" : ""; },
+      "");
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    for (CLI::Option* option : command->get_options()) {
+      if (option->get_type_name().starts_with("FLOAT")) option->check(is_number);
+    }
+    refuse_nan(*command);
+  }
+}
+
 int parse_and_run(int argc, char** argv, context& ctx) {
   CLI::App app{"Electron counting and sparse reduction for direct-detector data", "countem"};
   add_commands(app, ctx);
+  refuse_nan(app);
   try {
     require_known_command(app, {argv + 1, argv + argc});
     app.parse(argc, argv);
     return ctx.exit_code;
-  } catch (const CLI::Success& asked) {  // --help, --version
-    return app.exit(asked);
+  } catch (const CLI::Success& asked) {
+    return print_asked(app, asked);
   } catch (const CLI::ParseError& wrong) {
-    context::to_stderr(explain_parse_error(app, wrong));
+    context::to_stderr(printable_lines(explain_parse_error(app, wrong)));
     return usage;
   }
 }
 
-int run(int argc, char** argv) {
-  std::string command_line;
+/// Written where nothing can be thrown any more.
+[[noreturn]] void end_without_memory() noexcept {
+  context::to_stderr(out_of_memory);
+  ::_exit(io_failure);
+}
+
+bool main_has_ended = false;
+
+/// HDF5 calls exit() where it lacks memory for its own bookkeeping.
+void check_ended() {
+  if (!main_has_ended) end_without_memory();
+}
+
+/// Also for objects that are made before main(), which is why it has a priority.
+[[gnu::constructor(101)]] void handle_lack_of_memory() {
+  std::set_terminate([] {
+    try {
+      if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+    } catch (const std::bad_alloc&) {
+      end_without_memory();
+    } catch (...) {  // as without an exception
+    }
+    // What leaves a noexcept function is not handed on; nothing but a lack of memory leaves ours.
+    if (std::uncaught_exceptions() > 0) end_without_memory();
+    context::to_stderr("countem: internal error: an exception was thrown where none may be. Please report it.\n");
+    ::_exit(surprise);
+  });
+}
+
+/// Ends with the exit code and the sentence of what was thrown, even where no memory is left to word it.
+int end_by(const std::exception_ptr& thrown, const std::string& command_line) noexcept {
   try {
+    const failure ended = explain(thrown, command_line);
+    context::to_stderr(ended.text);
+    return ended.code;
+  } catch (...) {
+    context::to_stderr(out_of_memory);
+    return io_failure;
+  }
+}
+
+int run(int argc, char** argv) noexcept {
+  std::string command_line;
+  std::atexit(check_ended);
+  try {
+    open_standard_streams();
     handle_signals();
     raise_limit_of_open_files();
     command_line = joined(argc, argv);
+    const thread_limit limit;
     context ctx{stop_requested, command_line};
-    return parse_and_run(argc, argv, ctx);
+    const int code = parse_and_run(argc, argv, ctx);
+    ctx.show_notices();
+    return code;
   } catch (...) {
-    const failure ended = explain(std::current_exception(), command_line);
-    context::to_stderr(ended.text);
-    return ended.code;
+    return end_by(std::current_exception(), command_line);
   }
 }
 
@@ -91,5 +189,7 @@ int run(int argc, char** argv) {
 }  // namespace countem::cli
 
 int main(int argc, char** argv) {
-  return countem::cli::run(argc, argv);
+  const int code = countem::cli::run(argc, argv);
+  countem::cli::main_has_ended = true;
+  return code;
 }

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include <countem/error.hpp>
+#include <countem/stop.hpp>
 
 namespace countem {
 
@@ -144,6 +145,7 @@ void compare(const event_batch& counted, frame_shape grid, std::uint32_t upsampl
              const comparison_options& options, comparison& sum) {
   check(counted, grid, upsample, truth, options);
   for (std::size_t frame = 0; frame < counted.frames(); ++frame) {
+    check_stop();
     if ((counted.status[frame] & status_sectors) == 0) {
       ++sum.missing_frames;
       continue;

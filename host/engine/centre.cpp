@@ -1,6 +1,7 @@
 #include <countem/centre.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <vector>
 
@@ -23,7 +24,8 @@ std::optional<detector_point> parse_centre(const std::string& text) {
     const double row = std::stod(text, &row_end);
     if (row_end < text.size() && text[row_end] == ',') {
       const double column = std::stod(text.substr(row_end + 1), &column_end);
-      if (row_end + 1 + column_end == text.size()) return detector_point{row, column};
+      const bool ends = row_end + 1 + column_end == text.size();
+      if (ends && std::isfinite(row) && std::isfinite(column)) return detector_point{row, column};
     }
   } catch (const std::exception&) {  // not a number
   }

@@ -11,10 +11,10 @@
 #include <countem/devices.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
+#include <countem/threads.hpp>
 
 #include <oneapi/tbb/enumerable_thread_specific.h>
 #include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_pipeline.h>
 #include <oneapi/tbb/task_arena.h>
 
@@ -68,7 +68,7 @@ class pipeline {
       throw invalid_argument("frames from " + std::to_string(options.first_frame) + " up to " +
                              std::to_string(options.end_frame) + " are no range of frames");
     }
-    threads_ = options.threads != 0 ? options.threads : static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
+    threads_ = options.threads != 0 ? options.threads : usable_threads();
     const engine::batch_sizes sizes = engine::choose_batch_sizes({.frame_bytes = setup.shape.pixels() * size_of(setup.type),
                                                                   .frames = end_ - next_,
                                                                   .threads = threads_,

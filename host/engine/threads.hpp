@@ -1,17 +1,18 @@
 #pragma once
 
-#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 
+#include <countem/threads.hpp>
+
 namespace countem::engine {
 
-/// Runs `work` with this many threads for its parallel loops, 0: all cores; never more than there are cores.
+/// Runs `work` with this many threads for its parallel loops, 0: all that the process may use; never more than that.
 template <class Work>
 auto run_with(unsigned threads, const Work& work) {
-  const auto cores = static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
-  oneapi::tbb::task_arena arena(static_cast<int>(threads == 0 ? cores : std::min(threads, cores)));
+  const unsigned most = usable_threads();
+  oneapi::tbb::task_arena arena(static_cast<int>(threads == 0 ? most : std::min(threads, most)));
   return arena.execute(work);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <countem/stop.hpp>
+
 #include "io/hdf5/handle.hpp"
 
 namespace countem::io {
@@ -27,6 +29,7 @@ class unlocked {
 void for_each_block(const event_store& store, hdf5_lock_type& lock, const std::function<void(const event_batch&)>& visit) {
   event_batch block;
   for (std::uint64_t first = 0; first < store.frames(); first += block_frames) {
+    check_stop();
     {
       const unlocked while_reading(lock);
       store.read(first, static_cast<std::size_t>(std::min<std::uint64_t>(block_frames, store.frames() - first)), block);

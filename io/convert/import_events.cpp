@@ -7,12 +7,13 @@
 
 #include <countem/convert.hpp>
 #include <countem/error.hpp>
+#include <countem/stop.hpp>
 #include <countem/version.hpp>
 
 #include "io/convert/imports.hpp"
 #include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
-#include "io/hdf5/handle.hpp"
+#include "io/hdf5/file.hpp"
 
 namespace countem {
 
@@ -56,6 +57,7 @@ void copy_rows(row_source& rows, event_store_writer& to) {
       block.xrays.push_back(0);
       block.status.push_back(row ? all_sectors : std::uint8_t{0});
     }
+    check_stop();
     to.observe(block);
     to.write(*to.encode(block));
   }
@@ -77,9 +79,8 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
   using namespace io;
   const input_file opened[] = {file_handle::open_read(input).opened()};
   const auto lock = hdf5_lock();
+  const hdf5_handle file = open_hdf5(input);
   try {
-    if (H5Fis_hdf5(input.c_str()) <= 0) throw format_error("is not an HDF5 file");
-    const hdf5_handle file(H5Fopen(input.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "cannot be opened as HDF5");
     const std::unique_ptr<row_source> rows = open_rows(file, options);
     store_description description;
     description.shape = rows->frame();

@@ -1,6 +1,7 @@
 // stempy's HDF5, versions 1 to 3.
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -94,15 +95,15 @@ class stempy_rows final : public row_source {
     std::vector<hvl_t> lists(static_cast<std::size_t>(count));
     read_.assign(lists.size(), {});
     first_read_ = row;
-    std::string problem;
+    std::exception_ptr problem;
     try {
       read_slab(lists_, {{row}, {count}}, memory_type, lists.data(), "event lists from " + std::to_string(row) + " on");
       for (std::size_t i = 0; i < lists.size(); ++i) copy_list(lists[i], stored, row + i, read_[i]);
-    } catch (const error& reason) {  // the lists that were read need their memory back
-      problem = reason.what();
+    } catch (...) {  // the lists that were read need their memory back
+      problem = std::current_exception();
     }
     hdf5_check(H5Dvlen_reclaim(memory_type, memory_space, H5P_DEFAULT, lists.data()), "frames");
-    if (!problem.empty()) throw format_error(problem);
+    if (problem) std::rethrow_exception(problem);
   }
 
   void copy_list(const hvl_t& list, hid_t stored, std::uint64_t row, std::vector<std::uint32_t>& to) const {

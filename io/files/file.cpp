@@ -37,11 +37,16 @@ file_handle::~file_handle() {
 }
 
 file_handle file_handle::open_read(const std::filesystem::path& path) {
-  file_handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC), path);
-  if (file.descriptor_ < 0) throw_errno(path, "cannot be opened");
+  // Opening a pipe would wait for its other end; regular files are read the same with and without O_NONBLOCK.
+  file_handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK), path);
   struct stat facts {};
-  if (::fstat(file.descriptor_, &facts) != 0) throw_errno(path, "cannot be examined");
+  const int failure = file.descriptor_ < 0 ? errno : 0;
+  if (failure != 0 && failure != ENXIO) throw_errno(path, "cannot be opened");
+  if (failure == 0 && ::fstat(file.descriptor_, &facts) != 0) throw_errno(path, "cannot be examined");
   if (S_ISDIR(facts.st_mode)) throw io_error(path.string() + ": is a directory where a file is wanted");
+  if (!S_ISREG(facts.st_mode)) {  // a socket cannot even be opened
+    throw format_error(path.string() + ": is a pipe, a socket or a device where a file is wanted: it is read at random places");
+  }
   file.opened_ = state_of(facts);
   return file;
 }

@@ -29,7 +29,8 @@ class file_handle {
   file_handle& operator=(const file_handle&) = delete;
   ~file_handle();
 
-  /// @throws io_error; a directory is refused with a sentence of its own.
+  /// A regular file; does not wait for the other end of a pipe. @throws io_error; format_error it is a pipe, a socket or a
+  /// device
   [[nodiscard]] static file_handle open_read(const std::filesystem::path& path);
   /// An existing file, to be changed in place. @throws io_error
   [[nodiscard]] static file_handle open_write(const std::filesystem::path& path);

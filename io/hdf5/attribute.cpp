@@ -55,7 +55,7 @@ void write_attribute(hid_t object, const std::string& name, std::uint64_t value)
 
 bool has_attribute(hid_t object, const std::string& name) {
   const auto lock = hdf5_lock();
-  return H5Aexists(object, name.c_str()) > 0;
+  return hdf5_answer(H5Aexists(object, name.c_str()), "attribute " + name);
 }
 
 std::string read_text_attribute(hid_t object, const std::string& name) {

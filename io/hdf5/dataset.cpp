@@ -24,9 +24,9 @@ bool has_path(hid_t location, const std::string& path) {
     end = path.find('/', end + 1);
     const std::string part = path.substr(0, end);
     if (part.empty() || part == "/") continue;
-    if (H5Lexists(location, part.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (!hdf5_answer(H5Lexists(location, part.c_str(), H5P_DEFAULT), path)) return false;
   } while (end != std::string::npos);
-  return H5Oexists_by_name(location, path.c_str(), H5P_DEFAULT) > 0;
+  return hdf5_answer(H5Oexists_by_name(location, path.c_str(), H5P_DEFAULT), path);
 }
 
 template <class T>

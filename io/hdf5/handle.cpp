@@ -1,26 +1,60 @@
 #include "io/hdf5/handle.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdint>
-
-#include <countem/error.hpp>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <system_error>
 
 namespace countem::io {
 
 namespace {
 
-// HDF5 prints its error stack unless that is turned off; the library never prints.
-void silence() {
-  static const bool once = [] {
-    // We close what we open. HDF5's own clean-up at exit writes again what a full disk refused before, and crashes on it.
-    H5dont_atexit();
-    return H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
-  }();
-  (void)once;
+/// HDF5 crashes where memory runs out while it starts, which takes less than this.
+void require_memory() {
+  constexpr std::size_t enough = std::size_t{4} << 20U;
+  void* const block = std::malloc(enough);
+  if (block == nullptr) throw std::bad_alloc();
+  std::free(block);
 }
 
-herr_t keep_deepest(unsigned, const H5E_error2_t* entry, void* text) {
-  *static_cast<std::string*>(text) = entry->desc == nullptr ? "" : entry->desc;
+/// HDF5 prints its error stack unless that is turned off; the library never prints. Where HDF5 is thread-safe, each thread has
+/// an error stack of its own, with a setting of its own.
+void silence() {
+  static const bool started = [] {
+    require_memory();
+    // We close what we open. HDF5's own clean-up at exit writes again what a full disk refused before, and crashes on it.
+    H5dont_atexit();
+    return H5open() >= 0;
+  }();
+  if (!started) throw std::bad_alloc();
+  thread_local bool silent = false;
+  if (!silent) silent = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
+}
+
+/// What is read off an error stack. Exceptions must not pass through the C library: no memory is asked for.
+struct error_words {
+  std::array<char, 512> first{};  ///< of the innermost failure
+  int system_error = 0;
+  bool out_of_memory = false;
+};
+
+/// The number that HDF5's file drivers write into the description of a system call that failed.
+int system_error_in(const char* description) {
+  constexpr const char* before = "errno = ";
+  const char* const at = std::strstr(description, before);
+  return at == nullptr ? 0 : std::atoi(at + std::strlen(before));
+}
+
+herr_t read_entry(unsigned depth, const H5E_error2_t* entry, void* to) {
+  auto& words = *static_cast<error_words*>(to);
+  const char* const description = entry->desc == nullptr ? "" : entry->desc;
+  if (depth == 0) std::strncpy(words.first.data(), description, words.first.size() - 1);
+  if (words.system_error == 0) words.system_error = system_error_in(description);
+  words.out_of_memory = words.out_of_memory || entry->min_num == H5E_NOSPACE || entry->min_num == H5E_CANTALLOC;
   return 0;
 }
 
@@ -33,21 +67,38 @@ std::unique_lock<std::recursive_mutex> hdf5_lock() {
   return lock;
 }
 
-std::string hdf5_last_error() {
-  std::string text;
-  H5Ewalk2(
-      H5E_DEFAULT, H5E_WALK_UPWARD,
-      [](unsigned depth, const H5E_error2_t* entry, void* out) -> herr_t {
-        return depth == 0 ? keep_deepest(depth, entry, out) : 0;
-      },
-      &text);
+hdf5_failure hdf5_last_failure() {
+  error_words words;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, read_entry, &words);
   H5Eclear2(H5E_DEFAULT);
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+  hdf5_failure failure{words.first.data(), words.system_error,
+                       words.system_error == ENOMEM || (words.system_error == 0 && words.out_of_memory)};
+  if (failure.system_error != 0) failure.text = std::generic_category().message(failure.system_error);
+  std::replace(failure.text.begin(), failure.text.end(), '\n', ' ');
+  return failure;
+}
+
+std::string hdf5_last_error() {
+  return hdf5_last_failure().text;
+}
+
+void throw_hdf5(const std::string& what, const hdf5_failure& failure) {
+  if (failure.out_of_memory) {
+    throw io_error(what + ": not enough memory, or a damaged file that claims too much: HDF5 says: " + failure.text);
+  }
+  if (failure.system_error != 0) throw io_error(what + ": " + failure.text);
+  throw hdf5_refusal(what + ": HDF5 says: " + failure.text);
+}
+
+bool hdf5_answer(htri_t answer, const std::string& what) {
+  if (answer >= 0) return answer > 0;
+  const hdf5_failure failure = hdf5_last_failure();
+  if (failure.out_of_memory || failure.system_error == EIO) throw_hdf5(what, failure);
+  return false;
 }
 
 hdf5_handle::hdf5_handle(hid_t id, const std::string& what) : id_(id) {
-  if (id < 0) throw io_error(what + ": HDF5 says: " + hdf5_last_error());
+  if (id < 0) throw_hdf5(what, hdf5_last_failure());
 }
 
 void hdf5_handle::close() {
@@ -57,7 +108,7 @@ void hdf5_handle::close() {
 }
 
 void hdf5_check(herr_t status, const std::string& what) {
-  if (status < 0) throw io_error(what + ": HDF5 says: " + hdf5_last_error());
+  if (status < 0) throw_hdf5(what, hdf5_last_failure());
 }
 
 }  // namespace countem::io

@@ -1,7 +1,12 @@
 #include "io/hdf5/object.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <exception>
 #include <optional>
+
+#include <countem/error.hpp>
+#include <countem/stop.hpp>
 
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
@@ -44,6 +49,19 @@ std::optional<object_facts> facts_of(hid_t location, const std::string& path) {
   return facts;
 }
 
+/// HDF5 searches a file with a recursion, and opens what it finds from the root: both take long where groups are nested without
+/// an end.
+void require_bounds(const char* path, std::uint64_t seen, const std::string& what) {
+  if (std::count(path, path + std::strlen(path), '/') >= most_nested_groups) {
+    throw format_error(what + ": its groups are nested more than " + std::to_string(most_nested_groups) + " deep",
+                       {{advice_kind::dataset}});
+  }
+  if (seen > most_visited_objects) {
+    throw format_error(what + ": it holds more than " + std::to_string(most_visited_objects) + " groups and datasets",
+                       {{advice_kind::dataset}});
+  }
+}
+
 }  // namespace
 
 H5O_type_t object_type(hid_t location, const std::string& path) {
@@ -63,8 +81,10 @@ void visit_objects(hid_t location, const std::function<bool(const char* path, H5
                    const std::string& what) {
   struct progress {
     const std::function<bool(const char*, H5O_type_t)>& visit;
+    const std::string& what;
+    std::uint64_t seen;
     std::exception_ptr thrown;
-  } state{visit, nullptr};
+  } state{visit, what, 0, nullptr};
   const auto lock = hdf5_lock();
   const herr_t result = visit_all(
       location,
@@ -72,6 +92,8 @@ void visit_objects(hid_t location, const std::function<bool(const char* path, H5
         auto& now = *static_cast<progress*>(to);
         // Exceptions must not pass through the C library.
         try {
+          check_stop();
+          require_bounds(path, ++now.seen, now.what);
           return now.visit(path, facts->type) ? 0 : 1;
         } catch (...) {
           now.thrown = std::current_exception();

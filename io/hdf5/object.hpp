@@ -2,6 +2,8 @@
 
 #include <hdf5.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -14,8 +16,12 @@ namespace countem::io {
 /// Whether both paths lead to one object of the file. False where one of them leads nowhere.
 [[nodiscard]] bool is_same_object(hid_t location, const std::string& path, const std::string& other);
 
+constexpr std::ptrdiff_t most_nested_groups = 64;        ///< that are searched
+constexpr std::uint64_t most_visited_objects = 100'000;  ///< in one search
+
 /// Calls `visit(path, type)` for the objects below `location` by name, each once, itself as ".", until it returns false.
-/// Exceptions of `visit` arrive at the caller. @throws io_error with `what` before HDF5's own words
+/// Exceptions of `visit` arrive at the caller. @throws as hdf5_check() with `what`; format_error beyond the bounds above;
+/// interrupted
 void visit_objects(hid_t location, const std::function<bool(const char* path, H5O_type_t type)>& visit,
                    const std::string& what);
 

@@ -10,6 +10,7 @@
 #include <countem/error.hpp>
 
 #include "io/hdf5/dataset.hpp"
+#include "io/hdf5/file.hpp"
 
 namespace countem::io {
 
@@ -126,8 +127,14 @@ class storage_walk {
     }
     const fs::path file = beside(holder, name, what_);
     files.push_back(file);
-    const hid_t opened = H5Fopen(file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-    return opened >= 0 && take_source(hdf5_handle(opened, file.string()), path, depth);
+    if (!fs::exists(file)) return false;
+    hdf5_handle opened;
+    try {
+      opened = open_hdf5(file);
+    } catch (const format_error&) {  // HDF5 reads no values from it either
+      return false;
+    }
+    return take_source(opened, path, depth);
   }
 
   bool take_source(hid_t location, const std::string& path, unsigned depth) {
@@ -168,7 +175,7 @@ hdf5_handle open_dataset(hid_t location, const std::string& path, std::string wh
     hdf5_check(H5Pset_efile_prefix(properties, "${ORIGIN}"), what);
     hdf5_check(H5Pset_virtual_prefix(properties, "${ORIGIN}"), what);
     dataset = if_opened(H5Dopen2(location, path.c_str(), properties), what);
-    if (!dataset) throw format_error(what + " is no dataset, or damaged: HDF5 says: " + hdf5_last_error());
+    if (!dataset) throw_hdf5(what + " is no dataset, or damaged", hdf5_last_failure());
   }
   require_beside(location, dataset, what);
   (void)storage_walk(dataset, what);
@@ -179,7 +186,7 @@ hdf5_handle open_group(hid_t location, const std::string& path) {
   const auto lock = hdf5_lock();
   if (!has_path(location, path)) throw format_error("group " + path + " is missing");
   const hid_t opened = H5Gopen2(location, path.c_str(), H5P_DEFAULT);
-  if (opened < 0) throw format_error(path + " is no group, or damaged: HDF5 says: " + hdf5_last_error());
+  if (opened < 0) throw_hdf5(path + " is no group, or damaged", hdf5_last_failure());
   hdf5_handle group(opened, "group " + path);
   require_beside(location, group, "group " + path);
   return group;

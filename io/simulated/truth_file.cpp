@@ -10,7 +10,7 @@
 
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
-#include "io/hdf5/handle.hpp"
+#include "io/hdf5/file.hpp"
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/storage.hpp"
 
@@ -81,9 +81,8 @@ class truth_file : public truth_reader {
  public:
   explicit truth_file(const fs::path& path) : path_(path) {
     const auto lock = hdf5_lock();
+    file_ = open_hdf5(path);
     try {
-      if (H5Fis_hdf5(path.c_str()) <= 0) throw format_error("it is not an HDF5 file");
-      file_ = hdf5_handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "it cannot be opened");
       options_ = read_options(file_);
       read_indptr();
       for (const char* name : columns) require_length(name);

@@ -7,7 +7,7 @@
 
 #include "io/files/file.hpp"
 #include "io/hdf5/dataset.hpp"
-#include "io/hdf5/handle.hpp"
+#include "io/hdf5/file.hpp"
 #include "io/hdf5/storage.hpp"
 #include "io/store/calibration_group.hpp"
 
@@ -36,18 +36,17 @@ void save_calibration(const calibration& saved, const std::filesystem::path& pat
 
 calibration load_calibration(const std::filesystem::path& path) {
   const auto lock = io::hdf5_lock();
-  static_cast<void>(io::file_handle::open_read(path));  // reports why it cannot be opened
-  if (H5Fis_hdf5(path.c_str()) <= 0) throw format_error(path.string() + ": is not an HDF5 file and so not a calibration");
+  const io::hdf5_handle file = io::open_hdf5(path);
   try {
-    const io::hdf5_handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "it cannot be opened");
     if (!io::has_path(file, group_name)) {
       throw format_error(std::string("there is no group /") + group_name +
                          "; give a file that countem calibrate or countem count wrote");
     }
     return io::read_calibration(io::open_group(file, group_name));
-  } catch (const error& reason) {
-    // The file could be opened and is HDF5, so what HDF5 calls a failure of input is damage.
+  } catch (const format_error& reason) {
     throw format_error(path.string() + ": " + reason.what());
+  } catch (const io_error& reason) {
+    throw io_error(path.string() + ": " + reason.what());
   }
 }
 

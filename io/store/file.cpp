@@ -7,6 +7,7 @@
 
 #include "io/files/file.hpp"
 #include "io/hdf5/dataset.hpp"
+#include "io/hdf5/file.hpp"
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/storage.hpp"
 #include "io/store/layout.hpp"
@@ -15,16 +16,14 @@ namespace countem::io {
 
 namespace {
 
-hdf5_handle open_hdf5(const std::filesystem::path& path, store_state state) {
-  const unsigned access = state == store_state::running ? H5F_ACC_RDONLY | H5F_ACC_SWMR_READ : H5F_ACC_RDONLY;
-  const hid_t file = H5Fopen(path.c_str(), access, H5P_DEFAULT);
-  if (file >= 0) return {file, path.string()};
-  const std::string reason = hdf5_last_error();
-  if (H5Fis_hdf5(path.c_str()) > 0) {
-    throw format_error(path.string() + ": this HDF5 file is still being written or was not closed (" + reason +
-                       "); wait, or save its frames with countem recover");
+hdf5_handle open_file(const std::filesystem::path& path, store_state state) {
+  try {
+    return open_hdf5(path, state == store_state::running ? hdf5_reading::growing : hdf5_reading::finished);
+  } catch (const hdf5_refusal& reason) {
+    throw format_error(reason.what() +
+                       std::string("; it is still being written, was not closed, or is damaged: wait, or save its frames with "
+                                   "countem recover"));
   }
-  throw format_error(path.string() + ": is not an HDF5 file");
 }
 
 /// Whether the dataset's chunks are single frames that pass through deflate alone.
@@ -47,7 +46,7 @@ bool is_plain(hid_t dataset, const store_description& description) {
 event_store_file::event_store_file(const std::filesystem::path& path, store_state state)
     : opened_(file_handle::open_read(path).opened()) {  // the system's words about missing files are clearer than HDF5's
   const auto lock = hdf5_lock();
-  file_ = open_hdf5(path, state);
+  file_ = open_file(path, state);
   try {
     description_ = layout::read_description(file_);
     open_data();
@@ -56,7 +55,7 @@ event_store_file::event_store_file(const std::filesystem::path& path, store_stat
   } catch (const format_error& reason) {
     throw format_error(path.string() + ": " + reason.what());
   } catch (const io_error& reason) {
-    throw format_error(path.string() + ": " + reason.what());
+    throw io_error(path.string() + ": " + reason.what());
   }
 }
 

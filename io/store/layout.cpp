@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -158,14 +159,26 @@ void write_description(hid_t group, const store_description& description) {
   write_attribute(group, "max_cluster_size", std::int64_t{description.options.max_cluster_size});
 }
 
-herr_t collect_text(hid_t group, const char* name, const H5A_info_t*, void* into) {
-  // Exceptions must not pass through the C library.
-  try {
-    static_cast<decltype(store_description::provenance)*>(into)->emplace_back(name, read_text_attribute(group, name));
-    return 0;
-  } catch (const std::exception&) {
-    return -1;
-  }
+/// All attributes of a group, which are texts, in the order in which they were made.
+decltype(store_description::provenance) read_texts(hid_t group, const std::string& what) {
+  struct reading {
+    decltype(store_description::provenance) texts;
+    std::exception_ptr thrown;
+  } state;
+  const auto take = [](hid_t from, const char* name, const H5A_info_t*, void* into) -> herr_t {
+    auto& now = *static_cast<reading*>(into);
+    try {
+      now.texts.emplace_back(name, read_text_attribute(from, name));
+      return 0;
+    } catch (...) {  // exceptions must not pass through the C library
+      now.thrown = std::current_exception();
+      return -1;
+    }
+  };
+  const herr_t result = H5Aiterate2(group, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, take, &state);
+  if (state.thrown) std::rethrow_exception(state.thrown);
+  hdf5_check(result, what);
+  return std::move(state.texts);
 }
 
 }  // namespace
@@ -282,9 +295,7 @@ store_description read_description(hid_t file) {
     throw format_error(std::string("the stored description contradicts itself: ") + reason.what());
   }
   description.calibrated = read_calibration(open_group(file, calibration_group));
-  const hdf5_handle provenance = open_group(file, provenance_group);
-  hdf5_check(H5Aiterate2(provenance, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, collect_text, &description.provenance),
-             provenance_group);
+  description.provenance = read_texts(open_group(file, provenance_group), provenance_group);
   return description;
 }
 

@@ -7,6 +7,7 @@
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/stop.hpp>
 
 #include "io/store/chunk.hpp"
 #include "io/store/chunk_decoder.hpp"
@@ -134,6 +135,7 @@ merge_report copy_parts(const std::vector<std::unique_ptr<part>>& parts, hdf5_ev
   std::vector<std::uint8_t> chunk;
   std::vector<std::uint8_t> again;
   for (std::uint64_t frame = 0; frame < report.scan_frames; ++frame) {
+    check_stop();
     const part* holder = nullptr;
     const part* marked = nullptr;  // knows something of a frame that has no chunk
     chunk_footer footer;

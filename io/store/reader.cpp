@@ -106,7 +106,7 @@ class hdf5_event_store final : public event_store {
       try {
         if (counts()[frame] != not_written)
           take_in(frame, {mine.bytes.data() + start, end - start}, mine.deflated[i - from], events, values, mine);
-      } catch (const error& reason) {
+      } catch (const format_error& reason) {
         fail(frame, reason.what());
       }
       start = end;
@@ -124,8 +124,10 @@ class hdf5_event_store final : public event_store {
       bool deflated = true;
       try {
         if (sizes_[i] != 0) deflated = file_.read_chunk(first_frame + i, sizes_[i], into.bytes);
-      } catch (const error& reason) {
+      } catch (const format_error& reason) {
         fail(first_frame + i, reason.what());
+      } catch (const io_error& reason) {
+        throw io_error(place_of(first_frame + i) + reason.what());
       }
       into.ends.push_back(into.bytes.size());
       into.deflated.push_back(deflated);
@@ -154,8 +156,10 @@ class hdf5_event_store final : public event_store {
     }
   }
 
-  [[noreturn]] void fail(std::uint64_t frame, const std::string& reason) const {
-    throw format_error(file_.path().string() + ": frame " + std::to_string(frame) + ": " + reason);
+  [[noreturn]] void fail(std::uint64_t frame, const std::string& reason) const { throw format_error(place_of(frame) + reason); }
+
+  [[nodiscard]] std::string place_of(std::uint64_t frame) const {
+    return file_.path().string() + ": frame " + std::to_string(frame) + ": ";
   }
 
   event_store_file file_;

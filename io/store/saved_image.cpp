@@ -5,7 +5,7 @@
 #include "io/files/npy_output.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
-#include "io/hdf5/handle.hpp"
+#include "io/hdf5/file.hpp"
 #include "io/store/reductions_group.hpp"
 
 namespace countem {
@@ -62,12 +62,11 @@ void save_images(const std::filesystem::path& path, std::span<const saved_image>
 
 bool is_image_file(const std::filesystem::path& path) noexcept try {
   const auto lock = io::hdf5_lock();
-  if (H5Fis_hdf5(path.c_str()) <= 0) return false;
-  const io::hdf5_handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), path.string());
+  const io::hdf5_handle file = io::open_hdf5(path);
   H5G_info_t root{};
   io::hdf5_check(H5Gget_info(file, &root), path.string());
   return root.nlinks == 2 && io::has_path(file, io::reductions_group) && io::has_path(file, "provenance");
-} catch (const error&) {
+} catch (const std::exception&) {
   return false;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include <countem/error.hpp>
+#include <countem/stop.hpp>
 
 #include "io/deflate/crc32c.hpp"
 #include "io/hdf5/handle.hpp"
@@ -57,6 +58,7 @@ class scanner {
   void look_through(std::uint64_t start, std::span<const std::uint8_t> window) {
     static_assert(chunk_magic.size() == record_magic.size());
     constexpr std::size_t alike = 4;  // bytes that both magics begin with
+    check_stop();
     const std::uint8_t* at = window.data();
     const std::uint8_t* end = at + window.size();
     while ((at = static_cast<const std::uint8_t*>(
@@ -71,6 +73,7 @@ class scanner {
   }
 
   void take_footer(std::uint64_t offset) {
+    check_stop();
     std::array<std::uint8_t, chunk_footer_bytes> bytes{};
     if (file_.read_at(offset, bytes.data(), bytes.size()) != bytes.size()) return;
     const std::optional<chunk_footer> footer = parse_footer(bytes);
@@ -129,6 +132,7 @@ class scanner {
   }
 
   [[nodiscard]] bool is_sound_chunk(const found_chunk& chunk, chunk_checker& checker, std::vector<std::uint8_t>& bytes) const {
+    check_stop();
     bytes.resize(static_cast<std::size_t>(chunk.footer.chunk_bytes()));
     if (file_.read_at(chunk.offset, bytes.data(), bytes.size()) != bytes.size()) return false;
     try {

@@ -9,6 +9,7 @@
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/stop.hpp>
 
 #include "io/files/thread_arena.hpp"
 #include "io/hdf5/object.hpp"
@@ -54,7 +55,7 @@ class frame_checker {
   void check(std::uint64_t frame, std::uint64_t stored_bytes) {
     try {
       check_chunk(frame, stored_bytes);
-    } catch (const error& reason) {
+    } catch (const format_error& reason) {
       faults_.add(frame, reason.what());
     }
   }
@@ -107,6 +108,7 @@ void check_frames(const event_store_file& file, unsigned threads, std::vector<st
                         frame_checker checker(file, faults);
                         std::vector<std::uint64_t> sizes(range.size());
                         file.chunk_sizes(range.begin(), sizes);
+                        check_stop();
                         for (std::uint64_t frame = range.begin(); frame < range.end(); ++frame)
                           checker.check(frame, sizes[frame - range.begin()]);
                       });

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <countem/error.hpp>
+#include <countem/stop.hpp>
 
 #include "io/hdf5/hyperslab.hpp"
 #include "io/store/layout.hpp"
@@ -230,6 +231,7 @@ void hdf5_event_store_writer::close() {
 void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, hdf5_event_store_writer& to) {
   std::vector<std::uint8_t> bytes;
   for (const found_chunk& chunk : chunks) {
+    check_stop();
     bytes.resize(static_cast<std::size_t>(chunk.footer.chunk_bytes()));
     if (from.read_at(chunk.offset, bytes.data(), bytes.size()) != bytes.size() || !is_intact(bytes, chunk.footer)) {
       throw io_error(from.path().string() + ": changed while it was read; is it still being written?");

@@ -1,7 +1,7 @@
 // The reductions with threads: frames are shared out where a result belongs to a frame, pixels where it belongs to a pixel, so
 // that no two threads ever write the same element and results do not depend on their number.
 #include <oneapi/tbb/blocked_range.h>
-#include <oneapi/tbb/info.h>
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
@@ -58,11 +58,16 @@ frame_events in_rows(frame_events events, frame_shape shape, const row_range& ro
   return between(events, std::uint64_t{rows.first} * shape.width, std::uint64_t{rows.end} * shape.width);
 }
 
+/// All that the process may use.
+int most_threads() {
+  using oneapi::tbb::global_control;
+  return static_cast<int>(global_control::active_value(global_control::max_allowed_parallelism));
+}
+
 class cpu_reducer final : public event_reducer {
  public:
   explicit cpu_reducer(unsigned threads)
-      : threads_(threads != 0 ? static_cast<int>(threads) : oneapi::tbb::info::default_concurrency()),
-        arena_(std::min(threads_, oneapi::tbb::info::default_concurrency())) {}
+      : threads_(threads != 0 ? static_cast<int>(threads) : most_threads()), arena_(std::min(threads_, most_threads())) {}
 
  private:
   /// Calls work(first, last) for pieces of [0, frames) that hold about equally many events.

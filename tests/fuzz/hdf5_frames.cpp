@@ -130,7 +130,7 @@ void write_hdf5_frames(const std::filesystem::path& path, std::span<const std::u
   for (unsigned left = in.byte() % 8U; left > 0; --left) {
     try {
       add_part(file, in);
-    } catch (const io_error&) {  // HDF5 refuses this part
+    } catch (const error&) {  // HDF5 refuses this part
     }
   }
 }

@@ -232,7 +232,11 @@ TEST_P(conforming_source, a_file_that_shrinks_later_ends_in_a_sentence) {
   const auto source = open_source(files, sample().options());
   fs::resize_file(files.front(), fs::file_size(files.front()) / 2);
   frame_batch batch;
-  expect_error<io_error>([&] { source->read(5, 1, batch); }, {name_of(files.front())});
+  // What HDF5 does not find in a file it takes for zeros, which are no chunk.
+  const auto read_beyond = [&] { source->read(5, 1, batch); };
+  const bool by_hdf5 = sample().name == "hdf5_chunked";
+  by_hdf5 ? expect_error<format_error>(read_beyond, {name_of(files.front())})
+          : expect_error<io_error>(read_beyond, {name_of(files.front())});
 }
 
 TEST_P(conforming_source, missing_and_empty_files) {

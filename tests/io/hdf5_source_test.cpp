@@ -238,7 +238,7 @@ TEST_F(hdf5_source, a_damaged_chunk_is_named) {
   try {
     source->read(1, 1, batch);
     FAIL() << "read a damaged chunk";
-  } catch (const io_error& problem) {
+  } catch (const format_error& problem) {
     for (const char* word : {"frames.h5", "frame 1", "/frames"}) EXPECT_THAT(problem.what(), ::testing::HasSubstr(word));
   }
 }

@@ -10,6 +10,7 @@
 #include <countem/counting.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
+#include <countem/threads.hpp>
 #include <countem/version.hpp>
 
 #include "host/cli/bench/bench_frames.hpp"
@@ -47,7 +48,7 @@ double median(std::vector<double> numbers) {
 void check(const bench_count_options& chosen, const counting_setup& setup, std::span<const frame_view> frames) {
   std::mutex failure;
   std::string sentence;
-  run_shared(std::max(1U, std::thread::hardware_concurrency()), frames.size(), [&](std::uint64_t first, std::uint64_t last) {
+  run_shared(usable_threads(), frames.size(), [&](std::uint64_t first, std::uint64_t last) {
     const auto tested = make_counter(chosen.where, setup);
     const auto oracle = reference::make_counter(setup);
     event_batch found;
@@ -66,8 +67,7 @@ void check(const bench_count_options& chosen, const counting_setup& setup, std::
 }
 
 json measure(const bench_count_options& chosen) {
-  const bench_frames frames(chosen.simulated, chosen.distinct, chosen.frames,
-                            std::max(1U, std::thread::hardware_concurrency()));
+  const bench_frames frames(chosen.simulated, chosen.distinct, chosen.frames, usable_threads());
   const counting_setup setup = frames.setup(chosen.calibrated, chosen.counting);
   const std::span<const frame_view> views(frames.views());
   check(chosen, setup, views.first(frames.distinct()));

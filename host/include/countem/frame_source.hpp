@@ -115,7 +115,7 @@ class frame_source {
 
   /// Puts frames [first, first + count) into `batch`. Frames that never arrived have present == 0.
   /// Safe to call from several threads at once with different batches.
-  /// @throws io_error naming file and record when the operating system fails to read.
+  /// @throws io_error naming file and record when the system fails to read; format_error where what is stored is damaged.
   virtual void read(std::uint64_t first, std::size_t count, frame_batch& batch) const = 0;
 
   /// Takes consecutive frames, the first of which has this number. May throw to stop.

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <countem/error.hpp>
+#include <countem/stop.hpp>
 
 #include "io/files/file.hpp"
 #include "io/sources/camera/camera_source.hpp"
@@ -123,6 +124,7 @@ class block_indexer {
   void add_v1_blocks() {
     const std::uint64_t bytes = files_.back().size();
     for (std::uint64_t offset = 0; offset < bytes;) {
+      check_stop();
       std::array<std::uint32_t, v1_header_words> header{};
       if (files_.back().read_at(offset, header.data(), v1_header_bytes) != v1_header_bytes) {
         issues_.add("truncated_header", path(), [&] {
@@ -164,6 +166,7 @@ class block_indexer {
       throw_wrong_version(path(), fmt::format("its {} bytes are not whole blocks of format v2 ({} bytes)", bytes, block_bytes));
     }
     for (std::uint64_t offset = 0; offset < bytes; offset += block_bytes) {
+      check_stop();
       std::vector<std::uint64_t> numbers;
       for (std::uint64_t image = 0; image < v2_block_frames; ++image) numbers.push_back(v2_frames_before_++);
       if (!take_frames(offset + v2_header_bytes, bytes, numbers)) return;

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include <countem/error.hpp>
+#include <countem/stop.hpp>
 
 #include "io/sources/indexed_source.hpp"
 
@@ -41,6 +42,7 @@ record_file read_headers(const fs::path& path, const camera_layout& layout, std:
   const tbb::blocked_range<std::size_t> all(0, found.headers.size(), 1024);
   tbb::parallel_for(all, [&](const tbb::blocked_range<std::size_t>& range) {
     for (std::size_t record = range.begin(); record != range.end(); ++record) {
+      if (record % 1024 == 0) check_stop();
       camera_header_image image{};
       if (found.file.read_at(record * layout.record_bytes(), image.data(), image.size()) != image.size()) {
         throw io_error(fmt::format("{}: became shorter while the header of {} was read", path.string(), where(record, layout)));

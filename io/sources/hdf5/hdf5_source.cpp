@@ -6,7 +6,7 @@
 #include <countem/error.hpp>
 
 #include "io/files/file.hpp"
-#include "io/hdf5/handle.hpp"
+#include "io/hdf5/file.hpp"
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/storage.hpp"
 #include "io/sources/flat/flat_source.hpp"
@@ -80,8 +80,8 @@ class hdf5_source final : public frame_source {
     try {
       read_slab(part->dataset, box, memory_type(type_), to,
                 fmt::format("{}: frame {} of dataset {} cannot be read", path_, number, part->path));
-    } catch (const io_error& problem) {
-      throw io_error(std::string(problem.what()) + "; check the file with h5dump");
+    } catch (const hdf5_refusal& problem) {
+      throw format_error(std::string(problem.what()) + "; check the file with h5dump");
     }
     return true;
   }
@@ -130,13 +130,6 @@ fs::path file_of(hid_t object, const fs::path& otherwise) {
   return name;
 }
 
-hdf5_handle open_file(const std::string& name) {
-  if (H5Fis_hdf5(name.c_str()) <= 0) throw format_error(name + ": is not an HDF5 file");
-  const hid_t opened = H5Fopen(name.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-  if (opened < 0) throw format_error(fmt::format("{}: cannot be opened as HDF5: {}", name, hdf5_last_error()));
-  return {opened, name};
-}
-
 std::uint64_t count_missing(const std::vector<segment>& segments, std::uint64_t frames) {
   std::uint64_t missing = frames;
   for (const segment& part : segments) {
@@ -161,12 +154,12 @@ std::vector<input_file> files_of(const std::vector<segment>& segments, const inp
   return files;
 }
 
-std::unique_ptr<frame_source> open_hdf5(const std::vector<fs::path>& inputs, const source_options& options, issue_list issues) {
+std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, const source_options& options, issue_list issues) {
   const auto lock = hdf5_lock();
   const fs::path& path = inputs.front();
   const std::string name = path.string();
   const input_file opened = input_now(path);
-  hdf5_handle file = open_file(name);
+  hdf5_handle file = open_hdf5(path);
 
   std::vector<segment> segments = open_segments(file, find_frame_datasets(file, options.dataset, name), path, issues);
   check_segments_alike(segments, name);
@@ -201,7 +194,7 @@ const source_format& dense_hdf5() {
       .facts = {.format = input_format("hdf5"), .suffixes = {".h5", ".hdf5", ".emd", ".hdf", ".nxs"}, .has_datasets = true},
       .assumed_by_suffix = true,
       .begins = [](std::string_view bytes) { return bytes.starts_with("\x89HDF\r\n\x1a\n"); },
-      .open = open_hdf5};
+      .open = open_scan};
   return entry;
 }
 

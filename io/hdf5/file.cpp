@@ -1,0 +1,88 @@
+#include "io/hdf5/file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include <countem/notices.hpp>
+
+#include "io/files/file.hpp"
+
+namespace countem::io {
+
+namespace {
+
+// Versions that can do without a lock when asked (H5Pset_file_locking).
+#if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
+constexpr bool can_open_without_lock = true;
+void switch_locking_off(hid_t access) {
+  hdf5_check(H5Pset_file_locking(access, false, true), "HDF5 file access");
+}
+#else
+constexpr bool can_open_without_lock = false;
+void switch_locking_off(hid_t) {}
+#endif
+
+/// Metadata of a growing file may be read while it is being written, and is then read again. HDF5 sleeps twice as long before
+/// each attempt, from 1 ns on: 20 attempts take 1 ms, its own 100 attempts at a damaged file would not end.
+constexpr unsigned attempts_while_growing = 20;
+
+/// What flock() reports where a file system has no locks; 524 is the kernel's own ENOTSUPP, which some network file systems
+/// let through.
+bool means_no_locks(int system_error) {
+  constexpr std::array numbers{ENOSYS, ENOLCK, EOPNOTSUPP, 524};
+  return std::find(numbers.begin(), numbers.end(), system_error) != numbers.end();
+}
+
+bool means_locked(int system_error) {
+  return system_error == EAGAIN || system_error == EWOULDBLOCK || system_error == EACCES;
+}
+
+/// Opens with HDF5's lock, and once more without where the file system lacks locks. `failure` describes the last attempt.
+hid_t open_with_lock_if_any(const std::string& name, unsigned flags, hid_t access, hdf5_failure& failure) {
+  const hid_t file = H5Fopen(name.c_str(), flags, access);
+  if (file >= 0) return file;
+  failure = hdf5_last_failure();
+  if (!can_open_without_lock || !means_no_locks(failure.system_error)) return file;
+  switch_locking_off(access);
+  const hid_t unlocked = H5Fopen(name.c_str(), flags, access);
+  if (unlocked < 0) {
+    failure = hdf5_last_failure();
+    // The environment overrides what a program asks for.
+    if (means_no_locks(failure.system_error))
+      failure.text += " (the file system has no locks: set HDF5_USE_FILE_LOCKING=FALSE in the environment)";
+    return unlocked;
+  }
+  notify_once("there are no file locks where " + name +
+              " is: it is read without one, and a program that writes it meanwhile is not noticed");
+  return unlocked;
+}
+
+}  // namespace
+
+hdf5_handle open_hdf5(const std::filesystem::path& path, hdf5_reading reading) {
+  // The operating system's words about missing files and permissions are clearer than HDF5's.
+  static_cast<void>(file_handle::open_read(path));
+  const std::string name = path.string();
+  const hdf5_handle access(H5Pcreate(H5P_FILE_ACCESS), name);
+  unsigned flags = H5F_ACC_RDONLY;
+  if (reading == hdf5_reading::growing) {
+    flags |= H5F_ACC_SWMR_READ;
+    hdf5_check(H5Pset_metadata_read_attempts(access, attempts_while_growing), name);
+  }
+  hdf5_failure failure;
+  const hid_t file = open_with_lock_if_any(name, flags, access, failure);
+  if (file >= 0) return {file, name};
+  if (means_locked(failure.system_error)) {
+    throw io_error(name + ": another program has this file open for writing: wait until it has closed it");
+  }
+  if (failure.system_error == 0 && !failure.out_of_memory) {
+    const htri_t is_hdf5 = H5Fis_hdf5(name.c_str());
+    if (is_hdf5 < 0) throw_hdf5(name + ": cannot be read", hdf5_last_failure());
+    if (is_hdf5 == 0) throw format_error(name + ": is not an HDF5 file");
+  }
+  throw_hdf5(name + ": cannot be opened as HDF5", failure);
+}
+
+}  // namespace countem::io
