@@ -161,8 +161,8 @@ files_of() {
 aarch64() {
   local root=$store/aarch64 build=$store/build_aarch64 files=$store/files packages
   packages=$(scripts/install_dependencies.sh --list test | grep -- '-dev$' | paste -sd , -)
-  # Extracted, not installed: nothing in it runs but libraries that the emulator loads.
-  make_root "$root" --architectures=arm64 --variant=extract --include="libc6-dev,$packages"
+  # Extracted, not installed: nothing in it runs but libraries that the emulator loads, and the HDF5 plugin of bitshuffle.
+  make_root "$root" --architectures=arm64 --variant=extract --include="libc6-dev,bitshuffle,$packages"
   # Links to /lib would lead a linker into this machine's.
   find "$root/lib" "$root/usr" -type l -lname '/*' | while read -r link; do
     ln -sfn "$(realpath -m --relative-to="$(dirname "$link")" "$root$(readlink "$link")")" "$link"
