@@ -36,6 +36,7 @@ simulation_files write_simulation(const std::filesystem::path& directory, const 
   scan.format = output.format;
   scan.frame = options.frame;
   scan.threads = output.threads;
+  scan.rules = output.rules;
   scan.scan = options.scan;
   scan.stem = "data";
   scan.scan_number = frames_scan_number;
@@ -46,22 +47,26 @@ simulation_files write_simulation(const std::filesystem::path& directory, const 
 
   simulation_files files;
   files.truth = directory / "truth.h5";
-  const io::truth_writer truth(files.truth, options, electron_offsets(from), from.baseline_adu(), from.hot_pixels());
-  files.frames = io::write_raw(directory, scan, [&](std::uint64_t frame, std::uint16_t* pixels) {
+  io::truth_writer truth(files.truth, output.rules, options, electron_offsets(from), from.baseline_adu(), from.hot_pixels());
+  std::vector<io::output_file> frames = io::write_raw(directory, scan, [&](std::uint64_t frame, std::uint16_t* pixels) {
     simulated_truth electrons;
     from.frame(frame, pixels, electrons);
     truth.write(frame, electrons);
     if (output.frame_done) output.frame_done(electrons.rows.size());
   });
+  std::vector<io::output_file> darks;
   if (output.dark_frames > 0) {
     scan.scan = dark_scan(output.dark_frames);
     scan.stem = "dark";
     scan.scan_number = darks_scan_number;
-    files.darks = io::write_raw(directory, scan, [&](std::uint64_t frame, std::uint16_t* pixels) {
+    darks = io::write_raw(directory, scan, [&](std::uint64_t frame, std::uint16_t* pixels) {
       from.dark(frame, pixels);
       if (output.frame_done) output.frame_done(0);
     });
   }
+  files.frames = io::finish_all(frames);
+  files.darks = io::finish_all(darks);
+  truth.finish();
   return files;
 }
 

@@ -41,5 +41,15 @@ if [ -n "$named" ]; then
   offences=1
 fi
 
+# Files are made by io/files/output_file alone, so that none is lost or half written.
+made=$(git ls-files --cached --others --exclude-standard -- host io kernels data_gen ':!io/files/file.cpp' ':!io/hdf5/output.cpp' |
+       { grep -E '\.(hpp|cpp|cuh|cu)$' || true; } |
+       xargs -r grep -HnE 'H5Fcreate|H5F_ACC_RDWR|O_CREAT|O_TRUNC|[^a-z_]ofstream|[^a-z_]fstream\b[^>]|fopen\([^)]*"[wa]|mkstemp|create_new\(|[^a-z_:]rename\(' |
+       { grep -vE '^io/files/output_file\.cpp:|^io/files/file\.hpp:|^io/store/scan\.cpp:.*recovery record' || true; })
+if [ -n "$made" ]; then
+  printf 'layers: files are made by io/files/output_file alone\n%s\n' "$made"
+  offences=1
+fi
+
 [ "$offences" -eq 0 ] && echo "layers: clean"
 exit "$offences"

@@ -16,6 +16,9 @@ std::string worded(const advice& given) {
     case advice_kind::dark_frames: return "give a dark reference of at least two frames (--dark)";
     case advice_kind::choose_backend: return "use --backend " + given.value;
     case advice_kind::resume_counting: return "resume with --resume";
+    case advice_kind::recover_frames: return "save them with countem recover";
+    case advice_kind::other_output: return "name another output";
+    case advice_kind::replace: return "replace it with --force";
   }
   return {};
 }

@@ -12,7 +12,6 @@
 
 #include "host/cli/calibration_arguments.hpp"
 #include "host/cli/command.hpp"
-#include "host/cli/output_file.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "host/engine/robust.hpp"
@@ -148,9 +147,10 @@ json notes(const calibration& found, const source_info& frames, std::uint32_t sa
 
 void run_calibrate(const calibrate_options& chosen, context& ctx) {
   const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
-  require_output(chosen.output, frames->info().files, is_calibration_file);
+  const output_rules rules = ctx.rules(paths_of(frames->info().files, chosen.calibration.files()));
+  check_output(chosen.output, calibration_output, rules);
   const calibration found = chosen.calibration.resolve(*frames, chosen.inputs, chosen.threads, ctx.stop);
-  save_calibration(found, chosen.output);
+  save_calibration(found, chosen.output, rules);
 
   json told = describe(found, frames->info().shape);
   told["notes"] = notes(found, frames->info(), chosen.calibration.samples());
@@ -173,6 +173,7 @@ void add_calibrate(CLI::App& app, context& ctx) {
   chosen->calibration.add_making_to(*command);
   command->add_option("-o,--output", chosen->output, "Calibration file to write (HDF5)")->required();
   command->add_option("--threads", chosen->threads, "Threads; 0: all cores")->capture_default_str();
+  ctx.add_force_option(*command);
   ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { run_calibrate(*chosen, ctx); });
 }

@@ -41,7 +41,7 @@ void import_store(const convert_options& wanted, context& ctx) {
   if (!wanted.scan.empty()) options.scan = scan_from(wanted.scan);
   if (!wanted.shape.empty()) options.frame = shape_from(wanted.shape);
   try {
-    ctx.warn_of(import_events(wanted.input, wanted.output, options));
+    ctx.warn_of(import_events(wanted.input, wanted.output, options, ctx.rules({wanted.input})));
   } catch (const format_error&) {
     if (!holds_frames(wanted.input)) throw;
     throw format_error(wanted.input.string() +
@@ -56,8 +56,11 @@ void run(const convert_options& wanted, context& ctx) {
   if (to_store) {
     import_store(wanted, ctx);
   } else {
+    const export_format form = export_format_from(wanted.form);
+    const output_rules rules = ctx.rules({wanted.input});
+    check_output(wanted.output, export_output(form), rules);
     const std::unique_ptr<event_store> store = open_event_store(wanted.input);
-    lost = export_events(*store, wanted.output, export_format_from(wanted.form));
+    lost = export_events(*store, wanted.output, form, rules);
     ctx.warn_of(changed_inputs(store->files()));
   }
   ctx.wrote(wanted.output);
@@ -98,6 +101,7 @@ void add_convert(CLI::App& app, context& ctx) {
       ->group("Input");
   command->add_option("--shape", chosen->shape, "From binsparse: frame shape HEIGHTxWIDTH, where the file does not say")
       ->group("Input");
+  ctx.add_force_option(*command);
   ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { run(*chosen, ctx); });
 }

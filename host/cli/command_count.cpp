@@ -24,7 +24,6 @@
 #include "host/cli/calibration_arguments.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
-#include "host/cli/output_file.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 
@@ -76,6 +75,7 @@ class count_run {
   void run() {
     open();
     calibrate_frames();
+    prepare_reductions();
     create_store();
     count();
     finish();
@@ -91,14 +91,24 @@ class count_run {
     opening.in_place = !wanted_.copy_input;
     source_ = open_source(wanted_.inputs.inputs(), opening);
     chosen_ = choose_backend(wanted_.where, wanted_.devices);
-    require_output(wanted_.output, info().files, is_event_store);
     if (!wanted_.live.empty()) plan_ = parse_plan(wanted_.live);
     plan_.centre = parse_centre(wanted_.live_centre);
-    if (!wanted_.no_pictures && !wanted_.pictures.empty()) make_directory(wanted_.pictures);
+    check_outputs();
     ctx_.warn_of(info().issues);
     ctx_.inform("{} frames of {} x {} {} from {} file{}, {}", with_separators(info().scan.frames()), info().shape.height,
                 info().shape.width, to_string(info().type), info().files.size(), info().files.size() == 1 ? "" : "s",
                 backend_words(chosen_, ctx_));
+  }
+
+  /// Before any work.
+  void check_outputs() {
+    rules_ = ctx_.rules(paths_of(info().files, references_));
+    for (std::filesystem::path& file : files_of(plan_)) rules_.inputs.push_back(std::move(file));
+    check_output(wanted_.output, event_store_output, rules_);
+    if (wanted_.no_pictures) return;
+    if (!wanted_.pictures.empty()) make_directory(wanted_.pictures);
+    for (const std::filesystem::path& picture : scan_pictures::names(wanted_.output, wanted_.pictures))
+      check_output(picture, png_output, rules_);
   }
 
   void calibrate_frames() {
@@ -116,10 +126,11 @@ class count_run {
   void create_store() {
     const store_description description = describe_count(info(), setup_, chosen_.used, ctx_.command_line);
     if (wanted_.resume) {
-      store_ = resume_event_store(wanted_.output, description, wanted_.store);
+      store_ = resume_event_store(wanted_.output, description, wanted_.store, rules_);
       ctx_.inform("resuming after {} frames", with_separators(store_.next_frame));
     } else {
-      store_.writer = create_event_store(wanted_.output, description, wanted_.store);
+      store_.writer = create_event_store(wanted_.output, description, wanted_.store, rules_,
+                                         live_ ? live_->announced() : std::vector<saved_image>());
     }
   }
 
@@ -134,12 +145,11 @@ class count_run {
     if (wanted_.live.empty()) return;
     if (!plan_.centre && plan_.needs_centre()) plan_.centre = sampled_centre(*source_, setup_);
     live_.emplace(plan_, event_grid(setup_), info().scan, chosen_.used, wanted_.threads, live_directory(),
-                  wanted_.output.stem().string());
+                  wanted_.output.stem().string(), rules_);
   }
 
   void count() {
     progress_display progress(info().shape.pixels() * size_of(info().type), ctx_.quiet);
-    prepare_reductions();
     pipeline_options running;
     running.where = chosen_.used;
     running.devices = wanted_.devices;
@@ -177,7 +187,7 @@ class count_run {
     store_.writer->finish(live_ ? live_->finish() : std::vector<saved_image>(), result_.issues);
     if (pictures_)
       drawn_ = pictures_->write(wanted_.output, wanted_.pictures, store_.next_frame,
-                                wanted_.plain_pictures ? picture_style::plain : picture_style::figure);
+                                wanted_.plain_pictures ? picture_style::plain : picture_style::figure, rules_);
   }
 
   void report() const {
@@ -199,6 +209,7 @@ class count_run {
   std::vector<input_file> references_;  ///< files of the calibration
   std::unique_ptr<frame_source> source_;
   backend_choice chosen_;
+  output_rules rules_;
   counting_setup setup_;
   reduction_plan plan_;  ///< what is computed live
   resumed_event_store store_;
@@ -245,6 +256,7 @@ void add_count(CLI::App& app, context& ctx) {
   command->get_option("--resume")->excludes(live);  // what was counted before is in no reducer; countem reduce sees all of it
   command->add_flag("--copy-input", wanted->copy_input,
                     "Copy frames that the page cache holds instead of counting them where they lie");
+  ctx.add_force_option(*command);
   ctx.add_output_options(*command);
   ctx.add_verbose_option(*command);
   command->callback([wanted, &ctx] { count_run(*wanted, ctx).run(); });

@@ -21,7 +21,7 @@ struct recover_options {
 };
 
 void run(const recover_options& wanted, context& ctx) {
-  const recovery_report report = recover_event_store(wanted.broken, wanted.fixed);
+  const recovery_report report = recover_event_store(wanted.broken, wanted.fixed, ctx.rules({}, existing_file::kept));
   ctx.wrote(wanted.fixed);
   ctx.warn_of(report.issues);
   std::vector<std::string> left_out;
@@ -50,6 +50,7 @@ void add_recover(CLI::App& app, context& ctx) {
       app.add_subcommand("recover", "Save every whole frame of a broken event store; the broken file is only read");
   command->add_option("broken", chosen->broken, "What is left: usually NAME.h5.part")->required();
   command->add_option("-o,--output", chosen->fixed, "The event store to write")->required();
+  ctx.add_force_option(*command);
   ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { run(*chosen, ctx); });
 }

@@ -19,7 +19,6 @@
 
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
-#include "host/cli/output_file.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/store_facts.hpp"
 
@@ -100,7 +99,7 @@ class reduction_run {
 
   void run() {
     plan_ = planned();
-    require_output(wanted_.output, std::vector<input_file>{{wanted_.input, 0}}, makes_store() ? is_event_store : is_reduced);
+    check_outputs();
     if (!makes_images() && !makes_store())
       throw invalid_argument(
           "nothing is asked for: --sum, --com, --virtual disk:20, --crop 100:400,100:400, ... (countem reduce --help)");
@@ -108,13 +107,14 @@ class reduction_run {
     std::vector<saved_image> images;
     if (makes_images()) images = reduce();
     check_stop();
+    check_outputs(images);
     if (makes_store()) {
       copy(images);
     } else {
       auto facts = provenance();
       const std::vector<source_issue> issues = input_changes();
       if (!issues.empty()) facts.emplace_back("issues", issues_text(issues));
-      save_images(wanted_.output, images, facts);
+      save_images(wanted_.output, images, facts, rules_);
     }
     ctx_.wrote(wanted_.output);
     for (const saved_image& image : images) {
@@ -125,8 +125,14 @@ class reduction_run {
   }
 
  private:
-  /// The file holds reductions and no events.
-  static bool is_reduced(const std::filesystem::path& path) { return is_image_file(path); }
+  /// Before any work.
+  void check_outputs() {
+    rules_ = ctx_.rules(files_of(plan_));
+    rules_.inputs.push_back(wanted_.input);
+    check_output(wanted_.output, makes_store() ? event_store_output : images_output, rules_);
+    make_directory(wanted_.arrays);
+    make_directory(wanted_.pictures);
+  }
 
   /// Also where a part of the scan is named and nothing is to be computed from it.
   [[nodiscard]] bool makes_store() const { return wanted_.makes_store() || (!wanted_.scan_window.empty() && !makes_images()); }
@@ -185,36 +191,46 @@ class reduction_run {
       // What the events themselves came from stays as it is.
       description.provenance.emplace_back(name == "reduced_from" ? name : "reduce_" + name, text);
     }
-    const auto sink = create_event_store(wanted_.output, description, {});
-    try {
-      copy_frames(*store_, plan, *sink, reading_);
-    } catch (...) {
-      std::error_code ignored;
-      std::filesystem::remove(sink->abandon(), ignored);  // made from a store that is still there
-      throw;
-    }
+    store_options written;
+    written.keep_unfinished = false;  // it is made from a store that is still there
+    const auto sink = create_event_store(wanted_.output, description, written, rules_, images);
+    copy_frames(*store_, plan, *sink, reading_);
     sink->finish(images, input_changes());
     copied_ = description.scan.frames();
   }
 
-  void draw(const saved_image& image) const {
-    const std::string stem = wanted_.output.stem().string() + "_";
-    const auto place = [&](const std::filesystem::path& directory, const std::string& name) {
-      std::filesystem::path path = made(directory) / name;
-      ctx_.wrote(path);
-      return path;
-    };
-    if (!wanted_.arrays.empty()) save_npy(place(wanted_.arrays, stem + image.name + ".npy"), image);
-    if (!wanted_.pictures.empty())
-      draw_image(place(wanted_.pictures, stem + picture_name(image) + ".png"), image,
-                 wanted_.plain_pictures ? picture_style::plain : picture_style::figure);
+  [[nodiscard]] std::filesystem::path array_of(const saved_image& image) const {
+    return wanted_.arrays / (wanted_.output.stem().string() + "_" + image.name + ".npy");
   }
 
-  static const std::filesystem::path& made(const std::filesystem::path& directory) {
+  [[nodiscard]] std::filesystem::path picture_of(const saved_image& image) const {
+    return wanted_.pictures / (wanted_.output.stem().string() + "_" + picture_name(image) + ".png");
+  }
+
+  /// Before the first file is written.
+  void check_outputs(std::span<const saved_image> images) const {
+    for (const saved_image& image : images) {
+      if (!wanted_.arrays.empty()) check_output(array_of(image), npy_output, rules_);
+      if (!wanted_.pictures.empty()) check_output(picture_of(image), png_output, rules_);
+    }
+  }
+
+  void draw(const saved_image& image) const {
+    if (!wanted_.arrays.empty()) {
+      save_npy(array_of(image), image, rules_);
+      ctx_.wrote(array_of(image));
+    }
+    if (!wanted_.pictures.empty() && image.extent.size() == 2) {
+      draw_image(picture_of(image), image, wanted_.plain_pictures ? picture_style::plain : picture_style::figure, rules_);
+      ctx_.wrote(picture_of(image));
+    }
+  }
+
+  static void make_directory(const std::filesystem::path& directory) {
+    if (directory.empty()) return;
     std::error_code failure;
     std::filesystem::create_directories(directory, failure);
     if (failure) throw io_error(directory.string() + ": the directory cannot be made: " + failure.message());
-    return directory;
   }
 
   void report(std::span<const saved_image> images, double seconds) const {
@@ -243,6 +259,7 @@ class reduction_run {
   std::unique_ptr<event_store> store_;
   backend_choice used_;
   reading_options reading_;
+  output_rules rules_;
   scan_window window_;
   reduction_plan plan_ = empty_plan();
   std::optional<detector_point> centre_;
@@ -299,6 +316,7 @@ void add_reduce(CLI::App& app, context& ctx) {
   command->add_option("--npy", wanted->arrays, "Directory for a .npy file of each image");
   add_choice(*command, "--backend", wanted->where, "Where to reduce");
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
+  ctx.add_force_option(*command);
   ctx.add_output_options(*command);
   command->callback([wanted, &ctx] { reduction_run(*wanted, ctx).run(); });
 }

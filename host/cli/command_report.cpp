@@ -15,12 +15,12 @@
 
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
-#include "host/cli/output_file.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/report/frame_code.hpp"
 #include "host/cli/report/page.hpp"
 #include "host/cli/store_facts.hpp"
 #include "io/files/file.hpp"
+#include "io/files/output_file.hpp"
 
 namespace countem::cli {
 
@@ -49,12 +49,16 @@ struct report_arguments {
 };
 
 /// A page that this command wrote is marked near its beginning.
-bool is_report(const fs::path& path) {
-  const io::file_handle file = io::file_handle::open_read(path);
-  std::string start(2048, '\0');
-  start.resize(file.read_at(0, start.data(), start.size()));
-  return start.find(page_mark) != std::string::npos;
+bool is_report(const fs::path& path) try {
+  constexpr std::size_t head_bytes = 2048;
+  constexpr std::size_t end_bytes = 64;
+  return io::first_bytes(path, head_bytes).find(page_mark) != std::string::npos &&
+         io::last_bytes(path, end_bytes).find("</html>") != std::string::npos;
+} catch (const format_error&) {
+  return false;
 }
+
+constexpr output_kind report_output{"a report page", is_report};
 
 json load_counted(const fs::path& path) {
   if (path.empty()) return nullptr;
@@ -68,10 +72,10 @@ json load_counted(const fs::path& path) {
   return told;
 }
 
-void write_page(const fs::path& path, const std::string& page) {
-  io::file_replacement file(path);
-  io::file_handle::open_write(file.unfinished()).write_at(0, page.data(), page.size());
-  file.finish();
+void write_page(const fs::path& path, const std::string& page, const output_rules& rules) {
+  io::output_file output(path, report_output, rules);
+  output.file().write_at(0, page.data(), page.size());
+  output.finish();
 }
 
 std::optional<double> if_given(double value) {
@@ -91,7 +95,9 @@ std::string embedded_words(const std::optional<report::embedded_frames>& frames)
 void run(const report_arguments& wanted, context& ctx) {
   const auto start = std::chrono::steady_clock::now();
   const std::unique_ptr<event_store> store = open_counted(wanted.input);
-  require_output(wanted.output, std::vector<input_file>{{wanted.input, 0}}, is_report);
+  output_rules rules = ctx.rules({wanted.input});
+  if (!wanted.counted.empty()) rules.inputs.push_back(wanted.counted);
+  check_output(wanted.output, report_output, rules);
   const store_description& described = store->description();
 
   report::content_options options;
@@ -123,7 +129,7 @@ void run(const report_arguments& wanted, context& ctx) {
     }
   }
   const std::string page = report::make_page(described, content, facts, frames);
-  write_page(wanted.output, page);
+  write_page(wanted.output, page, rules);
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ctx.warn_of(changed_inputs(store->files()));
@@ -174,6 +180,7 @@ void add_report(CLI::App& app, context& ctx) {
                     "Frames that lack a sector count as frames without electrons");
   add_choice(*command, "--backend", wanted->where, "Where to reduce");
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
+  ctx.add_force_option(*command);
   ctx.add_output_options(*command);
   command->callback([wanted, &ctx] { run(*wanted, ctx); });
 }

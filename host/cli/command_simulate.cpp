@@ -98,6 +98,7 @@ void simulate(simulate_arguments& chosen, context& ctx) {
   chosen.options.scan = scan_from(chosen.scan);
   chosen.options.frame = shape_from(chosen.frame);
   chosen.output.format = input_format_from(chosen.format);
+  chosen.output.rules = ctx.rules({}, existing_file::kept);
   frame_meter meter(chosen, ctx);
   chosen.output.frame_done = [&meter](std::uint64_t electrons) { meter.frame_done(electrons); };
   const simulation_files files = write_simulation(chosen.directory, chosen.options, chosen.output);
@@ -157,6 +158,7 @@ void add_simulate(CLI::App& app, context& ctx) {
   add("--xrays", options.xrays_per_frame, "Mean X-ray hits per frame")->capture_default_str();
   add("--hot-pixels", options.hot_pixels, "Hot pixels of the detector")->capture_default_str();
   command->add_option("--threads", chosen->output.threads, "Worker threads; 0: all cores")->capture_default_str();
+  ctx.add_force_option(*command);
   ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { simulate(*chosen, ctx); });
 }

@@ -25,6 +25,14 @@ void context::show_notices() {
   for (std::string& notice : take_notices()) warn(std::move(notice));
 }
 
+void context::add_force_option(CLI::App& command) {
+  command.add_flag("--force", force, "Replace files of other programs and unfinished outputs, too; never an input");
+}
+
+output_rules context::rules(std::vector<std::filesystem::path> inputs, existing_file otherwise) const {
+  return {force ? existing_file::replaced : otherwise, std::move(inputs)};
+}
+
 void context::warn(std::string text) {
   inform("countem: warning: {}", text);
   keep_warning(std::move(text));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <countem/input_file.hpp>
+#include <countem/output.hpp>
 
 #include "host/cli/printable.hpp"
 
@@ -32,6 +33,12 @@ class context {
   void add_output_options(CLI::App& command);
   /// Adds --verbose, for the commands that have more to report.
   void add_verbose_option(CLI::App& command);
+
+  /// Adds --force, for the commands that write files.
+  void add_force_option(CLI::App& command);
+  /// Conditions for outputs that are made from these files: --force replaces what is there, else `otherwise` decides.
+  [[nodiscard]] output_rules rules(std::vector<std::filesystem::path> inputs,
+                                   existing_file otherwise = existing_file::replaced_if_own) const;
 
   /// A line on stderr, without its end; none with --quiet. Control characters are shown as printable() does.
   template <class... Values>
@@ -59,6 +66,7 @@ class context {
   bool quiet = false;             ///< --quiet: nothing on stderr but errors
   bool json = false;              ///< --json: one object on stdout instead of text
   bool verbose = false;           ///< --verbose: also why things were chosen
+  bool force = false;             ///< --force: outputs replace any file but an input
 
   /// Writes to stdout and flushes it. @throws io_error it cannot be written; interrupted a signal ended the wait
   static void to_stdout(std::string_view text);

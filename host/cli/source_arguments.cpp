@@ -92,6 +92,14 @@ frame_shape shape_from(std::string_view text) {
   return {extents[0], extents[1]};
 }
 
+std::vector<std::filesystem::path> paths_of(std::span<const input_file> scan, std::span<const input_file> others) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& files : {scan, others}) {
+    for (const input_file& file : files) paths.push_back(file.path);
+  }
+  return paths;
+}
+
 void source_arguments::add_to(CLI::App& command) {
   const auto group = [](CLI::Option* option) { option->group("Raw input"); };
   command

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ namespace countem::cli {
 
 /// "HxW": frames are named height first, as arrays are. @throws invalid_argument
 [[nodiscard]] frame_shape shape_from(std::string_view text);
+
+/// The files of a scan and those that belong to it.
+[[nodiscard]] std::vector<std::filesystem::path> paths_of(std::span<const input_file> scan, std::span<const input_file> others);
 
 /// The options that define how raw input is opened, the same for every command that reads frames. CLI11 keeps the addresses of
 /// the members, so the object must stay where it is until the command has run.

@@ -6,10 +6,14 @@
 #include <cmath>
 #include <csetjmp>
 #include <numbers>
+#include <string>
+#include <string_view>
 
 #include <countem/error.hpp>
+#include <countem/scan_pictures.hpp>
 
 #include "io/files/file.hpp"
+#include "io/files/output_file.hpp"
 
 namespace countem {
 
@@ -201,10 +205,33 @@ picture draw_directions(std::span<const double> rows, std::span<const double> co
   return drawn;
 }
 
+namespace {
+
+constexpr const char* own_key = "Software";
+constexpr const char* own_text = "countem";
+
+/// Whole, and of this program by its own statement.
+bool is_own_png(const std::filesystem::path& path) try {
+  constexpr std::size_t header_bytes = 256;
+  constexpr std::string_view last_chunk("\0\0\0\0IEND\xae\x42\x60\x82", 12);
+  const std::string start = io::first_bytes(path, header_bytes);
+  return start.starts_with("\x89PNG") && start.find(std::string("tEXt") + own_key + '\0' + own_text) != std::string::npos &&
+         io::last_bytes(path, last_chunk.size()) == last_chunk;
+} catch (const format_error&) {
+  return false;
+}
+
+}  // namespace
+
 std::vector<std::byte> encode_png(const picture& drawn) {
   check_size(drawn.pixels.size() / drawn.channels, drawn.height, drawn.width);
   // libpng reports errors by longjmp: everything with a destructor lives outside the protected part.
   std::vector<std::byte> out;
+  png_text text{};
+  text.compression = PNG_TEXT_COMPRESSION_NONE;
+  text.key = const_cast<char*>(own_key);  // libpng only reads them
+  text.text = const_cast<char*>(own_text);
+  text.text_length = std::char_traits<char>::length(own_text);
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
   png_infop info = png == nullptr ? nullptr : png_create_info_struct(png);
   if (info == nullptr || setjmp(png_jmpbuf(png)) != 0) {
@@ -215,6 +242,7 @@ std::vector<std::byte> encode_png(const picture& drawn) {
   png_set_write_fn(png, &out, append_png_bytes, flush_nothing);
   png_set_IHDR(png, info, drawn.width, drawn.height, 8, drawn.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
                PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_text(png, info, &text, 1);
   png_write_info(png, info);
   const std::size_t row_bytes = std::size_t{drawn.width} * drawn.channels;
   for (std::uint32_t row = 0; row < drawn.height; ++row) png_write_row(png, drawn.pixels.data() + row * row_bytes);
@@ -223,11 +251,13 @@ std::vector<std::byte> encode_png(const picture& drawn) {
   return out;
 }
 
-void write_png(const std::filesystem::path& path, const picture& drawn) {
+void write_png(const std::filesystem::path& path, const picture& drawn, const output_rules& rules) {
   const std::vector<std::byte> bytes = encode_png(drawn);
-  io::file_replacement file(path);
-  io::file_handle::open_write(file.unfinished()).write_at(0, bytes.data(), bytes.size());
-  file.finish();
+  io::output_file output(path, png_output, rules);
+  output.file().write_at(0, bytes.data(), bytes.size());
+  output.finish();
 }
+
+const output_kind png_output{"a picture of countem", is_own_png};
 
 }  // namespace countem

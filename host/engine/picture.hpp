@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include <countem/output.hpp>
+
 namespace countem {
 
 enum class colour_map : std::uint8_t {
@@ -84,8 +86,8 @@ struct picture {
 /// The bytes of a PNG file.
 [[nodiscard]] std::vector<std::byte> encode_png(const picture& drawn);
 
-/// Writes a PNG under a temporary name and renames it, so that a viewer never sees half a picture. @throws io_error
-void write_png(const std::filesystem::path& path, const picture& drawn);
+/// Writes a PNG; a viewer never sees half a picture. @throws io_error, invalid_argument as check_output()
+void write_png(const std::filesystem::path& path, const picture& drawn, const output_rules& rules = {});
 
 /// Draws and writes in one call, for images of any number type.
 template <class T>

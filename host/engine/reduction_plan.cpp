@@ -170,4 +170,15 @@ void read_detector_images(reduction_plan& plan, frame_shape grid) {
   }
 }
 
+std::vector<std::filesystem::path> files_of(const reduction_plan& plan) {
+  std::vector<std::filesystem::path> files;
+  for (const virtual_detector& detector : plan.detectors) {
+    if (!detector.mask_file.empty()) files.push_back(detector.mask_file);
+  }
+  for (const weight_map& map : plan.weights) {
+    if (!map.file.empty()) files.push_back(map.file);
+  }
+  return files;
+}
+
 }  // namespace countem

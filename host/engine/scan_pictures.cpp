@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include <countem/bright_disk.hpp>
@@ -18,13 +19,16 @@ namespace {
 constexpr std::size_t frames_at_a_time = 1024;
 /// The dark field begins where the beam's edge has faded.
 constexpr double dark_field_from = 1.25;
+constexpr std::array picture_names{"sum", "bright_field", "dark_field"};
 
 template <class T>
 void draw_values(const std::filesystem::path& path, std::span<const T> image, std::uint32_t height, std::uint32_t width,
-                 const image_words& words, picture_style style) {
+                 const image_words& words, picture_style style, const output_rules& rules) {
   const std::vector<double> values(image.begin(), image.end());
-  write_png(path, style == picture_style::plain ? draw_image_plain(words, values, height, width)
-                                                : draw_image_figure(words, values, height, width));
+  write_png(path,
+            style == picture_style::plain ? draw_image_plain(words, values, height, width)
+                                          : draw_image_figure(words, values, height, width),
+            rules);
 }
 
 /// Adds the first `frames` frames of a store.
@@ -48,12 +52,12 @@ std::string picture_name(const saved_image& image) {
   return name;
 }
 
-void draw_image(const std::filesystem::path& path, const saved_image& image, picture_style style) {
+void draw_image(const std::filesystem::path& path, const saved_image& image, picture_style style, const output_rules& rules) {
   if (image.extent.size() != 2) return;
   std::visit(
       [&]<class T>(const std::vector<T>& values) {
         draw_values(path, std::span<const T>(values), static_cast<std::uint32_t>(image.extent[0]),
-                    static_cast<std::uint32_t>(image.extent[1]), {image.name, image.units, image.meaning}, style);
+                    static_cast<std::uint32_t>(image.extent[1]), {image.name, image.units, image.meaning}, style, rules);
       },
       image.values);
 }
@@ -65,17 +69,23 @@ void scan_pictures::add(const event_batch& events) {
   sum_.add(events);
 }
 
-std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::path& store, std::filesystem::path directory,
-                                                        std::uint64_t first_added, picture_style style) {
+std::vector<std::filesystem::path> scan_pictures::names(const std::filesystem::path& store, std::filesystem::path directory) {
   if (directory.empty()) directory = store.parent_path();
+  std::vector<std::filesystem::path> pictures;
+  for (const char* what : picture_names) pictures.push_back(directory / fmt::format("{}_{}.png", store.stem().string(), what));
+  return pictures;
+}
+
+std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::path& store,
+                                                        const std::filesystem::path& directory, std::uint64_t first_added,
+                                                        picture_style style, const output_rules& rules) {
+  std::vector<std::filesystem::path> drawn = names(store, directory);
   if (!directory.empty()) std::filesystem::create_directories(directory);
-  const auto named = [&](const char* what) { return directory / fmt::format("{}_{}.png", store.stem().string(), what); };
 
   const auto counted = open_event_store(store);
   reduce_stored(*counted, first_added, sum_, threads_);
   const std::vector<std::uint64_t>& sum = sum_.result().sum;
-  std::vector<std::filesystem::path> drawn{named("sum")};
-  draw_values(drawn.front(), std::span(sum), grid_.height, grid_.width, {"sum", "electrons", ""}, style);
+  draw_values(drawn.front(), std::span(sum), grid_.height, grid_.width, {picture_names[0], "electrons", ""}, style, rules);
 
   const bright_disk beam = find_bright_disk(sum, grid_);
   reduction_plan plan;
@@ -85,11 +95,9 @@ std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::p
                     parse_detector(fmt::format("annulus:{},{}", dark_field_from * beam.radius, grid_.height + grid_.width))};
   scan_reducer images(plan, grid_, scan_, backend::cpu, threads_);
   reduce_stored(*counted, scan_.frames(), images, threads_);
-  const char* const names[] = {"bright_field", "dark_field"};
   for (std::size_t i = 0; i < plan.detectors.size(); ++i) {
-    drawn.push_back(named(names[i]));
-    draw_values(drawn.back(), std::span(images.result().virtual_images[i]), scan_.height, scan_.width,
-                {names[i], "electrons", ""}, style);
+    draw_values(drawn[i + 1], std::span(images.result().virtual_images[i]), scan_.height, scan_.width,
+                {picture_names[i + 1], "electrons", ""}, style, rules);
   }
   return drawn;
 }

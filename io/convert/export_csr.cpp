@@ -4,7 +4,6 @@
 #include "io/convert/blocks.hpp"
 #include "io/convert/exports.hpp"
 #include "io/convert/hdf5_output.hpp"
-#include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
 
 namespace countem::io {
@@ -12,10 +11,10 @@ namespace countem::io {
 namespace {
 
 /// Returns how many events went into the entry of an earlier one.
-std::uint64_t write(const event_store& store, const std::filesystem::path& output) {
+std::uint64_t write(const event_store& store, const output_file& output) {
   auto lock = hdf5_lock();
   const store_description& description = store.description();
-  const hdf5_handle file = create_hdf5(output);
+  hdf5_handle file = create_export(output);
   growing_dataset<std::uint64_t> pointers(file, "pointers_to_1");
   growing_dataset<std::uint32_t> indices(file, "indices_1");
   growing_dataset<std::uint32_t> values(file, "values");
@@ -43,16 +42,22 @@ std::uint64_t write(const event_store& store, const std::filesystem::path& outpu
   write_attribute(file, "frames_per_position", std::int64_t{description.scan.frames_per_position});
   write_attribute(file, "height", std::int64_t{description.shape.height});
   write_attribute(file, "width", std::int64_t{description.shape.width});
+  pointers.close();
+  indices.close();
+  values.close();
+  close_hdf5(file, output.path().string());
   return all_merged;
 }
 
 }  // namespace
 
-export_losses export_csr(const event_store& store, const std::filesystem::path& output) {
-  file_replacement file(output);
-  const std::uint64_t merged = write(store, file.unfinished());
-  file.finish();
+export_losses export_csr(const event_store& store, const std::filesystem::path& path, const output_rules& rules) {
+  output_file output(path, csr_output, rules);
+  const std::uint64_t merged = write(store, output);
+  output.finish();
   return {merged, 0};
 }
+
+const output_kind csr_output{"a binsparse file of countem", is_own_hdf5_export};
 
 }  // namespace countem::io

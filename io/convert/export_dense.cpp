@@ -9,7 +9,6 @@
 #include "io/convert/exports.hpp"
 #include "io/convert/hdf5_output.hpp"
 #include "io/convert/raw_output.hpp"
-#include "io/files/file.hpp"
 #include "io/files/npy_output.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/hyperslab.hpp"
@@ -34,7 +33,7 @@ std::uint64_t make_dense(std::span<const std::uint32_t> events, std::vector<std:
   return cut;
 }
 
-std::uint64_t write_npy(const event_store& store, const std::filesystem::path& output) {
+std::uint64_t write_npy(const event_store& store, const output_file& output) {
   raw_output file(output);
   const std::string header = npy_header_of("<u2", dense_extent(store.description().scan, store.description().shape));
   file.append(header.data(), header.size());
@@ -50,9 +49,9 @@ std::uint64_t write_npy(const event_store& store, const std::filesystem::path& o
 }
 
 /// One dataset /data, one chunk per frame, for programs that want 16-bit counts or no bytes behind the compressed ones.
-std::uint64_t write_hdf5(const event_store& store, const std::filesystem::path& output) {
+std::uint64_t write_hdf5(const event_store& store, const output_file& output) {
   auto lock = hdf5_lock();
-  const hdf5_handle file = create_hdf5(output);
+  hdf5_handle file = create_export(output);
   const std::vector<hsize_t> extent = layout::data_extent(store.description());
   const int rank = static_cast<int>(extent.size());
   std::vector<hsize_t> chunk = extent;
@@ -61,7 +60,7 @@ std::uint64_t write_hdf5(const event_store& store, const std::filesystem::path& 
   const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), "data");
   hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), "data");
   hdf5_check(H5Pset_deflate(creation, 1), "data");
-  const hdf5_handle data(H5Dcreate2(file, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
+  hdf5_handle data(H5Dcreate2(file, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
   write_attribute(data, "units", "electrons");
   std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));
   std::uint64_t cut = 0;
@@ -70,14 +69,16 @@ std::uint64_t write_hdf5(const event_store& store, const std::filesystem::path& 
       if (block.events(i).empty()) continue;  // reads as zeros
       cut += make_dense(block.events(i), frame);
       write_slab<std::uint16_t>(data, {layout::chunk_offset(store.description().scan, block.first_frame + i), chunk}, frame,
-                                output.string() + ": data");
+                                output.path().string() + ": data");
     }
   });
+  data.close(output.path().string());
+  close_hdf5(file, output.path().string());
   return cut;
 }
 
 /// Returns how many events did not fit into the counts.
-using dense_writer = std::uint64_t (*)(const event_store&, const std::filesystem::path&);
+using dense_writer = std::uint64_t (*)(const event_store&, const output_file&);
 
 /// By the output's name.
 dense_writer writer_for(const std::filesystem::path& output) {
@@ -87,14 +88,20 @@ dense_writer writer_for(const std::filesystem::path& output) {
   throw invalid_argument(output.string() + ": a dense export is a .npy, .h5 or .hdf5 file; name the output so");
 }
 
+bool is_own_dense(const std::filesystem::path& path) {
+  return is_own_npy(path) || is_own_hdf5_export(path);
+}
+
 }  // namespace
 
-export_losses export_dense(const event_store& store, const std::filesystem::path& output) {
-  const dense_writer write = writer_for(output);
-  file_replacement file(output);
-  const std::uint64_t cut = write(store, file.unfinished());
-  file.finish();
+export_losses export_dense(const event_store& store, const std::filesystem::path& path, const output_rules& rules) {
+  const dense_writer write = writer_for(path);
+  output_file output(path, dense_output, rules);
+  const std::uint64_t cut = write(store, output);
+  output.finish();
   return {0, cut};
 }
+
+const output_kind dense_output{"a dense export of countem", is_own_dense};
 
 }  // namespace countem::io

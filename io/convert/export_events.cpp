@@ -17,6 +17,7 @@ namespace {
 struct exporter {
   export_form form;
   export_function write;
+  const output_kind& kind;
 };
 
 constexpr const char* left_out = "left out";
@@ -26,20 +27,25 @@ constexpr const char* one_entry = "one entry, its value counts; a note gives the
 constexpr std::array exporters = {
     exporter{{export_format::stempy, "stempy", "HDF5, stempy's layout version 3", "stempy `SparseArray.from_hdf5`",
               "index listed twice", left_out},
-             export_stempy},
+             export_stempy,
+             stempy_output},
     exporter{{export_format::csr, "csr", "HDF5, binsparse 0.1 CSR, frames x pixels", "binsparse, `scipy.sparse.csr_matrix`",
               one_entry, left_out},
-             export_csr},
+             export_csr,
+             csr_output},
     exporter{{export_format::raw_csr, "raw_csr", "OUT (TOML), OUT's name with `.indptr.raw`, `.indices.raw`, `.data.raw`",
               "LiberTEM `ctx.load(\"raw_csr\", path=OUT)`", one_entry, left_out},
-             export_raw_csr},
+             export_raw_csr,
+             raw_csr_output},
     exporter{{export_format::npz, "npz", "a NumPy archive", "`scipy.sparse.load_npz`",
               "index listed twice (`sum_duplicates()` merges)", left_out},
-             export_npz},
+             export_npz,
+             npz_output},
     exporter{{export_format::dense, "dense",
               "`.npy`, or `.h5`/`.hdf5` with one dataset `/data`; u16, (scan_y, scan_x[, repeat], row, column)", "everything",
               "counted, cut at 65,535; a note gives their number", left_out},
-             export_dense},
+             export_dense,
+             dense_output},
 };
 
 const exporter& exporter_of(export_format form) {
@@ -48,6 +54,10 @@ const exporter& exporter_of(export_format form) {
 
 }  // namespace
 }  // namespace io
+
+const output_kind& export_output(export_format form) {
+  return io::exporter_of(form).kind;
+}
 
 std::span<const export_form> export_forms() {
   static const auto forms = [] {
@@ -76,8 +86,10 @@ export_format export_format_from(std::string_view name) {
   throw invalid_argument("export format \"" + std::string(name) + "\" is unknown; use " + export_form_names());
 }
 
-std::vector<std::string> export_events(const event_store& store, const std::filesystem::path& output, export_format form) {
-  const io::export_losses losses = io::exporter_of(form).write(store, output);
+std::vector<std::string> export_events(const event_store& store, const std::filesystem::path& output, export_format form,
+                                       output_rules rules) {
+  for (const input_file& file : store.files()) rules.inputs.push_back(file.path);
+  const io::export_losses losses = io::exporter_of(form).write(store, output, rules);
   std::vector<std::string> lost;
   if (losses.merged > 0) {
     lost.push_back(fmt::format("{} events at pixels that had one already were merged into its entry, whose value counts them",

@@ -7,14 +7,13 @@
 #include "io/convert/blocks.hpp"
 #include "io/convert/exports.hpp"
 #include "io/convert/zip_writer.hpp"
-#include "io/files/file.hpp"
 #include "io/files/npy_output.hpp"
 
 namespace countem::io {
 
 namespace {
 
-void write(const event_store& store, const std::filesystem::path& output) {
+void write(const event_store& store, const output_file& output) {
   const store_description& description = store.description();
   const std::uint64_t events = total_events(store);
   zip_writer zip(output);
@@ -55,11 +54,13 @@ void write(const event_store& store, const std::filesystem::path& output) {
 
 }  // namespace
 
-export_losses export_npz(const event_store& store, const std::filesystem::path& output) {
-  file_replacement file(output);
-  write(store, file.unfinished());
-  file.finish();
+export_losses export_npz(const event_store& store, const std::filesystem::path& path, const output_rules& rules) {
+  output_file output(path, npz_output, rules);
+  write(store, output);
+  output.finish();
   return {};
 }
+
+const output_kind npz_output{"a .npz file of countem", is_own_zip};
 
 }  // namespace countem::io

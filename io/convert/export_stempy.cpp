@@ -5,7 +5,6 @@
 #include "io/convert/blocks.hpp"
 #include "io/convert/exports.hpp"
 #include "io/convert/hdf5_output.hpp"
-#include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 
@@ -34,16 +33,16 @@ void write_stempy_metadata(hid_t file, const calibration& used) {
   write_attribute(group, "optimized_std_dev", fit.sigma_adu);
 }
 
-void write(const event_store& store, const std::filesystem::path& output) {
+void write(const event_store& store, const output_file& output) {
   auto lock = hdf5_lock();
   const store_description& description = store.description();
-  const hdf5_handle file = create_hdf5(output);
+  hdf5_handle file = create_export(output);
   write_attribute(file, "version", std::int64_t{3});
-  const hdf5_handle group(H5Gcreate2(file, "electron_events", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "electron_events");
+  hdf5_handle group(H5Gcreate2(file, "electron_events", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "electron_events");
   const hdf5_handle list_type(H5Tvlen_create(H5T_STD_U32LE), "vlen type");
   const hsize_t frames = store.frames();
   const hdf5_handle space(H5Screate_simple(1, &frames, nullptr), "frames");
-  const hdf5_handle lists(H5Dcreate2(group, "frames", list_type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "frames");
+  hdf5_handle lists(H5Dcreate2(group, "frames", list_type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "frames");
   for_each_block(store, lock, [&](const event_batch& block) {
     std::vector<hvl_t> rows(block.frames());
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -51,26 +50,30 @@ void write(const event_store& store, const std::filesystem::path& output) {
       rows[i] = {events.size(), const_cast<std::uint32_t*>(events.data())};  // HDF5 only reads it
     }
     const hdf5_handle memory_type(H5Tvlen_create(H5T_NATIVE_UINT32), "vlen type");
-    write_slab(lists, {{block.first_frame}, {rows.size()}}, memory_type, rows.data(), output.string() + ": frames");
+    write_slab(lists, {{block.first_frame}, {rows.size()}}, memory_type, rows.data(), output.path().string() + ": frames");
   });
   write_attribute(lists, "Nx", std::int64_t{description.shape.height});  // stempy's names: frame_shape[0] and [1]
   write_attribute(lists, "Ny", std::int64_t{description.shape.width});
   std::vector<std::int64_t> positions(static_cast<std::size_t>(description.scan.positions()));
   std::iota(positions.begin(), positions.end(), std::int64_t{0});
   write_dataset(group, "scan_positions", {positions.size()}, positions.data());
-  const hdf5_handle scan(H5Dopen2(group, "scan_positions", H5P_DEFAULT), "scan_positions");
+  hdf5_handle scan(H5Dopen2(group, "scan_positions", H5P_DEFAULT), "scan_positions");
   write_attribute(scan, "Nx", std::int64_t{description.scan.width});
   write_attribute(scan, "Ny", std::int64_t{description.scan.height});
   write_stempy_metadata(file, description.calibrated);
+  for (hdf5_handle* written : {&lists, &scan, &group}) written->close(output.path().string());
+  close_hdf5(file, output.path().string());
 }
 
 }  // namespace
 
-export_losses export_stempy(const event_store& store, const std::filesystem::path& output) {
-  file_replacement file(output);
-  write(store, file.unfinished());
-  file.finish();
+export_losses export_stempy(const event_store& store, const std::filesystem::path& path, const output_rules& rules) {
+  output_file output(path, stempy_output, rules);
+  write(store, output);
+  output.finish();
   return {};
 }
+
+const output_kind stempy_output{"a stempy file of countem", is_own_hdf5_export};
 
 }  // namespace countem::io

@@ -5,15 +5,32 @@
 #include <string>
 #include <vector>
 
+#include <countem/error.hpp>
+#include <countem/version.hpp>
+
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/file.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/output.hpp"
 
 // HDF5 files that the exports write.
 namespace countem::io {
 
-/// A new file, for writing. @throws io_error
-[[nodiscard]] inline hdf5_handle create_hdf5(const std::filesystem::path& path) {
-  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path.string() + ": cannot be created"};
+/// Makes the file of an output and says in it who wrote it. @throws io_error
+[[nodiscard]] inline hdf5_handle create_export(const output_file& output) {
+  hdf5_handle file = create_hdf5(output);
+  write_attribute(file, "written_by", std::string("countem ") + version);
+  return file;
+}
+
+/// Whether a file is a whole one of create_export(). @throws io_error
+[[nodiscard]] inline bool is_own_hdf5_export(const std::filesystem::path& path) try {
+  const auto lock = hdf5_lock();
+  const hdf5_handle file = open_hdf5(path);
+  return has_attribute(file, "written_by") && read_text_attribute(file, "written_by").starts_with("countem ");
+} catch (const format_error&) {
+  return false;
 }
 
 /// A one-dimensional HDF5 dataset that grows as it is written.
@@ -40,6 +57,8 @@ class growing_dataset {
     hdf5_check(H5Dset_extent(dataset_, &size_), name_);
     write_slab<T>(dataset_, {{start}, {count}}, values, name_);
   }
+  /// Ends the dataset. @throws io_error
+  void close() { dataset_.close(name_); }
   /// Values so far.
   [[nodiscard]] hsize_t size() const { return size_; }
 

@@ -75,7 +75,7 @@ std::uint64_t most_elements(hid_t file) {
 }  // namespace io
 
 std::vector<source_issue> import_events(const std::filesystem::path& input, const std::filesystem::path& output,
-                                        const import_options& options) {
+                                        const import_options& options, output_rules rules) {
   using namespace io;
   const input_file opened[] = {file_handle::open_read(input).opened()};
   const auto lock = hdf5_lock();
@@ -88,7 +88,10 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
     description.provenance = {{"program", std::string("countem ") + version},
                               {"command_line", options.command_line},
                               {"imported_from", input.string()}};
-    const auto writer = create_event_store(output, description, {});
+    rules.inputs.push_back(input);
+    store_options written;
+    written.keep_unfinished = false;
+    const auto writer = create_event_store(output, description, written, rules);
     copy_rows(*rows, *writer);
     std::vector<source_issue> issues = changed_inputs(opened);
     writer->finish({}, issues);

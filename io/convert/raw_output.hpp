@@ -2,17 +2,17 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <vector>
 
-#include "io/files/file.hpp"
+#include "io/files/output_file.hpp"
 
 namespace countem::io {
 
-/// A file written from its start on.
+/// An output written from its start on.
 class raw_output {
  public:
-  explicit raw_output(const std::filesystem::path& path) : file_(file_handle::create(path)) {}
+  /// `output` must outlive it.
+  explicit raw_output(const output_file& output) : file_(output.file()) {}
   /// Adds bytes at the end.
   void append(const void* bytes, std::size_t count) {
     file_.write_at(size_, bytes, count);
@@ -29,7 +29,7 @@ class raw_output {
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
  private:
-  file_handle file_;
+  const file_handle& file_;
   std::uint64_t size_ = 0;
 };
 

@@ -2,6 +2,10 @@
 
 #include <zlib.h>
 
+#include <string_view>
+
+#include <countem/error.hpp>
+
 namespace countem::io {
 
 namespace {
@@ -26,7 +30,27 @@ void put_zeros(std::string& to, std::size_t bytes) {
   to.append(bytes, '\0');
 }
 
+/// The end of every archive: all numbers are in the ZIP64 record before it.
+std::string end_record() {
+  constexpr std::string_view comment = "countem";
+  std::string record;
+  put(record, end_signature);
+  put_zeros(record, 4);  // disks
+  for (int count = 0; count < 2; ++count) put(record, std::uint16_t{0xffff});
+  for (int value = 0; value < 2; ++value) put(record, in_extra);
+  put(record, static_cast<std::uint16_t>(comment.size()));
+  record += comment;
+  return record;
+}
+
 }  // namespace
+
+bool is_own_zip(const std::filesystem::path& path) try {
+  const std::string end = end_record();
+  return last_bytes(path, end.size()) == end;
+} catch (const format_error&) {
+  return false;
+}
 
 void zip_writer::begin(const std::string& name) {
   members_.push_back({name, file_.size(), 0, 0});
@@ -65,11 +89,7 @@ void zip_writer::finish() {
   put(directory, start + length);
   put(directory, std::uint32_t{1});  // disks
 
-  put(directory, end_signature);
-  put_zeros(directory, 4);  // disks
-  for (int count = 0; count < 2; ++count) put(directory, std::uint16_t{0xffff});
-  for (int value = 0; value < 2; ++value) put(directory, in_extra);
-  put_zeros(directory, 2);  // comment
+  directory += end_record();
   file_.append(directory.data(), directory.size());
 }
 

@@ -14,8 +14,8 @@ namespace countem::io {
 /// contents, the same bytes.
 class zip_writer {
  public:
-  /// @throws io_error
-  explicit zip_writer(const std::filesystem::path& path) : file_(path) {}
+  /// `output` must outlive it.
+  explicit zip_writer(const output_file& output) : file_(output) {}
 
   /// Begins a member; the one before it has ended.
   void begin(const std::string& name);
@@ -23,7 +23,7 @@ class zip_writer {
   void append(const void* bytes, std::size_t count);
   /// Ends the member.
   void end();
-  /// Writes the directory; nothing comes after it.
+  /// Writes the directory, with "countem" as the comment at its end; nothing comes after it.
   void finish();
 
  private:
@@ -40,5 +40,8 @@ class zip_writer {
   raw_output file_;
   std::vector<member> members_;
 };
+
+/// Whether a file is a whole archive that zip_writer wrote. @throws io_error
+[[nodiscard]] bool is_own_zip(const std::filesystem::path& path);
 
 }  // namespace countem::io

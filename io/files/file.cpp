@@ -57,9 +57,23 @@ file_handle file_handle::open_write(const std::filesystem::path& path) {
   return file;
 }
 
-file_handle file_handle::create(const std::filesystem::path& path) {
-  file_handle file(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), path);
-  if (file.descriptor_ < 0) throw_errno(path, "cannot be created");
+std::optional<file_handle> file_handle::try_open_write(const std::filesystem::path& path) {
+  file_handle file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), path);
+  if (file.descriptor_ >= 0) return file;
+  if (errno == ENOENT) return std::nullopt;
+  throw_errno(path, "cannot be opened for writing");
+}
+
+file_handle file_handle::create_new(const std::filesystem::path& path) {
+  constexpr mode_t by_umask = 0666;
+  file_handle file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, by_umask), path);
+  if (file.descriptor_ < 0 && errno != EEXIST) throw_errno(path, "cannot be created");
+  return file;
+}
+
+file_handle file_handle::open_folder(const std::filesystem::path& path) {
+  file_handle file(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), path);
+  if (file.descriptor_ < 0) throw_errno(path, "cannot be opened to make it durable");
   return file;
 }
 
@@ -115,21 +129,25 @@ void file_handle::write_at(std::uint64_t offset, std::span<const file_piece> pie
   }
 }
 
-file_replacement::file_replacement(std::filesystem::path path) : path_(std::move(path)), unfinished_(path_) {
-  unfinished_ += ".unfinished";
-  static_cast<void>(file_handle::create(unfinished_));
+namespace {
+
+std::string bytes_at(const file_handle& file, std::uint64_t offset, std::uint64_t bytes) {
+  std::string text(static_cast<std::size_t>(bytes), '\0');
+  text.resize(file.read_at(offset, text.data(), text.size()));
+  return text;
 }
 
-file_replacement::~file_replacement() {
-  std::error_code ignored;
-  if (!unfinished_.empty()) std::filesystem::remove(unfinished_, ignored);
+}  // namespace
+
+std::string first_bytes(const std::filesystem::path& path, std::size_t most) {
+  const file_handle file = file_handle::open_read(path);
+  return bytes_at(file, 0, std::min<std::uint64_t>(most, file.size()));
 }
 
-void file_replacement::finish() {
-  std::error_code failure;
-  std::filesystem::rename(unfinished_, path_, failure);
-  if (failure) throw io_error(path_.string() + ": cannot be replaced: " + failure.message());
-  unfinished_.clear();
+std::string last_bytes(const std::filesystem::path& path, std::size_t most) {
+  const file_handle file = file_handle::open_read(path);
+  const std::uint64_t bytes = std::min<std::uint64_t>(most, file.size());
+  return bytes_at(file, file.size() - bytes, bytes);
 }
 
 }  // namespace countem::io

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -34,8 +35,13 @@ class file_handle {
   [[nodiscard]] static file_handle open_read(const std::filesystem::path& path);
   /// An existing file, to be changed in place. @throws io_error
   [[nodiscard]] static file_handle open_write(const std::filesystem::path& path);
-  /// Creates or truncates. @throws io_error
-  [[nodiscard]] static file_handle create(const std::filesystem::path& path);
+  /// The same; nothing where there is no such file. A link is not followed. @throws io_error
+  [[nodiscard]] static std::optional<file_handle> try_open_write(const std::filesystem::path& path);
+  /// Makes a file, readable and writable by whom the umask allows; without a descriptor where the name is taken. Files that
+  /// stay are made by output_file alone. @throws io_error
+  [[nodiscard]] static file_handle create_new(const std::filesystem::path& path);
+  /// A folder, to make renames in it durable. @throws io_error
+  [[nodiscard]] static file_handle open_folder(const std::filesystem::path& path);
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
@@ -57,23 +63,8 @@ class file_handle {
   file_state opened_;
 };
 
-/// A file that is written beside the one it will be: what was there stays whole until finish(). Without that, it is removed.
-class file_replacement {
- public:
-  /// Creates the file to be written, empty. @throws io_error
-  explicit file_replacement(std::filesystem::path path);
-  file_replacement(const file_replacement&) = delete;
-  file_replacement& operator=(const file_replacement&) = delete;
-  ~file_replacement();
-
-  /// What to write; HDF5 must have closed it when finish() is called.
-  [[nodiscard]] const std::filesystem::path& unfinished() const { return unfinished_; }
-  /// Gives the file its name. @throws io_error
-  void finish();
-
- private:
-  std::filesystem::path path_;
-  std::filesystem::path unfinished_;
-};
+/// Up to so many bytes from a file's start, or its end. @throws io_error
+[[nodiscard]] std::string first_bytes(const std::filesystem::path& path, std::size_t most);
+[[nodiscard]] std::string last_bytes(const std::filesystem::path& path, std::size_t most);
 
 }  // namespace countem::io

@@ -46,8 +46,9 @@ void write_dataset(hid_t location, const std::string& path, const std::vector<hs
     hdf5_check(H5Pset_shuffle(creation), path);
     hdf5_check(H5Pset_deflate(creation, static_cast<unsigned>(deflate)), path);
   }
-  const hdf5_handle dataset(H5Dcreate2(location, path.c_str(), hdf5_type<T>(), space, links, creation, H5P_DEFAULT), path);
-  hdf5_check(H5Dwrite(dataset, hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path);
+  hdf5_handle dataset(H5Dcreate2(location, path.c_str(), hdf5_type<T>(), space, links, creation, H5P_DEFAULT), path);
+  if (values != nullptr) hdf5_check(H5Dwrite(dataset, hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path);
+  dataset.close(path);
 }
 
 template <class T>

@@ -13,16 +13,13 @@ namespace countem::io {
 
 namespace {
 
-// Versions that can do without a lock when asked (H5Pset_file_locking).
+// Versions that can do without a lock when asked.
 #if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
-constexpr bool can_open_without_lock = true;
-void switch_locking_off(hid_t access) {
-  hdf5_check(H5Pset_file_locking(access, false, true), "HDF5 file access");
-}
+#define COUNTEM_HDF5_WITHOUT_LOCKS 1
 #else
-constexpr bool can_open_without_lock = false;
-void switch_locking_off(hid_t) {}
+#define COUNTEM_HDF5_WITHOUT_LOCKS 0
 #endif
+constexpr bool can_open_without_lock = COUNTEM_HDF5_WITHOUT_LOCKS != 0;
 
 /// Metadata of a growing file may be read while it is being written, and is then read again. HDF5 sleeps twice as long before
 /// each attempt, from 1 ns on: 20 attempts take 1 ms, its own 100 attempts at a damaged file would not end.
@@ -83,6 +80,12 @@ hdf5_handle open_hdf5(const std::filesystem::path& path, hdf5_reading reading) {
     if (is_hdf5 == 0) throw format_error(name + ": is not an HDF5 file");
   }
   throw_hdf5(name + ": cannot be opened as HDF5", failure);
+}
+
+void switch_locking_off([[maybe_unused]] hid_t access) {
+#if COUNTEM_HDF5_WITHOUT_LOCKS
+  hdf5_check(H5Pset_file_locking(access, false, true), "HDF5 file access");
+#endif
 }
 
 }  // namespace countem::io

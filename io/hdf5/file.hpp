@@ -21,4 +21,7 @@ enum class hdf5_reading : std::uint8_t {
 /// no HDF5 file; hdf5_refusal HDF5 does not open it: it is damaged, or was not closed
 [[nodiscard]] hdf5_handle open_hdf5(const std::filesystem::path& path, hdf5_reading reading = hdf5_reading::finished);
 
+/// Files that are opened with these access properties are not locked by HDF5, where its version can do without.
+void switch_locking_off(hid_t access);
+
 }  // namespace countem::io

@@ -107,6 +107,11 @@ void hdf5_handle::close() {
   H5Idec_ref(std::exchange(id_, H5I_INVALID_HID));
 }
 
+void hdf5_handle::close(const std::string& what) {
+  const auto lock = hdf5_lock();
+  hdf5_check(H5Idec_ref(std::exchange(id_, H5I_INVALID_HID)), what);
+}
+
 void hdf5_check(herr_t status, const std::string& what) {
   if (status < 0) throw_hdf5(what, hdf5_last_failure());
 }

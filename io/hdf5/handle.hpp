@@ -37,7 +37,10 @@ class hdf5_handle {
   [[nodiscard]] hid_t get() const { return id_; }
   operator hid_t() const { return id_; }  // as the C API takes it
   explicit operator bool() const { return id_ >= 0; }
+  /// Ends ownership. Failures are ignored: for what was read, and after another error.
   void close();
+  /// Ends ownership of what was written: HDF5 may write what it kept until now. @throws io_error as the constructor
+  void close(const std::string& what);
   /// Gives up ownership, for calls whose failure to close matters.
   [[nodiscard]] hid_t release() { return std::exchange(id_, H5I_INVALID_HID); }
 

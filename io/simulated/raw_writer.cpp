@@ -21,6 +21,7 @@
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/output.hpp"
 #include "io/sources/camera/format.hpp"
 
 namespace countem::io {
@@ -104,7 +105,10 @@ class record_pieces {
   std::vector<file_piece> pieces_;
 };
 
-std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
+/// Files of raw data are never taken for our own: those of a camera have the same names.
+constexpr output_kind raw_output_kind{"raw data that this program made", [](const fs::path&) { return false; }};
+
+std::vector<output_file> write_camera(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
   const camera_layout layout = layout_of(what.format);
   if (what.frame != camera_frame) {
     throw invalid_argument(fmt::format("frames of {} x {} pixels cannot be written as {}: the 4D Camera has 576 x 576",
@@ -115,13 +119,11 @@ std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& wh
         fmt::format("a scan of {} x {} positions does not fit into the 4D Camera's headers (65535 x 65535, 2^32 - 1 frames)",
                     what.scan.width, what.scan.height));
   }
-  std::vector<file_handle> files;
-  std::vector<fs::path> paths;
+  std::vector<output_file> files;
   for (std::uint32_t sector = 0; sector < layout.sectors; ++sector) {
     for (std::uint32_t id = 0; id < what.files_per_module; ++id) {
-      paths.push_back(directory /
-                      fmt::format("{}_scan{:010}_id{:04}_module{}_raw.data", what.stem, what.scan_number, id, sector));
-      files.push_back(file_handle::create(paths.back()));
+      const std::string name = fmt::format("{}_scan{:010}_id{:04}_module{}_raw.data", what.stem, what.scan_number, id, sector);
+      files.emplace_back(directory / name, raw_output_kind, what.rules);
     }
   }
   for_each_group(what, make_frame, [&](const frame_group& group) {
@@ -132,12 +134,12 @@ std::vector<fs::path> write_camera(const fs::path& directory, const raw_scan& wh
         for (std::uint64_t frame = first; frame < group.first + group.count; frame += what.files_per_module) {
           records.add(header_of(frame, what), layout, sector, &group.pixels[(frame - group.first) * what.frame.pixels()]);
         }
-        const file_handle& file = files[sector * what.files_per_module + first % what.files_per_module];
+        const file_handle& file = files[sector * what.files_per_module + first % what.files_per_module].file();
         file.write_at(first / what.files_per_module * layout.record_bytes(), records.pieces());
       }
     }
   });
-  return paths;
+  return files;
 }
 
 /// One axis of an EMD 0.1 group: a vector of coordinates with name and units.
@@ -152,16 +154,16 @@ void write_dimension(hid_t group, int number, hsize_t length, const std::string&
 }
 
 /// An EMD 0.1 file whose pixels are still to be written; returns the byte where they start.
-std::uint64_t lay_out_emd(const fs::path& path, const raw_scan& what) {
+std::uint64_t lay_out_emd(const output_file& output, const raw_scan& what) {
   const auto lock = hdf5_lock();
-  const std::string name = path.string();
+  const std::string name = output.path().string();
   // Pixels at whole pages: anywhere else they might lie at odd bytes.
   const hdf5_handle access(H5Pcreate(H5P_FILE_ACCESS), name);
   hdf5_check(H5Pset_alignment(access, 1024, 4096), name);
-  const hdf5_handle file(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), name);
+  hdf5_handle file = create_hdf5(output, {H5P_DEFAULT, access});
   write_attribute(file, "version_major", std::int64_t{0});
   write_attribute(file, "version_minor", std::int64_t{2});
-  const hdf5_handle group = make_group(file, "electron_frames");
+  hdf5_handle group = make_group(file, "electron_frames");
   write_attribute(group, "emd_group_type", std::int64_t{1});
 
   std::vector<std::pair<std::string, hsize_t>> axes{{"scan_y", what.scan.height}, {"scan_x", what.scan.width}};
@@ -180,43 +182,51 @@ std::uint64_t lay_out_emd(const fs::path& path, const raw_scan& what) {
   hdf5_check(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY), name);
   hdf5_check(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER), name);
   hdf5_check(H5Pset_obj_track_times(creation, false), name);
-  const hdf5_handle data(H5Dcreate2(group, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), name);
+  hdf5_handle data(H5Dcreate2(group, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), name);
   const haddr_t offset = H5Dget_offset(data);
   if (offset == HADDR_UNDEF) throw io_error(name + ": HDF5 gives no place for the pixels: " + hdf5_last_error());
+  data.close(name);
+  group.close(name);
+  close_hdf5(file, name);
   return offset;
 }
 
-std::vector<fs::path> write_flat(const fs::path& path, file_handle file, std::uint64_t first_pixel, const raw_scan& what,
-                                 const frame_maker& make_frame) {
+std::vector<output_file> write_flat(output_file output, std::uint64_t first_pixel, const raw_scan& what,
+                                    const frame_maker& make_frame) {
   const std::size_t frame_bytes = what.frame.pixels() * sizeof(std::uint16_t);
   for_each_group(what, make_frame, [&](const frame_group& group) {
-    file.write_at(first_pixel + group.first * frame_bytes, group.pixels.data(), group.count * frame_bytes);
+    output.file().write_at(first_pixel + group.first * frame_bytes, group.pixels.data(), group.count * frame_bytes);
   });
-  return {path};
+  std::vector<output_file> files;
+  files.push_back(std::move(output));
+  return files;
 }
 
-std::vector<fs::path> write_raw_file(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
-  const fs::path path = directory / (what.stem + ".raw");
-  return write_flat(path, file_handle::create(path), 0, what, make_frame);
+/// DIRECTORY/STEM.ending
+output_file single_file(const fs::path& directory, const raw_scan& what, const char* ending) {
+  return {directory / (what.stem + ending), raw_output_kind, what.rules};
 }
 
-std::vector<fs::path> write_npy(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
-  const fs::path path = directory / (what.stem + ".npy");
-  file_handle file = file_handle::create(path);
+std::vector<output_file> write_raw_file(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
+  return write_flat(single_file(directory, what, ".raw"), 0, what, make_frame);
+}
+
+std::vector<output_file> write_npy(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
+  output_file output = single_file(directory, what, ".npy");
   const std::string header = npy_header_of("<u2", dense_extent(what.scan, what.frame));
-  file.write_at(0, header.data(), header.size());
-  return write_flat(path, std::move(file), header.size(), what, make_frame);
+  output.file().write_at(0, header.data(), header.size());
+  return write_flat(std::move(output), header.size(), what, make_frame);
 }
 
-std::vector<fs::path> write_emd(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
-  const fs::path path = directory / (what.stem + ".h5");
-  const std::uint64_t first_pixel = lay_out_emd(path, what);
-  return write_flat(path, file_handle::open_write(path), first_pixel, what, make_frame);
+std::vector<output_file> write_emd(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
+  output_file output = single_file(directory, what, ".h5");
+  const std::uint64_t first_pixel = lay_out_emd(output, what);
+  return write_flat(std::move(output), first_pixel, what, make_frame);
 }
 
 struct raw_format {
   std::string_view name;
-  std::vector<fs::path> (*write)(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame);
+  std::vector<output_file> (*write)(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame);
 };
 
 constexpr std::array<raw_format, 6> writable{{{"v5", write_camera},
@@ -228,7 +238,7 @@ constexpr std::array<raw_format, 6> writable{{{"v5", write_camera},
 
 }  // namespace
 
-std::vector<fs::path> write_raw(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
+std::vector<output_file> write_raw(const fs::path& directory, const raw_scan& what, const frame_maker& make_frame) {
   if (what.scan.frames() == 0 || what.frame.pixels() == 0 || what.files_per_module == 0) {
     throw invalid_argument("a scan without frames, pixels or files cannot be written");
   }

@@ -12,6 +12,7 @@
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/output.hpp"
 #include "io/hdf5/storage.hpp"
 
 namespace countem::io {
@@ -71,9 +72,10 @@ std::uint64_t reserve(hid_t file, const std::string& path, hsize_t count) {
   hdf5_check(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY), path);
   hdf5_check(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER), path);
   hdf5_check(H5Pset_obj_track_times(creation, false), path);
-  const hdf5_handle data(H5Dcreate2(file, path.c_str(), H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), path);
+  hdf5_handle data(H5Dcreate2(file, path.c_str(), H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), path);
   const haddr_t offset = H5Dget_offset(data);
   if (offset == HADDR_UNDEF && count != 0) throw io_error(path + ": HDF5 gives no place for it: " + hdf5_last_error());
+  data.close(path);
   return offset;
 }
 
@@ -154,38 +156,45 @@ class truth_file : public truth_reader {
   std::vector<std::uint64_t> indptr_;
 };
 
+bool is_truth(const fs::path& path) {
+  try {
+    return open_truth(path) != nullptr;
+  } catch (const format_error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
-truth_writer::truth_writer(const fs::path& path, const simulation_options& options, std::vector<std::uint64_t> indptr,
-                           const std::vector<float>& baseline_adu, const std::vector<std::uint32_t>& hot_pixels)
-    : indptr_(std::move(indptr)) {
-  {
-    const auto lock = hdf5_lock();
-    const hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path.string());
-    write_options(file, options);
-    write_dataset<std::uint64_t>(file, "electrons/indptr", {indptr_.size()}, indptr_.data());
-    write_dataset<float>(file, "detector/baseline_adu", {options.frame.height, options.frame.width}, baseline_adu.data());
-    write_dataset<std::uint32_t>(file, "detector/hot_pixels", {hot_pixels.size()}, hot_pixels.data());
-    rows_at_ = reserve(file, "electrons/rows", indptr_.back());
-    columns_at_ = reserve(file, "electrons/columns", indptr_.back());
-    charges_at_ = reserve(file, "electrons/charges_adu", indptr_.back());
-  }
-  file_ = file_handle::open_write(path);
+truth_writer::truth_writer(const fs::path& path, const output_rules& rules, const simulation_options& options,
+                           std::vector<std::uint64_t> indptr, const std::vector<float>& baseline_adu,
+                           const std::vector<std::uint32_t>& hot_pixels)
+    : indptr_(std::move(indptr)), output_(path, {"the truth of a simulation", is_truth}, rules) {
+  const auto lock = hdf5_lock();
+  hdf5_handle file = create_hdf5(output_);
+  write_options(file, options);
+  write_dataset<std::uint64_t>(file, "electrons/indptr", {indptr_.size()}, indptr_.data());
+  write_dataset<float>(file, "detector/baseline_adu", {options.frame.height, options.frame.width}, baseline_adu.data());
+  write_dataset<std::uint32_t>(file, "detector/hot_pixels", {hot_pixels.size()}, hot_pixels.data());
+  rows_at_ = reserve(file, "electrons/rows", indptr_.back());
+  columns_at_ = reserve(file, "electrons/columns", indptr_.back());
+  charges_at_ = reserve(file, "electrons/charges_adu", indptr_.back());
+  close_hdf5(file, path.string());
 }
 
 void truth_writer::write(std::uint64_t frame, const simulated_truth& electrons) const {
   const std::uint64_t first = indptr_.at(frame);
   const std::uint64_t count = indptr_.at(frame + 1) - first;
   if (electrons.rows.size() != count || electrons.columns.size() != count || electrons.charges_adu.size() != count) {
-    throw invalid_argument(fmt::format("{}: frame {} has {} electrons where {} were announced", file_.path().string(), frame,
+    throw invalid_argument(fmt::format("{}: frame {} has {} electrons where {} were announced", output_.path().string(), frame,
                                        electrons.rows.size(), count));
   }
   if (count == 0) return;
   const std::uint64_t offset = first * sizeof(float);
   const std::size_t bytes = count * sizeof(float);
-  file_.write_at(rows_at_ + offset, electrons.rows.data(), bytes);
-  file_.write_at(columns_at_ + offset, electrons.columns.data(), bytes);
-  file_.write_at(charges_at_ + offset, electrons.charges_adu.data(), bytes);
+  output_.file().write_at(rows_at_ + offset, electrons.rows.data(), bytes);
+  output_.file().write_at(columns_at_ + offset, electrons.columns.data(), bytes);
+  output_.file().write_at(charges_at_ + offset, electrons.charges_adu.data(), bytes);
 }
 
 }  // namespace countem::io

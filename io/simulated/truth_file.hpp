@@ -6,7 +6,7 @@
 
 #include <countem/simulate.hpp>
 
-#include "io/files/file.hpp"
+#include "io/files/output_file.hpp"
 
 namespace countem::io {
 
@@ -21,16 +21,20 @@ namespace countem::io {
 class truth_writer {
  public:
   /// `indptr`: where each frame's electrons go. @throws io_error
-  truth_writer(const std::filesystem::path& path, const simulation_options& options, std::vector<std::uint64_t> indptr,
-               const std::vector<float>& baseline_adu, const std::vector<std::uint32_t>& hot_pixels);
+  truth_writer(const std::filesystem::path& path, const output_rules& rules, const simulation_options& options,
+               std::vector<std::uint64_t> indptr, const std::vector<float>& baseline_adu,
+               const std::vector<std::uint32_t>& hot_pixels);
 
   /// `electrons` holds those of this frame alone. @throws invalid_argument when their number differs from that of indptr;
   /// io_error
   void write(std::uint64_t frame, const simulated_truth& electrons) const;
 
+  /// Gives the file its name. @throws io_error
+  void finish() { output_.finish(); }
+
  private:
   std::vector<std::uint64_t> indptr_;
-  file_handle file_;
+  output_file output_;
   std::uint64_t rows_at_ = 0;  ///< bytes from the file's start
   std::uint64_t columns_at_ = 0;
   std::uint64_t charges_at_ = 0;

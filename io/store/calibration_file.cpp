@@ -4,10 +4,12 @@
 
 #include <countem/calibrate.hpp>
 #include <countem/error.hpp>
+#include <countem/event_store.hpp>
 
 #include "io/files/file.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
+#include "io/hdf5/output.hpp"
 #include "io/hdf5/storage.hpp"
 #include "io/store/calibration_group.hpp"
 
@@ -17,21 +19,26 @@ namespace {
 
 constexpr const char* group_name = "calibration";
 
-void write_file(const calibration& saved, const std::filesystem::path& path) {
-  const auto lock = io::hdf5_lock();
-  io::hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path.string() + ": cannot be created");
-  const io::hdf5_handle group = io::make_group(file, group_name);
-  io::write_calibration(group, saved);
-  // What a full disk refuses shows here at the latest.
-  io::hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), path.string() + ": cannot be written");
+/// A calibration and nothing more: an event store holds one, too.
+bool is_calibration_file(const std::filesystem::path& path) {
+  if (event_store_output.is_own(path)) return false;
+  try {
+    static_cast<void>(load_calibration(path));
+    return true;
+  } catch (const format_error&) {
+    return false;
+  }
 }
 
 }  // namespace
 
-void save_calibration(const calibration& saved, const std::filesystem::path& path) {
-  io::file_replacement file(path);
-  write_file(saved, file.unfinished());
-  file.finish();
+void save_calibration(const calibration& saved, const std::filesystem::path& path, const output_rules& rules) {
+  io::output_file output(path, calibration_output, rules);
+  const auto lock = io::hdf5_lock();
+  io::hdf5_handle file = io::create_hdf5(output);
+  io::write_calibration(io::make_group(file, group_name), saved);
+  io::close_hdf5(file, path.string());
+  output.finish();
 }
 
 calibration load_calibration(const std::filesystem::path& path) {
@@ -49,5 +56,7 @@ calibration load_calibration(const std::filesystem::path& path) {
     throw io_error(path.string() + ": " + reason.what());
   }
 }
+
+const output_kind calibration_output{"a calibration", is_calibration_file};
 
 }  // namespace countem

@@ -94,15 +94,10 @@ class content_comparison {
   chunk_decoder decoder_;
 };
 
-std::vector<std::unique_ptr<part>> open_parts(const std::vector<std::filesystem::path>& paths,
-                                              const std::filesystem::path& output) {
+std::vector<std::unique_ptr<part>> open_parts(const std::vector<std::filesystem::path>& paths) {
   if (paths.empty()) throw invalid_argument("a merge needs at least one part");
   std::vector<std::unique_ptr<part>> parts;
   for (const std::filesystem::path& path : paths) {
-    std::error_code absent;
-    if (path == output || path == part_name(output) || std::filesystem::equivalent(path, output, absent)) {
-      throw invalid_argument(path.string() + ": is only read; name another file for what is merged");
-    }
     parts.push_back(std::make_unique<part>(path));
     const auto facts = [](const part& of) {
       return counted_with{of.file().description(), of.file().frame_layout().element_bytes};
@@ -175,12 +170,13 @@ merge_report copy_parts(const std::vector<std::unique_ptr<part>>& parts, hdf5_ev
 }  // namespace io
 
 merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output,
-                                bool overwrite) {
-  const std::vector<std::unique_ptr<io::part>> opened = io::open_parts(parts, output);
+                                output_rules rules) {
+  rules.inputs.insert(rules.inputs.end(), parts.begin(), parts.end());
+  check_output(output, event_store_output, rules);
+  const std::vector<std::unique_ptr<io::part>> opened = io::open_parts(parts);
   store_options options;
   options.wide_counts = opened.front()->file().frame_layout().element_bytes == 2;
-  options.overwrite = overwrite;
-  io::hdf5_event_store_writer writer(output, io::part_name(output), io::description_of(opened), options);
+  io::hdf5_event_store_writer writer({output, event_store_output, rules}, io::description_of(opened), options);
   merge_report report = io::copy_parts(opened, writer);
   for (const auto& part : opened) std::ranges::move(changed_inputs(part->file().opened()), std::back_inserter(report.issues));
   writer.finish({}, report.issues);

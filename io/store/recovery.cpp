@@ -7,18 +7,16 @@
 
 namespace countem {
 
-recovery_report recover_event_store(const std::filesystem::path& broken, const std::filesystem::path& fixed, bool overwrite) {
-  std::error_code absent;
-  if (broken == fixed || broken == io::part_name(fixed) || std::filesystem::equivalent(broken, fixed, absent)) {
-    throw invalid_argument(broken.string() + ": is only read; name another file for what is saved");
-  }
+recovery_report recover_event_store(const std::filesystem::path& broken, const std::filesystem::path& fixed,
+                                    output_rules rules) {
+  rules.inputs.push_back(broken);
+  check_output(fixed, event_store_output, rules);
   const io::file_handle file = io::file_handle::open_read(broken);
   io::found_store found = io::scan_event_store(file);
   found.description.provenance.emplace_back("recovered_from", broken.string());
   store_options options;
   options.wide_counts = found.frame.element_bytes == 2;
-  options.overwrite = overwrite;
-  io::hdf5_event_store_writer writer(fixed, io::part_name(fixed), found.description, options);
+  io::hdf5_event_store_writer writer({fixed, event_store_output, rules}, found.description, options);
   io::copy_chunks(file, found.chunks, writer);
 
   recovery_report report;

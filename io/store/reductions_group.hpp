@@ -8,7 +8,14 @@
 
 namespace countem::io {
 
-/// Writes images into the group /reductions, which is made where it is not there. @throws io_error
+/// Makes the group /reductions with a dataset for each image, without its values: they are 0 until they are filled in.
+/// @throws io_error
+void make_reductions(hid_t file, std::span<const saved_image> images);
+
+/// Writes the values of images whose datasets were made. Readers may follow the file. @throws io_error, format_error
+void fill_reductions(hid_t file, std::span<const saved_image> images);
+
+/// Both. @throws io_error
 void write_reductions(hid_t file, std::span<const saved_image> images);
 
 }  // namespace countem::io

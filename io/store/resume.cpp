@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -7,6 +8,8 @@
 #include <countem/event_store.hpp>
 
 #include "io/files/file.hpp"
+#include "io/files/file_lock.hpp"
+#include "io/files/output_file.hpp"
 #include "io/store/difference.hpp"
 #include "io/store/scan.hpp"
 #include "io/store/writer.hpp"
@@ -14,16 +17,22 @@
 namespace countem {
 
 resumed_event_store resume_event_store(const std::filesystem::path& path, const store_description& description,
-                                       const store_options& options) {
-  const std::filesystem::path part = io::part_name(path);
-  if (!std::filesystem::exists(part)) return {create_event_store(path, description, options), 0};
-  const io::file_handle unfinished = io::file_handle::open_read(part);
+                                       const store_options& options, const output_rules& rules) {
+  const std::filesystem::path part = io::name_while_written(path, io::temporary_name::part);
+  const std::optional<io::file_handle> opened = io::file_handle::try_open_write(part);
+  if (!opened) return {create_event_store(path, description, options, rules), 0};
+  const io::file_handle& unfinished = *opened;
+  if (unfinished.size() == 0) return {create_event_store(path, description, options, rules), 0};
+  if (io::lock_file(unfinished.descriptor()) == io::lock_state::taken) {
+    throw io_error(part.string() + ": is being written by another process: wait for it, or name another output");
+  }
   const io::found_store found = io::scan_event_store(unfinished);
   const std::vector<std::string> others =
       io::differences({found.description, found.frame.element_bytes}, {description, options.wide_counts ? 2U : 1U});
   if (!others.empty()) {
-    throw invalid_argument(part.string() + ": was counted with " + io::list_of(others) +
-                           "; resume with the same inputs and options, or remove it to start over");
+    throw invalid_argument(
+        part.string() + ": was counted with " + io::list_of(others) + "; resume with the same inputs and options",
+        {{advice_kind::replace}});
   }
   // A chunk that is there but damaged is counted again, and so is all after it.
   const auto is_before_damage = [&](const io::found_chunk& chunk) {
@@ -31,11 +40,10 @@ resumed_event_store resume_event_store(const std::filesystem::path& path, const 
   };
   const auto safe_end = std::partition_point(found.chunks.begin(), found.chunks.end(), is_before_damage);
   const std::span safe(found.chunks.begin(), safe_end);
-  std::filesystem::path copy = part;
-  copy += ".resuming";
-  auto writer = std::make_unique<io::hdf5_event_store_writer>(path, copy, description, options);
+  auto writer = std::make_unique<io::hdf5_event_store_writer>(
+      io::output_file(path, event_store_output, rules, io::temporary_name::next_part), description, options);
   io::copy_chunks(unfinished, safe, *writer);
-  writer->take_part_name();
+  writer->become_part();
   return {std::move(writer), safe.empty() ? 0 : safe.back().footer.facts.frame + 1};
 }
 

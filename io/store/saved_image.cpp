@@ -1,11 +1,12 @@
 #include <countem/error.hpp>
 #include <countem/saved_image.hpp>
 
-#include "io/files/file.hpp"
 #include "io/files/npy_output.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
+#include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/output.hpp"
 #include "io/store/reductions_group.hpp"
 
 namespace countem {
@@ -15,13 +16,12 @@ namespace io {
 constexpr const char* reductions_group = "reductions";
 constexpr int deflate_level = 1;
 
-void write_reductions(hid_t file, std::span<const saved_image> images) {
-  const hdf5_handle group = has_path(file, reductions_group)
-                                ? hdf5_handle(H5Gopen2(file, reductions_group, H5P_DEFAULT), reductions_group)
-                                : make_group(file, reductions_group);
+void make_reductions(hid_t file, std::span<const saved_image> images) {
+  const auto lock = hdf5_lock();
+  const hdf5_handle group = make_group(file, reductions_group);
   for (const saved_image& image : images) {
     const std::vector<hsize_t> extent(image.extent.begin(), image.extent.end());
-    std::visit([&](const auto& values) { write_dataset(group, image.name, extent, values.data(), deflate_level); },
+    std::visit([&]<class T>(const std::vector<T>&) { write_dataset<T>(group, image.name, extent, nullptr, deflate_level); },
                image.values);
     const hdf5_handle made(H5Dopen2(group, image.name.c_str(), H5P_DEFAULT), image.name);
     write_attribute(made, "units", image.units);
@@ -29,19 +29,35 @@ void write_reductions(hid_t file, std::span<const saved_image> images) {
   }
 }
 
+void fill_reductions(hid_t file, std::span<const saved_image> images) {
+  const auto lock = hdf5_lock();
+  for (const saved_image& image : images) {
+    const std::string path = std::string(reductions_group) + "/" + image.name;
+    hdf5_handle made(H5Dopen2(file, path.c_str(), H5P_DEFAULT), path);
+    const slab all{std::vector<hsize_t>(image.extent.size()), {image.extent.begin(), image.extent.end()}};
+    std::visit([&]<class T>(const std::vector<T>& values) { write_slab<T>(made, all, values, path); }, image.values);
+    made.close(path);
+  }
+}
+
+void write_reductions(hid_t file, std::span<const saved_image> images) {
+  make_reductions(file, images);
+  fill_reductions(file, images);
+}
+
 }  // namespace io
 
 namespace {
 
-void write_file(const std::filesystem::path& path, std::span<const saved_image> images,
-                std::span<const std::pair<std::string, std::string>> provenance) {
+/// Reductions and where they came from, no events.
+bool is_image_file(const std::filesystem::path& path) try {
   const auto lock = io::hdf5_lock();
-  const io::hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
-                             path.string() + ": cannot be created");
-  io::write_reductions(file, images);
-  const io::hdf5_handle group = io::make_group(file, "provenance");
-  for (const auto& [name, text] : provenance) io::write_attribute(group, name, text);
-  io::hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), path.string() + ": cannot be written");
+  const io::hdf5_handle file = io::open_hdf5(path);
+  H5G_info_t root{};
+  io::hdf5_check(H5Gget_info(file, &root), path.string());
+  return root.nlinks == 2 && io::has_path(file, io::reductions_group) && io::has_path(file, "provenance");
+} catch (const format_error&) {
+  return false;
 }
 
 template <class T>
@@ -54,35 +70,32 @@ constexpr const char* npy_type() {
 }  // namespace
 
 void save_images(const std::filesystem::path& path, std::span<const saved_image> images,
-                 std::span<const std::pair<std::string, std::string>> provenance) {
-  io::file_replacement file(path);
-  write_file(file.unfinished(), images, provenance);
-  file.finish();
-}
-
-bool is_image_file(const std::filesystem::path& path) noexcept try {
+                 std::span<const std::pair<std::string, std::string>> provenance, const output_rules& rules) {
+  io::output_file output(path, images_output, rules);
   const auto lock = io::hdf5_lock();
-  const io::hdf5_handle file = io::open_hdf5(path);
-  H5G_info_t root{};
-  io::hdf5_check(H5Gget_info(file, &root), path.string());
-  return root.nlinks == 2 && io::has_path(file, io::reductions_group) && io::has_path(file, "provenance");
-} catch (const std::exception&) {
-  return false;
+  io::hdf5_handle file = io::create_hdf5(output);
+  io::write_reductions(file, images);
+  {
+    const io::hdf5_handle group = io::make_group(file, "provenance");
+    for (const auto& [name, text] : provenance) io::write_attribute(group, name, text);
+  }
+  io::close_hdf5(file, path.string());
+  output.finish();
 }
 
-void save_npy(const std::filesystem::path& path, const saved_image& image) {
-  io::file_replacement replacement(path);
-  {
-    const io::file_handle file = io::file_handle::open_write(replacement.unfinished());
-    std::visit(
-        [&]<class T>(const std::vector<T>& values) {
-          const std::string header = io::npy_header_of(npy_type<T>(), image.extent);
-          file.write_at(0, header.data(), header.size());
-          file.write_at(header.size(), values.data(), values.size() * sizeof(T));
-        },
-        image.values);
-  }
-  replacement.finish();
+void save_npy(const std::filesystem::path& path, const saved_image& image, const output_rules& rules) {
+  io::output_file output(path, npy_output, rules);
+  std::visit(
+      [&]<class T>(const std::vector<T>& values) {
+        const std::string header = io::npy_header_of(npy_type<T>(), image.extent);
+        output.file().write_at(0, header.data(), header.size());
+        output.file().write_at(header.size(), values.data(), values.size() * sizeof(T));
+      },
+      image.values);
+  output.finish();
 }
+
+const output_kind images_output{"a file of reductions", is_image_file};
+const output_kind npy_output{"a .npy file of countem", io::is_own_npy};
 
 }  // namespace countem

@@ -1,14 +1,14 @@
 #include "io/store/writer.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
+#include <optional>
 #include <utility>
 
 #include <countem/error.hpp>
 #include <countem/stop.hpp>
 
+#include "io/files/file_lock.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/output.hpp"
 #include "io/store/layout.hpp"
 #include "io/store/reductions_group.hpp"
 
@@ -32,53 +32,36 @@ struct encoded_frames : event_sink::encoded {
   std::vector<std::uint32_t> xrays;
 };
 
-hdf5_handle create_file(const std::filesystem::path& path) {
-  const hdf5_handle access(H5Pcreate(H5P_FILE_ACCESS), path.string());
-  hdf5_check(H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110), path.string());
-  const hdf5_handle creation(H5Pcreate(H5P_FILE_CREATE), path.string());
-  hdf5_check(H5Pset_obj_track_times(creation, false), path.string());  // the root group's
-  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access), path.string() + ": cannot be created"};
-}
-
-int descriptor_of(const hdf5_handle& file) {
-  void* handle = nullptr;
-  hdf5_check(H5Fget_vfd_handle(file, H5P_DEFAULT, &handle), "HDF5 file driver");
-  return *static_cast<int*>(handle);
-}
-
-void make_durable(const std::filesystem::path& path, int flags) {
-  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (descriptor < 0) throw_errno(path, "cannot be opened to make it durable");
-  const int result = ::fsync(descriptor);
-  ::close(descriptor);
-  if (result != 0) throw_errno(path, "cannot be made durable");
+/// An empty store in the file of an output, written to disk and closed again.
+void lay_out(const output_file& output, const store_description& description, bool wide_counts,
+             std::span<const saved_image> announced) {
+  const std::string name = output.temporary().string();
+  const hdf5_handle access(H5Pcreate(H5P_FILE_ACCESS), name);
+  hdf5_check(H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110), name);
+  const hdf5_handle creation(H5Pcreate(H5P_FILE_CREATE), name);
+  hdf5_check(H5Pset_obj_track_times(creation, false), name);  // the root group's
+  hdf5_handle file = create_hdf5(output, {creation, access});
+  layout::create(file, description, wide_counts);
+  if (!announced.empty()) make_reductions(file, announced);
+  close_hdf5(file, name);
 }
 
 }  // namespace
 
-std::filesystem::path part_name(const std::filesystem::path& path) {
-  std::filesystem::path name = path;
-  name += ".part";
-  return name;
-}
-
-hdf5_event_store_writer::hdf5_event_store_writer(std::filesystem::path path, std::filesystem::path part,
-                                                 const store_description& description, const store_options& options)
-    : path_(std::move(path)), part_(std::move(part)), scan_(description.scan), options_(options) {
+hdf5_event_store_writer::hdf5_event_store_writer(output_file output, const store_description& description,
+                                                 const store_options& options, std::span<const saved_image> announced)
+    : output_(std::move(output)), scan_(description.scan) {
   layout::validate(description, options.wide_counts);
   encoder_ = chunk_encoder::create(
       {description.shape, options.wide_counts, description.options.values != event_value::none, options.fast_sparse});
-  refuse_existing();
   const auto lock = hdf5_lock();
-  file_ = create_file(part_);
-  layout::create(file_, description, options.wide_counts);
-  hdf5_check(H5Fflush(file_, H5F_SCOPE_GLOBAL), part_.string());
+  lay_out(output_, description, options.wide_counts, announced);
+  file_ = open_swmr_writer(output_);
   data_ = open_dataset(layout::data);
   counts_ = open_dataset(layout::counts);
   status_ = open_dataset(layout::status);
   xrays_ = open_dataset(layout::xrays);
-  hdf5_check(H5Fstart_swmr_write(file_), part_.string());
-  space_.emplace(descriptor_of(file_), part_);
+  space_.emplace(output_.file().descriptor(), output_.temporary());
 }
 
 hdf5_event_store_writer::~hdf5_event_store_writer() {
@@ -111,11 +94,10 @@ std::unique_ptr<event_sink::encoded> hdf5_event_store_writer::encode(const event
 void hdf5_event_store_writer::write(const encoded& frames) {
   const auto& batch = dynamic_cast<const encoded_frames&>(frames);
   const auto lock = hdf5_lock();
-  if (!file_) throw invalid_argument(part_.string() + ": the event store is closed");
+  if (!file_) throw invalid_argument(name() + ": the event store is closed");
   const std::size_t count = batch.counts.size();
   if (batch.first_frame > scan_.frames() || count > scan_.frames() - batch.first_frame) {
-    throw invalid_argument(part_.string() + ": frames " + std::to_string(batch.first_frame) +
-                           " and on are not all inside the scan");
+    throw invalid_argument(name() + ": frames " + std::to_string(batch.first_frame) + " and on are not all inside the scan");
   }
   reserve(batch.chunks.size(), count);
   std::uint64_t start = 0;
@@ -146,54 +128,41 @@ void hdf5_event_store_writer::write_missing(const frame_facts& facts) {
   count_unflushed(1);
 }
 
-void hdf5_event_store_writer::take_part_name() {
+void hdf5_event_store_writer::become_part() {
   const auto lock = hdf5_lock();
-  hdf5_check(H5Fflush(file_, H5F_SCOPE_GLOBAL), part_.string());
-  make_durable(part_, O_RDONLY);
-  std::filesystem::rename(part_, part_name(path_));
-  part_ = part_name(path_);
+  hdf5_check(H5Fflush(file_, H5F_SCOPE_GLOBAL), name());
+  output_.become_part();
+  output_.keep();
 }
 
 void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) {
+  {
+    const auto lock = hdf5_lock();
+    fill_reductions(file_, reductions);
+  }
   close();
-  if (!reductions.empty() || !issues.empty()) add_afterwards(reductions, issues);
-  make_durable(part_, O_RDONLY);
-  refuse_existing();
-  std::error_code problem;
-  std::filesystem::rename(part_, path_, problem);
-  if (problem) throw io_error(part_.string() + ": cannot be renamed to " + path_.string() + ": " + problem.message());
-  const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
-  make_durable(folder, O_RDONLY | O_DIRECTORY);
+  if (!issues.empty()) {  // attributes cannot be made while readers may follow the file
+    const auto lock = hdf5_lock();
+    hdf5_handle file = open_again(output_);
+    layout::add_issues(file, issues);
+    close_hdf5(file, name());
+  }
+  output_.finish();
 }
 
 std::filesystem::path hdf5_event_store_writer::abandon() {
   close();
-  return part_;
-}
-
-/// The file can no longer be followed by readers then, so new objects may be made; the events in it are safe already.
-void hdf5_event_store_writer::add_afterwards(std::span<const saved_image> reductions,
-                                             std::span<const source_issue> issues) const {
-  const auto lock = hdf5_lock();
-  const hdf5_handle file(H5Fopen(part_.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), part_.string() + ": cannot be opened again");
-  if (!reductions.empty()) write_reductions(file, reductions);
-  if (!issues.empty()) layout::add_issues(file, issues);
-  hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), part_.string() + ": reductions and issues cannot be written");
-}
-
-void hdf5_event_store_writer::refuse_existing() const {
-  if (!options_.overwrite && std::filesystem::exists(path_)) {
-    throw io_error(path_.string() + ": exists already; name another output or allow overwriting");
-  }
+  output_.release();
+  return output_.temporary();
 }
 
 hdf5_handle hdf5_event_store_writer::open_dataset(const char* path) const {
-  return {H5Dopen2(file_, path, H5P_DEFAULT), part_.string() + ": " + path};
+  return {H5Dopen2(file_, path, H5P_DEFAULT), name() + ": " + path};
 }
 
 void hdf5_event_store_writer::reserve(std::size_t chunk_bytes, std::size_t frames) {
   hsize_t size = 0;
-  hdf5_check(H5Fget_filesize(file_, &size), part_.string());
+  hdf5_check(H5Fget_filesize(file_, &size), name());
   const std::uint64_t index_bytes = indexed_ ? frames * metadata_bytes_per_frame : scan_.frames() * metadata_bytes_per_frame;
   space_->reserve(size + chunk_bytes + index_bytes + metadata_slack_bytes);
   indexed_ = true;
@@ -203,29 +172,28 @@ void hdf5_event_store_writer::write_chunk(std::uint64_t frame, std::span<const s
   constexpr std::uint32_t all_filters_applied = 0;
   const std::vector<hsize_t> offset = layout::chunk_offset(scan_, frame);
   hdf5_check(H5Dwrite_chunk(data_, H5P_DEFAULT, all_filters_applied, offset.data(), chunk.size(), chunk.data()),
-             part_.string() + ": writing frame " + std::to_string(frame) + " failed");
+             name() + ": writing frame " + std::to_string(frame) + " failed");
 }
 
 template <class T>
 void hdf5_event_store_writer::write_per_frame(const hdf5_handle& dataset, std::uint64_t first,
                                               std::span<const T> values) const {
-  write_slab<T>(dataset, {{first}, {values.size()}}, values, part_.string());
+  write_slab<T>(dataset, {{first}, {values.size()}}, values, name());
 }
 
 void hdf5_event_store_writer::count_unflushed(std::uint64_t frames) {
   unflushed_ += frames;
   if (unflushed_ < frames_per_flush) return;
-  for (const hdf5_handle* dataset : {&data_, &counts_, &status_, &xrays_}) hdf5_check(H5Dflush(*dataset), part_.string());
+  for (const hdf5_handle* dataset : {&data_, &counts_, &status_, &xrays_}) hdf5_check(H5Dflush(*dataset), name());
   unflushed_ = 0;
 }
 
 void hdf5_event_store_writer::close() {
   const auto lock = hdf5_lock();
   if (!file_) return;
-  for (hdf5_handle* dataset : {&data_, &counts_, &status_, &xrays_}) dataset->close();
-  const hid_t file = file_.release();
-  hdf5_check(H5Fclose(file), part_.string() + ": cannot be closed");
-  space_->release(part_);
+  for (hdf5_handle* dataset : {&data_, &counts_, &status_, &xrays_}) dataset->close(name());
+  close_hdf5(file_, name());
+  space_->release(output_.temporary());
 }
 
 void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, hdf5_event_store_writer& to) {
@@ -242,9 +210,44 @@ void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, h
 
 }  // namespace io
 
+namespace {
+
+bool is_event_store(const std::filesystem::path& path) {
+  try {
+    return open_event_store(path) != nullptr;
+  } catch (const format_error&) {
+    return false;
+  }
+}
+
+/// A process that ended before its first frame leaves a file that is worth nothing. A large one is not looked through.
+void remove_part_without_frames(const std::filesystem::path& part) {
+  constexpr std::uint64_t most_bytes = std::uint64_t{256} << 20U;
+  const std::optional<io::file_handle> left = io::file_handle::try_open_write(part);
+  if (!left || io::lock_file(left->descriptor()) != io::lock_state::free || left->size() > most_bytes) return;
+  try {
+    if (left->size() != 0 && !io::scan_event_store(*left).chunks.empty()) return;
+  } catch (const format_error&) {  // not known to be ours
+    return;
+  }
+  std::error_code ignored;
+  std::filesystem::remove(part, ignored);
+}
+
+}  // namespace
+
+const output_kind event_store_output{"an event store", is_event_store};
+
 std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::path& path, const store_description& description,
-                                                       const store_options& options) {
-  return std::make_unique<io::hdf5_event_store_writer>(path, io::part_name(path), description, options);
+                                                       const store_options& options, const output_rules& rules,
+                                                       std::span<const saved_image> announced) {
+  const bool keeps = options.keep_unfinished;
+  check_output(path, event_store_output, rules);
+  if (keeps) remove_part_without_frames(io::name_while_written(path, io::temporary_name::part));
+  io::output_file output(path, event_store_output, rules, keeps ? io::temporary_name::part : io::temporary_name::scratch);
+  auto writer = std::make_unique<io::hdf5_event_store_writer>(std::move(output), description, options, announced);
+  if (keeps) writer->keep_unfinished();
+  return writer;
 }
 
 }  // namespace countem

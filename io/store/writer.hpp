@@ -12,6 +12,7 @@
 #include <countem/event_store.hpp>
 
 #include "io/files/file.hpp"
+#include "io/files/output_file.hpp"
 #include "io/files/space_reservation.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/store/chunk_footer.hpp"
@@ -20,15 +21,13 @@
 // The writer of event stores, with what resume, recovery and merge need beyond the public interface.
 namespace countem::io {
 
-/// PATH.part: the name of an unfinished store.
-[[nodiscard]] std::filesystem::path part_name(const std::filesystem::path& path);
-
 class hdf5_event_store_writer final : public event_store_writer {
  public:
-  /// The store is written under the name `part` until finish() gives it the name `path`.
+  /// `output`: empty so far. `announced` as for create_event_store(). Closed without finish(), the file is removed, unless it
+  /// is called PATH.part by then.
   /// @throws invalid_argument for a description that contradicts itself, io_error
-  hdf5_event_store_writer(std::filesystem::path path, std::filesystem::path part, const store_description& description,
-                          const store_options& options);
+  hdf5_event_store_writer(output_file output, const store_description& description, const store_options& options,
+                          std::span<const saved_image> announced = {});
   ~hdf5_event_store_writer() override;
 
   void observe(const event_batch& events) override;
@@ -37,18 +36,19 @@ class hdf5_event_store_writer final : public event_store_writer {
   void finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) override;
   std::filesystem::path abandon() override;
 
+  /// The file stays when it is closed without finish().
+  void keep_unfinished() { output_.keep(); }
+
   /// Writes a whole chunk that another store held, as it is.
   void write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk);
 
   /// Writes status and X-ray tally of a frame that has no chunk.
   void write_missing(const frame_facts& facts);
 
-  /// Makes the file durable as it stands and gives it the usual temporary name; it stays open.
-  void take_part_name();
+  /// Makes the file, written as next_part, durable as it stands and calls it PATH.part; it stays open.
+  void become_part();
 
  private:
-  void add_afterwards(std::span<const saved_image> reductions, std::span<const source_issue> issues) const;
-  void refuse_existing() const;
   [[nodiscard]] hdf5_handle open_dataset(const char* path) const;
   void reserve(std::size_t chunk_bytes, std::size_t frames);
   void write_chunk(std::uint64_t frame, std::span<const std::uint8_t> chunk) const;
@@ -57,10 +57,10 @@ class hdf5_event_store_writer final : public event_store_writer {
   void count_unflushed(std::uint64_t frames);
   void close();
 
-  std::filesystem::path path_;
-  std::filesystem::path part_;
+  [[nodiscard]] std::string name() const { return output_.temporary().string(); }
+
+  output_file output_;
   scan_shape scan_;
-  store_options options_;
   std::unique_ptr<chunk_encoder> encoder_;
   hdf5_handle file_;
   hdf5_handle data_, counts_, status_, xrays_;

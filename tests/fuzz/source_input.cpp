@@ -18,6 +18,7 @@
 #include "io/sources/camera/format.hpp"
 #include "tests/fuzz/file_bytes.hpp"
 #include "tests/fuzz/hdf5_frames.hpp"
+#include "tests/io/new_file.hpp"
 #include "tests/store/temporary_directory.hpp"
 
 namespace countem::fuzz {
@@ -40,7 +41,7 @@ bool has_records(input_format format) {
 
 /// Headers at their places in a file that is otherwise a hole.
 void write_records(const fs::path& path, const io::camera_layout& layout, std::span<const std::uint8_t> input) {
-  const io::file_handle file = io::file_handle::create(path);
+  const io::file_handle file = test::new_file(path);
   constexpr std::size_t most_records = 64;
   const std::size_t records = std::min(input.size() / io::camera_header_bytes, most_records);
   for (std::size_t record = 0; record < records; ++record) {
@@ -109,7 +110,10 @@ fs::path write_sample(input_format format) {
   const auto fill = [](std::uint64_t frame, std::uint16_t* pixels) {
     std::fill_n(pixels, 12, static_cast<std::uint16_t>(frame));
   };
-  return io::write_raw(scratch() / "seeds", {.format = format, .frame = {3, 4}, .scan = {2, 2, 1}}, fill).front();
+  io::raw_scan what{.format = format, .frame = {3, 4}, .scan = {2, 2, 1}};
+  what.rules.existing = existing_file::replaced;
+  std::vector<io::output_file> files = io::write_raw(scratch() / "seeds", what, fill);
+  return io::finish_all(files).front();
 }
 
 std::uint8_t number_of(input_format format) {

@@ -14,6 +14,7 @@
 
 #include <countem/error.hpp>
 
+#include "tests/io/new_file.hpp"
 #include "tests/store/temporary_directory.hpp"
 
 namespace countem::io {
@@ -42,7 +43,7 @@ std::vector<std::uint8_t> read(const file_handle& file, std::uint64_t offset, st
 
 TEST(file, pieces_are_written_one_behind_the_other) {
   const test::temporary_directory directory;
-  const file_handle file = file_handle::create(directory / "pieces");
+  const file_handle file = test::new_file(directory / "pieces");
   const many_pieces some(200);  // more than one call takes
   file.write_at(7, some.pieces);
   EXPECT_EQ(file.size(), 7 + some.all.size());
@@ -58,7 +59,7 @@ TEST(file, pieces_that_do_not_fit_are_an_error_and_those_before_are_there) {
     std::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{fitting, fitting};
     if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) std::_Exit(1);
-    const file_handle file = file_handle::create(directory / "pieces");
+    const file_handle file = test::new_file(directory / "pieces");
     try {
       file.write_at(0, some.pieces);
     } catch (const io_error& problem) {

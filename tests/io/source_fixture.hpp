@@ -37,10 +37,13 @@ inline std::vector<std::uint16_t> pattern_frame(std::uint64_t frame, frame_shape
 }
 
 inline std::vector<fs::path> write_pattern(const fs::path& directory, const io::raw_scan& what) {
-  return io::write_raw(directory, what, [&](std::uint64_t frame, std::uint16_t* pixels) {
+  io::raw_scan replacing = what;
+  replacing.rules.existing = existing_file::replaced;
+  std::vector<io::output_file> files = io::write_raw(directory, replacing, [&](std::uint64_t frame, std::uint16_t* pixels) {
     const std::vector<std::uint16_t> made = pattern_frame(frame, what.frame);
     std::memcpy(pixels, made.data(), made.size() * sizeof(std::uint16_t));
   });
+  return io::finish_all(files);
 }
 
 /// The pixels of a frame through row(); rows of a missing band are zero.

@@ -19,6 +19,7 @@
 #include "io/files/npy_output.hpp"
 #include "io/files/space_reservation.hpp"
 #include "io/files/thread_arena.hpp"
+#include "tests/io/new_file.hpp"
 #include "tests/store/temporary_directory.hpp"
 
 namespace countem::io {
@@ -34,7 +35,7 @@ std::uint8_t byte_at(std::uint64_t offset) {
 file_handle patterned_file(const std::filesystem::path& path, std::size_t bytes) {
   std::vector<std::uint8_t> pattern(bytes);
   for (std::size_t i = 0; i < bytes; ++i) pattern[i] = byte_at(i);
-  file_handle file = file_handle::create(path);
+  file_handle file = test::new_file(path);
   file.write_at(0, pattern.data(), pattern.size());
   return file;
 }
@@ -62,21 +63,6 @@ TEST(file_limits, reading_stops_at_the_end) {
   EXPECT_EQ(file.read_at(3, got.data(), 8), 7U);
   EXPECT_EQ(file.read_at(10, got.data(), 8), 0U);
   EXPECT_EQ(file.read_at(0, got.data(), 0), 0U);
-}
-
-TEST(file_limits, a_replacement_that_is_not_finished_leaves_the_file_as_it_was) {
-  const test::temporary_directory directory;
-  const std::filesystem::path path = directory / "file";
-  static_cast<void>(patterned_file(path, 10));
-  { const file_replacement unfinished(path); }
-  EXPECT_EQ(std::filesystem::file_size(path), 10U);
-  EXPECT_FALSE(std::filesystem::exists(path.string() + ".unfinished"));
-  {
-    file_replacement finished(path);
-    finished.finish();
-  }
-  EXPECT_EQ(std::filesystem::file_size(path), 0U);
-  EXPECT_FALSE(std::filesystem::exists(path.string() + ".unfinished"));
 }
 
 TEST(mapped_parts_limits, parts_are_found_in_whatever_order_they_came) {

@@ -18,6 +18,7 @@
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
+#include "tests/io/new_file.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 
@@ -111,12 +112,12 @@ TEST(image_file_limits, holds_reductions_and_where_they_come_from_and_nothing_el
   const std::vector<saved_image> images{{"sum", {2, 2}, std::vector<std::uint64_t>{1, 2, 3, 4}, "electrons", "a sum"}};
   const std::vector<std::pair<std::string, std::string>> provenance{{"version", "test"}};
   save_images(directory / "images.h5", images, provenance);
-  EXPECT_TRUE(is_image_file(directory / "images.h5"));
+  EXPECT_TRUE(images_output.is_own(directory / "images.h5"));
   const auto with_more = [&](const std::string& name) {
     save_images(directory / "other.h5", images, provenance);
     change_file(directory / "other.h5",
                 [&](hid_t file) { io::write_dataset(file, name, {0}, static_cast<const std::int64_t*>(nullptr)); });
-    return is_image_file(directory / "other.h5");
+    return images_output.is_own(directory / "other.h5");
   };
   EXPECT_FALSE(with_more("events"));
   const auto without = [&](const char* name) {
@@ -125,13 +126,13 @@ TEST(image_file_limits, holds_reductions_and_where_they_come_from_and_nothing_el
       ASSERT_GE(H5Ldelete(file, name, H5P_DEFAULT), 0);
       io::write_dataset(file, "events", {0}, static_cast<const std::int64_t*>(nullptr));
     });
-    return is_image_file(directory / "other.h5");
+    return images_output.is_own(directory / "other.h5");
   };
   EXPECT_FALSE(without("provenance"));
   EXPECT_FALSE(without("reductions"));
   static_cast<void>(test::write_store(directory / "store.h5", test::description_of({4, 5}, {2, 3, 1}), {}, 6, 4));
-  EXPECT_FALSE(is_image_file(directory / "store.h5"));
-  EXPECT_FALSE(is_image_file(directory / "nothing.h5"));
+  EXPECT_FALSE(images_output.is_own(directory / "store.h5"));
+  EXPECT_FALSE(images_output.is_own(directory / "nothing.h5"));
 }
 
 TEST(mrc_limits, one_column_one_row_and_one_frame_are_enough) {
@@ -142,7 +143,7 @@ TEST(mrc_limits, one_column_one_row_and_one_frame_are_enough) {
     std::copy(extent.begin(), extent.end(), words.begin());
     words[3] = 6;
     words[53] = 0x00004444;  // stamp: little endian
-    const io::file_handle file = io::file_handle::create(directory / "frames.mrc");
+    const io::file_handle file = test::new_file(directory / "frames.mrc");
     file.write_at(0, words.data(), sizeof words);
     const std::array<std::uint16_t, 6> pixels{1, 2, 3, 4, 5, 6};
     file.write_at(sizeof words, pixels.data(), sizeof pixels);

@@ -7,6 +7,7 @@
 
 #include "io/files/file.hpp"
 #include "io/store/scan.hpp"
+#include "tests/io/new_file.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 
@@ -22,7 +23,7 @@ TEST(scan_limits, a_record_across_two_windows_is_found) {
   const std::vector<std::uint8_t> record = make_recovery_record(description, false);
   for (std::uint64_t offset = window - 9; offset <= window + 1; ++offset) {
     const test::temporary_directory directory;
-    const file_handle file = file_handle::create(directory / "part");
+    const file_handle file = test::new_file(directory / "part");
     file.write_at(offset, record.data(), record.size());
     const found_store found = scan_event_store(file);
     EXPECT_EQ(found.description.shape, description.shape) << offset - window;
@@ -37,7 +38,7 @@ TEST(scan_limits, a_record_without_its_last_byte_is_none) {
   description.shape = {5, 6};
   const std::vector<std::uint8_t> record = make_recovery_record(description, true);
   for (const std::size_t missing : {std::size_t{0}, std::size_t{1}, record.size() - 16}) {
-    const file_handle file = file_handle::create(directory / "part");
+    const file_handle file = test::new_file(directory / "part");
     file.write_at(0, record.data(), record.size() - missing);
     if (missing == 0) {
       EXPECT_EQ(scan_event_store(file).frame.element_bytes, 2U);

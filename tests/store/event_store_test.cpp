@@ -216,7 +216,7 @@ TEST(event_store, overwrites_only_when_told) {
   const store_description description = description_of({4, 4}, {1, 2, 1});
   const std::filesystem::path path = directory / "counted.h5";
   write_store(path, description, {});
-  EXPECT_THROW((void)create_event_store(path, description, {false, false, false}), io_error);
+  EXPECT_THROW((void)create_event_store(path, description, {}, {existing_file::kept, {}}), invalid_argument);
   write_store(path, description, {});
 }
 

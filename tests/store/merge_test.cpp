@@ -194,7 +194,7 @@ TEST_F(merge, refuses_a_damaged_part_and_takes_what_was_recovered_of_it) {
 TEST_F(merge, overwrites_only_when_allowed) {
   const auto a = write_part(directory_ / "a.h5", description_, 0, 60);
   write_part(directory_ / "whole.h5", description_, 0, 1);
-  EXPECT_THROW(merge_event_stores({a}, directory_ / "whole.h5", false), io_error);
+  EXPECT_THROW(merge_event_stores({a}, directory_ / "whole.h5", {existing_file::kept, {}}), invalid_argument);
   EXPECT_EQ(open_event_store(directory_ / "whole.h5")->counts()[1], not_written);
   EXPECT_EQ(merge_event_stores({a}, directory_ / "whole.h5").frames, 59U);
 }

@@ -84,7 +84,7 @@ TEST(recovery, a_killed_count_loses_no_frame_and_resumes) {
 
     const std::filesystem::path fixed = directory / "fixed.h5";
     if (safe > 0) {
-      const recovery_report report = recover_event_store(part, fixed);
+      const recovery_report report = recover_event_store(part, fixed, {});
       EXPECT_GE(report.frames + (safe > 3 ? 1 : 0), safe);  // frame 3 never arrived
       EXPECT_EQ(report.frames, test::expect_frames(fixed, description, mean_events, safe));
       EXPECT_THAT(report.damaged, IsEmpty());
@@ -149,7 +149,7 @@ TEST(recovery, saves_every_whole_frame_of_a_file_cut_anywhere) {
     std::filesystem::resize_file(cut, bytes * static_cast<std::uintmax_t>(part) / 20);
     std::uint64_t frames = 0;
     try {
-      recover_event_store(cut, directory / "fixed.h5");
+      recover_event_store(cut, directory / "fixed.h5", {});
       frames = test::expect_frames(directory / "fixed.h5", description, mean_events, 0);
     } catch (const format_error& reason) {
       EXPECT_THAT(reason.what(), HasSubstr("no trace"));  // cut inside the description

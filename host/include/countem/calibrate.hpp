@@ -8,6 +8,7 @@
 
 #include <countem/calibration.hpp>
 #include <countem/frame_source.hpp>
+#include <countem/output.hpp>
 
 namespace countem {
 
@@ -61,8 +62,9 @@ void apply_gain(calibration& into, const frame_source& gain);
 /// @throws format_error when there is not exactly one whole frame.
 void apply_mask(calibration& into, const frame_source& mask);
 
-/// A calibration as an HDF5 file.
-void save_calibration(const calibration& saved, const std::filesystem::path& path);
+/// A calibration as an HDF5 file. @throws io_error, invalid_argument as check_output()
+void save_calibration(const calibration& saved, const std::filesystem::path& path, const output_rules& rules = {});
+extern const output_kind calibration_output;  ///< what save_calibration() writes
 /// @throws io_error, format_error.
 [[nodiscard]] calibration load_calibration(const std::filesystem::path& path);
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <countem/event_store.hpp>
+#include <countem/output.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -41,10 +42,14 @@ struct export_form {
 /// @throws invalid_argument listing the known names.
 [[nodiscard]] export_format export_format_from(std::string_view name);
 
+/// What a form writes.
+[[nodiscard]] const output_kind& export_output(export_format form);
+
 /// Writes all events in another form, in bounded memory. Returns one sentence for each thing that the form could not carry.
-/// @throws io_error, format_error, invalid_argument.
+/// The store's own file is never replaced.
+/// @throws io_error, format_error, invalid_argument, also as check_output()
 [[nodiscard]] std::vector<std::string> export_events(const event_store& store, const std::filesystem::path& output,
-                                                     export_format form);
+                                                     export_format form, output_rules rules = {});
 
 /// What a file that is not a store may not define.
 struct import_options {
@@ -55,8 +60,9 @@ struct import_options {
 
 /// Makes an event store of stempy's HDF5 versions 1 to 3 or of an HDF5 file with a binsparse CSR matrix.
 /// Returns what is wrong with the input without stopping the import: it changed while it was read.
-/// @throws io_error, format_error naming what is wrong, invalid_argument when a shape is neither in the file nor given.
+/// @throws io_error, format_error naming what is wrong, invalid_argument when a shape is neither in the file nor given, or as
+/// check_output()
 std::vector<source_issue> import_events(const std::filesystem::path& input, const std::filesystem::path& output,
-                                        const import_options& options);
+                                        const import_options& options, output_rules rules = {});
 
 }  // namespace countem

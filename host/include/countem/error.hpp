@@ -22,6 +22,9 @@ enum class advice_kind : std::uint8_t {
   dark_frames,      ///< give a dark reference of at least two frames
   choose_backend,   ///< use another backend; value: its word
   resume_counting,  ///< count again with the frames that are kept
+  recover_frames,   ///< save the frames of an unfinished or broken store into a new one
+  other_output,     ///< name another output
+  replace,          ///< allow to replace what is there
 };
 
 /// One way out of an error.

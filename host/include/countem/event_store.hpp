@@ -12,6 +12,7 @@
 #include <countem/calibration.hpp>
 #include <countem/counting.hpp>
 #include <countem/input_file.hpp>
+#include <countem/output.hpp>
 #include <countem/saved_image.hpp>
 #include <countem/types.hpp>
 
@@ -61,27 +62,34 @@ struct store_description {
 struct store_options {
   bool wide_counts = false;  ///< u16 instead of u8 multiplicity
   bool fast_sparse = false;  ///< append the compact copy of the indices to every chunk
-  bool overwrite = true;     ///< replace an existing file when finished
+  /// The unfinished file is called PATH.part and stays without finish(), so that a count can be resumed from it; else it is
+  /// worth nothing and is removed.
+  bool keep_unfinished = true;
   friend bool operator==(const store_options&, const store_options&) = default;
 };
 
 /// Writes the HDF5 event store (docs/event_store.md) under a temporary name in the folder of `path`, renamed by finish().
 class event_store_writer : public event_sink {
  public:
-  /// Adds what was computed while counting to the group /reductions, and what was found wrong with the input meanwhile to the
-  /// provenance `issues`; makes the file durable and gives it its name.
+  /// Writes the values of the images that were announced when the store was made (the same names, types and extents), and what
+  /// was found wrong with the input meanwhile to the provenance `issues`; makes the file durable and gives it its name.
+  /// @throws io_error, invalid_argument as check_output()
   virtual void finish(std::span<const saved_image> reductions = {}, std::span<const source_issue> issues = {}) = 0;
   /// Closes what was written so far under the temporary name and returns that name.
   virtual std::filesystem::path abandon() = 0;
 };
 
-/// Creates PATH.part with the description and every object of the store, ready for the first frame. The caller owns the writer;
-/// without finish() the unfinished file stays.
-/// @throws invalid_argument when the description contradicts itself, io_error when the file cannot be created or PATH exists
-/// and must not be replaced.
+extern const output_kind event_store_output;  ///< a finished event store
+
+/// Creates PATH.part with the description and every object of the store, ready for the first frame. The caller owns the writer.
+/// `announced`: images that finish() will give values to, or that have them already; their own values are not looked at. No
+/// object is made later, since readers may follow the file from now on.
+/// @throws invalid_argument when the description contradicts itself, when PATH.part is there, or as check_output(); io_error
 [[nodiscard]] std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::path& path,
                                                                      const store_description& description,
-                                                                     const store_options& options);
+                                                                     const store_options& options,
+                                                                     const output_rules& rules = {},
+                                                                     std::span<const saved_image> announced = {});
 
 /// An unfinished store that is being resumed.
 struct resumed_event_store {
@@ -91,9 +99,10 @@ struct resumed_event_store {
 
 /// Resumes what an interrupted or killed count left in PATH.part: every frame before the first damaged chunk is kept. Without
 /// such a file, the same as create_event_store(). The unfinished file is replaced only when all of it was copied.
-/// @throws invalid_argument naming each difference when it was counted with another description, io_error, format_error.
+/// @throws invalid_argument naming each difference when it was counted with another description, io_error, also when another
+/// process writes it, format_error.
 [[nodiscard]] resumed_event_store resume_event_store(const std::filesystem::path& path, const store_description& description,
-                                                     const store_options& options);
+                                                     const store_options& options, const output_rules& rules = {});
 
 /// What recover_event_store() found.
 struct recovery_report {
@@ -105,11 +114,10 @@ struct recovery_report {
 };
 
 /// Saves every frame that reached the file, whatever state its HDF5 metadata is in, into a new store. The broken file is only
-/// read.
-/// @throws io_error, format_error when the file holds no description of an event store, invalid_argument when both paths are
-/// one.
+/// read. What it saves may be less than what a finished store of that name holds, so none is replaced unless the rules say so.
+/// @throws io_error, format_error when the file holds no description of an event store, invalid_argument as check_output()
 recovery_report recover_event_store(const std::filesystem::path& broken, const std::filesystem::path& fixed,
-                                    bool overwrite = true);
+                                    output_rules rules = {existing_file::kept, {}});
 
 /// What merge_event_stores() wrote.
 struct merge_report {
@@ -127,7 +135,7 @@ struct merge_report {
 /// frame is in two parts with different content, or when `output` is a part; io_error when a part is missing; format_error when
 /// a part is damaged.
 merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output,
-                                bool overwrite = true);
+                                output_rules rules = {});
 
 /// A finished store, read only.
 class event_store {

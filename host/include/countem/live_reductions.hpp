@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <countem/output.hpp>
 #include <countem/reduction_plan.hpp>
 #include <countem/saved_image.hpp>
 #include <countem/scan_reducer.hpp>
@@ -16,10 +17,12 @@ class live_reductions {
  public:
   /// `directory`: where the pictures go, named STEM_live_NAME.png; empty: none are drawn.
   live_reductions(const reduction_plan& plan, frame_shape grid, scan_shape scan, backend where, unsigned threads,
-                  std::filesystem::path directory, std::string stem);
+                  std::filesystem::path directory, std::string stem, output_rules rules = {});
 
   /// For pipeline_options::live.
   [[nodiscard]] scan_reducer& reducer() { return reducer_; }
+  /// The images of finish() as they are now, to announce them to the store.
+  [[nodiscard]] std::vector<saved_image> announced();
   /// Draws the pictures if the last ones are old enough.
   void refresh();
   /// Draws the last pictures; returns what goes into the file.
@@ -33,6 +36,7 @@ class live_reductions {
   scan_shape scan_;
   std::filesystem::path directory_;
   std::string stem_;
+  output_rules rules_;
   scan_reducer reducer_;
   std::chrono::steady_clock::time_point drawn_ = std::chrono::steady_clock::now();
 };

@@ -77,6 +77,9 @@ void add_item(reduction_plan& plan, std::string_view item);
 /// @throws invalid_argument when the plan contradicts itself: a phase without centres of mass, rings without width.
 void validate(const reduction_plan& plan);
 
+/// The files that a plan names.
+[[nodiscard]] std::vector<std::filesystem::path> files_of(const reduction_plan& plan);
+
 /// Reads the masks and weights that a plan names by file, for a detector of that shape.
 /// @throws as open_detector_image() does.
 void read_detector_images(reduction_plan& plan, frame_shape grid);

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include <countem/output.hpp>
+
 namespace countem {
 
 /// A result with a name, as it goes into a file: row-major, slowest axis first.
@@ -22,14 +24,14 @@ struct saved_image {
 
 /// Writes the images as datasets of the group /reductions of a new HDF5 file, each with the attributes `units` and `meaning`,
 /// and `provenance` as text attributes of the group /provenance. The file gets its name when it is whole.
-/// @throws io_error
+/// @throws io_error, invalid_argument as check_output()
 void save_images(const std::filesystem::path& path, std::span<const saved_image> images,
-                 std::span<const std::pair<std::string, std::string>> provenance);
+                 std::span<const std::pair<std::string, std::string>> provenance, const output_rules& rules = {});
 
-/// Whether the file is one that save_images() wrote. Never throws.
-[[nodiscard]] bool is_image_file(const std::filesystem::path& path) noexcept;
+/// Writes one image as a .npy file. @throws io_error, invalid_argument as check_output()
+void save_npy(const std::filesystem::path& path, const saved_image& image, const output_rules& rules = {});
 
-/// Writes one image as a .npy file. @throws io_error
-void save_npy(const std::filesystem::path& path, const saved_image& image);
+extern const output_kind images_output;  ///< what save_images() writes
+extern const output_kind npy_output;     ///< a .npy file of countem: its header is spaced as no other program's
 
 }  // namespace countem

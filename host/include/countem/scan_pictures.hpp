@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <countem/event_store.hpp>
+#include <countem/output.hpp>
 #include <countem/saved_image.hpp>
 #include <countem/scan_reducer.hpp>
 
@@ -18,8 +19,10 @@ enum class picture_style : std::uint8_t {
 };
 
 /// Draws an image of two axes, large enough to be seen, sums and maxima logarithmically, values of both signs with a map that
-/// is centred at 0; does nothing for others.
-void draw_image(const std::filesystem::path& path, const saved_image& image, picture_style style = picture_style::figure);
+/// is centred at 0; does nothing for others. @throws io_error, invalid_argument as check_output()
+void draw_image(const std::filesystem::path& path, const saved_image& image, picture_style style = picture_style::figure,
+                const output_rules& rules = {});
+extern const output_kind png_output;  ///< what draw_image() writes
 
 /// What a picture's file is called after: the image's name, of a virtual detector or weights also what they are.
 [[nodiscard]] std::string picture_name(const saved_image& image);
@@ -35,9 +38,13 @@ class scan_pictures {
   void add(const event_batch& events);
   /// Writes STEM_sum.png, STEM_bright_field.png and STEM_dark_field.png, STEM the store's name without its suffix, into
   /// `directory` (empty: the folder of the store). Frames before `first_added` were not added and are read back too. Returns
-  /// the files.
-  std::vector<std::filesystem::path> write(const std::filesystem::path& store, std::filesystem::path directory,
-                                           std::uint64_t first_added = 0, picture_style style = picture_style::figure);
+  /// the files. @throws io_error, invalid_argument as check_output()
+  std::vector<std::filesystem::path> write(const std::filesystem::path& store, const std::filesystem::path& directory,
+                                           std::uint64_t first_added = 0, picture_style style = picture_style::figure,
+                                           const output_rules& rules = {});
+  /// The files that write() makes.
+  [[nodiscard]] static std::vector<std::filesystem::path> names(const std::filesystem::path& store,
+                                                                std::filesystem::path directory);
 
  private:
   frame_shape grid_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <countem/frame_source.hpp>
+#include <countem/output.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -72,6 +73,8 @@ struct simulation_output {
   input_format format{"v5"};      ///< one that can be written
   std::uint64_t dark_frames = 0;  ///< written as a second scan in the same folder
   unsigned threads = 0;           ///< 0: all cores
+  /// Files of these names may be a camera's: none is replaced unless the rules say so.
+  output_rules rules{existing_file::kept, {}};
   /// Called after each frame, dark frames too, with its electrons, from several threads at once. May throw to stop.
   std::function<void(std::uint64_t electrons)> frame_done;
 };
@@ -85,7 +88,7 @@ struct simulation_files {
 
 /// Writes the scan as the camera would (data...), its darks (dark...) and its truth (truth.h5) into `directory`, made if
 /// absent. Same bytes for any thread count; memory does not grow with the frames.
-/// @throws invalid_argument, io_error.
+/// @throws invalid_argument, io_error, also as check_output()
 simulation_files write_simulation(const std::filesystem::path& directory, const simulation_options& options,
                                   const simulation_output& output);
 
