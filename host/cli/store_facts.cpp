@@ -15,7 +15,7 @@ std::unique_ptr<event_store> open_counted(const std::filesystem::path& path) {
   try {
     return open_event_store(path);
   } catch (const format_error&) {
-    if (!is_image_file(path)) throw;
+    if (!images_output.is_own(path)) throw;
     throw format_error(path.string() + ": holds reductions and no events: name the event store that they were made from");
   }
 }

@@ -17,7 +17,7 @@
 // HDF5 files that the exports write.
 namespace countem::io {
 
-/// Makes the file of an output and says in it who wrote it. @throws io_error
+/// Makes the file of an output and names its writer in it. @throws io_error
 [[nodiscard]] inline hdf5_handle create_export(const output_file& output) {
   hdf5_handle file = create_hdf5(output);
   write_attribute(file, "written_by", std::string("countem ") + version);

@@ -144,7 +144,7 @@ output_file::~output_file() {
 }
 
 /// The name is taken with O_EXCL, then locked. Who finds it taken may lock what is there: then nobody writes it any more. Its
-/// maker notices by its own attempt to lock it, so of any number of processes one goes on.
+/// maker notices by its own attempt to lock it, so of any number of processes one continues.
 void output_file::make_temporary(const output_rules& rules) {
   constexpr int most_attempts = 100;
   for (int attempt = 0; attempt < most_attempts; ++attempt) {

@@ -82,7 +82,7 @@ class event_store_writer : public event_sink {
 extern const output_kind event_store_output;  ///< a finished event store
 
 /// Creates PATH.part with the description and every object of the store, ready for the first frame. The caller owns the writer.
-/// `announced`: images that finish() will give values to, or that have them already; their own values are not looked at. No
+/// `announced`: images that finish() will give values to, or that have them already; their own values are ignored. No
 /// object is made later, since readers may follow the file from now on.
 /// @throws invalid_argument when the description contradicts itself, when PATH.part is there, or as check_output(); io_error
 [[nodiscard]] std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::path& path,
@@ -114,7 +114,8 @@ struct recovery_report {
 };
 
 /// Saves every frame that reached the file, whatever state its HDF5 metadata is in, into a new store. The broken file is only
-/// read. What it saves may be less than what a finished store of that name holds, so none is replaced unless the rules say so.
+/// read. What it saves may be less than what a finished store of that name holds, so none is replaced unless the rules allow
+/// it.
 /// @throws io_error, format_error when the file holds no description of an event store, invalid_argument as check_output()
 recovery_report recover_event_store(const std::filesystem::path& broken, const std::filesystem::path& fixed,
                                     output_rules rules = {existing_file::kept, {}});

@@ -73,7 +73,7 @@ struct simulation_output {
   input_format format{"v5"};      ///< one that can be written
   std::uint64_t dark_frames = 0;  ///< written as a second scan in the same folder
   unsigned threads = 0;           ///< 0: all cores
-  /// Files of these names may be a camera's: none is replaced unless the rules say so.
+  /// Files of these names may be a camera's: none is replaced unless the rules allow it.
   output_rules rules{existing_file::kept, {}};
   /// Called after each frame, dark frames too, with its electrons, from several threads at once. May throw to stop.
   std::function<void(std::uint64_t electrons)> frame_done;
