@@ -41,15 +41,21 @@ fs::path resolved(const fs::path& path) {
                      ": bytes are read from files of the same folder alone");
 }
 
+/// Which symbolic links beside a file are followed to other folders. An HDF5 file that a user linked there is meant; raw bytes
+/// could be those of anything.
+enum class followed_links : std::uint8_t { none, to_hdf5 };
+
 /// The file beside `holder` that is named so, there or not; where `holder` is a link, beside the link or beside its target.
 /// @throws format_error when it is not beside it
-fs::path beside(const fs::path& holder, const std::string& name, const std::string& what) {
+fs::path beside(const fs::path& holder, const std::string& name, followed_links followed, const std::string& what) {
   std::error_code failure;
   if (!fs::exists(holder, failure)) refuse_place(holder, name, what);  // a file in memory
   const fs::path folders[] = {resolved(fs::absolute(holder).parent_path()), resolved(holder).parent_path()};
   const fs::path* const there =
       std::find_if(std::begin(folders), std::end(folders), [&](const fs::path& folder) { return fs::exists(folder / name); });
-  const fs::path file = resolved((there == std::end(folders) ? folders[0] : *there) / name);
+  const fs::path named = (there == std::end(folders) ? folders[0] : *there) / name;
+  const fs::path file =
+      followed == followed_links::to_hdf5 ? resolved(named.parent_path()) / named.filename() : resolved(named);
   // HDF5 looks for what is not beside the file in the working directory.
   const bool elsewhere = there == std::end(folders) && fs::exists(name, failure);
   if (elsewhere || std::find(std::begin(folders), std::end(folders), file.parent_path()) == std::end(folders)) {
@@ -62,7 +68,7 @@ fs::path beside(const fs::path& holder, const std::string& name, const std::stri
 void require_beside(hid_t location, hid_t object, const std::string& what) {
   const fs::path from = file_of(location, what);
   const fs::path to = file_of(object, what);
-  if (from != to) (void)beside(from, fs::absolute(to).string(), what);
+  if (from != to) (void)beside(from, fs::absolute(to).string(), followed_links::to_hdf5, what);
 }
 
 std::string external_name(hid_t creation, unsigned number, const std::string& what) {
@@ -99,7 +105,8 @@ class storage_walk {
     const fs::path holder = file_of(dataset, what_);
     const int externals = H5Pget_external_count(creation);
     for (int number = 0; number < externals; ++number) {
-      files.push_back(beside(holder, external_name(creation, static_cast<unsigned>(number), what_), what_));
+      files.push_back(
+          beside(holder, external_name(creation, static_cast<unsigned>(number), what_), followed_links::none, what_));
     }
     if (H5Pget_layout(creation) == H5D_VIRTUAL) take_sources(dataset, creation, holder, depth);
   }
@@ -125,7 +132,7 @@ class storage_walk {
     if (name.find('%') != std::string::npos) {
       throw format_error(what_ + " names its parts by the pattern " + name + ": make a virtual dataset of named files");
     }
-    const fs::path file = beside(holder, name, what_);
+    const fs::path file = beside(holder, name, followed_links::to_hdf5, what_);
     files.push_back(file);
     if (!fs::exists(file)) return false;
     hdf5_handle opened;
