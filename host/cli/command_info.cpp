@@ -19,6 +19,7 @@
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "host/cli/store_facts.hpp"
+#include "io/files/file_lock.hpp"
 
 namespace countem::cli {
 
@@ -207,6 +208,22 @@ void wait(double seconds, const context& ctx) {
   }
 }
 
+/// A count holds the lock of its file until the file has its name. @throws io_error when nobody holds it: it has ended
+void require_writer(const std::filesystem::path& part) {
+  const auto is_abandoned = [&] {
+    try {
+      return io::lock_of(part) == io::lock_state::free && std::filesystem::exists(part);
+    } catch (const error&) {  // it got its name meanwhile
+      return false;
+    }
+  };
+  if (!is_abandoned()) return;
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // a file is made, then locked
+  if (!is_abandoned()) return;
+  throw io_error(part.string() + ": the count that wrote it has ended without finishing it",
+                 {{advice_kind::resume_counting}, {advice_kind::recover_frames}});
+}
+
 /// Reports on stderr how a running count goes, until its file gets its name; then what it holds.
 json follow(const std::filesystem::path& named, double interval_seconds, const context& ctx) {
   using clock = std::chrono::steady_clock;
@@ -235,6 +252,7 @@ json follow(const std::filesystem::path& named, double interval_seconds, const c
       frames_before = frames;
       time_before = now;
     }
+    require_writer(part);
     wait(interval_seconds, ctx);
   }
   if (!std::filesystem::exists(path)) {

@@ -156,6 +156,13 @@ class Outputs(ProgramTest):
         self.assertFalse(part.exists())
         self.succeed("verify", output)
 
+    def test_following_ends_when_the_writer_is_gone(self):
+        output = self.directory / "killed.h5"
+        part = self.leave_a_part(output)
+        began = time.monotonic()
+        self.refuse(IO_FAILURE, "info", output, "--follow", "--interval", "0.05", mentions=[part.name, "without finishing", "--resume"])
+        self.assertLess(time.monotonic() - began, 10)
+
     def test_a_part_without_frames_is_in_nobodys_way(self):
         part = self.directory / "new.h5.part"
         part.write_bytes(b"")
