@@ -73,5 +73,10 @@ if [ "$depth" = --full ]; then
   fi
 fi
 
+if [ "$depth" = --full ]; then
+  step "failing system calls, small disks and kills"
+  python3 tests/faults/campaign.py --ci --program build/release/countem --library build/release/tests/faults/libcountem_faults.so
+fi
+
 step "tests"
 ctest --test-dir build/release -j "$jobs" --output-on-failure --no-tests=error

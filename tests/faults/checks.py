@@ -86,6 +86,8 @@ class Judge:
         if outcome.code < 0 and not (fault and fault.kills and outcome.fired):
             return [(f"signal {-outcome.code}", outcome.err[-300:])]
         found = [*self._files(outcome, fault)]
+        if outcome.early_names:
+            found.append(("a file got its name before it was on disk", str(outcome.early_names)))
         if outcome.code == 0:
             found += self._success(outcome, fault)
         elif outcome.code > 0:
@@ -95,6 +97,8 @@ class Judge:
     def _success(self, outcome, fault):
         if outcome.fired and fault.kind == "fsync" and fault.error != "EINTR":
             yield "exit 0 although an output may not be on the disk", str(fault)
+        if outcome.pending_folders:
+            yield "exit 0 before the names were on disk", f"of {outcome.pending_folders} folders"
         if outcome.err:
             yield "words on stderr of a success", outcome.err[:300]
         try:

@@ -34,9 +34,9 @@ class Judgement(unittest.TestCase):
     def write(self, name, text):
         (self.folder / "out" / name).write_text(text)
 
-    def complaints(self, code, err="", out='{"events": 3, "seconds": 0.5}', fault=FULL, fired=1, expected=None, scenario=STORE):
+    def complaints(self, code, err="", out='{"events": 3, "seconds": 0.5}', fault=FULL, fired=1, expected=None, scenario=STORE, **disk):
         judge = Judge(scenario, expected or self.expected, self.folder, lambda path: False)
-        return [what for what, _ in judge.judge(Outcome(code, out, err, {}, fired), fault)]
+        return [what for what, _ in judge.judge(Outcome(code, out, err, {}, fired, **disk), fault)]
 
     def test_what_is_right(self):
         self.assertEqual(self.complaints(4, REFUSED), [])
@@ -68,6 +68,8 @@ class Judgement(unittest.TestCase):
         self.assertEqual(self.complaints(0, out="{"), ["the answer is no JSON"])
         self.assertEqual(self.complaints(0, err="warning"), ["words on stderr of a success"])
         self.assertEqual(self.complaints(0, fault=Fault("fsync", 1, "EIO")), ["exit 0 although an output may not be on the disk"])
+        self.assertEqual(self.complaints(0, pending_folders=1), ["exit 0 before the names were on disk"])
+        self.assertEqual(self.complaints(0, early_names=1), ["a file got its name before it was on disk"])
         self.write("c.h5.countem-unfinished", "")
         self.assertEqual(self.complaints(0), ["exit 0 leaves an unfinished file"])
         (self.folder / "out/c.h5.countem-unfinished").unlink()

@@ -9,6 +9,7 @@
  *                 call; KILL_AFTER: after it
  *   FAULT_CLOCK   seconds since 1970: what the wall clock shows, so that equal runs write equal bytes
  *
+ * It also counts files that are renamed before they are on disk, and names that are not on disk in the end (struct counters).
  * Only calls between the beginning of main() and the end of the process count. */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,6 +37,8 @@ static const struct { const char* name; int value; } errors[] = {
 struct counters {
   long calls[kind_count];
   long fired;
+  long early_names;     /* files that got another name with content that was not on disk */
+  long pending_folders; /* folders whose newest names are not on disk */
 };
 
 enum action { action_errno, action_short, action_kill, action_kill_after };
@@ -140,4 +144,51 @@ enum fate decide(enum kind kind) {
     case action_kill_after: return fate_kill_after;
   }
   return fate_pass;
+}
+
+/* -- what is on disk --------------------------------------------------------------------------------------------------- */
+
+static struct { dev_t device; ino_t number; int changed; } known_files[1024];
+static int known_count;
+static int busy;
+
+static void begin(void) { while (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE)) {} }
+static void end(void) { __atomic_store_n(&busy, 0, __ATOMIC_RELEASE); }
+
+/* Remembers whether a file or folder has changes that are not on disk; returns whether it had. */
+static int remember(const struct stat* facts, int changed) {
+  int i = 0;
+  while (i < known_count && (known_files[i].device != facts->st_dev || known_files[i].number != facts->st_ino)) ++i;
+  if (i == known_count) {
+    if (known_count == (int)(sizeof known_files / sizeof *known_files)) fail_setup("too many files\n");
+    known_files[known_count].device = facts->st_dev;
+    known_files[known_count].number = facts->st_ino;
+    known_files[known_count++].changed = 0;
+  }
+  const int before = known_files[i].changed;
+  known_files[i].changed = changed;
+  if (S_ISDIR(facts->st_mode)) counters->pending_folders += changed - before;
+  return before;
+}
+
+void mark(int descriptor, int changed) {
+  struct stat facts;
+  if (!concerns_descriptor(descriptor) || syscall(SYS_newfstatat, descriptor, "", &facts, AT_EMPTY_PATH) != 0) return;
+  begin();
+  remember(&facts, changed);
+  end();
+}
+
+void mark_name(const char* path) {
+  struct stat facts;
+  struct stat parent;
+  char parent_path[4096];
+  if (!concerns_path(path) || syscall(SYS_newfstatat, AT_FDCWD, path, &facts, AT_SYMLINK_NOFOLLOW) != 0) return;
+  const char* const slash = strrchr(path, '/');
+  snprintf(parent_path, sizeof parent_path, "%.*s", slash == NULL ? 1 : (int)(slash - path), slash == NULL ? "." : path);
+  if (syscall(SYS_newfstatat, AT_FDCWD, parent_path, &parent, 0) != 0) return;
+  begin();
+  if (!S_ISDIR(facts.st_mode)) counters->early_names += remember(&facts, 0);
+  remember(&parent, 1);
+  end();
 }

@@ -32,11 +32,12 @@ ssize_t read(int d, void* to, size_t n) {
   REPLACE(ssize_t, -1, kind_read, concerns_descriptor(d), syscall(SYS_read, d, to, BYTES(n)));
 }
 ssize_t write(int d, const void* from, size_t n) {
-  REPLACE(ssize_t, -1, kind_write, concerns_descriptor(d), syscall(SYS_write, d, from, BYTES(n)));
+  REPLACE(ssize_t, -1, kind_write, concerns_descriptor(d), (mark(d, 1), syscall(SYS_write, d, from, BYTES(n))));
 }
 
 #define POSITIONED(name, pointer, number, kind)                                                    \
   ssize_t name(int d, pointer at, size_t n, off_t offset) {                                        \
+    if (kind == kind_pwrite) mark(d, 1);                                                           \
     REPLACE(ssize_t, -1, kind, concerns_descriptor(d), syscall(number, d, at, BYTES(n), offset));  \
   }
 POSITIONED(pread, void*, SYS_pread64, kind_pread)
@@ -59,6 +60,7 @@ static int half_of(const struct iovec* pieces, int count, struct iovec* to) {
 }
 
 static long transfer(long number, enum kind kind, int d, const struct iovec* pieces, int count, off_t offset, int flags) {
+  if (kind == kind_write || kind == kind_pwrite) mark(d, 1);
   const enum fate fate = concerns_descriptor(d) ? decide(kind) : fate_pass;
   if (fate == fate_refuse) { errno = refusal; return -1; }
   struct iovec half[1024];
@@ -84,9 +86,16 @@ ALSO(pwritev64v2, pwritev2);
 
 /* -- descriptors ------------------------------------------------------------------------------------------------------ */
 
-int fsync(int d) { REPLACE(int, -1, kind_fsync, concerns_descriptor(d), syscall(SYS_fsync, d)); }
-int fdatasync(int d) { REPLACE(int, -1, kind_fsync, concerns_descriptor(d), syscall(SYS_fdatasync, d)); }
-int ftruncate(int d, off_t n) { REPLACE(int, -1, kind_ftruncate, concerns_descriptor(d), syscall(SYS_ftruncate, d, n)); }
+static int sync_by(long number, int d) {
+  const int result = (int)syscall(number, d);
+  if (result == 0) mark(d, 0);
+  return result;
+}
+int fsync(int d) { REPLACE(int, -1, kind_fsync, concerns_descriptor(d), sync_by(SYS_fsync, d)); }
+int fdatasync(int d) { REPLACE(int, -1, kind_fsync, concerns_descriptor(d), sync_by(SYS_fdatasync, d)); }
+int ftruncate(int d, off_t n) {
+  REPLACE(int, -1, kind_ftruncate, concerns_descriptor(d), (mark(d, 1), syscall(SYS_ftruncate, d, n)));
+}
 int truncate(const char* p, off_t n) { REPLACE(int, -1, kind_ftruncate, concerns_path(p), syscall(SYS_truncate, p, n)); }
 ALSO(ftruncate64, ftruncate);
 ALSO(truncate64, truncate);
@@ -153,15 +162,20 @@ int __openat_2(int at, const char* p, int flags) { return open_at(at, p, flags, 
 ALSO(__open64_2, __open_2);
 ALSO(__openat64_2, __openat_2);
 
+/* Marks what a successful call has named; only names that do not start at an open folder. */
+static long named(long result, int at, const char* path) {
+  if (result == 0 && (at == AT_FDCWD || path[0] == '/')) mark_name(path);
+  return result;
+}
 static int rename_at(int from_at, const char* from, int to_at, const char* to, unsigned flags) {
   REPLACE(int, -1, kind_rename, concerns_path_at(from_at, from) || concerns_path_at(to_at, to),
-          syscall(SYS_renameat2, from_at, from, to_at, to, flags));
+          named(syscall(SYS_renameat2, from_at, from, to_at, to, flags), to_at, to));
 }
 int rename(const char* from, const char* to) { return rename_at(AT_FDCWD, from, AT_FDCWD, to, 0); }
 int renameat(int a, const char* from, int b, const char* to) { return rename_at(a, from, b, to, 0); }
 int renameat2(int a, const char* from, int b, const char* to, unsigned flags) { return rename_at(a, from, b, to, flags); }
 static int link_at(int from_at, const char* from, int to_at, const char* to, int flags) {
-  REPLACE(int, -1, kind_rename, concerns_path_at(to_at, to), syscall(SYS_linkat, from_at, from, to_at, to, flags));
+  REPLACE(int, -1, kind_rename, concerns_path_at(to_at, to), named(syscall(SYS_linkat, from_at, from, to_at, to, flags), to_at, to));
 }
 int link(const char* from, const char* to) { return link_at(AT_FDCWD, from, AT_FDCWD, to, 0); }
 int linkat(int a, const char* from, int b, const char* to, int flags) { return link_at(a, from, b, to, flags); }
@@ -176,7 +190,9 @@ int remove(const char* p) {
   const int result = unlink_at(AT_FDCWD, p, 0);
   return result != 0 && errno == EISDIR ? unlink_at(AT_FDCWD, p, AT_REMOVEDIR) : result;
 }
-int mkdir(const char* p, mode_t mode) { REPLACE(int, -1, kind_mkdir, concerns_path(p), syscall(SYS_mkdirat, AT_FDCWD, p, mode)); }
+int mkdir(const char* p, mode_t mode) {
+  REPLACE(int, -1, kind_mkdir, concerns_path(p), named(syscall(SYS_mkdirat, AT_FDCWD, p, mode), AT_FDCWD, p));
+}
 int mkdirat(int at, const char* p, mode_t mode) {
   REPLACE(int, -1, kind_mkdir, concerns_path_at(at, p), syscall(SYS_mkdirat, at, p, mode));
 }
@@ -220,13 +236,22 @@ struct dirent* readdir(DIR* d) { NEXT(readdir); REPLACE(struct dirent*, NULL, ki
 ALSO(readdir64, readdir);
 FILE* fopen(const char* p, const char* mode) { NEXT(fopen); REPLACE(FILE*, NULL, kind_open, concerns_path(p), next(p, mode)); }
 ALSO(fopen64, fopen);
+/* Whether a stream's transfer fails; then ferror() shows it. */
+static enum fate stream_fate(enum kind kind, FILE* f) {
+  const enum fate fate = concerns_descriptor(fileno(f)) ? decide(kind) : fate_pass;
+  if (fate != fate_refuse) return fate;
+  f->_flags |= _IO_ERR_SEEN;
+  errno = refusal;
+  return fate;
+}
 size_t fread(void* to, size_t size, size_t n, FILE* f) {
   NEXT(fread);
-  REPLACE(size_t, 0, kind_read, concerns_descriptor(fileno(f)), next(to, size, n, f));
+  return stream_fate(kind_read, f) == fate_refuse ? 0 : next(to, size, n, f);
 }
 size_t fwrite(const void* from, size_t size, size_t n, FILE* f) {
   NEXT(fwrite);
-  REPLACE(size_t, 0, kind_write, concerns_descriptor(fileno(f)), next(from, size, n, f));
+  mark(fileno(f), 1);
+  return stream_fate(kind_write, f) == fate_refuse ? 0 : next(from, size, n, f);
 }
 int fclose(FILE* f) {
   NEXT(fclose);

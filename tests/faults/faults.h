@@ -23,6 +23,10 @@ int concerns_path_at(int directory, const char* path);
 /* Counts one call and decides about it. */
 enum fate decide(enum kind kind);
 __attribute__((noreturn)) void die(void);
+/* A file is about to be changed, or is on disk. */
+void mark(int descriptor, int changed);
+/* A file or folder has got this name. */
+void mark_name(const char* path);
 
 #pragma GCC visibility pop
 

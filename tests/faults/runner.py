@@ -75,7 +75,11 @@ class Runner:
 
     def _faultless(self, scenario, folder, older):
         lay_out(scenario, folder, self.older[scenario.name] if older else None)
-        return self._succeed(scenario, folder, older)
+        outcome = self._succeed(scenario, folder, older)
+        made = files_below(folder)
+        if made != sorted(scenario.outputs) and not scenario.sides:
+            raise RuntimeError(f"{scenario.name} makes {made}: its outputs in scenarios.py are others")
+        return outcome
 
     def worker_folder(self):
         """This thread's folder with the inputs; out/ is anything."""

@@ -2,13 +2,14 @@
 
 import dataclasses
 import pathlib
+import re
 import shutil
 
 from shim import Fault
 
 SCAN = ("--scan", "12x10", "--frame", "32x32", "--occupancy", "0.01", "--dark-frames", "4")
 CAMERA_SCAN = ("--scan", "2x1")
-IMAGES = ("sum", "com_row", "com_column")
+IMAGES = ("counts", "sum", "com_row", "com_column")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +49,8 @@ def convert(form, output):
 
 def all_scenarios():
     count = ("count", "in/data.npy", "--calibration", "in/calibration.h5", "--threads", "2", "-o", "out/c.h5")
-    reduced = tuple(f"out/{'png' if ending == 'png' else 'npy'}/images_{image}.{ending}" for ending in ("png", "npy") for image in
-                    (*IMAGES, "counts"))
+    reduced = tuple(f"out/{kind}/images_{image}.{kind}" for kind in ("png", "npy") for image in
+                    (*IMAGES, "virtual_0_sum.npy" if kind == "png" else "virtual_0"))
     return (
         Scenario("count", (*count, "--live", "sum,com", "--no-png"), ("out/c.h5",), store=True),
         Scenario("count_pictures", (*count, "--png", "out/png"), ("out/c.h5", *counted("c", ("sum", "bright_field", "dark_field"), "out/png")),
@@ -60,8 +61,8 @@ def all_scenarios():
                  store=True),
         Scenario("count_resume", (*count, "--no-png", "--resume"), ("out/c.h5",), store=True, part="in/broken.h5"),
         Scenario("calibrate", ("calibrate", "in/data.npy", "--dark", "in/dark.npy", "--threads", "2", "-o", "out/k.h5"), ("out/k.h5",)),
-        Scenario("reduce_images", ("reduce", "in/counted.h5", "--sum", "--com", "--threads", "2", "-o", "out/images.h5", "--png", "out/png",
-                                   "--npy", "out/npy"), ("out/images.h5", *reduced)),
+        Scenario("reduce_images", ("reduce", "in/counted.h5", "--sum", "--com", "--mask", "in/sum.npy", "--threads", "2", "-o", "out/images.h5",
+                                   "--png", "out/png", "--npy", "out/npy"), ("out/images.h5", *reduced)),
         Scenario("reduce_bin", ("reduce", "in/counted.h5", "--bin", "2", "--threads", "2", "-o", "out/binned.h5"), ("out/binned.h5",), store=True),
         convert("stempy", "out/events.h5"),
         convert("csr", "out/events.h5"),
@@ -72,7 +73,7 @@ def all_scenarios():
         Scenario("convert_from_stempy", ("convert", "in/stempy.h5", "-o", "out/back.h5", "--to", "store"), ("out/back.h5",), store=True),
         Scenario("convert_from_csr", ("convert", "in/csr.h5", "-o", "out/back.h5", "--to", "store"), ("out/back.h5",), store=True),
         Scenario("recover", ("recover", "in/broken.h5", "-o", "out/saved.h5"), ("out/saved.h5",), store=True, replaces_with_force=True),
-        Scenario("report", ("report", "in/counted.h5", "-o", "out/page.html", "--threads", "2"), ("out/page.html",)),
+        Scenario("report", ("report", "in/counted.h5", "-o", "out/page.html", "--count-json", "in/count.json", "--threads", "2"), ("out/page.html",)),
         Scenario("simulate", ("simulate", "out/sim", "--format", "npy", "--threads", "2", *SCAN),
                  ("out/sim/data.npy", "out/sim/dark.npy", "out/sim/truth.h5"), replaces_with_force=True),
         Scenario("simulate_sectors", ("simulate", "out/sim", "--threads", "2", *CAMERA_SCAN),
@@ -82,6 +83,7 @@ def all_scenarios():
         Scenario("compare", ("compare", "in/counted.h5", "in/truth.h5")),
         Scenario("info", ("info", "in/counted.h5")),
         Scenario("info_raw", ("info", "in/camera")),
+        Scenario("info_list", ("info", "@in/files.txt")),
     )
 
 
@@ -110,7 +112,12 @@ class Inputs:
             (self.folder / "h5" / name).rename(inputs / name)
         (inputs / "camera" / "truth.h5").unlink()
         self._run("calibrate", "in/data.npy", "--dark", "in/dark.npy", "-o", "in/calibration.h5")
-        self._run("count", "in/data.npy", "--calibration", "in/calibration.h5", "-o", "in/counted.h5", "--no-png")
+        counted = self._run("count", "in/data.npy", "--calibration", "in/calibration.h5", "-o", "in/counted.h5", "--no-png", "--json")
+        (inputs / "count.json").write_text(re.sub(r'("\w*(?:second|_per_s)\w*": )[\d.e-]+', r"\g<1>1.5", counted.out))
+        lines = [f"{path.relative_to(self.folder)}\n" for path in sorted((inputs / "camera").iterdir())]
+        (inputs / "files.txt").write_text((20_000 * "\n").join(lines))  # read in several pieces
+        self._run("reduce", "in/counted.h5", "--sum", "-o", "out/images.h5", "--npy", "out")
+        (self.folder / "out" / "images_sum.npy").rename(inputs / "sum.npy")
         self._run("convert", "in/counted.h5", "-o", "in/stempy.h5", "--to", "stempy")
         self._run("convert", "in/counted.h5", "-o", "in/csr.h5", "--to", "csr")
         self._leave_a_part()

@@ -10,7 +10,7 @@ import subprocess
 # The order of `enum kind` in fault_shim.c.
 KINDS = ("read", "pread", "write", "pwrite", "fsync", "ftruncate", "rename", "open", "close", "fallocate", "stat", "mmap", "lock",
          "unlink", "mkdir", "access", "readlink", "attributes", "memory", "thread")
-COUNTERS = struct.Struct(f"={len(KINDS)}qq")
+COUNTERS = struct.Struct(f"={len(KINDS)}q3q")
 CLOCK = 1_700_000_000  # what all runs take for the time: equal runs write equal bytes
 TIMEOUT_S = 20
 
@@ -41,6 +41,8 @@ class Outcome:
     calls: dict  # how many of each kind
     fired: int  # how many calls failed by intent
     hung: bool = False
+    early_names: int = 0  # files that got their names before their content was on disk
+    pending_folders: int = 0  # folders whose newest names were not on disk in the end
 
 
 class Shim:
@@ -72,8 +74,9 @@ class Shim:
             out, err = process.communicate()
         if not log.exists():
             raise RuntimeError(f"the fault library did not run: {err.decode(errors='replace')}")
-        *calls, fired = COUNTERS.unpack(log.read_bytes())
-        return Outcome(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"), dict(zip(KINDS, calls)), fired, hung)
+        *calls, fired, early_names, pending_folders = COUNTERS.unpack(log.read_bytes())
+        return Outcome(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"), dict(zip(KINDS, calls)), fired, hung,
+                       early_names, pending_folders)
 
     def reproduction(self, arguments, fault):
         """A line for a shell in a folder that holds in/ and out/."""
