@@ -8,6 +8,7 @@ import pathlib
 import re
 
 from scenarios import files_below
+from shim import TIMEOUT_S
 
 LONGEST_SENTENCE = 400
 IO_FAILURE = 4
@@ -62,7 +63,6 @@ class Expected:
     outputs: dict  # name: content
     older: dict  # name: content of what was there before
     names: frozenset  # words of which a sentence about a file names one
-    inputs: frozenset = frozenset()
 
     @staticmethod
     def of(scenario, folder, outcome, older):
@@ -82,7 +82,7 @@ class Judge:
 
     def judge(self, outcome, fault):
         if outcome.hung:
-            return [("hang", f"still running after {outcome.code} s")]
+            return [("hang", f"still running after {TIMEOUT_S} s")]
         if outcome.code < 0 and not (fault and fault.kills and outcome.fired):
             return [(f"signal {-outcome.code}", outcome.err[-300:])]
         found = [*self._files(outcome, fault)]

@@ -33,10 +33,6 @@ class Scenario:
         command = self.arguments(older) if live is None else self.arguments(older)[:live] + self.arguments(older)[live + 2:]
         return (*command, "--resume") if resumes else command
 
-    @property
-    def has_outputs(self):
-        return bool(self.outputs)
-
 
 def counted(stem, images, folder="out"):
     return tuple(f"{folder}/{stem}_{image}.png" for image in images)

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 
-from scenarios import lay_out
 from shim import Fault
 
 PAGE = 4096
