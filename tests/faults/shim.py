@@ -69,7 +69,7 @@ class Shim:
         try:
             out, err = process.communicate(timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            hung = True
+            hung = process.poll() is None  # it may have ended while this script was stopped
             process.send_signal(signal.SIGKILL)
             out, err = process.communicate()
         if not log.exists():

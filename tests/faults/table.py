@@ -5,8 +5,8 @@ import collections
 import json
 import sys
 
-COLUMNS = ("tried", "fired", "exit_0", "refused", "killed", "faults_found")
-HEADINGS = ("tried", "fired", "exit 0, read back right", "refused", "killed", "faults found")
+COLUMNS = ("tried", "fired", "exit_0", "refused", "killed", "open_faults", "faults_found")
+HEADINGS = ("tried", "fired", "exit 0", "refused", "killed", "open faults", "faults found")
 
 
 def markdown(campaign, key):
