@@ -24,11 +24,12 @@ struct verify_options {
 };
 
 /// Frames and events of a store by its own account; null where it is too broken to be opened.
-json contents(const std::string& file) {
+json contents(const std::string& file, bool is_whole) {
   try {
     const std::unique_ptr<event_store> store = open_event_store(file);
     return {{"frames", store->frames()}, {"events", events_in(*store)}};
   } catch (const error&) {
+    if (is_whole) throw;
     return {{"frames", nullptr}, {"events", nullptr}};
   }
 }
@@ -47,7 +48,7 @@ void add_verify(CLI::App& app, context& ctx) {
     if (!faults.empty()) ctx.exit_code = bad_input;
     if (ctx.json) {
       json told{{"file", chosen->file}, {"ok", faults.empty()}, {"faults", faults}};
-      told.update(contents(chosen->file));
+      told.update(contents(chosen->file, faults.empty()));
       ctx.print_json(told);
       return;
     }

@@ -65,6 +65,7 @@ std::string file_key(std::size_t side) {
 
 /// The side files that a TOML file of ours names; nothing where it is none, or one of them is missing.
 std::optional<side_files> named_files(const fs::path& toml) try {
+  if (!fs::exists(toml)) return std::nullopt;
   constexpr std::size_t longest = 1 << 16;
   const std::string text = first_bytes(toml, longest);
   if (!text.starts_with(first_line)) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <countem/error.hpp>
 
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/object.hpp"
 
 namespace countem::io {
 
@@ -16,11 +17,11 @@ hdf5_handle scalar_space() {
 
 void write_scalar(hid_t object, const std::string& name, hid_t file_type, hid_t memory_type, const void* value) {
   const auto lock = hdf5_lock();
-  if (has_attribute(object, name)) hdf5_check(H5Adelete(object, name.c_str()), "attribute " + name);
+  const std::string what = place_of(object, "attribute " + name);
+  if (has_attribute(object, name)) hdf5_check(H5Adelete(object, name.c_str()), what);
   const hdf5_handle space = scalar_space();
-  const hdf5_handle attribute(H5Acreate2(object, name.c_str(), file_type, space, H5P_DEFAULT, H5P_DEFAULT),
-                              "attribute " + name);
-  hdf5_check(H5Awrite(attribute, memory_type, value), "attribute " + name);
+  const hdf5_handle attribute(H5Acreate2(object, name.c_str(), file_type, space, H5P_DEFAULT, H5P_DEFAULT), what);
+  hdf5_check(H5Awrite(attribute, memory_type, value), what);
 }
 
 hdf5_handle open_attribute(hid_t object, const std::string& name) {

@@ -5,6 +5,7 @@
 #include <countem/error.hpp>
 
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/object.hpp"
 #include "io/hdf5/storage.hpp"
 
 namespace countem::io {
@@ -32,23 +33,24 @@ bool has_path(hid_t location, const std::string& path) {
 template <class T>
 void write_dataset(hid_t location, const std::string& path, const std::vector<hsize_t>& extent, const T* values, int deflate) {
   const auto lock = hdf5_lock();
+  const std::string what = place_of(location, path);
   const int rank = static_cast<int>(extent.size());
-  const hdf5_handle space(H5Screate_simple(rank, extent.data(), nullptr), path);
-  const hdf5_handle links(H5Pcreate(H5P_LINK_CREATE), path);
-  hdf5_check(H5Pset_create_intermediate_group(links, 1), path);
-  const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), path);
-  hdf5_check(H5Pset_obj_track_times(creation, false), path);  // the same contents, the same bytes
+  const hdf5_handle space(H5Screate_simple(rank, extent.data(), nullptr), what);
+  const hdf5_handle links(H5Pcreate(H5P_LINK_CREATE), what);
+  hdf5_check(H5Pset_create_intermediate_group(links, 1), what);
+  const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), what);
+  hdf5_check(H5Pset_obj_track_times(creation, false), what);  // the same contents, the same bytes
   const bool empty = std::find(extent.begin(), extent.end(), hsize_t{0}) != extent.end();
   if (deflate > 0 && rank > 0 && !empty) {
     std::vector<hsize_t> chunk = extent;
     chunk[0] = std::min<hsize_t>(chunk[0], rank == 1 ? 1 << 16 : 64);
-    hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), path);
-    hdf5_check(H5Pset_shuffle(creation), path);
-    hdf5_check(H5Pset_deflate(creation, static_cast<unsigned>(deflate)), path);
+    hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), what);
+    hdf5_check(H5Pset_shuffle(creation), what);
+    hdf5_check(H5Pset_deflate(creation, static_cast<unsigned>(deflate)), what);
   }
-  hdf5_handle dataset(H5Dcreate2(location, path.c_str(), hdf5_type<T>(), space, links, creation, H5P_DEFAULT), path);
-  if (values != nullptr) hdf5_check(H5Dwrite(dataset, hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path);
-  dataset.close(path);
+  hdf5_handle dataset(H5Dcreate2(location, path.c_str(), hdf5_type<T>(), space, links, creation, H5P_DEFAULT), what);
+  if (values != nullptr) hdf5_check(H5Dwrite(dataset, hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), what);
+  dataset.close(what);
 }
 
 template <class T>

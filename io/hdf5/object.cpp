@@ -1,5 +1,7 @@
 #include "io/hdf5/object.hpp"
 
+#include <array>
+
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -103,6 +105,11 @@ void visit_objects(hid_t location, const std::function<bool(const char* path, H5
       &state);
   if (state.thrown) std::rethrow_exception(state.thrown);
   hdf5_check(result, what);
+}
+
+std::string place_of(hid_t object, const std::string& path) {
+  std::array<char, 4096> name{};
+  return H5Fget_name(object, name.data(), name.size()) > 0 ? name.data() + (": " + path) : path;
 }
 
 }  // namespace countem::io

@@ -25,4 +25,7 @@ constexpr std::uint64_t most_visited_objects = 100'000;  ///< in one search
 void visit_objects(hid_t location, const std::function<bool(const char* path, H5O_type_t type)>& visit,
                    const std::string& what);
 
+/// "FILE: PATH" for a sentence about what lies below an object.
+[[nodiscard]] std::string place_of(hid_t object, const std::string& path);
+
 }  // namespace countem::io

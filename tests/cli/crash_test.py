@@ -90,7 +90,7 @@ class Crashes(ProgramTest):
             self.assertEqual(code, BAD_INPUT, err)
         before = part.read_bytes()
         fixed = self.directory / "fixed.h5"
-        code, out, err = self.run_program("recover", part, "-o", fixed, "--json")
+        code, out, err = self.run_program("recover", part, "-o", fixed, "--json", "--force")
         self.assertEqual(part.read_bytes(), before, "the broken file was changed")
         if code != 0:
             self.assertIn("no trace", err)  # killed before the description was written: no frame can be lost

@@ -73,7 +73,7 @@ class Report(ProgramTest):
         self.refuse(3, "report", self.frames[0], "-o", self.page, mentions=[self.frames[0]])
         self.assertFalse(self.page.exists())
         self.page.write_text("<html>somebody's own page</html>")
-        self.refuse(2, "report", self.counted, "-o", self.page, mentions=[self.page, "no output of this command"])
+        self.refuse(2, "report", self.counted, "-o", self.page, mentions=[self.page, "is there already"])
 
 
 if __name__ == "__main__":

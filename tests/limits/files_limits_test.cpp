@@ -174,7 +174,7 @@ TEST(thread_limits, as_many_as_wanted_and_the_machine_has) {
 TEST(npy_limits, the_header_ends_on_a_multiple_of_64_bytes) {
   const std::vector<std::uint64_t> extent{2, 3};
   const std::string header = npy_header_of("<u4", extent);
-  const std::string text = "{'descr': '<u4', 'fortran_order': False, 'shape': (2,3,), }";
+  const std::string text = "{'descr': '<u4', 'fortran_order': False, 'shape': (2,3,),  }";
   EXPECT_EQ(header, std::string("\x93NUMPY\x01\x00\x76\x00", 10) + text + std::string(118 - text.size() - 1, ' ') + "\n");
   // From one length of the text to the next multiple.
   for (std::uint64_t length = 1; length < 1'000'000'000'000; length *= 10) {

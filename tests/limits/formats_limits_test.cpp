@@ -114,14 +114,14 @@ TEST(image_file_limits, holds_reductions_and_where_they_come_from_and_nothing_el
   save_images(directory / "images.h5", images, provenance);
   EXPECT_TRUE(images_output.is_own(directory / "images.h5"));
   const auto with_more = [&](const std::string& name) {
-    save_images(directory / "other.h5", images, provenance);
+    save_images(directory / "other.h5", images, provenance, {existing_file::replaced, {}});
     change_file(directory / "other.h5",
                 [&](hid_t file) { io::write_dataset(file, name, {0}, static_cast<const std::int64_t*>(nullptr)); });
     return images_output.is_own(directory / "other.h5");
   };
   EXPECT_FALSE(with_more("events"));
   const auto without = [&](const char* name) {
-    save_images(directory / "other.h5", images, provenance);
+    save_images(directory / "other.h5", images, provenance, {existing_file::replaced, {}});
     change_file(directory / "other.h5", [&](hid_t file) {
       ASSERT_GE(H5Ldelete(file, name, H5P_DEFAULT), 0);
       io::write_dataset(file, "events", {0}, static_cast<const std::int64_t*>(nullptr));
@@ -132,7 +132,7 @@ TEST(image_file_limits, holds_reductions_and_where_they_come_from_and_nothing_el
   EXPECT_FALSE(without("reductions"));
   static_cast<void>(test::write_store(directory / "store.h5", test::description_of({4, 5}, {2, 3, 1}), {}, 6, 4));
   EXPECT_FALSE(images_output.is_own(directory / "store.h5"));
-  EXPECT_FALSE(images_output.is_own(directory / "nothing.h5"));
+  EXPECT_THROW((void)images_output.is_own(directory / "nothing.h5"), io_error);
 }
 
 TEST(mrc_limits, one_column_one_row_and_one_frame_are_enough) {

@@ -185,7 +185,7 @@ TEST_F(forged_store, whose_status_contradicts_its_xrays_or_that_has_values_is_no
                                chunk.footer.flags |= io::chunk_footer::has_values;
                              })}) {
     forge(change);
-    const recovery_report report = recover_event_store(path(), directory_ / "saved.h5");
+    const recovery_report report = recover_event_store(path(), directory_ / "saved.h5", {});
     EXPECT_THAT(verify_event_store(directory_ / "saved.h5"), IsEmpty());
     EXPECT_LE(report.damaged.size(), 1U);
   }
