@@ -12,6 +12,7 @@
 #include "io/hdf5/file.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/object.hpp"
 #include "io/hdf5/output.hpp"
 
 // HDF5 files that the exports write.
@@ -37,7 +38,7 @@ namespace countem::io {
 template <class T>
 class growing_dataset {
  public:
-  growing_dataset(hid_t location, const std::string& name) : name_(name) {
+  growing_dataset(hid_t location, const std::string& name) : name_(place_of(location, name)) {
     const hsize_t none = 0;
     const hsize_t unlimited = H5S_UNLIMITED;
     const hsize_t chunk = 1 << 18;

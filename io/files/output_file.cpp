@@ -154,8 +154,9 @@ void output_file::make_temporary(const output_rules& rules) {
         temporary_.clear();
         refuse_taken(path_, file_.path());
       }
-      require_same_file();
-      return;
+      if (is_same_file()) return;
+      file_ = {};  // another process took it for a leftover before it was locked
+      continue;
     }
     const fs::path leftover_name = std::exchange(temporary_, {});  // not ours to remove
     const std::optional<file_handle> leftover = file_handle::try_open_write(leftover_name);
@@ -188,11 +189,15 @@ void output_file::make_temporary(const output_rules& rules) {
   refuse_taken(path_, std::exchange(temporary_, {}));
 }
 
-void output_file::require_same_file() const {
+bool output_file::is_same_file() const {
   struct stat ours {};
   if (::fstat(file_.descriptor(), &ours) != 0) throw_errno(temporary_, "cannot be examined");
   struct stat now {};
-  if (::lstat(temporary_.c_str(), &now) != 0 || !is_same(ours, now)) {
+  return ::lstat(temporary_.c_str(), &now) == 0 && is_same(ours, now);
+}
+
+void output_file::require_same_file() const {
+  if (!is_same_file()) {
     throw io_error(temporary_.string() + ": was removed or replaced by another process while it was written");
   }
 }

@@ -62,6 +62,7 @@ class output_file {
 
  private:
   void make_temporary(const output_rules& rules);
+  [[nodiscard]] bool is_same_file() const;
   void take_attributes(const struct stat& replaced) const;
   void rename_to(const std::filesystem::path& name, bool may_replace) const;
 

@@ -6,6 +6,7 @@
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/object.hpp"
 #include "io/hdf5/output.hpp"
 #include "io/store/reductions_group.hpp"
 
@@ -33,10 +34,11 @@ void fill_reductions(hid_t file, std::span<const saved_image> images) {
   const auto lock = hdf5_lock();
   for (const saved_image& image : images) {
     const std::string path = std::string(reductions_group) + "/" + image.name;
-    hdf5_handle made(H5Dopen2(file, path.c_str(), H5P_DEFAULT), path);
+    const std::string what = place_of(file, path);
+    hdf5_handle made(H5Dopen2(file, path.c_str(), H5P_DEFAULT), what);
     const slab all{std::vector<hsize_t>(image.extent.size()), {image.extent.begin(), image.extent.end()}};
-    std::visit([&]<class T>(const std::vector<T>& values) { write_slab<T>(made, all, values, path); }, image.values);
-    made.close(path);
+    std::visit([&]<class T>(const std::vector<T>& values) { write_slab<T>(made, all, values, what); }, image.values);
+    made.close(what);
   }
 }
 
