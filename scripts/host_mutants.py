@@ -23,7 +23,7 @@ PLACES = ["host/core", "host/engine", "host/cli", "host/include", "io", "kernels
 SAMPLED_PLACES = [place for place in PLACES if place != "host/cli"]  # a sample is for CI: a third less is built without the command line
 # A sample is built with the test programs that end most of its mutants.
 SAMPLED_TESTS = {"test_calibration", "test_cpu_charge_forms", "test_limits", "test_pipeline", "test_reductions", "test_store"}
-COMMAND_LINE = {"countem_cli", "make_report_scan", "test_report", "test_arguments"}
+COMMAND_LINE = {"countem_cli", "host_faults", "make_report_scan", "test_report", "test_arguments"}
 LEFT_OUT = ("host/cli/bench/",)  # benches time; no quick test runs them
 SAMPLE = ROOT / "scripts" / "host_mutants_sample.txt"
 EQUIVALENT = ROOT / "scripts" / "host_mutants_equivalent.txt"

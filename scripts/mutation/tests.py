@@ -39,6 +39,7 @@ class Tests:
         self.environment = dict(os.environ, RC_PARAMS="seed=1", PYTHONDONTWRITEBYTECODE="1")
         self.environment.pop("COUNTEM_MUTANT", None)
         self.environment["COUNTEM"] = str(next(iter(build.build.glob("**/countem")), ""))
+        self.environment["COUNTEM_HOST_FAULTS"] = str(next(iter(build.build.glob("**/libhost_faults.so")), ""))
         self.environment["COUNTEM_SANITIZE"] = ""
         self.python = build.tree / "tests" / "cli"
         self.reached = {}  # test (program, name): ids

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import signal
 import struct
 import subprocess
 import tempfile
@@ -12,6 +13,11 @@ import termios
 import unittest
 
 COUNTEM = os.environ["COUNTEM"]
+
+# A shell starts what runs in the background with signals ignored, and the program under test would inherit that.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class ProgramTest(unittest.TestCase):
