@@ -1,7 +1,6 @@
 #include <countem/error.hpp>
 #include <countem/simulate.hpp>
 
-#include <system_error>
 #include <utility>
 
 #include "io/simulated/raw_writer.hpp"
@@ -41,9 +40,7 @@ simulation_files write_simulation(const std::filesystem::path& directory, const 
   scan.stem = "data";
   scan.scan_number = frames_scan_number;
 
-  std::error_code failure;
-  std::filesystem::create_directories(directory, failure);
-  if (failure) throw io_error(directory.string() + ": cannot be made: " + failure.message());
+  io::make_folder(directory);
 
   simulation_files files;
   files.truth = directory / "truth.h5";

@@ -26,6 +26,7 @@
 #include "host/cli/command.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
+#include "io/files/output_file.hpp"
 
 namespace countem::cli {
 
@@ -54,12 +55,6 @@ std::string backend_words(const backend_choice& chosen, const context& ctx) {
   if (ctx.verbose || chosen.used == backend::cuda) return fmt::format("{} backend ({})", to_string(chosen.used), chosen.reason);
   if (chosen.used == backend::cpu) return fmt::format("cpu backend ({})", describe_build().simd_target);
   return fmt::format("{} backend", to_string(chosen.used));
-}
-
-void make_directory(const std::filesystem::path& directory) {
-  std::error_code failure;
-  std::filesystem::create_directories(directory, failure);
-  if (failure) throw io_error(directory.string() + ": the directory cannot be made: " + failure.message());
 }
 
 /// Where a file lies; never empty.
@@ -106,7 +101,7 @@ class count_run {
     for (std::filesystem::path& file : files_of(plan_)) rules_.inputs.push_back(std::move(file));
     check_output(wanted_.output, event_store_output, rules_);
     if (wanted_.no_pictures) return;
-    if (!wanted_.pictures.empty()) make_directory(wanted_.pictures);
+    io::make_folder(wanted_.pictures);
     for (const std::filesystem::path& picture : scan_pictures::names(wanted_.output, wanted_.pictures))
       check_output(picture, png_output, rules_);
   }

@@ -21,6 +21,7 @@
 #include "host/cli/command.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/store_facts.hpp"
+#include "io/files/output_file.hpp"
 
 namespace countem::cli {
 
@@ -130,8 +131,8 @@ class reduction_run {
     rules_ = ctx_.rules(files_of(plan_));
     rules_.inputs.push_back(wanted_.input);
     check_output(wanted_.output, makes_store() ? event_store_output : images_output, rules_);
-    make_directory(wanted_.arrays);
-    make_directory(wanted_.pictures);
+    io::make_folder(wanted_.arrays);
+    io::make_folder(wanted_.pictures);
   }
 
   /// Also where a part of the scan is named and nothing is to be computed from it.
@@ -224,13 +225,6 @@ class reduction_run {
       draw_image(picture_of(image), image, wanted_.plain_pictures ? picture_style::plain : picture_style::figure, rules_);
       ctx_.wrote(picture_of(image));
     }
-  }
-
-  static void make_directory(const std::filesystem::path& directory) {
-    if (directory.empty()) return;
-    std::error_code failure;
-    std::filesystem::create_directories(directory, failure);
-    if (failure) throw io_error(directory.string() + ": the directory cannot be made: " + failure.message());
   }
 
   void report(std::span<const saved_image> images, double seconds) const {

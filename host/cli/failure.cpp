@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <new>
+#include <string_view>
 #include <system_error>
 
 #include <countem/error.hpp>
@@ -52,6 +53,10 @@ failure explain(const std::exception_ptr& thrown, const std::string& command_lin
   } catch (const std::bad_alloc&) {
     return {io_failure, std::string(out_of_memory)};
   } catch (const std::exception& what) {
+    // What the thread library throws where the system starts no more threads.
+    if (std::string_view(what.what()).find("pthread_create") != std::string_view::npos)
+      return {io_failure,
+              "countem: the system starts no more threads (ulimit -u, limits of the container): use fewer --threads\n"};
     return bug(what.what(), command_line);
   } catch (...) {
     return bug("an exception of unknown type", command_line);

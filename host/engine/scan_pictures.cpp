@@ -10,6 +10,7 @@
 
 #include "host/engine/image_figure.hpp"
 #include "host/engine/picture.hpp"
+#include "io/files/output_file.hpp"
 
 namespace countem {
 
@@ -80,7 +81,7 @@ std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::p
                                                         const std::filesystem::path& directory, std::uint64_t first_added,
                                                         picture_style style, const output_rules& rules) {
   std::vector<std::filesystem::path> drawn = names(store, directory);
-  if (!directory.empty()) std::filesystem::create_directories(directory);
+  io::make_folder(directory);
 
   const auto counted = open_event_store(store);
   reduce_stored(*counted, first_added, sum_, threads_);

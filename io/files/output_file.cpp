@@ -242,6 +242,17 @@ void output_file::become_part() {
   make_folder_durable(folder_of(path_));
 }
 
+void make_folder(const fs::path& folder) {
+  if (folder.empty() || fs::is_directory(folder)) return;
+  const fs::path above = folder.parent_path();
+  if (above != folder) make_folder(above);
+  if (::mkdir(folder.c_str(), 0777) != 0) {
+    if (errno == EEXIST && fs::is_directory(folder)) return;  // also a name that ends in a slash
+    throw_errno(folder, "cannot be made");
+  }
+  make_folder_durable(above.empty() ? fs::path(".") : above);
+}
+
 std::vector<fs::path> finish_all(std::vector<output_file>& files) {
   std::vector<fs::path> names;
   for (output_file& file : files) {

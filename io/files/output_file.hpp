@@ -75,6 +75,9 @@ class output_file {
   bool keeps_ = false;
 };
 
+/// Makes a folder where it is absent, and the folders above it, so that they stay. @throws io_error
+void make_folder(const std::filesystem::path& folder);
+
 /// Gives files their names, one after another; returns the names. @throws as output_file::finish()
 std::vector<std::filesystem::path> finish_all(std::vector<output_file>& files);
 

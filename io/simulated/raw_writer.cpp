@@ -242,9 +242,7 @@ std::vector<output_file> write_raw(const fs::path& directory, const raw_scan& wh
   if (what.scan.frames() == 0 || what.frame.pixels() == 0 || what.files_per_module == 0) {
     throw invalid_argument("a scan without frames, pixels or files cannot be written");
   }
-  std::error_code failure;
-  fs::create_directories(directory, failure);
-  if (failure) throw io_error(directory.string() + ": cannot be made: " + failure.message());
+  make_folder(directory);
   for (const raw_format& format : writable) {
     if (format.name == what.format.name()) return format.write(directory, what, make_frame);
   }

@@ -49,6 +49,12 @@ TEST(failure, ASurpriseIsABugReport) {
   EXPECT_NE(end_of(std::logic_error("vector::at")).text.find("vector::at"), std::string::npos);
 }
 
+TEST(failure, AThreadThatCannotBeHadIsNoBug) {
+  const failure ended = end_of(std::runtime_error("pthread_create has failed: Resource temporarily unavailable"));
+  EXPECT_EQ(ended.code, io_failure);
+  EXPECT_NE(ended.text.find("--threads"), std::string::npos);
+}
+
 TEST(nearest, EditsAreCounted) {
   EXPECT_EQ(edit_distance("count", "count"), 0U);
   EXPECT_EQ(edit_distance("Count", "count"), 0U);
