@@ -242,15 +242,17 @@ void output_file::become_part() {
   make_folder_durable(folder_of(path_));
 }
 
-void make_folder(const fs::path& folder) {
-  if (folder.empty() || fs::is_directory(folder)) return;
-  const fs::path above = folder.parent_path();
-  if (above != folder) make_folder(above);
-  if (::mkdir(folder.c_str(), 0777) != 0) {
-    if (errno == EEXIST && fs::is_directory(folder)) return;  // also a name that ends in a slash
-    throw_errno(folder, "cannot be made");
+void make_folder(const fs::path& wanted) {
+  std::vector<fs::path> absent;
+  for (fs::path folder = wanted; !folder.empty() && !fs::is_directory(folder); folder = folder.parent_path()) {
+    absent.push_back(folder);
+    if (folder == folder.parent_path()) break;
   }
-  make_folder_durable(above.empty() ? fs::path(".") : above);
+  for (auto folder = absent.rbegin(); folder != absent.rend(); ++folder) {
+    if (::mkdir(folder->c_str(), 0777) != 0 && !fs::is_directory(*folder))  // another process, or a name that ends in a slash
+      throw_errno(wanted, "the folder cannot be made (" + folder->string() + ")");
+    make_folder_durable(folder_of(*folder));
+  }
 }
 
 std::vector<fs::path> finish_all(std::vector<output_file>& files) {
