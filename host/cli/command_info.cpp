@@ -20,6 +20,7 @@
 #include "host/cli/source_arguments.hpp"
 #include "host/cli/store_facts.hpp"
 #include "io/files/file_lock.hpp"
+#include "io/files/output_file.hpp"
 
 namespace countem::cli {
 
@@ -191,12 +192,6 @@ std::string text_of(const json& told, int indent = 0) {
   return lines;
 }
 
-/// What `count` calls its output until it is finished.
-std::filesystem::path part_of(const std::filesystem::path& path) {
-  std::filesystem::path part = path;
-  return part += ".part";
-}
-
 /// @throws interrupted when the stop flag is raised meanwhile
 void wait(double seconds, const context& ctx) {
   constexpr std::chrono::milliseconds step{20};
@@ -228,7 +223,7 @@ void require_writer(const std::filesystem::path& part) {
 json follow(const std::filesystem::path& named, double interval_seconds, const context& ctx) {
   using clock = std::chrono::steady_clock;
   const std::filesystem::path path = named.extension() == ".part" ? std::filesystem::path(named).replace_extension() : named;
-  const std::filesystem::path part = part_of(path);
+  const std::filesystem::path part = io::name_while_written(path, io::temporary_name::part);
   std::uint64_t frames_before = 0;
   std::optional<clock::time_point> time_before;
   while (std::filesystem::exists(part)) {

@@ -5,6 +5,7 @@
 #include <countem/error.hpp>
 
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/number_types.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/hdf5/storage.hpp"
 
@@ -78,14 +79,7 @@ std::vector<T> read_dataset(hid_t location, const std::string& path, std::vector
   template void write_dataset<T>(hid_t, const std::string&, const std::vector<hsize_t>&, const T*, int);   \
   template std::vector<T> read_dataset<T>(hid_t, const std::string&, std::vector<hsize_t>*, std::uint64_t, \
                                           const number_range<T>&);
-COUNTEM_INSTANTIATE(std::uint8_t)
-COUNTEM_INSTANTIATE(std::uint16_t)
-COUNTEM_INSTANTIATE(std::int32_t)
-COUNTEM_INSTANTIATE(std::uint32_t)
-COUNTEM_INSTANTIATE(std::int64_t)
-COUNTEM_INSTANTIATE(std::uint64_t)
-COUNTEM_INSTANTIATE(float)
-COUNTEM_INSTANTIATE(double)
+COUNTEM_FOR_EACH_NUMBER_TYPE(COUNTEM_INSTANTIATE)
 #undef COUNTEM_INSTANTIATE
 
 }  // namespace countem::io

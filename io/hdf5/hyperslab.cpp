@@ -9,6 +9,8 @@
 
 #include <countem/error.hpp>
 
+#include "io/hdf5/number_types.hpp"
+
 namespace countem::io {
 
 namespace {
@@ -111,14 +113,7 @@ void read_slab(hid_t dataset, const slab& box, std::span<T> to, const std::strin
 
 #define COUNTEM_INSTANTIATE(T) \
   template void read_slab<T>(hid_t, const slab&, std::span<T>, const std::string&, const number_range<T>&);
-COUNTEM_INSTANTIATE(std::uint8_t)
-COUNTEM_INSTANTIATE(std::uint16_t)
-COUNTEM_INSTANTIATE(std::int32_t)
-COUNTEM_INSTANTIATE(std::uint32_t)
-COUNTEM_INSTANTIATE(std::int64_t)
-COUNTEM_INSTANTIATE(std::uint64_t)
-COUNTEM_INSTANTIATE(float)
-COUNTEM_INSTANTIATE(double)
+COUNTEM_FOR_EACH_NUMBER_TYPE(COUNTEM_INSTANTIATE)
 #undef COUNTEM_INSTANTIATE
 
 void write_slab(hid_t dataset, const slab& box, hid_t memory_type, const void* from, const std::string& what) {

@@ -10,6 +10,7 @@
 #include <countem/error.hpp>
 
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/number_types.hpp"
 
 namespace countem::io {
 
@@ -143,14 +144,7 @@ void read_numbers(hid_t file_type, std::size_t count, T* to, const number_range<
   template void read_numbers<T>(hid_t, std::size_t, T*, const number_range<T>&, const std::function<void(hid_t, void*)>&, \
                                 const std::string&, const std::function<std::string(std::size_t)>&);                      \
   template hid_t type_to_read<T>(hid_t, const std::string&);
-COUNTEM_INSTANTIATE(std::uint8_t)
-COUNTEM_INSTANTIATE(std::uint16_t)
-COUNTEM_INSTANTIATE(std::int32_t)
-COUNTEM_INSTANTIATE(std::uint32_t)
-COUNTEM_INSTANTIATE(std::int64_t)
-COUNTEM_INSTANTIATE(std::uint64_t)
-COUNTEM_INSTANTIATE(float)
-COUNTEM_INSTANTIATE(double)
+COUNTEM_FOR_EACH_NUMBER_TYPE(COUNTEM_INSTANTIATE)
 #undef COUNTEM_INSTANTIATE
 
 }  // namespace countem::io
