@@ -223,7 +223,7 @@ void require_writer(const std::filesystem::path& part) {
 json follow(const std::filesystem::path& named, double interval_seconds, const context& ctx) {
   using clock = std::chrono::steady_clock;
   const std::filesystem::path path = named.extension() == ".part" ? std::filesystem::path(named).replace_extension() : named;
-  const std::filesystem::path part = io::name_while_written(path, io::temporary_name::part);
+  const std::filesystem::path part = io::part_of(path);
   std::uint64_t frames_before = 0;
   std::optional<clock::time_point> time_before;
   while (std::filesystem::exists(part)) {

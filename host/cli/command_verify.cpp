@@ -28,7 +28,7 @@ json contents(const std::string& file, bool is_whole) {
   try {
     const std::unique_ptr<event_store> store = open_event_store(file);
     return {{"frames", store->frames()}, {"events", events_in(*store)}};
-  } catch (const error&) {
+  } catch (const format_error&) {
     if (is_whole) throw;
     return {{"frames", nullptr}, {"events", nullptr}};
   }

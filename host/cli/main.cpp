@@ -17,6 +17,7 @@
 #include "host/cli/command.hpp"
 #include "host/cli/failure.hpp"
 #include "host/cli/help.hpp"
+#include "host/cli/lack_of_memory.hpp"
 #include "host/cli/open_files.hpp"
 #include "host/cli/parse_failure.hpp"
 #include "host/cli/printable.hpp"
@@ -125,35 +126,6 @@ int parse_and_run(int argc, char** argv, context& ctx) {
   }
 }
 
-/// Written where nothing can be thrown any more.
-[[noreturn]] void end_without_memory() noexcept {
-  context::to_stderr(out_of_memory);
-  ::_exit(io_failure);
-}
-
-bool main_has_ended = false;
-
-/// HDF5 calls exit() where it lacks memory for its own bookkeeping.
-void check_ended() {
-  if (!main_has_ended) end_without_memory();
-}
-
-/// Also for objects that are made before main(), which is why it has a priority.
-[[gnu::constructor(101)]] void handle_lack_of_memory() {
-  std::set_terminate([] {
-    try {
-      if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
-    } catch (const std::bad_alloc&) {
-      end_without_memory();
-    } catch (...) {  // as without an exception
-    }
-    // What leaves a noexcept function is not handed on; nothing but a lack of memory leaves ours.
-    if (std::uncaught_exceptions() > 0) end_without_memory();
-    context::to_stderr("countem: internal error: an exception was thrown where none may be. Please report it.\n");
-    ::_exit(surprise);
-  });
-}
-
 /// Ends with the exit code and the sentence of what was thrown, even where no memory is left to word it.
 int end_by(const std::exception_ptr& thrown, const std::string& command_line) noexcept {
   try {
@@ -168,13 +140,15 @@ int end_by(const std::exception_ptr& thrown, const std::string& command_line) no
 
 int run(int argc, char** argv) noexcept {
   std::string command_line;
-  std::atexit(check_ended);
   try {
     open_standard_streams();
     handle_signals();
     raise_limit_of_open_files();
+    prepare_for_lack_of_memory();
     command_line = joined(argc, argv);
-    const thread_limit limit;
+    // Not ended: oneTBB starts threads when a limit ends, and cannot be told that the system refuses them.
+    static const auto* const limit = new thread_limit;
+    static_cast<void>(limit);
     context ctx{stop_requested, command_line};
     const int code = parse_and_run(argc, argv, ctx);
     ctx.show_notices();
@@ -190,6 +164,6 @@ int run(int argc, char** argv) noexcept {
 
 int main(int argc, char** argv) {
   const int code = countem::cli::run(argc, argv);
-  countem::cli::main_has_ended = true;
+  countem::cli::command_has_ended();
   return code;
 }

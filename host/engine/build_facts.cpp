@@ -4,7 +4,7 @@
 
 #include <countem/version.hpp>
 
-#include "io/store/hdf5_version.hpp"
+#include "io/store/hdf5_library.hpp"
 #include "kernels/cpu/simd_target.hpp"
 
 namespace countem {

@@ -59,7 +59,7 @@ std::uint64_t write_hdf5(const event_store& store, const output_file& output) {
   const hdf5_handle space(H5Screate_simple(rank, extent.data(), nullptr), "data");
   const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), "data");
   hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), "data");
-  hdf5_check(H5Pset_deflate(creation, 1), "data");
+  compress(creation, {.shuffle = false, .deflate = 1}, "data");
   hdf5_handle data(H5Dcreate2(file, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
   write_attribute(data, "units", "electrons");
   std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));

@@ -9,6 +9,7 @@
 #include <countem/version.hpp>
 
 #include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/hdf5/hyperslab.hpp"
@@ -45,8 +46,7 @@ class growing_dataset {
     const hdf5_handle space(H5Screate_simple(1, &none, &unlimited), name);
     const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), name);
     hdf5_check(H5Pset_chunk(creation, 1, &chunk), name);
-    hdf5_check(H5Pset_shuffle(creation), name);
-    hdf5_check(H5Pset_deflate(creation, 1), name);
+    compress(creation, {.shuffle = true, .deflate = 1}, name_);
     dataset_ = {H5Dcreate2(location, name.c_str(), hdf5_type<T>(), space, H5P_DEFAULT, creation, H5P_DEFAULT), name};
   }
   /// Adds values at the end.

@@ -31,9 +31,13 @@ constexpr std::array importers = {
     importer{is_csr, open_csr},
 };
 
-std::unique_ptr<row_source> open_rows(hid_t file, const import_options& options) {
-  for (const importer& form : importers) {
-    if (form.recognise(file)) return form.open(file, options);
+std::unique_ptr<row_source> open_rows(hid_t file, const std::filesystem::path& input, const import_options& options) {
+  try {
+    for (const importer& form : importers) {
+      if (form.recognise(file)) return form.open(file, options);
+    }
+  } catch (const io_error& reason) {
+    throw with_name(reason, input);
   }
   throw format_error("is neither a stempy file (electron_events) nor a binsparse matrix");
 }
@@ -81,7 +85,7 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
   const auto lock = hdf5_lock();
   const hdf5_handle file = open_hdf5(input);
   try {
-    const std::unique_ptr<row_source> rows = open_rows(file, options);
+    const std::unique_ptr<row_source> rows = open_rows(file, input, options);
     store_description description;
     description.shape = rows->frame();
     description.scan = rows->scan();

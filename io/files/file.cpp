@@ -22,6 +22,12 @@ void throw_errno(const std::filesystem::path& path, const std::string& what) {
   throw io_error(path.string() + ": " + what + ": " + std::generic_category().message(code));
 }
 
+io_error with_name(const io_error& failure, const std::filesystem::path& path) {
+  const std::string text = failure.what();
+  if (text.find(path.string()) != std::string::npos) return failure;
+  return io_error(path.string() + ": " + text, failure.advised());
+}
+
 file_handle::file_handle(file_handle&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)), opened_(other.opened_) {}
 

@@ -7,12 +7,16 @@
 #include <span>
 #include <string>
 
+#include <countem/error.hpp>
 #include <countem/input_file.hpp>
 
 namespace countem::io {
 
 /// "PATH: WHAT: the operating system's own words (errno)" as an io_error.
 [[noreturn]] void throw_errno(const std::filesystem::path& path, const std::string& what);
+
+/// The same failure, with the file's name before it where the sentence does not hold it yet.
+[[nodiscard]] io_error with_name(const io_error& failure, const std::filesystem::path& path);
 
 /// Bytes in memory that go into a file.
 struct file_piece {

@@ -55,6 +55,10 @@ void require_no_input(const fs::path& path, const struct stat& facts, const outp
   }
 }
 
+bool is_own(const fs::path& path, const output_kind& kind) try { return kind.is_own(path); } catch (const io_error& reason) {
+  throw with_name(reason, path);
+}
+
 /// The rules allow to replace what is there.
 void require_replaceable(const fs::path& path, const output_kind& kind, const output_rules& rules) {
   const std::optional<struct stat> facts = facts_of(path);
@@ -69,7 +73,7 @@ void require_replaceable(const fs::path& path, const output_kind& kind, const ou
     case existing_file::kept:
       throw invalid_argument(path.string() + ": is there already", {{advice_kind::other_output}, {advice_kind::replace}});
     case existing_file::replaced_if_own:
-      if (facts->st_size == 0 || kind.is_own(path)) return;
+      if (facts->st_size == 0 || is_own(path, kind)) return;
       throw invalid_argument(path.string() + ": is there already and is not " + std::string(kind.words) + " that is whole",
                              {{advice_kind::other_output}, {advice_kind::replace}});
   }
@@ -87,6 +91,11 @@ void make_durable(const file_handle& file) {
 void make_folder_durable(const fs::path& folder) {
   const file_handle opened = file_handle::open_folder(folder);
   if (::fsync(opened.descriptor()) != 0 && errno != EINVAL) throw_errno(folder, "cannot be made durable");
+}
+
+fs::path with_ending(fs::path path, const char* ending) {
+  path += ending;
+  return path;
 }
 
 [[noreturn]] void refuse_taken(const fs::path& path, const fs::path& temporary) {
@@ -108,21 +117,19 @@ fs::path resolve_links(fs::path path) {
   return path;
 }
 
-fs::path name_while_written(const fs::path& path, temporary_name name) {
-  constexpr std::array<const char*, 3> endings{".countem-unfinished", ".part", ".part.countem-unfinished"};
-  fs::path made = resolve_links(path);
-  made += endings[static_cast<std::size_t>(name)];
-  return made;
+fs::path part_of(const fs::path& path) {
+  return with_ending(resolve_links(path), ".part");
 }
 
 output_file::output_file(const fs::path& path, const output_kind& kind, output_rules rules, temporary_name name)
     : path_(resolve_links(path)),
-      temporary_(name_while_written(path_, name)),
+      temporary_(with_ending(name == temporary_name::scratch ? path_ : part_of(path_), ".countem-unfinished")),
       kind_(kind),
       rules_(std::move(rules)),
       name_(name) {
   check_output(path_, kind_, rules_);
-  make_temporary(rules_);
+  if (name_ == temporary_name::part) require_replaceable_part();
+  make_temporary();
 }
 
 output_file::output_file(output_file&& other) noexcept
@@ -145,7 +152,7 @@ output_file::~output_file() {
 
 /// The name is taken with O_EXCL, then locked. Who finds it taken may lock what is there: then nobody writes it any more. Its
 /// maker notices by its own attempt to lock it, so of any number of processes one continues.
-void output_file::make_temporary(const output_rules& rules) {
+void output_file::make_temporary() {
   constexpr int most_attempts = 100;
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
     file_ = file_handle::create_new(temporary_);
@@ -166,20 +173,14 @@ void output_file::make_temporary(const output_rules& rules) {
     }
     struct stat facts {};
     if (::fstat(leftover->descriptor(), &facts) != 0) throw_errno(leftover_name, "cannot be examined");
-    require_no_input(leftover_name, facts, rules);
+    require_no_input(leftover_name, facts, rules_);
     const lock_state lock = lock_file(leftover->descriptor());
     if (lock == lock_state::taken) refuse_taken(path_, leftover_name);
-    if (rules.existing != existing_file::replaced) {
-      if (name_ == temporary_name::part) {
-        throw invalid_argument(leftover_name.string() + ": holds the frames of an earlier count that did not finish",
-                               {{advice_kind::resume_counting}, {advice_kind::recover_frames}, {advice_kind::replace}});
-      }
-      if (lock == lock_state::unsupported) {
-        throw io_error(leftover_name.string() +
-                           ": another process may be writing it, and this file system cannot say whether one does: remove it "
-                           "when none does",
-                       {{advice_kind::replace}});
-      }
+    if (lock == lock_state::unsupported && rules_.existing != existing_file::replaced) {
+      throw io_error(leftover_name.string() +
+                         ": another process may be writing it, and this file system cannot say whether one does: remove it "
+                         "when none does",
+                     {{advice_kind::replace}});
     }
     const std::optional<struct stat> now = facts_of(leftover_name);
     if (now && is_same(*now, facts) && ::unlink(leftover_name.c_str()) != 0 && errno != ENOENT)
@@ -187,6 +188,21 @@ void output_file::make_temporary(const output_rules& rules) {
     temporary_ = leftover_name;
   }
   refuse_taken(path_, std::exchange(temporary_, {}));
+}
+
+/// PATH.part is absent, or may go and is written by nobody.
+void output_file::require_replaceable_part() const {
+  const fs::path part = part_of(path_);
+  const std::optional<file_handle> earlier = file_handle::try_open_write(part);
+  if (!earlier) return;
+  struct stat facts {};
+  if (::fstat(earlier->descriptor(), &facts) != 0) throw_errno(part, "cannot be examined");
+  require_no_input(part, facts, rules_);
+  if (lock_file(earlier->descriptor()) == lock_state::taken) refuse_taken(path_, part);
+  if (rules_.existing != existing_file::replaced) {
+    throw invalid_argument(part.string() + ": holds the frames of an earlier count that did not finish",
+                           {{advice_kind::resume_counting}, {advice_kind::recover_frames}, {advice_kind::replace}});
+  }
 }
 
 bool output_file::is_same_file() const {
@@ -235,10 +251,11 @@ void output_file::finish() {
 
 void output_file::become_part() {
   make_durable(file_);
-  const fs::path part = name_while_written(path_, temporary_name::part);
-  rename_to(part, true);
+  if (name_ == temporary_name::part) require_replaceable_part();
+  const fs::path part = part_of(path_);
+  rename_to(part, name_ == temporary_name::next_part || rules_.existing == existing_file::replaced);
   temporary_ = part;
-  name_ = temporary_name::part;
+  keeps_ = true;
   make_folder_durable(folder_of(path_));
 }
 

@@ -17,15 +17,16 @@ namespace countem::io {
 /// The name under which an output is written.
 enum class temporary_name : std::uint8_t {
   scratch,    ///< PATH.countem-unfinished: worth nothing once its process has ended, then replaced by the next
-  part,       ///< PATH.part: a store whose frames can be saved; never replaced but by existing_file::replaced
-  next_part,  ///< PATH.part.countem-unfinished: a scratch file that becomes PATH.part
+  part,       ///< PATH.part once become_part() was called: a store whose frames can be saved. Until then a scratch file, so
+              ///< that PATH.part is never without its description. Replaces a PATH.part with existing_file::replaced alone
+  next_part,  ///< the same for one who has read and locked the PATH.part that it replaces
 };
 
 /// PATH where its links lead, which need not exist. @throws io_error where links lead in circles
 [[nodiscard]] std::filesystem::path resolve_links(std::filesystem::path path);
 
-/// PATH's temporary name.
-[[nodiscard]] std::filesystem::path name_while_written(const std::filesystem::path& path, temporary_name name);
+/// PATH.part, PATH's links resolved. @throws io_error where links lead in circles
+[[nodiscard]] std::filesystem::path part_of(const std::filesystem::path& path);
 
 /// A file being written. Move-only; belongs to one thread, its descriptor may be used by several.
 class output_file {
@@ -38,7 +39,7 @@ class output_file {
   output_file& operator=(output_file&&) = delete;
   output_file(const output_file&) = delete;
   output_file& operator=(const output_file&) = delete;
-  /// Removes the temporary file, unless finish() or keep() was called.
+  /// Removes the temporary file, unless finish() or become_part() was called.
   ~output_file();
 
   /// The final name, links resolved.
@@ -53,15 +54,15 @@ class output_file {
   /// Makes the content durable and gives the file its name, mode, and where it replaces one, that one's mode and group.
   /// @throws io_error, invalid_argument: then what was there before is there still
   void finish();
-  /// Makes a file that is written as next_part durable and calls it PATH.part, replacing that; it stays open.
+  /// Makes a file that is to be PATH.part durable and gives it that name. It stays open, and stays when the object goes.
+  /// @throws io_error, invalid_argument: then a PATH.part that was there before is there still
   void become_part();
-  /// The temporary file stays when the object goes.
-  void keep() { keeps_ = true; }
   /// Ends writing without finish(): others may take over a file that is kept.
   void release() { file_ = {}; }
 
  private:
-  void make_temporary(const output_rules& rules);
+  void make_temporary();
+  void require_replaceable_part() const;
   [[nodiscard]] bool is_same_file() const;
   void take_attributes(const struct stat& replaced) const;
   void rename_to(const std::filesystem::path& name, bool may_replace) const;

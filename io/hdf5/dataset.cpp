@@ -31,6 +31,12 @@ bool has_path(hid_t location, const std::string& path) {
   return hdf5_answer(H5Oexists_by_name(location, path.c_str(), H5P_DEFAULT), path);
 }
 
+void compress(hid_t creation, const compression& wanted, const std::string& what) {
+  // HDF5's own functions make filters optional: a chunk for which one lacks memory is then stored as it is, without a word.
+  if (wanted.shuffle) hdf5_check(H5Pset_filter(creation, H5Z_FILTER_SHUFFLE, H5Z_FLAG_MANDATORY, 0, nullptr), what);
+  hdf5_check(H5Pset_filter(creation, H5Z_FILTER_DEFLATE, H5Z_FLAG_MANDATORY, 1, &wanted.deflate), what);
+}
+
 template <class T>
 void write_dataset(hid_t location, const std::string& path, const std::vector<hsize_t>& extent, const T* values, int deflate) {
   const auto lock = hdf5_lock();
@@ -46,8 +52,7 @@ void write_dataset(hid_t location, const std::string& path, const std::vector<hs
     std::vector<hsize_t> chunk = extent;
     chunk[0] = std::min<hsize_t>(chunk[0], rank == 1 ? 1 << 16 : 64);
     hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), what);
-    hdf5_check(H5Pset_shuffle(creation), what);
-    hdf5_check(H5Pset_deflate(creation, static_cast<unsigned>(deflate)), what);
+    compress(creation, {.shuffle = true, .deflate = static_cast<unsigned>(deflate)}, what);
   }
   hdf5_handle dataset(H5Dcreate2(location, path.c_str(), hdf5_type<T>(), space, links, creation, H5P_DEFAULT), what);
   if (values != nullptr) hdf5_check(H5Dwrite(dataset, hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), what);

@@ -18,6 +18,15 @@ namespace countem::io {
 /// Whether every link of an absolute or relative path exists below `location`.
 [[nodiscard]] bool has_path(hid_t location, const std::string& path);
 
+/// How chunks are stored.
+struct compression {
+  bool shuffle = false;  ///< bytes of one significance side by side first
+  unsigned deflate = 1;  ///< level, 1 to 9
+};
+
+/// Chunks of a dataset with these creation properties are compressed. A chunk that cannot be is an error when it is written.
+void compress(hid_t creation, const compression& wanted, const std::string& what);
+
 /// Makes a dataset (groups on the way included) and writes all of it. `deflate` 0: contiguous.
 template <class T>
 void write_dataset(hid_t location, const std::string& path, const std::vector<hsize_t>& extent, const T* values,

@@ -42,11 +42,12 @@ struct error_words {
   bool out_of_memory = false;
 };
 
-/// The number that HDF5's file drivers write into the description of a system call that failed.
+/// The number that HDF5's file drivers write into the description of a system call that failed; but for stat(), after which
+/// errno still has it.
 int system_error_in(const char* description) {
   constexpr const char* before = "errno = ";
-  const char* const at = std::strstr(description, before);
-  return at == nullptr ? 0 : std::atoi(at + std::strlen(before));
+  if (const char* const at = std::strstr(description, before)) return std::atoi(at + std::strlen(before));
+  return std::strstr(description, "can't retrieve stat info") == nullptr ? 0 : errno;
 }
 
 herr_t read_entry(unsigned depth, const H5E_error2_t* entry, void* to) {
@@ -68,11 +69,13 @@ std::unique_lock<std::recursive_mutex> hdf5_lock() {
 }
 
 hdf5_failure hdf5_last_failure() {
+  const bool allocation_failed = errno == ENOMEM;  // not every failure for a lack of memory is reported as one
   error_words words;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, read_entry, &words);
   H5Eclear2(H5E_DEFAULT);
+  const bool lacked_memory = words.out_of_memory || allocation_failed;
   hdf5_failure failure{words.first.data(), words.system_error,
-                       words.system_error == ENOMEM || (words.system_error == 0 && words.out_of_memory)};
+                       words.system_error == ENOMEM || (words.system_error == 0 && lacked_memory)};
   if (failure.system_error != 0) failure.text = std::generic_category().message(failure.system_error);
   std::replace(failure.text.begin(), failure.text.end(), '\n', ' ');
   return failure;
@@ -93,7 +96,10 @@ void throw_hdf5(const std::string& what, const hdf5_failure& failure) {
 bool hdf5_answer(htri_t answer, const std::string& what) {
   if (answer >= 0) return answer > 0;
   const hdf5_failure failure = hdf5_last_failure();
-  if (failure.out_of_memory || failure.system_error == EIO) throw_hdf5(what, failure);
+  constexpr std::array leads_nowhere{0, ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG};  // 0: no system call failed
+  const bool is_no = std::find(leads_nowhere.begin(), leads_nowhere.end(), failure.system_error) != leads_nowhere.end() &&
+                     !failure.out_of_memory;
+  if (!is_no) throw_hdf5(what, failure);
   return false;
 }
 

@@ -61,7 +61,7 @@ struct hdf5_failure {
   int system_error = 0;        ///< errno of the system call that failed; 0: none did
   bool out_of_memory = false;  ///< no fault of the file
 };
-/// Reads the error stack of this thread and clears it.
+/// Reads the error stack of this thread and clears it. To be called before anything else that may change errno.
 [[nodiscard]] hdf5_failure hdf5_last_failure();
 /// The text alone.
 [[nodiscard]] std::string hdf5_last_error();
@@ -74,7 +74,7 @@ struct hdf5_failure {
 void hdf5_check(herr_t status, const std::string& what);
 
 /// The answer of a call that is asked whether something exists. A link that leads nowhere is a no. @throws as throw_hdf5()
-/// where a lack of memory or a failing disk kept HDF5 from finding out
+/// where a lack of memory or the operating system kept HDF5 from finding out
 [[nodiscard]] bool hdf5_answer(htri_t answer, const std::string& what);
 
 /// The in-memory HDF5 type of T.

@@ -47,7 +47,8 @@ herr_t visit_all(hid_t location, herr_t (*visit)(hid_t, const char*, const objec
 
 std::optional<object_facts> facts_of(hid_t location, const std::string& path) {
   object_facts facts{};
-  if (!has_path(location, path) || !read_facts(location, path.c_str(), facts)) return std::nullopt;
+  if (!has_path(location, path)) return std::nullopt;
+  if (!hdf5_answer(read_facts(location, path.c_str(), facts) ? 1 : -1, path)) return std::nullopt;
   return facts;
 }
 

@@ -53,7 +53,7 @@ calibration load_calibration(const std::filesystem::path& path) {
   } catch (const format_error& reason) {
     throw format_error(path.string() + ": " + reason.what());
   } catch (const io_error& reason) {
-    throw io_error(path.string() + ": " + reason.what());
+    throw io::with_name(reason, path);
   }
 }
 

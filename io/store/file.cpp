@@ -55,7 +55,7 @@ event_store_file::event_store_file(const std::filesystem::path& path, store_stat
   } catch (const format_error& reason) {
     throw format_error(path.string() + ": " + reason.what());
   } catch (const io_error& reason) {
-    throw io_error(path.string() + ": " + reason.what());
+    throw with_name(reason, path);
   }
 }
 
@@ -111,7 +111,9 @@ void event_store_file::chunk_sizes(std::uint64_t first, std::span<std::uint64_t>
     const std::vector<hsize_t> offset = layout::chunk_offset(description_.scan, first + i);
     hsize_t bytes = 0;
     // A chunk that was never written is an error in some versions of the library and 0 bytes in others.
-    sizes[i] = H5Dget_chunk_storage_size(data_, offset.data(), &bytes) < 0 ? 0 : bytes;
+    const bool is_there = hdf5_answer(H5Dget_chunk_storage_size(data_, offset.data(), &bytes) < 0 ? -1 : 1,
+                                      path().string() + ": its chunk index");
+    sizes[i] = is_there ? bytes : 0;
   }
 }
 

@@ -18,7 +18,7 @@ namespace countem {
 
 resumed_event_store resume_event_store(const std::filesystem::path& path, const store_description& description,
                                        const store_options& options, const output_rules& rules) {
-  const std::filesystem::path part = io::name_while_written(path, io::temporary_name::part);
+  const std::filesystem::path part = io::part_of(path);
   const std::optional<io::file_handle> opened = io::file_handle::try_open_write(part);
   if (!opened) return {create_event_store(path, description, options, rules), 0};
   const io::file_handle& unfinished = *opened;

@@ -105,7 +105,7 @@ class scanner {
       found_.description = std::move(description);
       found_.frame = {found_.description.shape.pixels(), element_bytes};
       described_ = true;
-    } catch (const error&) {  // the CRC was right by chance
+    } catch (const format_error&) {  // the CRC was right by chance
     }
   }
 

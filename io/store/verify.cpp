@@ -11,6 +11,7 @@
 #include <countem/event_store.hpp>
 #include <countem/stop.hpp>
 
+#include "io/files/file.hpp"
 #include "io/files/thread_arena.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/store/chunk_checker.hpp"
@@ -144,6 +145,8 @@ std::vector<std::string> verify_event_store(const std::filesystem::path& path, u
     if (file.has_plain_chunks()) io::check_frames(file, threads, sentences);
   } catch (const format_error& reason) {
     sentences.emplace_back(reason.what());
+  } catch (const io_error& reason) {
+    throw io::with_name(reason, path);
   }
   return sentences;
 }

@@ -132,7 +132,6 @@ void hdf5_event_store_writer::become_part() {
   const auto lock = hdf5_lock();
   hdf5_check(H5Fflush(file_, H5F_SCOPE_GLOBAL), name());
   output_.become_part();
-  output_.keep();
 }
 
 void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) {
@@ -243,10 +242,10 @@ std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::pa
                                                        std::span<const saved_image> announced) {
   const bool keeps = options.keep_unfinished;
   check_output(path, event_store_output, rules);
-  if (keeps) remove_part_without_frames(io::name_while_written(path, io::temporary_name::part));
+  if (keeps) remove_part_without_frames(io::part_of(path));
   io::output_file output(path, event_store_output, rules, keeps ? io::temporary_name::part : io::temporary_name::scratch);
   auto writer = std::make_unique<io::hdf5_event_store_writer>(std::move(output), description, options, announced);
-  if (keeps) writer->keep_unfinished();
+  if (keeps) writer->become_part();
   return writer;
 }
 

@@ -36,16 +36,14 @@ class hdf5_event_store_writer final : public event_store_writer {
   void finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) override;
   std::filesystem::path abandon() override;
 
-  /// The file stays when it is closed without finish().
-  void keep_unfinished() { output_.keep(); }
-
   /// Writes a whole chunk that another store held, as it is.
   void write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk);
 
   /// Writes status and X-ray tally of a frame that has no chunk.
   void write_missing(const frame_facts& facts);
 
-  /// Makes the file, written as next_part, durable as it stands and calls it PATH.part; it stays open.
+  /// Makes the file durable as it stands and calls it PATH.part, which stays when it is closed without finish().
+  /// @throws as output_file::become_part()
   void become_part();
 
  private:

@@ -1,6 +1,6 @@
 // An LD_PRELOAD library that stands for a host that refuses: the tests of the program set its environment.
 //
-//   COUNTEM_FAIL=CALL:ERRNO[:N]  CALL fails from its N-th time on (0), memory:0:N once
+//   COUNTEM_FAIL=CALL:ERRNO[:N]  CALL fails from its N-th time on (0), memory:ERRNO:N once
 //   COUNTEM_SLOW=CALL:MS         CALL waits before it is done
 //   COUNTEM_PATH=TEXT            only files whose path holds TEXT
 //
@@ -62,21 +62,22 @@ bool is_meant(int descriptor) {
   return std::strstr(target, path_part) != nullptr;
 }
 
+/// True: errno is set, and the call is to fail.
 bool fails(const char* call) {
   if (!ready || std::strcmp(fail.call, call) != 0) return false;
   const long now = calls++;
-  return std::strcmp(call, "memory") == 0 ? now == fail.from : now >= fail.from;
+  if (std::strcmp(call, "memory") == 0 ? now != fail.from : now < fail.from) return false;
+  errno = static_cast<int>(fail.number);
+  return true;
 }
 
-/// True: errno is set, and the call is to fail.
+/// As fails(), for a call on a file.
 bool refuse(const char* call, int descriptor) {
   if (std::strcmp(slow.call, call) == 0 && is_meant(descriptor)) {
     const timespec moment{slow.number / 1000, slow.number % 1000 * 1'000'000};
     ::nanosleep(&moment, nullptr);
   }
-  if (std::strcmp(fail.call, call) != 0 || !is_meant(descriptor) || !fails(call)) return false;
-  errno = static_cast<int>(fail.number);
-  return true;
+  return std::strcmp(fail.call, call) == 0 && is_meant(descriptor) && fails(call);
 }
 
 template <class Function>

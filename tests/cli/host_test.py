@@ -265,7 +265,7 @@ class Memory(HostTest):
     @NO_PRELOAD
     def test_each_allocation_may_fail(self):
         for number in [*range(0, 1400, 173), *range(1400, 6000, 419)]:
-            environment = self.with_faults(fail=f"memory:0:{number}")
+            environment = self.with_faults(fail=f"memory:{errno.ENOMEM}:{number}")
             code, _, err = self.run_program("info", *self.frames, env=environment)
             self.check(code, err, number=number)
 

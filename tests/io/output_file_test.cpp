@@ -51,6 +51,7 @@ std::string made(const fs::path& path, const output_rules& rules, temporary_name
   try {
     output_file output(path, text_kind, rules, name);
     write(output, "own, new");
+    if (name == temporary_name::part) output.become_part();
     output.finish();
     return {};
   } catch (const error& failure) {
@@ -241,10 +242,38 @@ TEST_F(output, becomes_a_part_that_replaces_the_earlier_one) {
     write(file, "more frames");
     EXPECT_EQ(content(directory_ / "file.part"), "frames");
     file.become_part();
-    file.keep();
   }
   EXPECT_EQ(content(directory_ / "file.part"), "more frames");
   EXPECT_EQ(files_in(directory_.path()), 1U);
+}
+
+TEST_F(output, is_a_part_only_once_it_says_so) {
+  {
+    output_file file(path_, text_kind, {}, temporary_name::part);
+    write(file, "half a description");
+    EXPECT_FALSE(fs::exists(directory_ / "file.part"));
+  }
+  EXPECT_EQ(files_in(directory_.path()), 0U);
+  {
+    output_file file(path_, text_kind, {}, temporary_name::part);
+    write(file, "a description");
+    file.become_part();
+    EXPECT_THAT(made(path_, {}, temporary_name::part), HasSubstr("is being written by another process"));
+  }
+  EXPECT_EQ(content(directory_ / "file.part"), "a description");
+  EXPECT_THAT(made(path_, {}, temporary_name::part), HasSubstr("holds the frames of an earlier count"));
+  output_file file(path_, text_kind, any, temporary_name::part);
+  write(file, "another description");
+  EXPECT_EQ(content(directory_ / "file.part"), "a description");
+  file.become_part();
+  EXPECT_EQ(content(directory_ / "file.part"), "another description");
+}
+
+TEST_F(output, a_part_that_another_process_made_meanwhile_stays) {
+  output_file file(path_, text_kind, {}, temporary_name::part);
+  put(directory_ / "file.part", "frames");
+  EXPECT_THROW(file.become_part(), invalid_argument);
+  EXPECT_EQ(content(directory_ / "file.part"), "frames");
 }
 
 }  // namespace

@@ -1,8 +1,12 @@
-#include "io/store/hdf5_version.hpp"
+#include "io/store/hdf5_library.hpp"
 
 #include "io/hdf5/handle.hpp"
 
 namespace countem::io {
+
+void start_hdf5() {
+  static_cast<void>(hdf5_lock());
+}
 
 std::string hdf5_version() {
   const auto lock = hdf5_lock();
