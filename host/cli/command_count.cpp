@@ -176,7 +176,7 @@ class count_run {
     if (result_.stopped) {
       throw interrupted(fmt::format("interrupted after {} of {} frames; they are kept in {}",
                                     with_separators(store_.next_frame + result_.frames + result_.missing_frames),
-                                    with_separators(info().scan.frames()), store_.writer->abandon().string()),
+                                    with_separators(info().scan.frames()), store_.writer->abandon(result_.issues).string()),
                         {{advice_kind::resume_counting}});
     }
     store_.writer->finish(live_ ? live_->finish() : std::vector<saved_image>(), result_.issues);

@@ -146,7 +146,7 @@ int run(int argc, char** argv) noexcept {
     raise_limit_of_open_files();
     prepare_for_lack_of_memory();
     command_line = joined(argc, argv);
-    // Not ended: oneTBB starts threads when a limit ends, and cannot be told that the system refuses them.
+    // Not ended: oneTBB starts threads when a limit ends, and the process would end where the system refuses them.
     static const auto* const limit = new thread_limit;
     static_cast<void>(limit);
     context ctx{stop_requested, command_line};

@@ -11,6 +11,12 @@
 
 namespace countem {
 
+namespace {
+
+constexpr const char* input_changed = "input_changed";
+
+}  // namespace
+
 namespace io {
 
 file_state state_of(const struct stat& facts) {
@@ -49,10 +55,21 @@ std::vector<source_issue> changed_inputs(std::span<const input_file> files) {
     const std::string what =
         ::stat(file.path.c_str(), &facts) != 0 ? "it is no longer there" : io::difference(file.opened, io::state_of(facts));
     if (what.empty()) continue;
-    issues.push_back({"input_changed", fmt::format("{}: changed while it was read ({}): what was read may mix two contents",
-                                                   file.path.string(), what)});
+    issues.push_back({input_changed, fmt::format("{}: changed while it was read ({}): what was read may mix two contents",
+                                                 file.path.string(), what)});
   }
   return issues;
+}
+
+std::vector<source_issue> changes_in(const std::string& text) {
+  const nlohmann::json list = nlohmann::json::parse(text, nullptr, false);
+  std::vector<source_issue> changes;
+  if (!list.is_array()) return changes;
+  for (const nlohmann::json& issue : list) {
+    if (issue.is_object() && issue.value("kind", "") == input_changed)
+      changes.push_back({input_changed, issue.value("text", ""), issue.value("occurrences", std::uint64_t{1})});
+  }
+  return changes;
 }
 
 std::string issues_text(std::span<const source_issue> issues, const std::string& before) {

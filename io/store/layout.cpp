@@ -255,10 +255,12 @@ void create(hid_t file, const store_description& description, bool wide_counts) 
 }
 
 void add_issues(hid_t file, std::span<const source_issue> issues) {
-  constexpr const char* name = "issues";
+  write_attribute(open_group(file, provenance_group), "issues", issues_text(issues, read_issues(file)));
+}
+
+std::string read_issues(hid_t file) {
   const hdf5_handle group = open_group(file, provenance_group);
-  const std::string before = has_attribute(group, name) ? read_text_attribute(group, name) : std::string();
-  write_attribute(group, name, issues_text(issues, before));
+  return has_attribute(group, "issues") ? read_text_attribute(group, "issues") : std::string();
 }
 
 unsigned read_element_bytes(hid_t file) {

@@ -45,6 +45,8 @@ void create_description(hid_t file, const store_description& description, unsign
 
 /// Adds to the provenance's list of what is wrong with the input. @throws io_error
 void add_issues(hid_t file, std::span<const source_issue> issues);
+/// What was recorded there: JSON; empty where there is nothing.
+[[nodiscard]] std::string read_issues(hid_t file);
 
 /// Bytes of an element of the dense form. @throws format_error
 [[nodiscard]] unsigned read_element_bytes(hid_t file);

@@ -10,11 +10,27 @@
 #include "io/files/file.hpp"
 #include "io/files/file_lock.hpp"
 #include "io/files/output_file.hpp"
+#include "io/hdf5/file.hpp"
 #include "io/store/difference.hpp"
+#include "io/store/layout.hpp"
 #include "io/store/scan.hpp"
 #include "io/store/writer.hpp"
 
 namespace countem {
+
+namespace {
+
+/// What an interrupted count found about inputs that changed; nothing where its writer was killed.
+std::vector<source_issue> changes_recorded_in(const std::filesystem::path& part) {
+  try {
+    const auto lock = io::hdf5_lock();
+    return changes_in(io::layout::read_issues(io::open_hdf5(part)));
+  } catch (const format_error&) {  // it was not closed
+    return {};
+  }
+}
+
+}  // namespace
 
 resumed_event_store resume_event_store(const std::filesystem::path& path, const store_description& description,
                                        const store_options& options, const output_rules& rules) {
@@ -43,6 +59,7 @@ resumed_event_store resume_event_store(const std::filesystem::path& path, const 
   auto writer = std::make_unique<io::hdf5_event_store_writer>(
       io::output_file(path, event_store_output, rules, io::temporary_name::next_part), description, options);
   io::copy_chunks(unfinished, safe, *writer);
+  writer->add_issues(changes_recorded_in(part));
   writer->become_part();
   return {std::move(writer), safe.empty() ? 0 : safe.back().footer.facts.frame + 1};
 }

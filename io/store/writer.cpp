@@ -140,17 +140,13 @@ void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, st
     fill_reductions(file_, reductions);
   }
   close();
-  if (!issues.empty()) {  // attributes cannot be made while readers may follow the file
-    const auto lock = hdf5_lock();
-    hdf5_handle file = open_again(output_);
-    layout::add_issues(file, issues);
-    close_hdf5(file, name());
-  }
+  record(issues);
   output_.finish();
 }
 
-std::filesystem::path hdf5_event_store_writer::abandon() {
+std::filesystem::path hdf5_event_store_writer::abandon(std::span<const source_issue> issues) {
   close();
+  record(issues);
   output_.release();
   return output_.temporary();
 }
@@ -193,6 +189,16 @@ void hdf5_event_store_writer::close() {
   for (hdf5_handle* dataset : {&data_, &counts_, &status_, &xrays_}) dataset->close(name());
   close_hdf5(file_, name());
   space_->release(output_.temporary());
+}
+
+/// To a file that is closed: attributes cannot be made while readers may follow it.
+void hdf5_event_store_writer::record(std::span<const source_issue> issues) {
+  add_issues(issues);
+  if (issues_.empty()) return;
+  const auto lock = hdf5_lock();
+  hdf5_handle file = open_again(output_);
+  layout::add_issues(file, issues_);
+  close_hdf5(file, name());
 }
 
 void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, hdf5_event_store_writer& to) {

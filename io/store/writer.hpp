@@ -34,7 +34,10 @@ class hdf5_event_store_writer final : public event_store_writer {
   [[nodiscard]] std::unique_ptr<encoded> encode(const event_batch& events) const override;
   void write(const encoded& frames) override;
   void finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) override;
-  std::filesystem::path abandon() override;
+  std::filesystem::path abandon(std::span<const source_issue> issues) override;
+
+  /// Issues that are recorded when the store is finished or abandoned, with those that are given then.
+  void add_issues(std::span<const source_issue> earlier) { issues_.insert(issues_.end(), earlier.begin(), earlier.end()); }
 
   /// Writes a whole chunk that another store held, as it is.
   void write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk);
@@ -54,6 +57,7 @@ class hdf5_event_store_writer final : public event_store_writer {
   void write_per_frame(const hdf5_handle& dataset, std::uint64_t first, std::span<const T> values) const;
   void count_unflushed(std::uint64_t frames);
   void close();
+  void record(std::span<const source_issue> issues);
 
   [[nodiscard]] std::string name() const { return output_.temporary().string(); }
 
@@ -63,6 +67,7 @@ class hdf5_event_store_writer final : public event_store_writer {
   hdf5_handle file_;
   hdf5_handle data_, counts_, status_, xrays_;
   std::optional<space_reservation> space_;
+  std::vector<source_issue> issues_;
   std::uint64_t unflushed_ = 0;
   bool indexed_ = false;  ///< the chunk index, which grows with the scan, is in the file
 };

@@ -145,6 +145,31 @@ TEST(resume, refuses_to_mix_what_was_counted_differently) {
   EXPECT_EQ(resume_event_store(path, description, {}).next_frame, 3U);  // an abandoned resumption loses nothing
 }
 
+/// A store whose first part was counted from inputs that changed says so, even where they do not change any more.
+TEST(resume, keeps_what_was_recorded_about_inputs_that_changed) {
+  const test::temporary_directory directory;
+  const store_description description = full_description();
+  const std::filesystem::path path = directory / "counted.h5";
+  const auto interrupt = [&](event_store_writer& writer, std::uint64_t frame, std::vector<source_issue> issues) {
+    test::put(writer, random_batch(frame, 1, description, mean_events));
+    (void)writer.abandon(issues);
+  };
+  interrupt(*create_event_store(path, description, {}), 0,
+            {{"input_changed", "a.npy: changed"}, {"truncated_record", "a.npy: found anew when it is opened again"}});
+  interrupt(*resume_event_store(path, description, {}).writer, 1, {{"input_changed", "b.npy: changed"}});
+  const resumed_event_store resumed = resume_event_store(path, description, {});
+  EXPECT_EQ(resumed.next_frame, 2U);
+  resumed.writer->finish({}, std::vector<source_issue>{{"input_changed", "c.npy: changed"}});
+  std::string issues;
+  const auto store = open_event_store(path);
+  for (const auto& [name, text] : store->description().provenance) {
+    if (name == "issues") issues = text;
+  }
+  EXPECT_EQ(issues, R"([{"kind":"input_changed","text":"a.npy: changed","occurrences":1},)"
+                    R"({"kind":"input_changed","text":"b.npy: changed","occurrences":1},)"
+                    R"({"kind":"input_changed","text":"c.npy: changed","occurrences":1}])");
+}
+
 /// Frames of the description in the unfinished store of `path`, of which the chunks of `damaged` are broken.
 void leave_damaged_part(const std::filesystem::path& path, const store_description& description,
                         const std::vector<std::uint64_t>& damaged) {

@@ -75,8 +75,8 @@ class event_store_writer : public event_sink {
   /// was found wrong with the input meanwhile to the provenance `issues`; makes the file durable and gives it its name.
   /// @throws io_error, invalid_argument as check_output()
   virtual void finish(std::span<const saved_image> reductions = {}, std::span<const source_issue> issues = {}) = 0;
-  /// Closes what was written so far under the temporary name and returns that name.
-  virtual std::filesystem::path abandon() = 0;
+  /// Closes what was written so far under the temporary name, records the issues there, and returns that name. @throws io_error
+  virtual std::filesystem::path abandon(std::span<const source_issue> issues = {}) = 0;
 };
 
 extern const output_kind event_store_output;  ///< a finished event store

@@ -42,6 +42,9 @@ struct source_issue {
 /// two contents. A file that another program still appends to is such a file.
 [[nodiscard]] std::vector<source_issue> changed_inputs(std::span<const input_file> files);
 
+/// Those of this kind in a list that issues_text() made; none where it is no such list.
+[[nodiscard]] std::vector<source_issue> changes_in(const std::string& text);
+
 /// Issues as the JSON list that stores and reports hold, objects with kind, text and occurrences; `before`: such a list, or
 /// empty, to which they are added.
 [[nodiscard]] std::string issues_text(std::span<const source_issue> issues, const std::string& before = {});
