@@ -145,7 +145,7 @@ TEST(resume, refuses_to_mix_what_was_counted_differently) {
   EXPECT_EQ(resume_event_store(path, description, {}).next_frame, 3U);  // an abandoned resumption loses nothing
 }
 
-/// A store whose first part was counted from inputs that changed says so, even where they do not change any more.
+/// A store whose first part was counted from inputs that changed holds a record of it, even where they do not change any more.
 TEST(resume, keeps_what_was_recorded_about_inputs_that_changed) {
   const test::temporary_directory directory;
   const store_description description = full_description();
