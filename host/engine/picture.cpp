@@ -117,6 +117,12 @@ extern "C" void append_png_bytes(png_structp png, png_bytep data, png_size_t siz
 
 extern "C" void flush_nothing(png_structp) {}
 
+extern "C" void leave_encoding(png_structp png, png_const_charp) {
+  png_longjmp(png, 1);
+}
+
+extern "C" void drop_warning(png_structp, png_const_charp) {}
+
 }  // namespace
 
 value_scale::value_scale(std::span<const double> values, const picture_options& options)
@@ -232,7 +238,7 @@ std::vector<std::byte> encode_png(const picture& drawn) {
   text.key = const_cast<char*>(own_key);  // libpng only reads them
   text.text = const_cast<char*>(own_text);
   text.text_length = std::char_traits<char>::length(own_text);
-  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, leave_encoding, drop_warning);
   png_infop info = png == nullptr ? nullptr : png_create_info_struct(png);
   if (info == nullptr || setjmp(png_jmpbuf(png)) != 0) {
     png_destroy_write_struct(&png, &info);

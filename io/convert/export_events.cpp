@@ -8,6 +8,7 @@
 #include <countem/error.hpp>
 
 #include "io/convert/exports.hpp"
+#include "io/hdf5/output.hpp"
 
 namespace countem {
 
@@ -87,7 +88,7 @@ export_format export_format_from(std::string_view name) {
 }
 
 std::vector<std::string> export_events(const event_store& store, const std::filesystem::path& output, export_format form,
-                                       output_rules rules) {
+                                       output_rules rules) try {
   for (const input_file& file : store.files()) rules.inputs.push_back(file.path);
   const io::export_losses losses = io::exporter_of(form).write(store, output, rules);
   std::vector<std::string> lost;
@@ -101,6 +102,8 @@ std::vector<std::string> export_events(const event_store& store, const std::file
     lost.emplace_back("frames that never arrived look like frames without events");
   }
   return lost;
+} catch (const io::hdf5_refusal& reason) {
+  io::throw_unwritten(reason);
 }
 
 }  // namespace countem

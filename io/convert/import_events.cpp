@@ -42,7 +42,14 @@ std::unique_ptr<row_source> open_rows(hid_t file, const std::filesystem::path& i
   throw format_error("is neither a stempy file (electron_events) nor a binsparse matrix");
 }
 
-void copy_rows(row_source& rows, event_store_writer& to) {
+void append_row(row_source& rows, std::uint64_t row, const std::filesystem::path& input,
+                std::vector<std::uint32_t>& events) try {
+  rows.append_row(row, events);
+} catch (const io_error& reason) {
+  throw with_name(reason, input);
+}
+
+void copy_rows(row_source& rows, const std::filesystem::path& input, event_store_writer& to) {
   const std::uint64_t frames = rows.scan().frames();
   event_batch block;
   std::vector<std::uint32_t> events;
@@ -52,7 +59,7 @@ void copy_rows(row_source& rows, event_store_writer& to) {
     for (std::uint64_t frame = first; frame < std::min<std::uint64_t>(first + import_block_frames, frames); ++frame) {
       const std::optional<std::uint64_t> row = rows.row_of(frame);
       events.clear();
-      if (row) rows.append_row(*row, events);
+      if (row) append_row(rows, *row, input, events);
       std::sort(events.begin(), events.end());
       if (!events.empty() && events.back() >= rows.frame().pixels())
         throw format_error("event list " + std::to_string(*row) + " has an event outside the frame");
@@ -96,7 +103,7 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
     store_options written;
     written.keep_unfinished = false;
     const auto writer = create_event_store(output, description, written, rules);
-    copy_rows(*rows, *writer);
+    copy_rows(*rows, input, *writer);
     std::vector<source_issue> issues = changed_inputs(opened);
     writer->finish({}, issues);
     return issues;

@@ -12,7 +12,6 @@
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/hdf5/hyperslab.hpp"
-#include "io/hdf5/object.hpp"
 #include "io/hdf5/storage.hpp"
 
 namespace countem::io {
@@ -98,8 +97,7 @@ class stempy_rows final : public row_source {
     first_read_ = row;
     std::exception_ptr problem;
     try {
-      read_slab(lists_, {{row}, {count}}, memory_type, lists.data(),
-                place_of(lists_, what + ": event lists from " + std::to_string(row) + " on"));
+      read_slab(lists_, {{row}, {count}}, memory_type, lists.data(), "event lists from " + std::to_string(row) + " on");
       for (std::size_t i = 0; i < lists.size(); ++i) copy_list(lists[i], stored, row + i, read_[i]);
     } catch (...) {  // the lists that were read need their memory back
       problem = std::current_exception();

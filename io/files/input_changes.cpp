@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include <countem/input_file.hpp>
 
@@ -52,8 +53,13 @@ std::vector<source_issue> changed_inputs(std::span<const input_file> files) {
   for (const input_file& file : files) {
     if (file.opened == file_state{}) continue;
     struct stat facts {};
-    const std::string what =
-        ::stat(file.path.c_str(), &facts) != 0 ? "it is no longer there" : io::difference(file.opened, io::state_of(facts));
+    const bool is_known = ::stat(file.path.c_str(), &facts) == 0;
+    if (!is_known && errno != ENOENT && errno != ENOTDIR) {
+      issues.push_back({"input_not_examined", fmt::format("{}: whether it changed while it was read cannot be found out: {}",
+                                                          file.path.string(), std::generic_category().message(errno))});
+      continue;
+    }
+    const std::string what = is_known ? io::difference(file.opened, io::state_of(facts)) : "it is no longer there";
     if (what.empty()) continue;
     issues.push_back({input_changed, fmt::format("{}: changed while it was read ({}): what was read may mix two contents",
                                                  file.path.string(), what)});

@@ -28,7 +28,8 @@ void silence() {
     require_memory();
     // We close what we open. HDF5's own clean-up at exit writes again what a full disk refused before, and crashes on it.
     H5dont_atexit();
-    return H5open() >= 0;
+    // Without memory it may come back without its file drivers.
+    return H5open() >= 0 && H5Pget_driver(H5P_FILE_ACCESS_DEFAULT) >= 0;
   }();
   if (!started) throw std::bad_alloc();
   thread_local bool silent = false;

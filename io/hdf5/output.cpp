@@ -42,6 +42,10 @@ hdf5_handle open_again(const output_file& output) {
   return open_for_writing(output, H5F_ACC_RDWR);
 }
 
+void throw_unwritten(const hdf5_refusal& reason) {
+  throw io_error(reason.what(), reason.advised());
+}
+
 void close_hdf5(hdf5_handle& file, const std::string& what) {
   const auto lock = hdf5_lock();
   hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), what + ": cannot be written");

@@ -26,6 +26,9 @@ struct hdf5_file_properties {
 /// Opens it again to add to it, when no reader need follow it any more. @throws io_error
 [[nodiscard]] hdf5_handle open_again(const output_file& output);
 
+/// While an output is written, what HDF5 refuses is no fault of an input. @throws io_error in place of a refusal
+[[noreturn]] void throw_unwritten(const hdf5_refusal& reason);
+
 /// Flushes and closes a file; objects of it must have been closed. @throws io_error
 void close_hdf5(hdf5_handle& file, const std::string& what);
 

@@ -32,13 +32,15 @@ bool is_calibration_file(const std::filesystem::path& path) {
 
 }  // namespace
 
-void save_calibration(const calibration& saved, const std::filesystem::path& path, const output_rules& rules) {
+void save_calibration(const calibration& saved, const std::filesystem::path& path, const output_rules& rules) try {
   io::output_file output(path, calibration_output, rules);
   const auto lock = io::hdf5_lock();
   io::hdf5_handle file = io::create_hdf5(output);
   io::write_calibration(io::make_group(file, group_name), saved);
   io::close_hdf5(file, path.string());
   output.finish();
+} catch (const io::hdf5_refusal& reason) {
+  io::throw_unwritten(reason);
 }
 
 calibration load_calibration(const std::filesystem::path& path) {

@@ -72,7 +72,7 @@ constexpr const char* npy_type() {
 }  // namespace
 
 void save_images(const std::filesystem::path& path, std::span<const saved_image> images,
-                 std::span<const std::pair<std::string, std::string>> provenance, const output_rules& rules) {
+                 std::span<const std::pair<std::string, std::string>> provenance, const output_rules& rules) try {
   io::output_file output(path, images_output, rules);
   const auto lock = io::hdf5_lock();
   io::hdf5_handle file = io::create_hdf5(output);
@@ -83,6 +83,8 @@ void save_images(const std::filesystem::path& path, std::span<const saved_image>
   }
   io::close_hdf5(file, path.string());
   output.finish();
+} catch (const io::hdf5_refusal& reason) {
+  io::throw_unwritten(reason);
 }
 
 void save_npy(const std::filesystem::path& path, const saved_image& image, const output_rules& rules) {

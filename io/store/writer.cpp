@@ -34,7 +34,8 @@ struct encoded_frames : event_sink::encoded {
 
 /// An empty store in the file of an output, written to disk and closed again.
 void lay_out(const output_file& output, const store_description& description, bool wide_counts,
-             std::span<const saved_image> announced) {
+             std::span<const saved_image> announced) try {
+  const auto lock = hdf5_lock();
   const std::string name = output.temporary().string();
   const hdf5_handle access(H5Pcreate(H5P_FILE_ACCESS), name);
   hdf5_check(H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110), name);
@@ -44,6 +45,8 @@ void lay_out(const output_file& output, const store_description& description, bo
   layout::create(file, description, wide_counts);
   if (!announced.empty()) make_reductions(file, announced);
   close_hdf5(file, name);
+} catch (const hdf5_refusal& reason) {
+  throw_unwritten(reason);
 }
 
 }  // namespace
@@ -54,14 +57,20 @@ hdf5_event_store_writer::hdf5_event_store_writer(output_file output, const store
   layout::validate(description, options.wide_counts);
   encoder_ = chunk_encoder::create(
       {description.shape, options.wide_counts, description.options.values != event_value::none, options.fast_sparse});
-  const auto lock = hdf5_lock();
   lay_out(output_, description, options.wide_counts, announced);
+  open();
+  space_.emplace(output_.file().descriptor(), output_.temporary());
+}
+
+void hdf5_event_store_writer::open() try {
+  const auto lock = hdf5_lock();
   file_ = open_swmr_writer(output_);
   data_ = open_dataset(layout::data);
   counts_ = open_dataset(layout::counts);
   status_ = open_dataset(layout::status);
   xrays_ = open_dataset(layout::xrays);
-  space_.emplace(output_.file().descriptor(), output_.temporary());
+} catch (const hdf5_refusal& reason) {
+  throw_unwritten(reason);
 }
 
 hdf5_event_store_writer::~hdf5_event_store_writer() {
@@ -91,7 +100,7 @@ std::unique_ptr<event_sink::encoded> hdf5_event_store_writer::encode(const event
   return made;
 }
 
-void hdf5_event_store_writer::write(const encoded& frames) {
+void hdf5_event_store_writer::write(const encoded& frames) try {
   const auto& batch = dynamic_cast<const encoded_frames&>(frames);
   const auto lock = hdf5_lock();
   if (!file_) throw invalid_argument(name() + ": the event store is closed");
@@ -108,9 +117,11 @@ void hdf5_event_store_writer::write(const encoded& frames) {
   write_per_frame<std::uint8_t>(status_, batch.first_frame, batch.status);
   write_per_frame<std::uint32_t>(xrays_, batch.first_frame, batch.xrays);
   count_unflushed(count);
+} catch (const hdf5_refusal& reason) {
+  throw_unwritten(reason);
 }
 
-void hdf5_event_store_writer::write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk) {
+void hdf5_event_store_writer::write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk) try {
   const auto lock = hdf5_lock();
   const frame_facts& facts = footer.facts;
   reserve(chunk.size(), 1);
@@ -119,22 +130,28 @@ void hdf5_event_store_writer::write_whole(const chunk_footer& footer, std::span<
   write_per_frame<std::uint8_t>(status_, facts.frame, {&facts.status, 1});
   write_per_frame<std::uint32_t>(xrays_, facts.frame, {&facts.xrays, 1});
   count_unflushed(1);
+} catch (const hdf5_refusal& reason) {
+  throw_unwritten(reason);
 }
 
-void hdf5_event_store_writer::write_missing(const frame_facts& facts) {
+void hdf5_event_store_writer::write_missing(const frame_facts& facts) try {
   const auto lock = hdf5_lock();
   write_per_frame<std::uint8_t>(status_, facts.frame, {&facts.status, 1});
   write_per_frame<std::uint32_t>(xrays_, facts.frame, {&facts.xrays, 1});
   count_unflushed(1);
+} catch (const hdf5_refusal& reason) {
+  throw_unwritten(reason);
 }
 
-void hdf5_event_store_writer::become_part() {
+void hdf5_event_store_writer::become_part() try {
   const auto lock = hdf5_lock();
   hdf5_check(H5Fflush(file_, H5F_SCOPE_GLOBAL), name());
   output_.become_part();
+} catch (const hdf5_refusal& reason) {
+  throw_unwritten(reason);
 }
 
-void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) {
+void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) try {
   {
     const auto lock = hdf5_lock();
     fill_reductions(file_, reductions);
@@ -142,13 +159,17 @@ void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, st
   close();
   record(issues);
   output_.finish();
+} catch (const hdf5_refusal& reason) {
+  throw_unwritten(reason);
 }
 
-std::filesystem::path hdf5_event_store_writer::abandon(std::span<const source_issue> issues) {
+std::filesystem::path hdf5_event_store_writer::abandon(std::span<const source_issue> issues) try {
   close();
   record(issues);
   output_.release();
   return output_.temporary();
+} catch (const hdf5_refusal& reason) {
+  throw_unwritten(reason);
 }
 
 hdf5_handle hdf5_event_store_writer::open_dataset(const char* path) const {

@@ -50,6 +50,7 @@ class hdf5_event_store_writer final : public event_store_writer {
   void become_part();
 
  private:
+  void open();
   [[nodiscard]] hdf5_handle open_dataset(const char* path) const;
   void reserve(std::size_t chunk_bytes, std::size_t frames);
   void write_chunk(std::uint64_t frame, std::span<const std::uint8_t> chunk) const;

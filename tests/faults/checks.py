@@ -56,6 +56,14 @@ def facts_of_inputs(folder):
             for path in sorted(pathlib.Path(folder, "in").rglob("*")) if path.is_file()}
 
 
+def is_answer(text, expected, fault):
+    """Where a file could not be examined, an issue that reports it makes a store longer."""
+    told = answer(text)
+    if fault and fault.kind == "stat" and "cannot be found out" in text:
+        return {**told, "bytes": None} == {**expected, "bytes": None}
+    return told == expected
+
+
 @dataclasses.dataclass(frozen=True)
 class Expected:
     """What a run without faults makes."""
@@ -102,7 +110,7 @@ class Judge:
         if outcome.err:
             yield "words on stderr of a success", outcome.err[:300]
         try:
-            if answer(outcome.out) != self.expected.answer:
+            if not is_answer(outcome.out, self.expected.answer, fault):
                 yield "another answer", outcome.out[:600]
         except json.JSONDecodeError:
             yield "the answer is no JSON", outcome.out[:300]

@@ -44,6 +44,14 @@ class Judgement(unittest.TestCase):
         self.assertEqual(self.complaints(4, REFUSED), [], "replaced by the whole new one")
         self.assertEqual(self.complaints(0), [])
 
+    def test_an_input_that_could_not_be_examined_may_be_reported(self):
+        self.write("c.h5", "new")
+        told = '{"events": 3, "bytes": 120, "warnings": ["in/a.h5: whether it changed while it was read cannot be found out: EIO"]}'
+        expected = dataclasses.replace(self.expected, answer={"events": 3, "bytes": 100})
+        self.assertEqual(self.complaints(0, out=told, expected=expected), ["another answer"], "no stat() failed")
+        self.assertEqual(self.complaints(0, out=told, expected=expected, fault=Fault("stat", 3, "EIO")), [])
+        self.assertEqual(self.complaints(0, out=told.replace("3", "4"), expected=expected, fault=Fault("stat", 3, "EIO")), ["another answer"])
+
     def test_ends(self):
         self.assertEqual(self.complaints(-11), ["signal 11"])
         self.assertEqual(self.complaints(-9, fault=Fault("rename", 1, "KILL")), [])

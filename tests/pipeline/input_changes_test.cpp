@@ -106,6 +106,20 @@ TEST_F(changing_input, that_is_replaced_or_removed_is_named) {
   EXPECT_THAT(removed.issues.front().text, HasSubstr("no longer there"));
 }
 
+TEST(changed_inputs, that_cannot_be_examined_are_named_and_not_called_changed) {
+  const test::temporary_directory directory;
+  const std::filesystem::path path = directory / "frames.npy";
+  std::ofstream(path) << "frames";
+  const input_file opened[] = {input_now(path)};
+  std::filesystem::remove(path);
+  EXPECT_THAT(changed_inputs(opened).at(0).text, HasSubstr("it is no longer there"));
+  std::filesystem::create_symlink("frames.npy", path);  // a link that leads to itself
+  const std::vector<source_issue> issues = changed_inputs(opened);
+  ASSERT_EQ(issues.size(), 1U);
+  EXPECT_EQ(issues[0].kind, "input_not_examined");
+  EXPECT_THAT(issues[0].text, HasSubstr("whether it changed while it was read cannot be found out: Too many levels"));
+}
+
 TEST_F(changing_input, a_store_that_changes_is_named_by_what_is_made_of_it) {
   (void)count([] {});
   const auto store = open_event_store(directory_ / "store.h5");

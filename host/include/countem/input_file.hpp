@@ -39,7 +39,7 @@ struct source_issue {
 };
 
 /// One issue of the kind "input_changed" for each file that is not what it was when it was opened: what was read of it may mix
-/// two contents. A file that another program still appends to is such a file.
+/// two contents. A file that another program still appends to is such a file. "input_not_examined": that cannot be found out.
 [[nodiscard]] std::vector<source_issue> changed_inputs(std::span<const input_file> files);
 
 /// Those of this kind in a list that issues_text() made; none where it is no such list.
