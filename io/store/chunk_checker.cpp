@@ -21,7 +21,6 @@ void chunk_checker::check(std::span<const std::uint8_t> chunk, const chunk_foote
   chunk_decoding job{chunk, footer, events_, values_, {}};
   decoder_.decode({&job, 1});
   if (!job.fault.empty()) throw format_error(job.fault);
-  if (!std::is_sorted(events_.begin(), events_.end())) throw format_error("its events are not sorted");
 
   std::size_t next = 0;
   decoder_.inflate(chunk.first(footer.stream_bytes), [&](std::uint64_t first_byte, std::span<const std::uint8_t> piece) {

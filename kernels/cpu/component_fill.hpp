@@ -28,7 +28,7 @@ class component_fill {
       pending_.pop_back();
       add(sums, current, charge_of);
       if (current.row > 0) take_neighbours(hits, current.row - 1, current);
-      if (current.row + 1 < hits.shape().height) take_neighbours(hits, current.row + 1, current);
+      take_neighbours(hits, current.row + 1, current);  // a zero row below the last
     }
     return sums;
   }

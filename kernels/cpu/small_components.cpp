@@ -17,7 +17,7 @@ struct small_component_lists {
   window_sums* sums;
   std::uint32_t* windows;
   std::uint32_t* others;
-  fetch_ahead ahead;
+  const fetch_ahead& ahead;
   std::size_t count = 0;
   std::size_t other_count = 0;
 };
@@ -157,7 +157,6 @@ HWY_INLINE bool sum(const strip_windows strip, const Charges charges, const comp
     count += (not_first | not_small) == 0 ? 1 : 0;
     other_count += static_cast<std::size_t>(not_first == 0) & static_cast<std::size_t>(not_small != 0);
   }
-  lists.ahead = ahead;
   lists.count = count;
   lists.other_count = other_count;
   const auto limit = hn::Set(tag, static_cast<std::uint16_t>(std::min(brightest_charge, limits.xray16 - 1)));
@@ -250,7 +249,7 @@ namespace {
 /// Calls `sum(lists)` where vectors can do it, and takes what it listed.
 template <class Sum>
 void list(const strip_windows& strip, const component_limits& limits, summed_components& small,
-          std::vector<std::uint32_t>& others, fetch_ahead& ahead, Sum sum) {
+          std::vector<std::uint32_t>& others, const fetch_ahead& ahead, Sum sum) {
   small.start(strip.count);
   others.resize(strip.count + 1);  // one is written behind the last
   small_component_lists lists{small.sums.data(), small.windows.data(), others.data(), ahead};
@@ -278,7 +277,7 @@ void list_all(const strip_windows& strip, std::vector<std::uint32_t>& others) {
 
 #define COUNTEM_SUM_SMALL_COMPONENTS(charges_of, pixel, function)                                                         \
   void sum_small_components(const strip_windows& strip, const charges_of<pixel>& charges, const component_limits& limits, \
-                            summed_components& small, std::vector<std::uint32_t>& others, fetch_ahead& ahead) {           \
+                            summed_components& small, std::vector<std::uint32_t>& others, const fetch_ahead& ahead) {     \
     list(strip, limits, small, others, ahead,                                                                             \
          [&](small_component_lists& lists) { return HWY_DYNAMIC_DISPATCH(function)(strip, charges, limits, lists); });    \
   }

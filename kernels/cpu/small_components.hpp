@@ -66,28 +66,29 @@ struct strip_windows {
 /// their own.
 void list_all(const strip_windows& strip, std::vector<std::uint32_t>& others);
 
-/// Sums components of two rows and of moderate charges, which are all but a few in a hundred, and lists the others.
+/// Sums components of two rows and of moderate charges, which are all but a few in a hundred, and lists the others. Fetches the
+/// lines of `ahead` meanwhile.
 void sum_small_components(const strip_windows& strip, const raw_charges<std::uint8_t>& charges, const component_limits& limits,
-                          summed_components& small, std::vector<std::uint32_t>& others, fetch_ahead& ahead);
+                          summed_components& small, std::vector<std::uint32_t>& others, const fetch_ahead& ahead);
 void sum_small_components(const strip_windows& strip, const raw_charges<std::uint16_t>& charges, const component_limits& limits,
-                          summed_components& small, std::vector<std::uint32_t>& others, fetch_ahead& ahead);
+                          summed_components& small, std::vector<std::uint32_t>& others, const fetch_ahead& ahead);
 void sum_small_components(const strip_windows& strip, const limit_charges<std::uint8_t>& charges,
                           const component_limits& limits, summed_components& small, std::vector<std::uint32_t>& others,
-                          fetch_ahead& ahead);
+                          const fetch_ahead& ahead);
 void sum_small_components(const strip_windows& strip, const limit_charges<std::uint16_t>& charges,
                           const component_limits& limits, summed_components& small, std::vector<std::uint32_t>& others,
-                          fetch_ahead& ahead);
+                          const fetch_ahead& ahead);
 void sum_small_components(const strip_windows& strip, const narrow_denoised_charges<std::uint8_t>& charges,
                           const component_limits& limits, summed_components& small, std::vector<std::uint32_t>& others,
-                          fetch_ahead& ahead);
+                          const fetch_ahead& ahead);
 void sum_small_components(const strip_windows& strip, const narrow_denoised_charges<std::uint16_t>& charges,
                           const component_limits& limits, summed_components& small, std::vector<std::uint32_t>& others,
-                          fetch_ahead& ahead);
+                          const fetch_ahead& ahead);
 
 /// The same for charges that no vector gives.
 template <class Charges>
 void sum_small_components(const strip_windows& strip, const Charges&, const component_limits&, summed_components& small,
-                          std::vector<std::uint32_t>& others, fetch_ahead&) {
+                          std::vector<std::uint32_t>& others, const fetch_ahead&) {
   small.start(strip.count);
   list_all(strip, others);
 }

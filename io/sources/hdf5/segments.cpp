@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 #include <countem/error.hpp>
 
@@ -19,11 +18,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// DECTRIS numbers the images of each segment from 1.
-std::optional<std::uint64_t> first_image(hid_t dataset) {
-  if (!has_attribute(dataset, "image_nr_low")) return std::nullopt;
+/// Frames before a segment of DECTRIS, whose images are numbered from 1; 0 where it has no number.
+std::uint64_t frames_before(hid_t dataset) {
+  if (!has_attribute(dataset, "image_nr_low")) return 0;
   const auto number = read_number_attribute<std::int64_t>(dataset, "image_nr_low");
-  return number < 1 ? std::nullopt : std::optional(static_cast<std::uint64_t>(number - 1));
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 1) - 1);
 }
 
 std::string target_of(hid_t file, const std::string& path) {
@@ -110,7 +109,7 @@ std::vector<segment> open_segments(hid_t file, const std::vector<std::string>& p
     part.extent = extent_of(part.dataset, what);
     const array_extent extent = extent_of_array({part.extent.begin(), part.extent.end()}, what);
     check_claims(part.dataset, extent, name, what);
-    part.first_frame = paths.size() == 1 ? 0 : std::max(next_frame, first_image(part.dataset).value_or(next_frame));
+    part.first_frame = paths.size() == 1 ? 0 : std::max(next_frame, frames_before(part.dataset));
     part.frames = extent.scan.frames();
     next_frame = part.first_frame + part.frames;
     if (next_frame > max_scan_frames) {
