@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
 #include "kernels/reference/charge.hpp"
 #include "tests/parity/parity_case.hpp"
 
@@ -19,6 +21,15 @@ TEST(charges, are_those_of_the_reference) {
           << "seed " << seed << ": " << parity::describe(drawn);
     }
   }
+}
+
+TEST(charges, of_a_frame_that_never_arrived_read_none_of_its_memory) {
+  calibration calibrated;
+  calibrated.shape = {2, 2};
+  frame_view frame =
+      contiguous_frame(calibrated.shape, pixel_type::u16, reinterpret_cast<const std::byte*>(std::uintptr_t{64}));
+  frame.present = 0;
+  EXPECT_THAT(charges(frame, calibrated), testing::Each(no_charge));
 }
 
 TEST(charges, at_the_limits) {

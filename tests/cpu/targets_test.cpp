@@ -4,9 +4,14 @@
 
 #include <hwy/highway.h>
 
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
 #include <countem/counting.hpp>
 #include <countem/reductions.hpp>
 
+#include "kernels/cpu/streaming_read.hpp"
 #include "tests/parity/parity_case.hpp"
 #include "tests/parity/reduction_case.hpp"
 
@@ -38,6 +43,13 @@ TEST_P(targets, reduce_like_the_reference) {
     const reduction_case drawn = random_reduction_case(seed);
     EXPECT_EQ(compare_with_reference(drawn, view_of(drawn.batch, drawn.shape), *tested), "") << "seed " << seed;
   }
+}
+
+TEST_P(targets, read_every_word) {
+  std::vector<std::uint64_t> words(70);
+  std::iota(words.begin(), words.end(), std::uint64_t{1});
+  for (std::size_t count = 0; count <= words.size(); ++count)
+    EXPECT_EQ(cpu::streaming_read(words.data(), count), count * (count + 1) / 2) << count;
 }
 
 INSTANTIATE_TEST_SUITE_P(instruction_sets, targets, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),

@@ -6,6 +6,7 @@
 #include <tbb/info.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -14,6 +15,7 @@
 #include <countem/error.hpp>
 
 #include "io/files/file.hpp"
+#include "io/files/file_lock.hpp"
 #include "io/files/mapped_parts.hpp"
 #include "io/files/mapped_range.hpp"
 #include "io/files/npy_output.hpp"
@@ -53,6 +55,13 @@ bool answers_from_page_cache([[maybe_unused]] const file_handle& written) {
 }
 
 constexpr const char* no_page_cache = "this system does not say what its page cache holds";
+
+TEST(file_limits, an_earlier_interruption_keeps_no_lock_waiting) {
+  const test::temporary_directory directory;
+  const file_handle file = test::new_file(directory / "file");
+  errno = EINTR;
+  EXPECT_NE(lock_file(file.descriptor()), lock_state::taken) << "a call that succeeds leaves errno as it was";
+}
 
 TEST(file_limits, reading_stops_at_the_end) {
   const test::temporary_directory directory;

@@ -15,6 +15,7 @@
 #include <countem/result_images.hpp>
 #include <countem/store_batches.hpp>
 #include <countem/store_copy.hpp>
+#include <countem/store_reduction.hpp>
 
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
@@ -23,6 +24,7 @@ namespace {
 
 using namespace countem;
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 TEST(range_limits, either_number_may_be_left_out_and_the_last_may_be_the_length) {
   const index_ranges all = parse_ranges(":,:", 5, 7);
@@ -143,6 +145,62 @@ TEST(copy_limits, binned_pixels_and_positions_hold_what_their_parts_held) {
   EXPECT_THAT(copy.xrays, ElementsAre(0, 1));
 }
 
+TEST(copy_limits, values_go_where_their_events_go) {
+  const test::temporary_directory directory;
+  store_description description = test::description_of({4, 5}, {1, 2, 1});
+  description.options.values = event_value::charge;
+  event_batch batch;
+  batch.indices = {3, 7, 7, 7};
+  batch.values = {50, 9, 12, 4};
+  batch.indptr = {0, 3, 4};
+  batch.status = {all_sectors, all_sectors};
+  batch.xrays = {0, 0};
+  const auto writer = create_event_store(directory / "from.h5", description, {});
+  test::put(*writer, batch);
+  writer->finish();
+  copy_plan plan = whole_plan(description);
+  plan.detector = {1, 0, {3, 5}};  // without pixel 3; pixel 7 becomes 2
+  event_batch copy = copied(directory / "from.h5", directory / "window.h5", plan);
+  EXPECT_THAT(copy.indices, ElementsAre(2, 2, 2));
+  EXPECT_THAT(copy.indptr, ElementsAre(0, 2, 3));
+  EXPECT_THAT(copy.values, ElementsAre(9, 12, 4));
+  plan.scan_bin = 2;
+  copy = copied(directory / "from.h5", directory / "merged.h5", plan);
+  EXPECT_THAT(copy.indices, ElementsAre(2, 2, 2));
+  EXPECT_THAT(copy.values, ElementsAre(4, 9, 12)) << "ties are sorted by value";
+
+  copy_plan without = whole_plan(write_full_frames(directory / "without.h5"));
+  EXPECT_THAT(copied(directory / "without.h5", directory / "copy.h5", without).values, IsEmpty());
+}
+
+TEST(reduce_store_limits, detectors_lie_around_the_disk_that_the_sum_shows) {
+  const test::temporary_directory directory;
+  const store_description description = test::description_of({40, 60}, {1, 3, 1});
+  event_batch batch;
+  for (int frame = 0; frame < 3; ++frame) {
+    for (std::uint32_t pixel = 0; pixel < 40 * 60; ++pixel) {
+      const double row = pixel / 60 - 14.0;
+      const double column = pixel % 60 - 25.0;
+      if (row * row + column * column < 64) batch.indices.push_back(pixel);
+    }
+    batch.indptr.push_back(batch.indices.size());
+    batch.status.push_back(all_sectors);
+    batch.xrays.push_back(0);
+  }
+  const auto writer = create_event_store(directory / "store.h5", description, {});
+  test::put(*writer, batch);
+  writer->finish();
+  reduction_plan plan;
+  plan.detectors = {parse_detector("disk:10")};
+  const auto store = open_event_store(directory / "store.h5");
+  const reduced_store reduced = reduce_store(*store, plan, whole(description.scan), backend::cpu, {});
+  ASSERT_TRUE(reduced.plan.centre.has_value());
+  EXPECT_NEAR(reduced.plan.centre->row, 14, 0.5);
+  EXPECT_NEAR(reduced.plan.centre->column, 25, 0.5);
+  const std::uint64_t all = batch.indices.size() / 3;
+  EXPECT_THAT(reduced.result.virtual_images.at(0), ElementsAre(all, all, all)) << "around the middle, some lie outside";
+}
+
 TEST(reading_limits, batches_of_a_window_count_within_it) {
   const test::temporary_directory directory;
   static_cast<void>(write_full_frames(directory / "from.h5"));
@@ -186,6 +244,14 @@ TEST(plane_limits, three_points_make_one) {
   EXPECT_EQ(level.per_row, 0);
   EXPECT_EQ(level.per_column, 0);
   EXPECT_EQ(fit_plane({none, none}, {1, 2, 1}).middle, 0);
+}
+
+TEST(plane_limits, has_its_value_in_the_middle_of_the_scan) {
+  const scan_plane plane{10, 2, 3};
+  EXPECT_EQ(plane.at({3, 5, 1}, 7), 10) << "row 1 of 3, column 2 of 5";
+  EXPECT_EQ(plane.at({3, 5, 1}, 0), 10 - 1 * 2 - 2 * 3);
+  EXPECT_EQ(plane.at({3, 5, 1}, 14), 10 + 1 * 2 + 2 * 3);
+  EXPECT_EQ(plane.at({2, 2, 1}, 0), 10 - 0.5 * 2 - 0.5 * 3) << "between positions";
 }
 
 TEST(integrate_limits, a_wave_comes_back_from_its_derivative) {

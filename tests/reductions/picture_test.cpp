@@ -168,6 +168,16 @@ TEST(draw_figure, has_words_around_the_image) {
   EXPECT_THROW(static_cast<void>(draw_image_figure({"sum", "", ""}, values, 3, 3)), invalid_argument);
 }
 
+TEST(draw_figure, a_thousand_is_written_with_its_digits) {
+  // The widest number of the colour bar decides how wide the figure is.
+  picture_options options;
+  options.high_share = 0;
+  const auto width_up_to = [&](double high) { return draw_figure(std::vector<double>{0, high}, 1, 2, options, {}).width; };
+  ASSERT_EQ(engine::text_width("1000", 11), engine::text_width("1004", 11));
+  EXPECT_EQ(width_up_to(1000), width_up_to(1004));
+  EXPECT_LT(width_up_to(1000), width_up_to(1e6)) << "1e+06";
+}
+
 TEST(draw_figure, every_size_and_no_number_at_all) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const std::uint32_t height : {1U, 2U, 7U, 300U}) {
