@@ -95,6 +95,29 @@ TEST_F(hdf5_source, scan_of_the_caller) {
   expect_pattern(*source);
 }
 
+TEST_F(hdf5_source, chunks_of_two_frames_that_the_cache_does_not_hold_are_reported) {
+  // Two rows of frames in chunks of 2 x 64 x 8192 pixels: 128 of these fill 256 MiB.
+  for (const hsize_t chunks : {hsize_t{128}, hsize_t{129}}) {
+    const std::string name = "in_" + std::to_string(chunks);
+    const hsize_t extent[] = {2, 64 * chunks, 8192};
+    const hsize_t chunk[] = {2, 64, 8192};
+    const hsize_t one[] = {1, 1, 1};
+    const hsize_t origin[] = {0, 0, 0};
+    const std::uint16_t pixel = 1;
+    const hdf5_handle space(H5Screate_simple(3, extent, nullptr), name);
+    const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), name);
+    H5Pset_chunk(creation, 3, chunk);
+    H5Pset_deflate(creation, 1);
+    const hdf5_handle dataset(H5Dcreate2(file, name.c_str(), H5T_NATIVE_UINT16, space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                              name);
+    const hdf5_handle memory(H5Screate_simple(3, one, nullptr), name);
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, origin, nullptr, one, nullptr);
+    io::hdf5_check(H5Dwrite(dataset, H5T_NATIVE_UINT16, memory, space, H5P_DEFAULT, &pixel), name);
+  }
+  EXPECT_EQ(find_issue(open("in_128")->info(), "slow_chunks"), nullptr);
+  expect_issue(open("in_129")->info(), "slow_chunks", 1, {"frames.h5", "in_129", "2 x 64 x 8192"});
+}
+
 TEST_F(hdf5_source, signed_and_double) {
   const std::vector<std::int32_t> whole{-7, 3, 16777216, 16777217};
   io::write_dataset<std::int32_t>(file, "whole", {2, 1, 2}, whole.data(), 1);

@@ -68,6 +68,18 @@ TEST(import_limits, a_matrix_says_that_it_is_in_csr_form) {
   }
 }
 
+TEST(import_limits, a_matrix_may_be_described_without_the_outer_name) {
+  const test::temporary_directory directory;
+  const event_batch written = test::write_store(directory / "store.h5", test::description_of({4, 5}, {2, 3, 1}), {}, 6, 4);
+  static_cast<void>(export_events(*open_event_store(directory / "store.h5"), directory / "csr.h5", export_format::csr));
+  change_file(directory / "csr.h5", [](hid_t file) {
+    ASSERT_GE(H5Adelete(file, "binsparse"), 0);
+    io::write_attribute(file, "binsparse", std::string(R"({"version": "0.1.0", "format": "CSR"})"));
+  });
+  import_events(directory / "csr.h5", directory / "back.h5", {});
+  EXPECT_EQ(test::read_all(directory / "back.h5").indices, written.indices);
+}
+
 TEST(import_limits, event_lists_of_no_frame_are_an_empty_scan) {
   const test::temporary_directory directory;
   const std::filesystem::path path = directory / "stempy.h5";

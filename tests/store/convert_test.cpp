@@ -6,6 +6,9 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <countem/error.hpp>
 
@@ -21,6 +24,7 @@ namespace {
 using test::description_of;
 using test::read_all;
 using test::write_store;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::vector<std::string> exported(const std::filesystem::path& store, const std::filesystem::path& output, export_format form) {
@@ -71,6 +75,57 @@ TEST(convert, raw_csr_files_hold_the_merged_matrix) {
       events.insert(events.end(), data[i], static_cast<std::uint32_t>(indices[i]));
     }
     EXPECT_TRUE(std::ranges::equal(events, expected.events(frame))) << frame;
+  }
+}
+
+/// More frames than the exports read at a time, each with three events at pixels 0, 0 and 3.
+constexpr std::uint32_t pair_frames = 2050;
+void write_pairs(const std::filesystem::path& path, event_value values) {
+  store_description description = description_of({2, 4}, {1, pair_frames, 1});
+  description.options.values = values;
+  event_batch batch;
+  for (std::uint32_t frame = 0; frame < pair_frames; ++frame) {
+    batch.indices.insert(batch.indices.end(), {0, 0, 3});
+    batch.indptr.push_back(batch.indices.size());
+    batch.status.push_back(all_sectors);
+    batch.xrays.push_back(0);
+  }
+  if (values != event_value::none) batch.values.assign(batch.indices.size(), 7);
+  const auto writer = create_event_store(path, description, {});
+  test::put(*writer, batch);
+  writer->finish();
+}
+
+constexpr const char* pairs_merged =
+    "2050 events at pixels that had one already were merged into its entry, whose value counts them";
+
+TEST(convert, notes_count_what_was_merged_and_name_what_was_left_out) {
+  const test::temporary_directory directory;
+  write_pairs(directory / "plain.h5", event_value::none);
+  write_pairs(directory / "charges.h5", event_value::charge);
+  const char* const values_lost = "the events' values were left out";
+  for (const auto& [form, suffix] : {std::pair{export_format::csr, ".csr.h5"}, {export_format::raw_csr, ".toml"}}) {
+    EXPECT_THAT(exported(directory / "plain.h5", directory / (std::string("plain") + suffix), form), ElementsAre(pairs_merged));
+    EXPECT_THAT(exported(directory / "charges.h5", directory / (std::string("charges") + suffix), form),
+                ElementsAre(pairs_merged, values_lost));
+  }
+  EXPECT_THAT(exported(directory / "plain.h5", directory / "plain.stempy.h5", export_format::stempy), testing::IsEmpty());
+}
+
+TEST(convert, raw_csr_pointers_rise_over_all_blocks) {
+  const test::temporary_directory directory;
+  write_pairs(directory / "counted.h5", event_value::none);
+  (void)exported(directory / "counted.h5", directory / "counted.toml", export_format::raw_csr);
+  const auto pointers = numbers<std::int64_t>(directory / "counted.indptr.raw");
+  const auto indices = numbers<std::int32_t>(directory / "counted.indices.raw");
+  const auto data = numbers<std::uint32_t>(directory / "counted.data.raw");
+  ASSERT_EQ(pointers.size(), pair_frames + 1U);
+  ASSERT_EQ(indices.size(), 2U * pair_frames);
+  ASSERT_EQ(data.size(), indices.size());
+  for (std::size_t frame = 0; frame <= pair_frames; ++frame) ASSERT_EQ(pointers[frame], static_cast<std::int64_t>(2 * frame));
+  for (std::size_t entry = 0; entry < indices.size(); ++entry) {
+    ASSERT_EQ(indices[entry], entry % 2 == 0 ? 0 : 3) << entry;
+    ASSERT_EQ(data[entry], entry % 2 == 0 ? 2U : 1U) << entry;
   }
 }
 

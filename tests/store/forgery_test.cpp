@@ -36,6 +36,7 @@ struct chunk_parts {
   std::vector<std::uint32_t> events;
   bytes values;
   io::chunk_footer footer;
+  std::uint32_t claimed_events = 0;  ///< by the footer, more than there are
 };
 
 struct forgery {
@@ -98,7 +99,7 @@ class forged_store : public testing::Test {
   }
   static bytes joined(chunk_parts& parts) {
     bytes chunk = parts.stream;
-    parts.footer.events = static_cast<std::uint32_t>(parts.events.size());
+    parts.footer.events = static_cast<std::uint32_t>(parts.events.size()) + parts.claimed_events;
     parts.footer.stream_bytes = static_cast<std::uint32_t>(parts.stream.size());
     parts.footer.indices_bytes = static_cast<std::uint32_t>(io::append_indices(parts.events, frame(), chunk));
     chunk.insert(chunk.end(), parts.values.begin(), parts.values.end());
@@ -143,6 +144,7 @@ INSTANTIATE_TEST_SUITE_P(
                     forgery{"empty", [](chunk_parts& chunk) { chunk.events.clear(); }},
                     forgery{"doubled",
                             [](chunk_parts& chunk) { chunk.events.insert(chunk.events.end(), 300, chunk.events.back()); }},
+                    forgery{"exchanged", [](chunk_parts& chunk) { std::swap(chunk.events.front(), chunk.events.back()); }},
                     forgery{"two_moved",
                             [](chunk_parts& chunk) {
                               chunk.events.front() -= 1;
@@ -189,6 +191,14 @@ TEST_F(forged_store, whose_status_contradicts_its_xrays_or_that_has_values_is_no
     EXPECT_THAT(verify_event_store(directory_ / "saved.h5"), IsEmpty());
     EXPECT_LE(report.damaged.size(), 1U);
   }
+}
+
+/// Before memory is taken for them.
+TEST_F(forged_store, that_claims_more_events_than_its_bytes_can_hold_is_not_merged) {
+  forge([](chunk_parts& chunk) { chunk.claimed_events = 400'000; });  // 1536 pixels hold at most 255 events each
+  EXPECT_THAT([&] { (void)merge_event_stores({path()}, directory_ / "merged.h5"); },
+              testing::ThrowsMessage<format_error>(
+                  AllOf(HasSubstr(path().string()), HasSubstr("frame 5"), HasSubstr("too short for its events"))));
 }
 
 TEST_F(forged_store, multiplicities_that_are_cut_are_no_contradiction) {

@@ -191,6 +191,13 @@ TEST_F(merge, refuses_a_damaged_part_and_takes_what_was_recovered_of_it) {
   EXPECT_EQ(open_event_store(directory_ / "whole.h5")->counts()[33], not_written);
 }
 
+TEST_F(merge, refuses_a_part_whose_xrays_are_no_longer_those_that_were_written) {
+  const auto a = write_part(directory_ / "a.h5", description_, 0, 60);
+  constexpr std::int64_t xrays = 12 - 48;  // of the footer, which no decoding of the events reads
+  test::damage_chunk(a, description_.scan, 33, xrays);
+  EXPECT_THAT(refusal<format_error>({a}, directory_ / "whole.h5"), AllOf(HasSubstr("a.h5"), HasSubstr("frame 33")));
+}
+
 TEST_F(merge, overwrites_only_when_allowed) {
   const auto a = write_part(directory_ / "a.h5", description_, 0, 60);
   write_part(directory_ / "whole.h5", description_, 0, 1);
