@@ -108,6 +108,21 @@ void write_flat(const std::filesystem::path& path, const std::vector<T>& values)
       .write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(T)));
 }
 
+TEST(summary, names_what_a_calibration_has) {
+  calibration used;
+  used.background16 = 144;
+  EXPECT_EQ(cli::summary(used), "background threshold 9 ADU, X-ray threshold none, no dark reference");
+  used.mask = {0, 0, 0, 0};
+  EXPECT_EQ(cli::summary(used), "background threshold 9 ADU, X-ray threshold none, no dark reference");
+  used.mask = {0, mask_given, mask_hot | mask_dead, 0};
+  used.xray16 = 1608;
+  used.dark16 = {1, 2, 3, 4};
+  used.gain = {1, 1, 1, 2};
+  used.pixel_background16 = {144, 144, 144, 150};
+  EXPECT_EQ(cli::summary(used),
+            "background threshold of each pixel, X-ray threshold 100.5 ADU, dark reference, gain reference, 2 pixels masked");
+}
+
 class resolved : public testing::Test {
  protected:
   resolved() { frames_.add({10, 20, 30, 40, 50, 60}); }

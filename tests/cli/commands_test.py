@@ -76,6 +76,32 @@ class Commands(ProgramTest):
         self.assertGreater(compared["precision"], 0.97)
         self.assertLess(compared["rms_error_px"]["radial"], 0.6)
 
+    def test_the_next_command_is_one_that_counts_what_was_simulated(self):
+        for form, files, words in (("v5", "_*.data", ""), ("v4", "_*.data", " --input-format v4"), ("npy", ".npy", ""),
+                                   ("raw", ".raw", " --input-format raw --shape 576x576 --dtype u16 --scan 2x1")):
+            raw = self.directory / form
+            told = self.succeed_json("simulate", raw, "--scan", "2x1", "--occupancy", 0.001, "--dark-frames", 1, "--format", form)
+            self.assertEqual(told["next_command"],
+                             f"countem count {raw}/data{files} --dark {raw}/dark{files}{words} -o {raw}/counted.h5")
+            done = subprocess.run(told["next_command"].replace("countem", COUNTEM, 1) + " --quiet", shell=True, timeout=120)
+            self.assertEqual(done.returncode, 0, form)
+
+    def test_what_was_calibrated_is_printed(self):
+        frames, darks, _ = self.simulate()
+        command = ("calibrate", *frames, "-o", self.directory / "calibration.h5")
+        self.assertIn("\ndark reference   none: thresholds are on the raw scale\n", self.succeed(*command)[1])
+        told = self.succeed_json(*command, "--dark", *darks)
+        self.assertIn(f"\ndark reference   level {told['dark_level_adu']:.2f} ADU, 20 frames, noise {told['dark_noise_adu']:.2f} ADU\n",
+                      self.succeed(*command, "--dark", *darks)[1])
+
+    def test_info_prints_what_is_nested(self):
+        frames, counted = write_scan(self.directory), self.directory / "out.h5"
+        self.succeed("count", *frames, "-o", counted, "--threshold", 10, "--xray-threshold", 1000, "--no-png")
+        told = self.succeed("info", counted)[0]
+        self.assertRegex(told, r"\nprovenance:\n  program: countem \d")
+        self.assertIn("\n  inputs:\n" + "".join(f'    - {{"name":"{path}","bytes":{path.stat().st_size}}}\n' for path in frames), told)
+        self.assertIn("\n  thresholds:\n    background adu: 10\n    xray adu: 1000\n", told)
+
     def test_counting_just_works(self):
         """No calibration, no thresholds: they are fitted from the input itself."""
         frames, _, truth = self.simulate()

@@ -83,6 +83,7 @@ class Help(ProgramTest):
         facts = self.succeed_json("version")
         self.assertEqual(f"countem {facts['version']}", told.splitlines()[0])
         self.assertIn("cpu", facts["backends"])
+        self.assertIn(f"\nbackends  {', '.join(facts['backends'])}\n", told)
         self.assertRegex(facts["hdf5_version"], r"^1\.\d+\.\d+")
         for key in ("compiler", "simd_target", "tbb_version"):
             self.assertTrue(facts[key], key)

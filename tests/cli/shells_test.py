@@ -48,6 +48,10 @@ class Bash(ProgramTest):
         self.assertEqual(sorted(self.offers("countem", "count", "--backend", "=")), ["automatic", "cpu", "cuda", "reference"])
         self.assertIn("stempy", self.offers("countem", "convert", "a.h5", "--to", ""))
 
+    def test_a_value_that_no_list_holds(self):
+        self.assertEqual(self.offers("countem", "count", "--threshold", "-"), [], "a number, not an option")
+        self.assertEqual(self.offers("countem", "count", "--threads", ""), [])
+
     def test_directories_and_files(self):
         (self.directory / "pictures").mkdir()
         (self.directory / "page.h5").touch()
@@ -95,6 +99,20 @@ class ManPages(ProgramTest):
             helped = self.succeed(*command.split(), "--help")[0].partition("\nExamples:\n")[0]
             for option in re.findall(r"^ {2,6}(?:-\w, )*(--[a-z-]+)", helped, re.MULTILINE):
                 self.assertIn("\\fB" + option.replace("-", "\\-") + "\\fR", page, command)
+
+    def test_only_commands_with_examples_have_that_heading(self):
+        self.assertIn("\n.SH EXAMPLES\n.TP\n", self.succeed("__man", "count")[0])
+        self.assertNotIn(".SH EXAMPLES", self.succeed("__man", "__completion")[0])
+
+    def test_options_name_those_that_they_exclude(self):
+        page = self.succeed("__man", "count")[0].replace("\\-", "-")
+        entries = re.findall(r"\.TP\n(?:\\fB-\w\\fR, )?\\fB(--[a-z-]+)\\fR.*\n(.*)", page)
+        excluded = {name: text.partition("not with ")[2].rstrip("]") for name, text in entries if "not with" in text}
+        self.assertEqual(excluded.pop("--live"), "--resume")
+        self.assertEqual(excluded.pop("--resume"), "--live")
+        replaced = sorted(excluded.pop("--calibration").split(", "))
+        self.assertEqual(replaced, sorted(excluded))
+        self.assertEqual(set(excluded.values()), {"--calibration"})
 
     def test_groff_has_no_warnings(self):
         if not shutil.which("groff"):

@@ -82,6 +82,7 @@ std::vector<std::uint64_t> varints(const std::string& bytes) {
 TEST_F(report_of_a_store, embeds_the_events_of_each_kept_position) {
   for (const frame_choice choice : {frame_choice{1, 1}, {1, 4}, {2, 1}, {3, 2}, {64, 1}}) {
     const embedded_frames embedded = embed_frames(*store_, choice, {});
+    EXPECT_EQ(embedded.choice, choice);
     const std::vector<std::uint64_t> lengths = varints(embedded.lengths);
     ASSERT_EQ(lengths.size(), std::size_t{embedded.rows.count} * embedded.columns.count);
     ASSERT_GE(lengths.size(), 1U);
