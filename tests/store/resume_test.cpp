@@ -215,5 +215,14 @@ TEST(resume, holds_only_the_frames_before_the_damage) {
   EXPECT_THAT(verify_event_store(part), IsEmpty());
 }
 
+TEST(resume, takes_over_what_was_abandoned_while_its_writer_lives) {
+  const test::temporary_directory directory;
+  const store_description description = description_of({32, 48}, {2, 3, 1});
+  const auto first = create_event_store(directory / "x.h5", description, {});
+  test::put(*first, random_batch(0, 2, description, mean_events));
+  EXPECT_EQ(first->abandon(), directory / "x.h5.part");
+  EXPECT_EQ(resume_event_store(directory / "x.h5", description, {}).next_frame, 2U) << "nothing of it is locked any more";
+}
+
 }  // namespace
 }  // namespace countem
