@@ -46,8 +46,20 @@ void calibration_arguments::add_making_to(CLI::App& command) {
   add("--mask", mask_, "Pixels not to be used: everything but 0, as .npy, .mrc, HDF5 or flat bytes");
   add("--threshold", options_.background_adu, "Background threshold in ADU instead of one from the noise");
   add("--xray-threshold", options_.xray_adu, "X-ray threshold in ADU instead of one from the sample; inf: none");
-  add("--background-sigma", options_.background_sigmas, "Background threshold: mean + this many sigmas of the noise peak")
-      ->capture_default_str();
+  command
+      .add_option_function<std::string>(
+          "--background-sigma", [this](const std::string& given) { take_background_sigma(given); },
+          "Background threshold: mean + this many sigmas of the noise peak; auto: as many as find most electrons for the noise "
+          "that "
+          "passes (needs --dark)")
+      ->default_str("4.5")
+      ->type_name("N|auto")
+      ->group("Calibration");
+  add("--false-events", options_.false_hits,
+      "Background threshold: the lowest above which so many pixels of a frame are noise (needs --dark)")
+      ->type_name("N")
+      ->excludes("--background-sigma")
+      ->excludes("--threshold");
   add("--xray-sigma", options_.xray_sigmas, "X-ray threshold: mean + this many standard deviations of the sample")
       ->capture_default_str();
   command
@@ -58,12 +70,18 @@ void calibration_arguments::add_making_to(CLI::App& command) {
   add("--seed", options_.seed, "Which frames those are")->capture_default_str();
 }
 
+void calibration_arguments::take_background_sigma(const std::string& given) {
+  options_.automatic = given == "auto";
+  if (!options_.automatic && !CLI::detail::lexical_cast(given, options_.background_sigmas))
+    throw CLI::ValidationError("--background-sigma", given + " is neither a number nor auto");
+}
+
 void calibration_arguments::add_to(CLI::App& command) {
   add_making_to(command);
   CLI::Option* file =
       command.add_option("--calibration", file_, "Calibration that countem calibrate made")->group("Calibration");
   for (const char* replaced :
-       {"--dark", "--gain", "--background-sigma", "--xray-sigma", "--per-pixel", "--samples", "--seed"}) {
+       {"--dark", "--gain", "--background-sigma", "--false-events", "--xray-sigma", "--per-pixel", "--samples", "--seed"}) {
     file->excludes(replaced);
   }
 }

@@ -45,6 +45,7 @@ class calibration_arguments {
   [[nodiscard]] std::uint64_t seed() const { return options_.seed; }
 
  private:
+  void take_background_sigma(const std::string& given);
   [[nodiscard]] calibration from_file(frame_shape shape) const;
   [[nodiscard]] calibration references(frame_shape shape, const source_arguments& inputs, unsigned threads,
                                        const std::atomic<bool>& stop) const;

@@ -80,6 +80,9 @@ json describe(const calibration& found, frame_shape shape) {
     told["sample_sigma_adu"] = fit.sample_sigma_adu;
     told["noise_mean_adu"] = fit.mean_adu;  // null where the threshold was given
     told["noise_sigma_adu"] = fit.sigma_adu;
+    told["background_sigmas"] = fit.background_sigmas;
+    told["false_hits_per_frame"] = fit.expected ? json(fit.expected->per_frame) : json(nullptr);
+    told["false_hits_share"] = fit.expected ? json(fit.expected->share) : json(nullptr);
   }
   told["background_threshold_adu"] = adu(found.background16);
   if (!found.pixel_background16.empty()) {
@@ -110,6 +113,10 @@ void print_thresholds(const json& told, const context& ctx) {
   if (told.contains("noise_mean_adu") && std::isfinite(told["noise_mean_adu"].get<double>())) {
     ctx.inform("noise            {:.3f} ADU around {:.3f} ADU, in {} frames", told["noise_sigma_adu"].get<double>(),
                told["noise_mean_adu"].get<double>(), with_separators(told["sampled_frames"].get<std::uint64_t>()));
+  }
+  if (told.contains("false_hits_share") && !told["false_hits_share"].is_null()) {
+    ctx.inform("expected         {:.4g} pixels of noise above the threshold a frame, {:.2g} % of all that are",
+               told["false_hits_per_frame"].get<double>(), 100 * told["false_hits_share"].get<double>());
   }
   const bool of_pixels = told.contains("pixel_thresholds_adu");
   ctx.inform("threshold        above {:.4g} ADU{}", told["background_threshold_adu"].get<double>(),

@@ -44,6 +44,8 @@ void check(const calibration_options& options) {
   };
   require_usable(options.background_sigmas, "background");
   require_usable(options.xray_sigmas, "X-ray");
+  if (options.false_hits && !(*options.false_hits > 0 && std::isfinite(*options.false_hits)))
+    throw invalid_argument("the number of false events a frame must be above 0");
 }
 
 /// Charges of whole ADU lie this far apart.
@@ -94,10 +96,23 @@ engine::gaussian noise_peak(const engine::charge_histogram& histogram, engine::g
   return *peak;
 }
 
-void fit_noise(noise_fit& fit, const engine::charge_sample& sample, engine::charge_statistics& statistics,
+/// A sample as it is stored, and what thresholds are found from.
+struct described_sample {
+  noise_fit fit;
+  engine::charge_tails tails;
+};
+
+/// Tails far enough to hold every threshold that noise needs.
+engine::charge_tails empty_tails(const engine::gaussian& dense) {
+  constexpr double sigmas = 64;
+  constexpr double least = 1 << 10;
+  constexpr double most = 1 << 20;
+  return {static_cast<std::int32_t>(std::lround(dense.mean)),
+          static_cast<std::int32_t>(std::clamp(sigmas * dense.sigma, least, most))};
+}
+
+void fit_noise(noise_fit& fit, const engine::charge_histogram& histogram, const engine::gaussian& dense,
                const calibration& calibrated, pixel_type type, bool wanted) {
-  const engine::gaussian dense = engine::densest_quarter(statistics.some);
-  const engine::charge_histogram histogram = sample.fill(empty_histogram(statistics.some, grain_of(calibrated, type), dense));
   fit.histogram_first_adu = in_adu(histogram.first());
   fit.histogram_step_adu = in_adu(histogram.step());
   fit.histogram = histogram.counts();
@@ -111,8 +126,8 @@ void fit_noise(noise_fit& fit, const engine::charge_sample& sample, engine::char
 
 /// The sample as it is stored: what was drawn, its statistics and histogram, and the fitted noise where the background
 /// threshold is not given.
-noise_fit describe_sample(const engine::charge_sample& sample, engine::charge_statistics& statistics,
-                          const calibration& calibrated, const calibration_options& options, pixel_type type) {
+described_sample describe_sample(const engine::charge_sample& sample, engine::charge_statistics& statistics,
+                                 const calibration& calibrated, const calibration_options& options, pixel_type type) {
   noise_fit fit;
   fit.mean_adu = std::numeric_limits<double>::quiet_NaN();
   fit.sigma_adu = fit.mean_adu;
@@ -124,13 +139,17 @@ noise_fit describe_sample(const engine::charge_sample& sample, engine::charge_st
   fit.xray_sigmas = options.xray_sigmas;
   fit.seed = options.seed;
   fit.frames = sample.frames();
-  fit_noise(fit, sample, statistics, calibrated, type, !options.background_adu);
-  return fit;
+  const engine::gaussian dense = engine::densest_quarter(statistics.some);
+  engine::charge_histogram histogram = empty_histogram(statistics.some, grain_of(calibrated, type), dense);
+  engine::charge_tails tails = empty_tails(dense);
+  sample.fill(histogram, tails);
+  fit_noise(fit, histogram, dense, calibrated, type, !options.background_adu);
+  return {std::move(fit), std::move(tails)};
 }
 
 /// Where both thresholds are given, the sample is shown and decides nothing: a scan that has no histogram is no error.
-std::optional<noise_fit> histogram_of_sample(const frame_source& frames, const calibration& calibrated,
-                                             const calibration_options& options) {
+std::optional<described_sample> histogram_of_sample(const frame_source& frames, const calibration& calibrated,
+                                                    const calibration_options& options) {
   const engine::charge_sample sample(
       frames, calibrated, engine::draw_frames(frames, options.samples, options.seed, options.threads), options.threads);
   if (sample.frames().empty()) return std::nullopt;
@@ -139,7 +158,7 @@ std::optional<noise_fit> histogram_of_sample(const frame_source& frames, const c
   return describe_sample(sample, statistics, calibrated, options, frames.info().type);
 }
 
-noise_fit fit_sample(const frame_source& frames, const calibration& calibrated, const calibration_options& options) {
+described_sample fit_sample(const frame_source& frames, const calibration& calibrated, const calibration_options& options) {
   const source_info& info = frames.info();
   const engine::charge_sample sample(
       frames, calibrated, engine::draw_frames(frames, options.samples, options.seed, options.threads), options.threads);
@@ -161,22 +180,83 @@ noise_fit fit_sample(const frame_source& frames, const calibration& calibrated, 
   return describe_sample(sample, statistics, calibrated, options, info.type);
 }
 
-double background_adu(const calibration& calibrated, const calibration_options& options) {
-  if (options.background_adu) return *options.background_adu;
-  const noise_fit& fit = *calibrated.fit;
-  const double threshold = fit.mean_adu + options.background_sigmas * fit.sigma_adu;
+engine::gaussian noise_of(const noise_fit& fit) {
+  return {fit.mean_adu * charge_units_per_adu, fit.sigma_adu * charge_units_per_adu};
+}
+
+/// Charges below the noise peak's mean are noise alone where each pixel's own dark level was taken away.
+bool can_mirror(const calibration& calibrated) {
+  return !calibrated.dark16.empty() && calibrated.fit && std::isfinite(calibrated.fit->mean_adu);
+}
+
+std::int32_t background_with_false_hits(const described_sample& sample, double per_frame) {
+  const std::size_t frames = sample.fit.frames.size();
+  const double in_sample = per_frame * static_cast<double>(frames);
+  if (in_sample < 1) {
+    throw invalid_argument("a sample of " + std::to_string(frames) + " frames does not show a rate of " +
+                           std::to_string(per_frame) + " false events a frame: sample at least " +
+                           std::to_string(static_cast<std::uint64_t>(std::ceil(1 / per_frame))) + " frames");
+  }
+  const auto found =
+      engine::threshold_with_noise(sample.tails, noise_of(sample.fit), static_cast<std::uint64_t>(std::min(in_sample, 0x1p62)));
+  if (!found) {
+    throw format_error("no background threshold leaves as few as " + std::to_string(per_frame) +
+                       " false events a frame: the charges below the noise peak reach too far down");
+  }
+  return found->background16;
+}
+
+std::int32_t background_with_sigmas(const noise_fit& fit, double sigmas) {
+  const double threshold = fit.mean_adu + sigmas * fit.sigma_adu;
   if (threshold < 0) {
     throw invalid_argument(
         "the dark reference lies " + text(-fit.mean_adu) +
         " above the noise of the frames, so that the background threshold would be below 0: give a dark reference taken "
         "with the same settings");
   }
-  return threshold;
+  return background_from_adu(threshold);
+}
+
+/// The threshold that the sample itself gives, where that is asked for and possible.
+std::optional<std::int32_t> background_of_sample(const calibration& calibrated, const described_sample& sample,
+                                                 const calibration_options& options) {
+  if (options.false_hits) {
+    if (!can_mirror(calibrated)) {
+      throw invalid_argument("a number of false events can be kept to only where each pixel's dark level is known",
+                             {{advice_kind::dark_reference}});
+    }
+    return background_with_false_hits(sample, *options.false_hits);
+  }
+  if (!options.automatic || !can_mirror(calibrated)) return std::nullopt;
+  const auto best = engine::best_threshold(sample.tails, noise_of(sample.fit));
+  return best ? std::optional(best->background16) : std::nullopt;
+}
+
+/// What is known of the threshold that was found.
+void describe_background(calibration& found, const engine::charge_tails& tails) {
+  if (!can_mirror(found) || found.background16 > tails.highest()) return;
+  noise_fit& fit = *found.fit;
+  const engine::mirrored_threshold there = engine::beyond(tails, noise_of(fit), found.background16);
+  if (there.charges == 0) return;
+  const auto noise = static_cast<double>(std::min(there.noise, there.charges));
+  fit.expected = false_hits{static_cast<double>(there.noise) / static_cast<double>(fit.frames.size()),
+                            noise / static_cast<double>(there.charges)};
+}
+
+void set_background(calibration& found, const described_sample& sample, const calibration_options& options) {
+  if (const auto background16 = background_of_sample(found, sample, options)) {
+    noise_fit& fit = *found.fit;
+    found.background16 = *background16;
+    fit.background_sigmas = (in_adu(*background16) - fit.mean_adu) / fit.sigma_adu;
+  } else {
+    found.background16 = background_with_sigmas(sample.fit, options.background_sigmas);
+  }
+  describe_background(found, sample.tails);
 }
 
 /// The noise peak's mean + n of the pixel's own dark sigmas, never below the threshold for all pixels: few dark frames make
 /// some sigmas too small by chance.
-std::vector<std::int32_t> pixel_backgrounds(const calibration& calibrated, const calibration_options& options) {
+std::vector<std::int32_t> pixel_backgrounds(const calibration& calibrated, double sigmas) {
   if (calibrated.dark_sigma_adu.empty()) {
     throw invalid_argument("thresholds per pixel need the noise of each pixel", {{advice_kind::dark_frames}});
   }
@@ -184,7 +264,7 @@ std::vector<std::int32_t> pixel_backgrounds(const calibration& calibrated, const
   std::vector<std::int32_t> thresholds(calibrated.dark_sigma_adu.size(), calibrated.background16);
   for (std::size_t p = 0; p < thresholds.size(); ++p) {
     const double gain = calibrated.gain.empty() ? 1 : calibrated.gain[p];
-    const double own_adu = mean_adu + options.background_sigmas * gain * calibrated.dark_sigma_adu[p];
+    const double own_adu = mean_adu + sigmas * gain * calibrated.dark_sigma_adu[p];
     const double highest_adu = charge_limit / charge_units_per_adu - 1;
     // Masked pixels may have any gain or sigma, NaN too; their threshold is never used.
     if (own_adu > 0) thresholds[p] = std::max(thresholds[p], background_from_adu(std::min(own_adu, highest_adu)));
@@ -208,10 +288,21 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   result.fit.reset();
   validate(result, frames.info().shape);
 
-  result.fit = options.background_adu && options.xray_adu ? histogram_of_sample(frames, result, options)
-                                                          : fit_sample(frames, result, options);
-  result.background16 = background_from_adu(background_adu(result, options));
-  if (options.per_pixel_thresholds) result.pixel_background16 = pixel_backgrounds(result, options);
+  std::optional<described_sample> sample;
+  if (options.background_adu && options.xray_adu) {
+    sample = histogram_of_sample(frames, result, options);
+  } else {
+    sample = fit_sample(frames, result, options);
+  }
+  if (sample) result.fit = sample->fit;
+  if (options.background_adu) {
+    result.background16 = background_from_adu(*options.background_adu);
+  } else {
+    set_background(result, *sample, options);
+  }
+  if (options.per_pixel_thresholds)
+    result.pixel_background16 =
+        pixel_backgrounds(result, result.fit ? result.fit->background_sigmas : options.background_sigmas);
   result.xray16 = xray_from_adu(xray_adu(result, options));
   validate(result, frames.info().shape);
   return result;

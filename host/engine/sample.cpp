@@ -15,6 +15,7 @@
 #include <mutex>
 #include <numeric>
 #include <random>
+#include <tuple>
 #include <utility>
 
 #include <countem/counting.hpp>
@@ -206,14 +207,21 @@ charge_statistics charge_sample::statistics() const {
   return reduce_frames(threads_, frames_, charge_statistics{}, add, join_statistics);
 }
 
-charge_histogram charge_sample::fill(const charge_histogram& empty) const {
-  const auto add = [&](std::uint64_t frame, charge_histogram& result) {
+void charge_sample::fill(charge_histogram& histogram, charge_tails& tails) const {
+  using both = std::pair<charge_histogram, charge_tails>;
+  const auto add = [&](std::uint64_t frame, both& result) {
     for (const std::int32_t charge : charges_of(frame)) {
-      if (charge != no_charge) result.add(charge);
+      if (charge == no_charge) continue;
+      result.first.add(charge);
+      result.second.add(charge);
     }
   };
-  const auto join = [](charge_histogram& into, const charge_histogram& other) { into.merge(other); };
-  return reduce_frames(threads_, frames_, empty, add, join);
+  const auto join = [](both& into, const both& other) {
+    into.first.merge(other.first);
+    into.second.merge(other.second);
+  };
+  std::tie(histogram, tails) = reduce_frames(threads_, frames_, both(histogram, tails), add, join);
+  tails.cumulate();
 }
 
 }  // namespace countem::engine

@@ -8,6 +8,7 @@
 #include <countem/calibration.hpp>
 #include <countem/frame_source.hpp>
 
+#include "host/engine/mirrored_noise.hpp"
 #include "host/engine/noise_peak.hpp"
 
 // Frames drawn from a scan, and what is known of their charges. Two passes over the frames, one frame a thread in memory.
@@ -40,7 +41,8 @@ class charge_sample {
 
   [[nodiscard]] const std::vector<std::uint64_t>& frames() const { return frames_; }
   [[nodiscard]] charge_statistics statistics() const;
-  [[nodiscard]] charge_histogram fill(const charge_histogram& empty) const;
+  /// Adds all charges to a histogram and to the tails around it, which are cumulated then.
+  void fill(charge_histogram& histogram, charge_tails& tails) const;
 
  private:
   [[nodiscard]] std::vector<std::int32_t> charges_of(std::uint64_t frame) const;

@@ -52,6 +52,10 @@ void write_fit(hid_t group, const noise_fit& fit) {
   write_attribute(group, "sample_min_adu", fit.sample_min_adu);
   write_attribute(group, "sample_max_adu", fit.sample_max_adu);
   write_attribute(group, "background_sigmas", fit.background_sigmas);
+  if (fit.expected) {
+    write_attribute(group, "false_hits_per_frame", fit.expected->per_frame);
+    write_attribute(group, "false_hits_share", fit.expected->share);
+  }
   write_attribute(group, "xray_sigmas", fit.xray_sigmas);
   write_attribute(group, "seed", fit.seed);
   write_attribute(group, "histogram_first_adu", fit.histogram_first_adu);
@@ -69,6 +73,10 @@ noise_fit read_fit(hid_t group) {
   fit.sample_min_adu = read_number_attribute<double>(group, "sample_min_adu");
   fit.sample_max_adu = read_number_attribute<double>(group, "sample_max_adu");
   fit.background_sigmas = read_number_attribute<double>(group, "background_sigmas");
+  if (has_attribute(group, "false_hits_per_frame")) {
+    fit.expected = false_hits{read_number_attribute<double>(group, "false_hits_per_frame"),
+                              read_number_attribute<double>(group, "false_hits_share")};
+  }
   fit.xray_sigmas = read_number_attribute<double>(group, "xray_sigmas");
   fit.seed = read_number_attribute<std::uint64_t>(group, "seed");
   fit.histogram_first_adu = read_number_attribute<double>(group, "histogram_first_adu");

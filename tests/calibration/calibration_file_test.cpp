@@ -28,8 +28,20 @@ calibration full_calibration() {
   full.xray16 = 9876;
   full.dark_sigma_adu = {2, 2, 2, 2, std::numeric_limits<float>::infinity(), 0};
   full.dark_frames = 64;
-  full.fit =
-      noise_fit{0.01, 2.04, 0.5, 4.6, -10.5, 196.25, 4.5, 175, 0xffff'ffff'ffff'ffff, {3, 9, 27}, -64, 1, {0, 5, 100, 4}};
+  full.fit = noise_fit{0.01,
+                       2.04,
+                       0.5,
+                       4.6,
+                       -10.5,
+                       196.25,
+                       4.5,
+                       175,
+                       0xffff'ffff'ffff'ffff,
+                       {3, 9, 27},
+                       -64,
+                       1,
+                       {0, 5, 100, 4},
+                       false_hits{3.5, 0.01}};
   return full;
 }
 

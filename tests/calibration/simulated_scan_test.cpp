@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <countem/calibrate.hpp>
+#include <countem/error.hpp>
 #include <countem/simulate.hpp>
 
 #include "tests/calibration/noise_frames.hpp"
@@ -49,6 +50,65 @@ TEST(simulated_scan, at_five_percent_occupancy_has_almost_the_same_threshold) {
   const scan_calibration crowded = calibrate_scan(0.05, 64, 4);
   EXPECT_NEAR(crowded.calibrated.fit->sigma_adu, crowded.scan.noise_adu, 0.05 * crowded.scan.noise_adu);
   EXPECT_NEAR(threshold_adu(crowded), 4.5 * 2.04, 0.3);
+}
+
+/// Electrons of 300 kV often leave little: a lower threshold than 4.5 sigma finds more of them than it adds noise.
+TEST(simulated_scan, has_an_automatic_threshold_that_finds_more_electrons) {
+  simulation_options scan;
+  scan.scan = {8, 8, 1};
+  scan.frame = {288, 576};
+  scan.occupancy = 0.01;
+  const auto frames = simulated_source(scan);
+  calibration start;
+  apply_dark(start, average_darks(*simulated_darks(scan, 64)));
+  calibration_options options = with_samples(10);
+  const calibration fixed = calibrate(*frames, start, options);
+  options.automatic = true;
+  const calibration best = calibrate(*frames, start, options);
+  EXPECT_EQ(best.fit->mean_adu, fixed.fit->mean_adu);
+  EXPECT_LT(best.background16, fixed.background16);
+  EXPECT_GE(best.fit->background_sigmas, 3);
+  EXPECT_LT(best.fit->background_sigmas, 4.5);
+  ASSERT_TRUE(fixed.fit->expected && best.fit->expected);
+  EXPECT_GT(best.fit->expected->per_frame, fixed.fit->expected->per_frame);
+  EXPECT_LT(best.fit->expected->share, 0.1);
+
+  options.automatic = false;
+  options.false_hits = best.fit->expected->per_frame;
+  EXPECT_LE(calibrate(*frames, start, options).background16, best.background16);
+  EXPECT_LE(calibrate(*frames, start, options).fit->expected->per_frame, best.fit->expected->per_frame);
+}
+
+TEST(simulated_scan, without_a_dark_reference_keeps_the_fixed_threshold) {
+  simulation_options scan;
+  scan.scan = {4, 4, 1};
+  scan.frame = {288, 576};
+  const auto frames = simulated_source(scan);
+  calibration_options options = with_samples(4);
+  const calibration fixed = calibrate(*frames, {}, options);
+  options.automatic = true;
+  const calibration same = calibrate(*frames, {}, options);
+  EXPECT_EQ(same.background16, fixed.background16);
+  EXPECT_EQ(same.fit->background_sigmas, 4.5);
+  EXPECT_FALSE(same.fit->expected);
+  options.false_hits = 3;
+  EXPECT_THROW(static_cast<void>(calibrate(*frames, {}, options)), invalid_argument);
+}
+
+TEST(simulated_scan, of_few_frames_shows_no_small_rate_of_false_hits) {
+  simulation_options scan;
+  scan.scan = {4, 4, 1};
+  scan.frame = {288, 576};
+  calibration start;
+  apply_dark(start, average_darks(*simulated_darks(scan, 16)));
+  calibration_options options = with_samples(4);
+  options.false_hits = 0.1;
+  try {
+    static_cast<void>(calibrate(*simulated_source(scan), start, options));
+    FAIL() << "4 frames of 0.1 each";
+  } catch (const invalid_argument& refusal) {
+    EXPECT_NE(std::string(refusal.what()).find("at least 10 frames"), std::string::npos) << refusal.what();
+  }
 }
 
 TEST(simulated_scan, without_a_dark_reference_has_a_threshold_on_the_raw_scale) {

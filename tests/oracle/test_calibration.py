@@ -1,5 +1,6 @@
 """The calibration file of `countem calibrate` against numpy and scipy on the same raw sectors, and its thresholds against stempy's."""
 
+import fractions
 import pathlib
 
 import h5py
@@ -86,6 +87,29 @@ def test_noise_peak_and_threshold(scan: pathlib.Path, calibration: pathlib.Path)
         assert fit["sigma_adu"] == pytest.approx(sigma, rel=0.02)
         threshold = fit["mean_adu"] + fit["background_sigmas"] * fit["sigma_adu"]
         assert stored.attrs["background16"] == np.floor(16 * threshold)
+
+
+@pytest.mark.parametrize("choice", [("--background-sigma", "auto"), ("--false-events", 20)])
+def test_threshold_by_mirrored_charges(program: Program, scan: pathlib.Path, tmp_path: pathlib.Path, choice: tuple) -> None:
+    path = tmp_path / "mirrored.h5"
+    program.run("calibrate", *sorted(scan.glob("data_*")), "--dark", *sorted(scan.glob("dark_*")), "-o", path, *choice)
+    with h5py.File(path) as file:
+        stored = file["calibration"]
+        fit = stored["fit"].attrs
+        charges = np.sort(sampled_charges(scan, stored).ravel())
+        mirrored = np.sort(round(32 * fit["mean_adu"]) - charges)
+        thresholds = np.arange(max(0, int(np.ceil(16 * (fit["mean_adu"] + 3 * fit["sigma_adu"])))), 1000)
+        found = len(charges) - np.searchsorted(charges, thresholds, side="right")
+        noise = len(mirrored) - np.searchsorted(mirrored, thresholds, side="right")
+        if choice[1] == "auto":
+            signal = [fractions.Fraction(int(p - n) ** 2, int(p)) if p > n else -1 for p, n in zip(found, noise, strict=True)]
+            expected = max(range(len(signal)), key=lambda i: (signal[i], i))
+        else:
+            expected = int(np.argmax(noise <= 20 * len(stored["fit/frames"])))
+        assert stored.attrs["background16"] == thresholds[expected]
+        assert fit["false_hits_per_frame"] == pytest.approx(noise[expected] / len(stored["fit/frames"]))
+        assert fit["false_hits_share"] == pytest.approx(noise[expected] / found[expected])
+        assert fit["background_sigmas"] == pytest.approx((thresholds[expected] / 16 - fit["mean_adu"]) / fit["sigma_adu"])
 
 
 # Without a dark reference and with few electrons a plain fit of the noise peak is right, and a robust one has to agree with it.

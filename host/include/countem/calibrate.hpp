@@ -16,6 +16,8 @@ namespace countem {
 struct calibration_options {
   std::uint32_t samples = 40;            ///< frames drawn, seeded, from those that arrived
   double background_sigmas = 4.5;        ///< background threshold = fitted mean + this many fitted sigmas
+  bool automatic = false;                ///< the threshold that finds most electrons instead, where there is a dark reference
+  std::optional<double> false_hits;      ///< instead: the lowest threshold with so many pixels of noise above it in a frame
   double xray_sigmas = 175.0;            ///< X-ray threshold = sample mean + this many sample standard deviations
   std::uint64_t seed = 0;                ///< of the choice of sampled frames
   bool per_pixel_thresholds = false;     ///< pixel mean + n sigma from the darks instead of one threshold

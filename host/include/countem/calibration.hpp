@@ -29,6 +29,14 @@ enum mask_reason : std::uint8_t {
   mask_given = 8,     ///< masked by the caller
 };
 
+/// What is expected beyond the background threshold, from the sampled charges below the noise peak's mean, mirrored at it.
+struct false_hits {
+  double per_frame = 0;  ///< pixels of noise above the threshold, per frame
+  double share = 0;      ///< their share of all pixels above it, 0 to 1
+
+  friend bool operator==(const false_hits&, const false_hits&) = default;
+};
+
 /// The fit of the noise peak, kept with the thresholds that follow from it.
 struct noise_fit {
   double mean_adu = 0;                   ///< centre of the noise peak
@@ -44,6 +52,7 @@ struct noise_fit {
   double histogram_first_adu = 0;        ///< left edge of the first bin
   double histogram_step_adu = 0;         ///< width of a bin
   std::vector<std::uint64_t> histogram;  ///< sampled charges per bin
+  std::optional<false_hits> expected;    ///< of background16; empty: not known (no fit, or no dark reference)
 
   friend bool operator==(const noise_fit&, const noise_fit&) = default;
 };
