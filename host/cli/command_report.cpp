@@ -169,9 +169,9 @@ void add_report(CLI::App& app, context& ctx) {
   command->add_option("--centre", wanted->centre, "Centre of the detectors: ROW,COLUMN, or auto: the bright disk of the sum")
       ->capture_default_str();
   command->add_option("--pixel-mrad", wanted->pixel_mrad, "Scattering angle per detector pixel in mrad, for the scale bars")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1e-9, 1e9));
   command->add_option("--step-nm", wanted->step_nm, "Distance of scan positions in nm, for the scale bars")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1e-9, 1e9));
   command->add_option("--count-json", wanted->counted, "What countem count --json printed: the page then shows its speed");
   command->add_option("--limit", wanted->limit_mb, "Size of the page in MB; frames that do not fit are thinned out")
       ->check(CLI::Range(0.1, 2000.0))

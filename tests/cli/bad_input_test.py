@@ -177,6 +177,20 @@ class BadInput(ProgramTest):
         for scan in ("0x4", "4x0", "4", "x", "4x4x4x4", "-1x4", "99999999999x1"):
             self.refuse(USAGE, "count", "x.data", "-o", self.output(), "--scan", scan, mentions=["scan"])
 
+    def test_a_number_that_is_none(self):
+        scan = write_scan(self.directory)[0]
+        output = ("-o", self.output())
+        for command, given, options in (
+                ("calibrate", output, ("--threshold", "--xray-threshold", "--xray-sigma", "--background-sigma", "--false-events")),
+                ("report", output, ("--limit", "--pixel-mrad", "--step-nm")),
+                ("simulate", (), ("--occupancy", "--kv"))):
+            for option in options:
+                with self.subTest(command, option=option):
+                    err = self.refuse(USAGE, command, scan, *given, option, "nan")
+                    self.assertRegex(err, "nan|false events")
+                    self.assertLess(len(err.splitlines()[0]), 200)
+        self.refuse(USAGE, "report", scan, *output, "--pixel-mrad", "inf", mentions=["1000000000"])
+
     def test_thresholds_that_cross(self):
         files = write_scan(self.directory)
         self.refuse(USAGE, "count", *files, "-o", self.output(), "--threshold", 50, "--xray-threshold", 40,
