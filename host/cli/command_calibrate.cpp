@@ -115,7 +115,7 @@ void print_thresholds(const json& told, const context& ctx) {
                told["noise_mean_adu"].get<double>(), with_separators(told["sampled_frames"].get<std::uint64_t>()));
   }
   if (told.contains("false_hits_share") && !told["false_hits_share"].is_null()) {
-    ctx.inform("expected         {:.4g} pixels of noise above the threshold a frame, {:.2g} % of all that are",
+    ctx.inform("expected         {:.4g} pixels of noise above the threshold per frame, {:.2g} % of all above it",
                told["false_hits_per_frame"].get<double>(), 100 * told["false_hits_share"].get<double>());
   }
   const bool of_pixels = told.contains("pixel_thresholds_adu");

@@ -45,7 +45,7 @@ void check(const calibration_options& options) {
   require_usable(options.background_sigmas, "background");
   require_usable(options.xray_sigmas, "X-ray");
   if (options.false_hits && !(*options.false_hits > 0 && std::isfinite(*options.false_hits)))
-    throw invalid_argument("the number of false events a frame must be above 0");
+    throw invalid_argument("the number of false events per frame must be above 0");
 }
 
 /// Charges of whole ADU lie this far apart.
@@ -194,14 +194,14 @@ std::int32_t background_with_false_hits(const described_sample& sample, double p
   const double in_sample = per_frame * static_cast<double>(frames);
   if (in_sample < 1) {
     throw invalid_argument("a sample of " + std::to_string(frames) + " frames does not show a rate of " +
-                           std::to_string(per_frame) + " false events a frame: sample at least " +
+                           std::to_string(per_frame) + " false events per frame: sample at least " +
                            std::to_string(static_cast<std::uint64_t>(std::ceil(1 / per_frame))) + " frames");
   }
   const auto found =
       engine::threshold_with_noise(sample.tails, noise_of(sample.fit), static_cast<std::uint64_t>(std::min(in_sample, 0x1p62)));
   if (!found) {
     throw format_error("no background threshold leaves as few as " + std::to_string(per_frame) +
-                       " false events a frame: the charges below the noise peak reach too far down");
+                       " false events per frame: the charges below the noise peak reach too far down");
   }
   return found->background16;
 }

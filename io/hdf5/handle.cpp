@@ -88,10 +88,10 @@ std::string hdf5_last_error() {
 
 void throw_hdf5(const std::string& what, const hdf5_failure& failure) {
   if (failure.out_of_memory) {
-    throw io_error(what + ": not enough memory, or a damaged file that claims too much: HDF5 says: " + failure.text);
+    throw io_error(what + ": not enough memory, or a damaged file that claims too much: HDF5 reports: " + failure.text);
   }
   if (failure.system_error != 0) throw io_error(what + ": " + failure.text);
-  throw hdf5_refusal(what + ": HDF5 says: " + failure.text);
+  throw hdf5_refusal(what + ": HDF5 reports: " + failure.text);
 }
 
 bool hdf5_answer(htri_t answer, const std::string& what) {

@@ -36,7 +36,7 @@ constexpr std::uint64_t v2_block_frames = 1600;
     throw format_error(fmt::format("{}: {}; it reads well as {}", path.string(), what, to_string(*other)),
                        {{advice_kind::input_format, std::string(to_string(*other))}});
   }
-  throw format_error(fmt::format("{}: {}; check that it is a 4D Camera dump of this version", path.string(), what));
+  throw format_error(fmt::format("{}: {}; check that it is 4D Camera raw data of this version", path.string(), what));
 }
 
 /// A frame that was found: its number in the sequence and its place.

@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
     throw format_error(what + (other == camera::v3 ? "; it reads well as v3" : "; it reads well as v5 or v4"),
                        {{advice_kind::input_format, std::string(to_string(other))}});
   }
-  throw format_error(what + "; it fits no version from v3 to v5: check that it is a 4D Camera dump");
+  throw format_error(what + "; it fits no version from v3 to v5: check that it is 4D Camera raw data");
 }
 
 std::uint32_t module_of(const fs::path& path, const camera_layout& layout) {
