@@ -138,6 +138,9 @@ int end_by(const std::exception_ptr& thrown, const std::string& command_line) no
   }
 }
 
+/// Never ended: oneTBB starts threads when a limit ends, and the process would end where the system refuses them.
+[[gnu::used]] const thread_limit* limit_of_process = nullptr;
+
 int run(int argc, char** argv) noexcept {
   std::string command_line;
   try {
@@ -146,9 +149,7 @@ int run(int argc, char** argv) noexcept {
     raise_limit_of_open_files();
     prepare_for_lack_of_memory();
     command_line = joined(argc, argv);
-    // Not ended: oneTBB starts threads when a limit ends, and the process would end where the system refuses them.
-    static const auto* const limit = new thread_limit;
-    static_cast<void>(limit);
+    limit_of_process = new thread_limit;
     context ctx{stop_requested, command_line};
     const int code = parse_and_run(argc, argv, ctx);
     ctx.show_notices();
