@@ -67,6 +67,10 @@ copy_tree() {
   git -C "$1" add -A  # the scripts ask git which files are ours
 }
 
+# Debian's libraries need the libstdc++ of the g++ that they were built with. An older g++ has one of its own to link with, which lacks
+# some of its symbols.
+newer_libraries=-L/usr/lib/gcc/x86_64-linux-gnu/14
+
 # inside ROOT COMMAND...: in the root's copy of the tree, with its own /proc, gone when the command ends.
 inside() {
   local root=$1
@@ -81,7 +85,7 @@ inside() {
     mount -t sysfs -o ro sysfs "$root/sys"
     exec chroot "$root" "$@"' _ "$root" \
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 CCACHE_DIR=/var/cache/ccache \
-    CMAKE_CXX_COMPILER_LAUNCHER=ccache ${compiler:+CXX="$compiler"} "${pip[@]}" \
+    CMAKE_CXX_COMPILER_LAUNCHER=ccache ${compiler:+CXX="$compiler" LDFLAGS="$newer_libraries"} "${pip[@]}" \
     bash -c 'cd /countem && exec "$@"' _ "$@"
 }
 
