@@ -49,10 +49,9 @@ void calibration_arguments::add_making_to(CLI::App& command) {
   command
       .add_option_function<std::string>(
           "--background-sigma", [this](const std::string& given) { take_background_sigma(given); },
-          "Background threshold: mean + this many sigmas of the noise peak; auto: as many as find most electrons for the noise "
-          "that "
-          "passes (needs --dark)")
-      ->default_str("4.5")
+          "Background threshold: mean + this many sigmas of the noise peak; "
+          "auto: as many as find most electrons for the noise that passes (needs --dark)")
+      ->default_str(fmt::format("{}", options_.background_sigmas))
       ->type_name("N|auto")
       ->group("Calibration");
   add("--false-events", options_.false_hits,

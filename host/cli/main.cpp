@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
-#include <new>
 #include <sstream>
 #include <string>
 

@@ -107,12 +107,12 @@ void event_store_file::hide_unfinished_frames() {
 
 void event_store_file::chunk_sizes(std::uint64_t first, std::span<std::uint64_t> sizes) const {
   const auto lock = hdf5_lock();
+  const std::string what = path().string() + ": its chunk index";
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const std::vector<hsize_t> offset = layout::chunk_offset(description_.scan, first + i);
     hsize_t bytes = 0;
     // A chunk that was never written is an error in some versions of the library and 0 bytes in others.
-    const bool is_there = hdf5_answer(H5Dget_chunk_storage_size(data_, offset.data(), &bytes) < 0 ? -1 : 1,
-                                      path().string() + ": its chunk index");
+    const bool is_there = hdf5_answer(H5Dget_chunk_storage_size(data_, offset.data(), &bytes) < 0 ? -1 : 1, what);
     sizes[i] = is_there ? bytes : 0;
   }
 }
