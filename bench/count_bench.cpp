@@ -89,6 +89,10 @@ void register_all() {
   add("count/maximum",
       counting(bench_calibration::dark, with(counting_method::maximum, row_noise_method::none, event_value::none)),
       {1'000, 10'000});
+  for (const bench_calibration used : {bench_calibration::dark, bench_calibration::gain}) {
+    add(used == bench_calibration::dark ? "count/peaks/dark" : "count/peaks/gain",
+        counting(used, with(counting_method::peaks, row_noise_method::none, event_value::none)), {1'000, 10'000});
+  }
   add("count/pixels",
       counting(bench_calibration::dark, with(counting_method::pixels, row_noise_method::none, event_value::none)),
       {1'000, 10'000});

@@ -70,6 +70,14 @@ std::int32_t background_from_adu(double threshold_adu) {
   return static_cast<std::int32_t>(std::floor(charge_units_per_adu * threshold_adu));
 }
 
+std::int64_t score_from_adu(double threshold_adu) {
+  if (!(threshold_adu >= 0 && threshold_adu < static_cast<double>(score_limit) / charge_units_per_adu)) {
+    throw invalid_argument("score threshold " + std::to_string(threshold_adu) +
+                           " ADU is not in [0, 2^29): give one above the noise, or check the dark reference");
+  }
+  return static_cast<std::int64_t>(std::floor(charge_units_per_adu * threshold_adu));
+}
+
 std::int32_t xray_from_adu(double threshold_adu) {
   if (!(threshold_adu > 0)) {
     throw invalid_argument("X-ray threshold " + std::to_string(threshold_adu) +
@@ -100,6 +108,11 @@ void validate(const calibration& used, frame_shape frames) {
   if (used.background16 < 0) {
     throw invalid_argument("calibration: the background threshold is " + std::to_string(used.background16 / 16.0) +
                            " ADU; expected 0 or more");
+  }
+  if (used.score16 && (*used.score16 < 0 || *used.score16 > score_limit)) {
+    throw invalid_argument("calibration: the score threshold is " +
+                           std::to_string(static_cast<double>(*used.score16) / charge_units_per_adu) +
+                           " ADU; expected 0 to 2^29");
   }
   if (used.dark_frames > most_dark_frames) {
     throw invalid_argument("calibration: " + std::to_string(used.dark_frames) +

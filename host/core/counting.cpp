@@ -21,6 +21,38 @@ void validate_counts(const calibration& used, const counting_options& options) {
   if (options.values != event_value::none) refuse("no other value can be kept per event");
 }
 
+/// Which methods have components or a place inside a pixel.
+void validate_sizes(const counting_options& options) {
+  const bool sized = options.min_cluster_size > 1 || options.max_cluster_size != 0xffff'ffff;
+  if (sized && options.method != counting_method::cluster) {
+    throw invalid_argument("cluster size limits need method cluster: method " + std::string(word_of(options.method)) +
+                           " has no components; leave them out");
+  }
+  const bool has_places = options.method == counting_method::cluster || options.method == counting_method::peaks;
+  if (options.upsample != 1 && !has_places) {
+    throw invalid_argument("upsampling needs method cluster or peaks: method " + std::string(word_of(options.method)) +
+                           " places events in whole pixels");
+  }
+  if (options.min_cluster_size > options.max_cluster_size) {
+    throw invalid_argument("the smallest cluster size wanted (" + std::to_string(options.min_cluster_size) +
+                           ") is above the largest (" + std::to_string(options.max_cluster_size) + ")");
+  }
+}
+
+/// The background threshold of method `peaks` makes candidates and is far too low for the others.
+void validate_score(const calibration& used, const counting_options& options) {
+  const bool peaks = options.method == counting_method::peaks;
+  if (peaks && !used.score16) {
+    throw invalid_argument("method peaks needs a score threshold, which the calibration lacks: make one for method peaks");
+  }
+  if (!peaks && used.score16) {
+    throw invalid_argument(
+        "the calibration was made for method peaks: its background threshold makes candidates, not events; "
+        "make one for method " +
+        std::string(word_of(options.method)) + ", or count with method peaks");
+  }
+}
+
 }  // namespace
 
 void validate(const counting_setup& setup) {
@@ -33,14 +65,8 @@ void validate(const counting_setup& setup) {
   if (options.upsample == 0 || options.upsample > 64) {
     throw invalid_argument("upsample " + std::to_string(options.upsample) + " is not in 1 to 64");
   }
-  const bool sized = options.min_cluster_size > 1 || options.max_cluster_size != 0xffff'ffff;
-  if (options.method != counting_method::cluster && (options.upsample != 1 || sized)) {
-    throw invalid_argument("upsampling and cluster size limits need method cluster: the other methods have no components");
-  }
-  if (options.min_cluster_size > options.max_cluster_size) {
-    throw invalid_argument("the smallest cluster size wanted (" + std::to_string(options.min_cluster_size) +
-                           ") is above the largest (" + std::to_string(options.max_cluster_size) + ")");
-  }
+  validate_sizes(options);
+  validate_score(calibrated, options);
   if (options.method == counting_method::counts) validate_counts(calibrated, options);
   const std::uint64_t rows = std::uint64_t{shape.height} * options.upsample;
   const std::uint64_t columns = std::uint64_t{shape.width} * options.upsample;

@@ -14,10 +14,14 @@ std::optional<limit_form<Pixel>> find_limit_form(const counting_setup& setup, co
   const pixel_charge charge_of(used);
   const auto charge = [&](std::size_t p) { return charge_of(limits.per_pixel[p], p); };
   const auto is_never_hit = [&](std::size_t p) { return limits.per_pixel[p] == std::numeric_limits<Pixel>::max(); };
+  const bool quiet_charges_matter = setup.options.method == counting_method::peaks;
   std::int32_t lowest = charge_limit;
   std::int32_t highest = -charge_limit;
   for (std::size_t p = 0; p < limits.per_pixel.size(); ++p) {
-    if (is_never_hit(p)) continue;
+    if (is_never_hit(p)) {
+      if (quiet_charges_matter && can_have_charge(used, p)) return std::nullopt;
+      continue;
+    }
     lowest = std::min(lowest, charge(p));
     highest = std::max(highest, charge(p));
   }
@@ -35,10 +39,12 @@ template <class Pixel>
 std::optional<gain_form<Pixel>> find_gain_form(const counting_setup& setup) {
   const calibration& used = setup.calibrated;
   if (used.gain.empty() || !std::all_of(used.dark16.begin(), used.dark16.end(), dark_is_inside_clamp)) return std::nullopt;
-  gain_form<Pixel> form{{}, setup.shape.width};
+  gain_form<Pixel> form{{}, setup.shape.width, true};
   form.gains.reserve(used.gain.size());
   for (std::size_t pixel = 0; pixel < used.gain.size(); ++pixel) {
-    form.gains.push_back({used.gain[pixel], used.dark16.empty() ? 0 : used.dark16[pixel]});
+    const std::int32_t dark16 = used.dark16.empty() ? 0 : used.dark16[pixel];
+    form.gains.push_back({used.gain[pixel], dark16});
+    if (can_have_charge(used, pixel) && !is_moderate(dark16, used.gain[pixel])) form.moderate = false;
   }
   return form;
 }

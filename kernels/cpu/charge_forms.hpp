@@ -60,6 +60,11 @@ template <class Pixel>
   return dark16 >= -most && dark16 <= most;
 }
 
+/// With the charges of 16-bit pixels these give charges up to 2^26.
+[[nodiscard]] constexpr bool is_moderate(std::int32_t dark16, float gain) {
+  return dark16 >= -(1 << 20) && dark16 <= 1 << 20 && gain <= 32.0F;
+}
+
 // Forms.
 
 /// Charges of one frame in raw_form.
@@ -99,7 +104,8 @@ struct limit_charges {
 /// A dark reference, no gain, through the limits that the hits were found with: above its limit a pixel's charge grows by 16
 /// per raw unit, so that charge = 16 * (raw - limit) + charge at the limit, and charges at the limits are close together. One
 /// byte per pixel; darks in full would be another four, out of reach of the near caches. Precondition: charges_need_no_clamp,
-/// no pixel that is always a hit, and charges at the limits that fit_bytes.
+/// no pixel that is always a hit, charges at the limits that fit_bytes, and for method peaks, which asks for charges of pixels
+/// that are no hits, none with a charge that is never a hit.
 template <class Pixel>
 struct limit_form {
   const Pixel* limits = nullptr;  ///< of the plan
@@ -124,6 +130,7 @@ struct gained_charges {
   const Pixel* const* rows;
   const pixel_gain* gains;
   std::size_t width;
+  bool moderate;  ///< no charge of any pixel that has one is beyond 2^26
 
   std::int32_t operator()(std::uint32_t row, std::uint32_t column) const {
     const pixel_gain& at = gains[row * width + column];
@@ -140,9 +147,10 @@ template <class Pixel>
 struct gain_form {
   std::vector<pixel_gain> gains;
   std::size_t width = 0;
+  bool moderate = false;
 
   [[nodiscard]] gained_charges<Pixel> bind(const Pixel* const* rows, const std::int32_t*) const {
-    return {rows, gains.data(), width};
+    return {rows, gains.data(), width, moderate};
   }
 };
 

@@ -13,6 +13,8 @@
 #include "kernels/cpu/frame_in_work.hpp"
 #include "kernels/cpu/hit_bits.hpp"
 #include "kernels/cpu/hit_finder.hpp"
+#include "kernels/cpu/peak_judge.hpp"
+#include "kernels/cpu/peaks.hpp"
 #include "kernels/cpu/small_components.hpp"
 
 namespace countem::cpu {
@@ -46,11 +48,15 @@ std::uint64_t counted_events(Pixel raw) {
 template <class Pixel>
 class frame_plan final : public counting_plan, public std::enable_shared_from_this<frame_plan<Pixel>> {
  public:
-  explicit frame_plan(const counting_setup& given) : counting_plan(given), prepared(setup()) {}
+  explicit frame_plan(const counting_setup& given) : counting_plan(given), prepared(setup()) {
+    if (setup().options.method == counting_method::peaks)
+      without_charge = pixels_without_charge(setup().calibrated, setup().shape);
+  }
 
   [[nodiscard]] std::unique_ptr<counter> make_counter() const override;
 
   const prepared_calibration<Pixel> prepared;
+  hit_bits without_charge;  ///< method peaks, which asks for charges of pixels that are no hits
 };
 
 template <class Pixel>
@@ -113,6 +119,7 @@ class frame_counter final : public counter {
     switch (setup_.options.method) {
       case counting_method::cluster: return count_clusters(work, first, last, charge_of);
       case counting_method::maximum: return count_maxima(work, first, last, charge_of);
+      case counting_method::peaks: return count_peaks(work, first, last, charge_of);
       case counting_method::pixels: return count_pixels(work, first, last, charge_of);
       case counting_method::counts: return;  // has no charges
     }
@@ -224,6 +231,45 @@ class frame_counter final : public counter {
   }
 
   template <class ChargeOf>
+  void count_peaks(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
+    const event_value values = setup_.options.values;
+    const std::uint32_t upsample = setup_.options.upsample;
+    const bool only_indices = values == event_value::none && upsample == 1;
+    const neighbourhoods charges(work, plan_->without_charge, charge_of);
+    candidates_.clear();
+    for_hits(work.hits, first, last, [&](std::uint32_t y, std::uint32_t x) {
+      candidates_.push_back({y, x, charges.all_have_charges(y, x) && x + 2 < setup_.shape.width});
+    });
+    const peak_limits limits{*setup_.calibrated.score16, setup_.calibrated.xray16};
+    judge_peaks(candidates_, charge_of, limits, next_strip(work, last), judged_);
+    for (const judged_peak& peak : judged_) {
+      if (peak.judged && peak.charge >= limits.xray16) {
+        ++work.xrays;
+      } else if (peak.judged && only_indices) {
+        work.indices.push_back(peak.row * setup_.shape.width + peak.column);
+      } else {
+        count_peak(work, charges, peak.row, peak.column);
+      }
+    }
+  }
+
+  template <class Charges>
+  void count_peak(frame_in_work<Pixel>& work, const Charges& charges, std::uint32_t y, std::uint32_t x) {
+    nine_charges nine = charges.around(y, x);
+    if (!nine.is_peak()) return;
+    nine.drop_no_charges();
+    if (nine.middle() >= setup_.calibrated.xray16) {
+      ++work.xrays;
+    } else if (nine.score() > *setup_.calibrated.score16) {
+      const event_value values = setup_.options.values;
+      const std::uint32_t k = setup_.options.upsample;
+      const std::uint64_t size = values == event_value::size ? charges.hits(y, x) : 0;
+      const std::uint32_t row = y * k + nine.cell_row(k);
+      keep(work, row * (setup_.shape.width * k) + x * k + nine.cell_column(k), kept_value(values, nine.sum(), size));
+    }
+  }
+
+  template <class ChargeOf>
   void count_pixels(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
     for_hits(work.hits, first, last, [&](std::uint32_t y, std::uint32_t x) {
       const std::int32_t charge = hit_charge(charge_of, y, x);
@@ -247,8 +293,8 @@ class frame_counter final : public counter {
 
   void append(frame_in_work<Pixel>& work, event_batch& out) {
     const counting_options& options = setup_.options;
-    if (options.method != counting_method::cluster) {
-      // Found in order.
+    const bool found_in_order = options.method != counting_method::cluster && options.upsample == 1;
+    if (found_in_order) {
       out.indices.insert(out.indices.end(), work.indices.begin(), work.indices.end());
       out.values.insert(out.values.end(), work.values.begin(), work.values.end());
     } else if (options.values == event_value::none && options.upsample == 1) {
@@ -283,6 +329,8 @@ class frame_counter final : public counter {
   summed_components components_;
   std::vector<std::uint32_t> others_;  // windows
   component_fill fill_;
+  std::vector<peak_candidate> candidates_;
+  std::vector<judged_peak> judged_;
   event_order order_;
   std::vector<std::uint64_t> keys_;
 };

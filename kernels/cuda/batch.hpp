@@ -16,6 +16,7 @@ struct calibration_view {
   const std::int32_t* pixel_background16 = nullptr;
   std::int32_t background16 = 0;
   std::int32_t xray16 = no_xray_threshold;
+  std::int64_t score16 = 0;      ///< method peaks
   const void* limits = nullptr;  ///< countem/hit_limits.hpp, 32 bits each: one, or one per pixel
   bool limit_per_pixel = false;
 };

@@ -26,8 +26,7 @@ event_layout layout_of(const counting_setup& setup, std::uint64_t words) {
   // About as many buckets as words: rows of the finer grid are cut into fewer pieces.
   layout.segments_per_row = static_cast<std::uint32_t>(std::max<std::uint64_t>(1, divide_up(width, 32 * std::uint64_t{k})));
   layout.segment_width = static_cast<std::uint32_t>(divide_up(layout.grid_width, layout.segments_per_row));
-  layout.buckets =
-      setup.options.method == counting_method::cluster ? std::uint64_t{height} * k * layout.segments_per_row : words;
+  layout.buckets = orders_events(setup.options.method) ? std::uint64_t{height} * k * layout.segments_per_row : words;
   return layout;
 }
 
@@ -39,7 +38,9 @@ batch_sizes::batch_sizes(const counting_setup& setup, const device_options& opti
       words_per_row(static_cast<std::uint32_t>(divide_up(setup.shape.width, 32))),
       words(std::uint64_t{setup.shape.height} * words_per_row),
       layout(layout_of(setup, words)) {
-  const std::size_t wanted = options.batch_frames != 0 ? options.batch_frames : batch_bytes / frame_bytes;
+  // Small frames on a much finer grid have more buckets than pixels.
+  const std::uint64_t bytes_each = std::max<std::uint64_t>(frame_bytes, layout.buckets * sizeof(std::uint32_t));
+  const std::size_t wanted = options.batch_frames != 0 ? options.batch_frames : batch_bytes / bytes_each;
   const auto addressable = static_cast<std::size_t>(max_pixels / frame_pixels);  // event numbers of a batch have 32 bits
   frames = std::clamp<std::size_t>(wanted, 1, std::min(most_batch_frames, addressable));
 }

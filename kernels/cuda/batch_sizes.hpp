@@ -10,8 +10,13 @@
 /// How large a batch is, what there is room for and when that grows. Numbers only: no device memory, no CUDA.
 namespace countem::cuda {
 
+/// Whether the method finds events in any order and has them put in order afterwards.
+[[nodiscard]] constexpr bool orders_events(counting_method method) {
+  return method == counting_method::cluster || method == counting_method::peaks;
+}
+
 /// Where events lie: the event grid and its buckets. A bucket is a stretch of a row of the grid, short enough to sort by
-/// comparing its events with each other; for methods without components it is a word of the bit image.
+/// comparing its events with each other; for methods that find events in order it is a word of the bit image.
 struct event_layout {
   std::uint32_t grid_width = 0;     ///< columns of the event grid
   std::uint32_t segment_width = 0;  ///< columns of a bucket
@@ -35,7 +40,7 @@ struct batch_sizes {
 /// Numbers that the device reports about a batch, at the head of the report that crosses back to the host. Each counts what
 /// there was no room for too.
 struct batch_totals {
-  std::uint32_t found = 0;             ///< events found by method cluster
+  std::uint32_t found = 0;             ///< events found by methods whose events are put in order
   std::uint32_t thread_overflows = 0;  ///< roots whose component overflows a thread's window
   std::uint32_t warp_overflows = 0;    ///< roots whose component overflows a warp's window
   std::uint32_t events = 0;            ///< events of the batch

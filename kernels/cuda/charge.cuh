@@ -78,6 +78,26 @@ __device__ __forceinline__ std::int32_t final_charge(const batch_view& batch, st
   return clamp_charge(std::int64_t{charge} - batch.noise16[half_row(batch, frame, row, column)]);
 }
 
+/// Charge of any pixel before row noise; no_charge where it has none.
+template <class Pixel>
+__device__ __forceinline__ std::int32_t charge_or_none(const batch_view& batch, std::uint32_t frame, std::uint32_t row,
+                                                       std::uint32_t column) {
+  const std::uint64_t pixel = std::uint64_t{row} * batch.width + column;
+  if (is_masked(batch.calibrated, pixel) || !arrived(batch, batch.arrivals[frame], row, column)) return no_charge;
+  const Pixel raw = raw_frame<Pixel>(batch, frame)[pixel];
+  if (raw != raw) return no_charge;  // a NaN
+  return charge_of(batch.calibrated, raw, pixel);
+}
+
+/// Charge of any pixel, row noise subtracted; no_charge where it has none.
+template <class Pixel>
+__device__ __forceinline__ std::int32_t final_charge_or_none(const batch_view& batch, std::uint32_t frame, std::uint32_t row,
+                                                             std::uint32_t column) {
+  const std::int32_t charge = charge_or_none<Pixel>(batch, frame, row, column);
+  if (batch.noise16 == nullptr || charge == no_charge) return charge;
+  return clamp_charge(std::int64_t{charge} - batch.noise16[half_row(batch, frame, row, column)]);
+}
+
 /// Number of the lowest bit that is set; there is one.
 __device__ __forceinline__ std::uint32_t first_bit(std::uint32_t bits) {
   return static_cast<std::uint32_t>(__ffs(static_cast<int>(bits)) - 1);

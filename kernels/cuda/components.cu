@@ -5,6 +5,7 @@
 // touches that window's edge overflows it and gets a warp and 64 x 32 bits, one row per lane. One that touches that edge too
 // overflows to labels in global memory (labels.cu). At every size, a root that is not its component's first pixel leaves the
 // component to the root that is.
+#include "kernels/cuda/bit_queue.cuh"
 #include "kernels/cuda/component_windows.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/pixel_dispatch.hpp"
@@ -28,24 +29,7 @@ __device__ __forceinline__ std::uint32_t roots_of(const bit_image& hits, std::ui
 
 constexpr unsigned root_threads = 128;
 
-/// Numbers the roots of the warp's 32 words, so that every lane then has one to work on.
-struct root_queue {
-  static constexpr unsigned most = 16 * warp_lanes;  ///< two roots of a word are never neighbours
-  std::uint16_t place[root_threads / warp_lanes][most];
-
-  /// Returns how many there are. The whole warp calls.
-  __device__ std::uint32_t fill(std::uint32_t roots) {
-    const unsigned lane = threadIdx.x % warp_lanes;
-    std::uint32_t total = 0;
-    std::uint32_t next = warp_exclusive_sum(static_cast<std::uint32_t>(__popc(roots)), total);
-    for (; roots != 0; roots &= roots - 1) {
-      const auto bit = static_cast<std::uint32_t>(__ffs(static_cast<int>(roots)) - 1);
-      place[threadIdx.x / warp_lanes][next++] = static_cast<std::uint16_t>(lane * warp_lanes + bit);
-    }
-    __syncwarp();
-    return total;
-  }
-};
+using root_queue = bit_queue<root_threads, 16>;  // two roots of a word are never neighbours
 
 /// One thread per word of the bit image, then one thread per root.
 template <class Pixel>
@@ -61,9 +45,8 @@ __global__ void __launch_bounds__(root_threads) roots_kernel(batch_view batch, e
     bool has_event = false;
     found_event event{};
     if (first + lane < total) {
-      const std::uint32_t queued = queue.place[threadIdx.x / warp_lanes][first + lane];
-      const word_place place(batch, static_cast<std::uint32_t>(number - lane + queued / warp_lanes));
-      const root from{frame, place.row, place.first_column() + queued % warp_lanes};
+      const word_place place(batch, static_cast<std::uint32_t>(number - lane + queue.lane_of(first + lane)));
+      const root from{frame, place.row, place.first_column() + queue.bit_of(first + lane)};
       thread_window window;
       const window_result result = window.flood(hits, from);
       if (result == window_result::complete) {

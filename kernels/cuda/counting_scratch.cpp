@@ -16,9 +16,10 @@ void counting_scratch::reserve(const counting_setup& setup, const batch_sizes& s
 }
 
 void counting_scratch::reserve(counting_method method, const capacities& room, const batch_sizes& sizes) {
-  if (method != counting_method::cluster) return;
+  if (!orders_events(method)) return;
   found.reserve(room.events);
   bucketed.reserve(room.events);
+  if (method != counting_method::cluster) return;
   thread_overflow.reserve(room.thread_overflows);
   warp_overflow.reserve(room.warp_overflows);
   sums.reserve(room.warp_overflows);

@@ -20,9 +20,11 @@ struct counting_scratch {
   device_buffer<std::byte> scan;
   device_buffer<std::uint32_t> maxima;
 
-  // Method cluster.
+  // Methods whose events are put in order.
   device_buffer<found_event> found;
   device_buffer<sortable_event> bucketed;
+
+  // Method cluster.
   device_buffer<root> thread_overflow;
   device_buffer<root> warp_overflow;
   device_buffer<std::uint32_t> labels;

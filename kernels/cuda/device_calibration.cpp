@@ -45,7 +45,8 @@ device_calibration::device_calibration(const counting_setup& setup, std::span<co
       pixel_background16_(upload<std::int32_t>(setup.calibrated.pixel_background16, stream)),
       limits_(upload(limits, stream)),
       background16_(setup.calibrated.background16),
-      xray16_(setup.calibrated.xray16) {}
+      xray16_(setup.calibrated.xray16),
+      score16_(setup.calibrated.score16.value_or(0)) {}
 
 calibration_view device_calibration::view() const {
   return {.dark16 = dark16_.data(),
@@ -54,6 +55,7 @@ calibration_view device_calibration::view() const {
           .pixel_background16 = pixel_background16_.data(),
           .background16 = background16_,
           .xray16 = xray16_,
+          .score16 = score16_,
           .limits = limits_.data(),
           .limit_per_pixel = limits_.size() != 1};
 }

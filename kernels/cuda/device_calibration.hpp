@@ -31,6 +31,7 @@ class device_calibration {
   device_buffer<std::uint32_t> limits_;
   std::int32_t background16_;
   std::int32_t xray16_;
+  std::int64_t score16_;
 };
 
 }  // namespace countem::cuda

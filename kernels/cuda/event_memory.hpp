@@ -60,7 +60,7 @@ struct label_memory {
   std::uint32_t* needed = nullptr;  ///< per frame: not 0 where a component overflows a warp's window
 };
 
-/// Method cluster: what is found, in the order of discovery, and what overflows.
+/// What is found, in the order of discovery (methods cluster and peaks), and what overflows (cluster).
 struct component_memory {
   found_event* found = nullptr;        ///< event_output::capacity
   sortable_event* bucketed = nullptr;  ///< event_output::capacity

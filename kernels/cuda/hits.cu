@@ -105,17 +105,6 @@ __global__ void __launch_bounds__(256) hits_kernel(batch_view batch) {
   }
 }
 
-/// One charge of a half-row, before its noise is subtracted; no_charge where there is none.
-template <class Pixel>
-__device__ __forceinline__ std::int32_t charge_or_none(const batch_view& batch, std::uint32_t frame, std::uint32_t row,
-                                                       std::uint32_t column) {
-  const std::uint64_t pixel = std::uint64_t{row} * batch.width + column;
-  if (is_masked(batch.calibrated, pixel) || !arrived(batch, batch.arrivals[frame], row, column)) return no_charge;
-  const Pixel raw = raw_frame<Pixel>(batch, frame)[pixel];
-  if (raw != raw) return no_charge;  // a NaN
-  return charge_of(batch.calibrated, raw, pixel);
-}
-
 __device__ __forceinline__ std::int64_t floor_divide(std::int64_t numerator, std::int64_t positive_denominator) {
   const std::int64_t quotient = numerator / positive_denominator;
   return quotient * positive_denominator > numerator ? quotient - 1 : quotient;

@@ -26,7 +26,8 @@ struct method_stages {
 [[nodiscard]] method_stages stages_of(counting_method method);
 
 method_stage find_components;       ///< cluster
-method_stage place_found_events;    ///< cluster
+method_stage find_peaks;            ///< peaks
+method_stage place_found_events;    ///< cluster, peaks
 method_stage count_hit_events;      ///< maximum (makes events.maxima too), pixels
 method_stage place_hit_events;      ///< maximum, pixels
 method_stage count_multiplicities;  ///< counts

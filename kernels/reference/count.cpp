@@ -120,6 +120,107 @@ counted_frame count_maxima(const charge_image& image) {
   return counted;
 }
 
+/// A hit and the charges around it, as method peaks sees them.
+class peak {
+ public:
+  peak(const charge_image& image, std::uint64_t p)
+      : image_(image), row_(static_cast<std::int64_t>(p / width())), column_(static_cast<std::int64_t>(p % width())) {}
+
+  /// Whether it beats all its neighbours.
+  [[nodiscard]] bool is_greatest() const {
+    bool greatest = true;
+    for (int down = -1; down <= 1; ++down) {
+      for (int right = -1; right <= 1; ++right) {
+        const bool is_before = down < 0 || (down == 0 && right < 0);
+        const std::int32_t other = raw_charge(down, right);
+        if (down == 0 && right == 0) continue;
+        greatest = greatest && (is_before ? charge() > other : charge() >= other);
+      }
+    }
+    return greatest;
+  }
+
+  [[nodiscard]] std::int64_t score() const {
+    std::int64_t block = std::numeric_limits<std::int64_t>::min();
+    for (const int down : {-1, 1}) {
+      for (const int right : {-1, 1}) block = std::max(block, charge() + near(0, right) + near(down, 0) + near(down, right));
+    }
+    return 2 * charge() + block;
+  }
+
+  [[nodiscard]] std::int64_t charge_of_nine() const {
+    std::int64_t sum = 0;
+    for_nine([&](int down, int right) { sum += near(down, right); });
+    return sum;
+  }
+
+  [[nodiscard]] std::uint64_t hits_of_nine() const {
+    std::uint64_t hits = 0;
+    for_nine([&](int down, int right) { hits += is_inside(down, right) && image_.is_hit(index(down, right)) ? 1 : 0; });
+    return hits;
+  }
+
+  /// On a grid `upsample` times finer.
+  [[nodiscard]] std::uint32_t row(std::uint32_t upsample) const { return place(row_, near(-1, 0), near(1, 0), upsample); }
+  [[nodiscard]] std::uint32_t column(std::uint32_t upsample) const { return place(column_, near(0, -1), near(0, 1), upsample); }
+
+ private:
+  [[nodiscard]] std::uint32_t width() const { return image_.setup.shape.width; }
+  [[nodiscard]] std::uint64_t index(int down, int right) const {
+    return static_cast<std::uint64_t>((row_ + down) * width() + column_ + right);
+  }
+  [[nodiscard]] bool is_inside(int down, int right) const {
+    return row_ + down >= 0 && row_ + down < image_.setup.shape.height && column_ + right >= 0 && column_ + right < width();
+  }
+  [[nodiscard]] std::int32_t raw_charge(int down, int right) const {
+    return is_inside(down, right) ? image_.charge[index(down, right)] : no_charge;
+  }
+  /// 0 where there is none.
+  [[nodiscard]] std::int64_t near(int down, int right) const {
+    const std::int32_t charge = raw_charge(down, right);
+    return charge == no_charge ? 0 : charge;
+  }
+  [[nodiscard]] std::int64_t charge() const { return near(0, 0); }
+
+  template <class Visit>
+  static void for_nine(Visit visit) {
+    for (int down = -1; down <= 1; ++down) {
+      for (int right = -1; right <= 1; ++right) visit(down, right);
+    }
+  }
+
+  [[nodiscard]] std::uint32_t place(std::int64_t at, std::int64_t before, std::int64_t after, std::int64_t k) const {
+    before = std::max<std::int64_t>(before, 0);
+    after = std::max<std::int64_t>(after, 0);
+    const std::int64_t all = charge() + after + before;
+    const std::int64_t cell = k * at + k * (all + 2 * (after - before)) / (2 * all);
+    return static_cast<std::uint32_t>(std::min(k * (at + 1) - 1, cell));
+  }
+
+  const charge_image& image_;
+  std::int64_t row_;
+  std::int64_t column_;
+};
+
+counted_frame count_peaks(const charge_image& image) {
+  const auto& [shape, type, calibrated, options] = image.setup;
+  counted_frame counted;
+  for (std::uint64_t p = 0; p < shape.pixels(); ++p) {
+    if (!image.is_hit(p)) continue;
+    const peak candidate(image, p);
+    if (!candidate.is_greatest()) continue;
+    if (image.is_xray(p)) {
+      ++counted.xrays;
+    } else if (candidate.score() > calibrated.score16) {
+      const auto charge = static_cast<std::uint64_t>(std::max<std::int64_t>(candidate.charge_of_nine(), 0));
+      const std::uint32_t row = candidate.row(options.upsample);
+      counted.events.push_back({row * (shape.width * options.upsample) + candidate.column(options.upsample),
+                                value_of(options.values, charge, candidate.hits_of_nine())});
+    }
+  }
+  return counted;
+}
+
 counted_frame count_pixels(const charge_image& image) {
   counted_frame counted;
   for (std::uint64_t p = 0; p < image.setup.shape.pixels(); ++p) {
@@ -156,6 +257,7 @@ counted_frame count_frame(const counting_setup& setup, const frame_view& frame) 
   switch (setup.options.method) {
     case counting_method::cluster: return count_clusters(image);
     case counting_method::maximum: return count_maxima(image);
+    case counting_method::peaks: return count_peaks(image);
     case counting_method::pixels: return count_pixels(image);
     case counting_method::counts: break;  // has no charges
   }

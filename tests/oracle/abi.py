@@ -18,7 +18,7 @@ class SetupAbi(ctypes.Structure):
     _fields_ = [
         ("height", ctypes.c_uint32), ("width", ctypes.c_uint32),
         ("dark16", ctypes.c_void_p), ("gain", ctypes.c_void_p), ("mask", ctypes.c_void_p), ("pixel_background16", ctypes.c_void_p),
-        ("background16", ctypes.c_int32), ("xray16", ctypes.c_int32),
+        ("background16", ctypes.c_int32), ("xray16", ctypes.c_int32), ("score16", ctypes.c_int64),
         ("min_cluster_size", ctypes.c_uint32), ("max_cluster_size", ctypes.c_uint32), ("upsample", ctypes.c_uint32),
         ("type", ctypes.c_uint8), ("method", ctypes.c_uint8), ("row_noise", ctypes.c_uint8), ("values", ctypes.c_uint8),
     ]
@@ -89,7 +89,7 @@ class Library:
                                     (setup.pixel_background16, np.int32))]
         dark16, gain, mask, pixel_background16 = (None if array is None else array.ctypes.data for array in kept)
         given = SetupAbi(height=frames.shape[1], width=frames.shape[2], dark16=dark16, gain=gain, mask=mask,
-                         pixel_background16=pixel_background16, background16=setup.background16, xray16=setup.xray16,
+                         pixel_background16=pixel_background16, background16=setup.background16, xray16=setup.xray16, score16=setup.score16,
                          min_cluster_size=setup.min_cluster_size, max_cluster_size=setup.max_cluster_size, upsample=setup.upsample,
                          type=self.number("pixel type", PIXEL_TYPES[frames.dtype.name]),
                          method=self.number("counting method", setup.method),

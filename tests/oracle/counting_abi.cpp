@@ -28,6 +28,7 @@ struct setup_abi {
   const std::int32_t* pixel_background16;
   std::int32_t background16;
   std::int32_t xray16;
+  std::int64_t score16;  ///< method peaks
   std::uint32_t min_cluster_size;
   std::uint32_t max_cluster_size;
   std::uint32_t upsample;
@@ -64,6 +65,7 @@ counting_setup setup_from(const setup_abi& given) {
   calibrated.background16 = given.background16;
   calibrated.xray16 = given.xray16;
   setup.options.method = static_cast<counting_method>(given.method);
+  if (setup.options.method == counting_method::peaks) calibrated.score16 = given.score16;
   setup.options.row_noise = static_cast<row_noise_method>(given.row_noise);
   setup.options.values = static_cast<event_value>(given.values);
   setup.options.min_cluster_size = given.min_cluster_size;

@@ -94,6 +94,9 @@ def setup(rng: np.random.Generator, shape: tuple[int, int], method: str, sectors
     chosen.values = str(rng.choice(["none", "charge", "size"]))
     if sectors:
         chosen.split = str(rng.choice(["rows", "columns"]))
+    if method == "peaks":
+        chosen.score16 = int(rng.choice([0, 3 * chosen.background16, 16 * 100, 1 << 33]))
+        chosen.upsample = int(rng.choice([1, 1, 2, 3, 64]))
     if method == "cluster":
         if sometimes():
             chosen.min_cluster_size = int(rng.integers(1, 4))

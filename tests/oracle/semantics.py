@@ -20,6 +20,7 @@ class Setup:
     pixel_background16: np.ndarray | None = None
     background16: int = 0
     xray16: int = NO_XRAY
+    score16: int = 0
     method: str = "cluster"
     row_noise: str = "none"
     values: str = "none"
@@ -128,6 +129,45 @@ def maxima(kept: np.ndarray) -> np.ndarray:
     return greater
 
 
+def peaks(charge: np.ndarray, has_charge: np.ndarray, hits: np.ndarray, setup: Setup) -> tuple[list[tuple[int, int]], int]:
+    """(index, value) of every peak whose score is above its threshold, and how many peaks were X-rays."""
+    height, width = charge.shape
+    lowest = -(1 << 40)
+    padded = np.pad(np.where(has_charge, charge, lowest), 1, constant_values=lowest)
+    signed = np.pad(np.where(has_charge, charge, 0), 1)
+
+    def shifted(image: np.ndarray, down: int, right: int) -> np.ndarray:
+        return image[1 + down:1 + down + height, 1 + right:1 + right + width]
+
+    around = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0)]
+    peak = hits.copy()
+    for down, right in around:
+        other = shifted(padded, down, right)
+        peak &= charge > other if (down, right) < (0, 0) else charge >= other
+    block = np.max([signed[y:y + height, x:x + width] + signed[y + 1:y + 1 + height, x:x + width] + signed[y:y + height, x + 1:x + 1 + width]
+                    + signed[y + 1:y + 1 + height, x + 1:x + 1 + width] for y in (0, 1) for x in (0, 1)], axis=0)
+    xray = peak & (charge >= setup.xray16)
+    event = peak & ~xray & (2 * charge + block > setup.score16)
+    total = charge + sum(shifted(signed, *place) for place in around)
+    hit_pixels = np.pad(hits, 1).astype(np.int64)
+    size = sum(shifted(hit_pixels, down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))
+    k = setup.upsample
+
+    def place(at: int, middle: int, before: int, after: int) -> int:
+        before, after = max(before, 0), max(after, 0)
+        total = middle + before + after
+        return min(k * (at + 1) - 1, k * at + k * (total + 2 * (after - before)) // (2 * total))
+
+    events = []
+    for y, x in zip(*(axis.tolist() for axis in np.nonzero(event))):
+        near = signed[y:y + 3, x:x + 3].tolist()
+        row = place(y, near[1][1], near[0][1], near[2][1])
+        column = place(x, near[1][1], near[1][0], near[1][2])
+        value = int(size[y, x]) if setup.values == "size" else min(max(int(total[y, x]), 0), 0xFFFF_FFFF)
+        events.append((row * k * width + column, value))
+    return events, int(np.count_nonzero(xray))
+
+
 def counted(frame: np.ndarray, setup: Setup, present: int) -> Counted:
     """A pixel of value v is v events."""
     usable = arrived(frame.shape, setup.split, present) & ~np.isnan(frame)
@@ -149,6 +189,8 @@ def count(frame: np.ndarray, setup: Setup, present: int = 15) -> Counted:
     xray_pixels = hits & (charge >= setup.xray16)
     if setup.method == "cluster":
         events, xrays = clusters(charge, hits, setup)
+    elif setup.method == "peaks":
+        events, xrays = peaks(charge, has_charge, hits, setup)
     else:
         chosen = hits if setup.method == "pixels" else maxima(np.where(hits & ~xray_pixels, charge, 0))
         value = np.ones_like(charge) if setup.values == "size" else charge

@@ -42,7 +42,7 @@ def test_backend_is_there(backends: list[str], backend: str) -> None:
     assert backend in backends
 
 
-@pytest.mark.parametrize("method", ["cluster", "maximum", "pixels"])
+@pytest.mark.parametrize("method", ["cluster", "maximum", "peaks", "pixels"])
 @pytest.mark.parametrize("seed", range(12))
 def test_random_cases(checker: Checker, method: str, seed: int) -> None:
     rng = np.random.default_rng([seed, *method.encode()])
@@ -58,7 +58,7 @@ def test_random_cases(checker: Checker, method: str, seed: int) -> None:
     assert events > 0
 
 
-@pytest.mark.parametrize("method", ["cluster", "maximum", "pixels"])
+@pytest.mark.parametrize("method", ["cluster", "maximum", "peaks", "pixels"])
 @pytest.mark.parametrize("occupancy", [0.0001, 0.001, 0.01, 0.1])
 def test_detector_frames(checker: Checker, method: str, occupancy: float) -> None:
     """Frames of the size that matters most, with the plain calibration that most scans are counted with."""

@@ -207,16 +207,17 @@ calibration draw_calibration(generator& random, frame_shape shape) {
 
 counting_options draw_options(generator& random) {
   counting_options options;
-  options.method =
-      any_of(random, {counting_method::cluster, counting_method::cluster, counting_method::maximum, counting_method::pixels});
+  options.method = any_of(random, {counting_method::cluster, counting_method::cluster, counting_method::peaks,
+                                   counting_method::peaks, counting_method::maximum, counting_method::pixels});
   options.row_noise =
       any_of(random, {row_noise_method::none, row_noise_method::none, row_noise_method::mean, row_noise_method::median});
   options.values = any_of(random, {event_value::none, event_value::charge, event_value::size});
   if (options.method == counting_method::cluster) {
     if (one_in(random, 4)) options.min_cluster_size = 1 + static_cast<std::uint32_t>(below(random, 4));
     if (one_in(random, 4)) options.max_cluster_size = options.min_cluster_size + static_cast<std::uint32_t>(below(random, 6));
-    if (one_in(random, 4)) options.upsample = any_of<std::uint32_t>(random, {2, 3, 4, 7, 16, 64});
   }
+  const bool has_places = options.method == counting_method::cluster || options.method == counting_method::peaks;
+  if (has_places && one_in(random, 4)) options.upsample = any_of<std::uint32_t>(random, {2, 3, 4, 7, 16, 64});
   return options;
 }
 
@@ -265,6 +266,10 @@ parity_case random_case(std::uint64_t seed, std::uint64_t most_frames) {
   if (split == sector_split::columns) drawn.setup.shape.width = (drawn.setup.shape.width + 3) / 4 * 4;
   drawn.setup.calibrated = draw_calibration(random, drawn.setup.shape);
   drawn.setup.options = draw_options(random);
+  if (drawn.setup.options.method == counting_method::peaks) {
+    drawn.setup.calibrated.score16 =
+        any_of<std::int64_t>(random, {0, 3 * drawn.setup.calibrated.background16, 2000, 4000, score_limit});
+  }
   const bool counts = one_in(random, 8);
   if (counts) make_counts(drawn.setup);
 
@@ -316,8 +321,9 @@ std::string describe(const parity_case& drawn) {
        << static_cast<int>(options.method) << ", row noise " << static_cast<int>(options.row_noise) << ", values "
        << static_cast<int>(options.values) << ", upsample " << options.upsample << ", sizes " << options.min_cluster_size
        << " to " << options.max_cluster_size << ", background " << calibrated.background16 << ", X-ray " << calibrated.xray16
-       << (calibrated.dark16.empty() ? "" : ", dark") << (calibrated.gain.empty() ? "" : ", gain")
-       << (calibrated.mask.empty() ? "" : ", mask") << (calibrated.pixel_background16.empty() ? "" : ", pixel thresholds");
+       << ", score " << calibrated.score16.value_or(0) << (calibrated.dark16.empty() ? "" : ", dark")
+       << (calibrated.gain.empty() ? "" : ", gain") << (calibrated.mask.empty() ? "" : ", mask")
+       << (calibrated.pixel_background16.empty() ? "" : ", pixel thresholds");
   for (const frame_view& frame : drawn.frames) {
     text << "; split " << static_cast<int>(frame.split) << " present " << static_cast<int>(frame.present) << " bands "
          << static_cast<int>(frame.band_count);

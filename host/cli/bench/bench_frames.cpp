@@ -56,13 +56,21 @@ bench_frames::bench_frames(const simulation_options& options, std::uint64_t dist
 
 counting_setup bench_frames::setup(bench_calibration kind, const counting_options& options) const {
   constexpr double background_sigmas = 4.5;
+  constexpr double candidate_sigmas = 3;
+  constexpr double score_sigmas = 3.7;
   constexpr double xray_sigmas = 175;
   const simulation_options& detector = simulated_.options();
   counting_setup made{detector.frame, pixel_type::u16, {}, options};
   calibration& used = made.calibrated;
   used.background16 = background_from_adu(background_sigmas * detector.noise_adu);
+  if (options.method == counting_method::peaks) {
+    // About what the automatic threshold finds at an occupancy of 1 %.
+    used.background16 = background_from_adu(candidate_sigmas * detector.noise_adu);
+    used.score16 = score_from_adu(3 * score_sigmas * detector.noise_adu);
+  }
   used.xray16 = xray_from_adu(xray_sigmas * detector.noise_adu);
   if (kind == bench_calibration::threshold) {
+    if (used.score16) *used.score16 += 6 * charge_units_per_adu * static_cast<std::int64_t>(std::ceil(detector.baseline_adu));
     used.background16 += charge_units_per_adu * static_cast<std::int32_t>(std::ceil(detector.baseline_adu));
     used.xray16 += charge_units_per_adu * static_cast<std::int32_t>(std::ceil(detector.baseline_adu));
     return made;

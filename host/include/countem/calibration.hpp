@@ -18,6 +18,8 @@ inline constexpr std::int32_t charge_units_per_adu = 16;
 inline constexpr std::int32_t charge_limit = 1 << 30;
 /// The charge of a pixel that cannot be a hit: masked, of a missing sector, or not a number.
 inline constexpr std::int32_t no_charge = std::numeric_limits<std::int32_t>::min();
+/// Score thresholds of method `peaks` lie below it: no score reaches it.
+inline constexpr std::int64_t score_limit = std::int64_t{1} << 33;
 /// X-ray threshold that no charge reaches.
 inline constexpr std::int32_t no_xray_threshold = std::numeric_limits<std::int32_t>::max();
 
@@ -67,6 +69,8 @@ struct calibration {
   std::int32_t background16 = 0;                 ///< a hit's charge is above it; never negative
   std::vector<std::int32_t> pixel_background16;  ///< instead of background16, per pixel; never negative
   std::int32_t xray16 = no_xray_threshold;       ///< a pixel at or above it is an X-ray pixel
+  /// Method peaks, and only it: an event's score is above it; 0 to score_limit. Hits are candidates then.
+  std::optional<std::int64_t> score16;
 
   // Where it came from; carried to the output, not used in counting.
   std::vector<float> dark_sigma_adu;  ///< temporal noise per pixel, from the darks
@@ -96,6 +100,10 @@ struct calibration {
 /// The exact 1/16 ADU form of the strict comparison charge > threshold.
 /// @throws invalid_argument if not a finite number in [0, 2^26) ADU.
 [[nodiscard]] std::int32_t background_from_adu(double threshold_adu);
+
+/// The same for the comparison score > threshold of method peaks.
+/// @throws invalid_argument if not a finite number in [0, 2^29) ADU.
+[[nodiscard]] std::int64_t score_from_adu(double threshold_adu);
 
 /// The exact 1/16 ADU form of the comparison charge >= threshold; infinity: none.
 /// @throws invalid_argument if NaN or not above 0.

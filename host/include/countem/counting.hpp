@@ -17,6 +17,7 @@ namespace countem {
 enum class counting_method : std::uint8_t {
   cluster,  ///< charge-weighted centroid of each 8-connected component of hits
   maximum,  ///< pixels strictly greater than all their neighbours
+  peaks,    ///< local maxima with enough charge around them
   pixels,   ///< every hit
   counts,   ///< a pixel of value v is v events: frames of a detector that counts by itself
 };
@@ -27,9 +28,10 @@ struct choice_table<counting_method> {
   /// What a value is called in a sentence.
   static constexpr std::string_view what = "counting method";
   /// One entry per enumerator, in their order.
-  static constexpr std::array<choice<counting_method>, 4> entries{
+  static constexpr std::array<choice<counting_method>, 5> entries{
       {{counting_method::cluster, "cluster", "centroid of each component"},
        {counting_method::maximum, "maximum", "local maxima"},
+       {counting_method::peaks, "peaks", "local maxima with enough charge around them"},
        {counting_method::pixels, "pixels", "every hit"},
        {counting_method::counts, "counts", "a pixel of value v is v electrons, for detectors that count by themselves"}}};
 };
@@ -56,8 +58,8 @@ struct choice_table<row_noise_method> {
 /// What is kept with each event's linear index.
 enum class event_value : std::uint8_t {
   none,
-  charge,  ///< 1/16 ADU: the component's sum (cluster), the pixel's charge (maximum, pixels); saturates at 2^32 - 1
-  size,    ///< hits in the component (cluster); 1 for the other methods
+  charge,  ///< 1/16 ADU: sum of the component (cluster) or of 3 x 3 pixels (peaks), else the pixel's; saturates at 2^32 - 1
+  size,    ///< hits in the component (cluster) or in 3 x 3 pixels (peaks); 1 for the other methods
            // method counts keeps none: the number of events at a pixel is its value
 };
 
@@ -79,7 +81,7 @@ struct counting_options {
   std::uint32_t min_cluster_size = 1;                   ///< components with fewer hits are dropped (cluster)
   std::uint32_t max_cluster_size = 0xffff'ffff;         ///< components with more hits are dropped (cluster)
   event_value values = event_value::none;               ///< what is kept with each event
-  std::uint32_t upsample = 1;                           ///< events lie on a grid this many times finer (cluster)
+  std::uint32_t upsample = 1;                           ///< events lie on a grid this many times finer (cluster, peaks)
 
   friend bool operator==(const counting_options&, const counting_options&) = default;
 };
@@ -111,7 +113,7 @@ struct event_batch {
   std::vector<std::uint64_t> indptr{0};  ///< frames + 1
   std::vector<std::uint32_t> indices;    ///< row * width + column of the (upsampled) event grid
   std::vector<std::uint32_t> values;     ///< one per event, or empty when event_value::none
-  /// Per frame: components rejected (cluster), pixels at or above the threshold (maximum, pixels), 0 (counts).
+  /// Per frame: components rejected (cluster), peaks or pixels at or above the threshold (peaks; maximum, pixels), 0 (counts).
   std::vector<std::uint32_t> xrays;
   std::vector<std::uint8_t> status;  ///< per frame: frame_status bits
 
@@ -160,8 +162,8 @@ struct counting_setup {
 };
 
 /// @throws invalid_argument when the setup contradicts itself: shapes, thresholds, an upsampled grid beyond 2^32 - 1 pixels,
-/// upsampling or size limits with a method that has no components, a calibration with more than a mask or an event value with
-/// method counts.
+/// upsampling or size limits with a method that has no components, a score threshold without method peaks or the other way
+/// round, a calibration with more than a mask or an event value with method counts.
 void validate(const counting_setup& setup);
 
 /// Shape of the grid that the events' linear indices refer to.

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+#include <countem/counting.hpp>
+
+#include "kernels/cpu/component.hpp"
+#include "kernels/cpu/frame_in_work.hpp"
+#include "kernels/cpu/hit_bits.hpp"
+
+namespace countem::cpu {
+
+/// Pixels that the calibration leaves without a charge, one bit each; empty where every pixel has one.
+[[nodiscard]] inline hit_bits pixels_without_charge(const calibration& used, frame_shape shape) {
+  hit_bits without;
+  if (used.mask.empty() && used.gain.empty()) return without;
+  without = hit_bits(shape);
+  for (std::size_t p = 0; p < shape.pixels(); ++p) {
+    if (!can_have_charge(used, p))
+      without.set(static_cast<std::uint32_t>(p / shape.width), static_cast<std::uint32_t>(p % shape.width));
+  }
+  return without;
+}
+
+/// A hit and its neighbours, as method peaks sees them (docs/semantics.md). All is worked out from nine charges that are read
+/// once: raw pixels that lie in a file may change meanwhile.
+struct nine_charges {
+  /// Row by row; `no_charge` for what has none or lies outside the frame.
+  std::array<std::int32_t, 9> charge;
+
+  [[nodiscard]] std::int32_t middle() const { return charge[4]; }
+
+  /// Whether the middle beats all others.
+  [[nodiscard]] bool is_peak() const {
+    const std::int32_t before = std::max({charge[0], charge[1], charge[2], charge[3]});
+    const std::int32_t after = std::max({charge[5], charge[6], charge[7], charge[8]});
+    return middle() > std::max(before, 0) && middle() >= after;
+  }
+
+  /// To be called before what follows: no charge counts 0 there.
+  void drop_no_charges() {
+    for (std::int32_t& one : charge) one = one == no_charge ? 0 : one;
+  }
+
+  [[nodiscard]] std::int64_t score() const {
+    const auto of = [&](std::size_t i) { return std::int64_t{charge[i]}; };
+    const std::int64_t above = of(1) + std::max(of(0) + of(3), of(2) + of(5));
+    const std::int64_t below = of(7) + std::max(of(6) + of(3), of(8) + of(5));
+    return 3 * of(4) + std::max(above, below);
+  }
+
+  [[nodiscard]] std::uint64_t sum() const {
+    std::int64_t all = 0;
+    for (const std::int32_t one : charge) all += one;
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(all, 0));
+  }
+
+  /// Where the event lies between two neighbours, in cells of a grid `upsample` times finer: 0 to upsample - 1.
+  [[nodiscard]] std::uint32_t cell(std::int64_t before, std::int64_t after, std::int64_t upsample) const {
+    before = std::max<std::int64_t>(before, 0);
+    after = std::max<std::int64_t>(after, 0);
+    const std::int64_t all = middle() + before + after;
+    return static_cast<std::uint32_t>(std::min(upsample - 1, upsample * (all + 2 * (after - before)) / (2 * all)));
+  }
+  [[nodiscard]] std::uint32_t cell_row(std::uint32_t upsample) const { return cell(charge[1], charge[7], upsample); }
+  [[nodiscard]] std::uint32_t cell_column(std::uint32_t upsample) const { return cell(charge[3], charge[5], upsample); }
+};
+
+/// The charges around hits of one frame.
+template <class Pixel, class ChargeOf>
+class neighbourhoods {
+ public:
+  neighbourhoods(const frame_in_work<Pixel>& work, const hit_bits& without, const ChargeOf& charge_of)
+      : work_(work),
+        without_(without),
+        charge_of_(charge_of),
+        shape_(work.frame->shape),
+        whole_(std::is_integral_v<Pixel> && work.frame->present == all_sectors) {}
+
+  [[nodiscard]] nine_charges around(std::uint32_t y, std::uint32_t x) const {
+    if (all_have_charges(y, x)) return collect(y, x, charge_of_);
+    return collect(y, x, [this](std::uint32_t row, std::uint32_t column) {
+      return has_charge(row, column) ? charge_of_(row, column) : no_charge;
+    });
+  }
+
+  /// The usual case, with one question in place of nine.
+  [[nodiscard]] bool all_have_charges(std::uint32_t y, std::uint32_t x) const {
+    if (!whole_ || y == 0 || x == 0 || y + 1 >= shape_.height || x + 1 >= shape_.width) return false;
+    if (without_.empty()) return true;
+    std::uint64_t without = 0;
+    for (std::uint32_t row = y - 1; row <= y + 1; ++row) without |= without_.from(row, x - 1);
+    return (without & 7U) == 0;
+  }
+
+  /// Hits among the nine.
+  [[nodiscard]] std::uint32_t hits(std::uint32_t y, std::uint32_t x) const {
+    std::uint32_t found = 0;
+    for (std::uint32_t row = y == 0 ? 0 : y - 1; row <= std::min(y + 1, shape_.height - 1); ++row) {
+      for (std::uint32_t column = x == 0 ? 0 : x - 1; column <= std::min(x + 1, shape_.width - 1); ++column)
+        found += work_.hits.test(row, column) ? 1 : 0;
+    }
+    return found;
+  }
+
+ private:
+  template <class ChargeAt>
+  [[nodiscard]] static nine_charges collect(std::uint32_t y, std::uint32_t x, const ChargeAt& charge_at) {
+    nine_charges nine;
+    std::size_t i = 0;
+    for (std::uint32_t row = y - 1; row != y + 2; ++row) {
+      for (std::uint32_t column = x - 1; column != x + 2; ++column) nine.charge[i++] = charge_at(row, column);
+    }
+    return nine;
+  }
+
+  [[nodiscard]] bool has_charge(std::uint32_t row, std::uint32_t column) const {
+    if (row >= shape_.height || column >= shape_.width || work_.rows[row] == nullptr) return false;
+    if (!without_.empty() && without_.test(row, column)) return false;
+    if (!work_.missing_columns.empty() && !work_.frame->arrived(row, column)) return false;
+    return work_.rows[row][column] == work_.rows[row][column];  // not a NaN
+  }
+
+  const frame_in_work<Pixel>& work_;
+  const hit_bits& without_;
+  const ChargeOf& charge_of_;
+  frame_shape shape_;
+  bool whole_;  ///< all sectors arrived, and no pixel is a NaN
+};
+
+}  // namespace countem::cpu
