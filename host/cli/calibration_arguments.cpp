@@ -46,16 +46,18 @@ void calibration_arguments::add_making_to(CLI::App& command) {
   add("--mask", mask_, "Pixels not to be used: everything but 0, as .npy, .mrc, HDF5 or flat bytes");
   add("--threshold", options_.background_adu, "Background threshold in ADU instead of one from the noise");
   add("--xray-threshold", options_.xray_adu, "X-ray threshold in ADU instead of one from the sample; inf: none");
+  add("--score-threshold", options_.score_adu, "Method peaks: score threshold in ADU instead of one from the sample");
   command
       .add_option_function<std::string>(
           "--background-sigma", [this](const std::string& given) { take_background_sigma(given); },
-          "Background threshold: mean + this many sigmas of the noise peak; "
-          "auto: as many as find most electrons for the noise that passes (needs --dark)")
-      ->default_str(fmt::format("{}", options_.background_sigmas))
+          fmt::format("Background threshold: mean + this many sigmas of the noise peak; "
+                      "auto: as many as find most electrons for the noise that passes ({} without --dark)",
+                      usual_background_sigmas))
+      ->default_str("auto")
       ->type_name("N|auto")
       ->group("Calibration");
   add("--false-events", options_.false_hits,
-      "Background threshold: the lowest above which so many pixels of a frame are noise (needs --dark)")
+      "Threshold: the lowest beyond which so many events of a frame are noise (needs --dark)")
       ->type_name("N")
       ->excludes("--background-sigma")
       ->excludes("--threshold");
@@ -70,28 +72,49 @@ void calibration_arguments::add_making_to(CLI::App& command) {
 }
 
 void calibration_arguments::take_background_sigma(const std::string& given) {
-  options_.automatic = given == "auto";
-  if (!options_.automatic && !CLI::detail::lexical_cast(given, options_.background_sigmas))
+  options_.background_sigmas.reset();
+  double sigmas = 0;
+  if (given == "auto") return;
+  if (!CLI::detail::lexical_cast(given, sigmas))
     throw CLI::ValidationError("--background-sigma", given + " is neither a number nor auto");
+  options_.background_sigmas = sigmas;
 }
 
 void calibration_arguments::add_to(CLI::App& command) {
   add_making_to(command);
   CLI::Option* file =
       command.add_option("--calibration", file_, "Calibration that countem calibrate made")->group("Calibration");
-  for (const char* replaced :
-       {"--dark", "--gain", "--background-sigma", "--false-events", "--xray-sigma", "--per-pixel", "--samples", "--seed"}) {
-    file->excludes(replaced);
-  }
+  for (const char* replaced : {"--dark", "--gain"}) file->excludes(replaced);
+  for (const char* of_sample : {"--background-sigma", "--false-events", "--xray-sigma", "--per-pixel", "--samples", "--seed"})
+    of_sample_.push_back(command.get_option(of_sample));
 }
 
-calibration calibration_arguments::resolve(const frame_source& frames, const source_arguments& inputs, unsigned threads,
-                                           const std::atomic<bool>& stop) const {
+calibration calibration_arguments::resolve(const frame_source& frames, counting_method method, const source_arguments& inputs,
+                                           unsigned threads, const std::atomic<bool>& stop) const {
   const frame_shape shape = frames.info().shape;
-  if (!file_.empty()) return from_file(shape);
+  calibration start;
+  if (!file_.empty()) {
+    start = from_file(shape);
+    if (!start.references_only) return start;
+  } else {
+    start = references(shape, inputs, threads, stop);
+  }
   calibration_options options = options_;
   options.threads = threads;
-  return calibrate(stoppable_source(frames, stop), references(shape, inputs, threads, stop), options);
+  options.method = method;
+  return calibrate(stoppable_source(frames, stop), std::move(start), options);
+}
+
+calibration calibration_arguments::references_alone(const source_arguments& inputs, unsigned threads,
+                                                    const std::atomic<bool>& stop) const {
+  if (darks_.empty()) throw invalid_argument("there is nothing to calibrate: give the frames of a scan, or darks with --dark");
+  if (options_.background_adu || options_.score_adu || options_.xray_adu || options_.per_pixel_thresholds) {
+    throw invalid_argument(
+        "thresholds are of a scan, and only darks were given: give thresholds where the scan is counted, or its frames here");
+  }
+  calibration found = references(open_source(darks_, inputs.options_for(darks_))->info().shape, inputs, threads, stop);
+  found.references_only = true;
+  return found;
 }
 
 calibration calibration_arguments::without_thresholds(frame_shape shape) const {
@@ -120,7 +143,20 @@ std::vector<input_file> calibration_arguments::files() const {
 
 calibration calibration_arguments::from_file(frame_shape shape) const {
   calibration loaded = load_calibration(file_);
+  for (const CLI::Option* option : of_sample_) {
+    if (option->count() != 0 && !loaded.references_only) {
+      throw invalid_argument(fmt::format(
+          "{} holds thresholds, which {} is to find: leave it out, or make a calibration of the darks alone (countem calibrate "
+          "--dark DARKS -o FILE)",
+          file_.string(), option->get_name()));
+    }
+  }
   if (!mask_.empty()) apply_mask(loaded, *open_detector_image(mask_, shape, pixel_type::u8));
+  if (loaded.references_only) {
+    validate(loaded, shape);
+    return loaded;
+  }
+  if (options_.score_adu) loaded.score16 = score_from_adu(*options_.score_adu);
   if (options_.background_adu) {
     loaded.background16 = background_from_adu(*options_.background_adu);
     loaded.pixel_background16.clear();
@@ -146,8 +182,10 @@ std::string summary(const calibration& used) {
   const auto adu = [](std::int32_t charge) {
     return fmt::format("{:.5g} ADU", static_cast<double>(charge) / charge_units_per_adu);
   };
-  std::string line = "background threshold ";
+  std::string line = used.score16 ? "candidates above " : "background threshold ";
   line += used.pixel_background16.empty() ? adu(used.background16) : "of each pixel";
+  if (used.score16)
+    line += fmt::format(", score threshold {:.5g} ADU", static_cast<double>(*used.score16) / charge_units_per_adu);
   line += ", X-ray threshold " + (used.xray16 == no_xray_threshold ? "none" : adu(used.xray16));
   line += used.dark16.empty() ? ", no dark reference" : ", dark reference";
   if (!used.gain.empty()) line += ", gain reference";

@@ -31,8 +31,13 @@ class calibration_arguments {
   /// The calibration for these frames: from the file if there is one, with thresholds given beside it taking its thresholds'
   /// places; else from darks, gain, mask and a sample of the frames. `threads` 0: all cores.
   /// @throws invalid_argument, format_error, io_error; interrupted soon after `stop` is raised
-  [[nodiscard]] calibration resolve(const frame_source& frames, const source_arguments& inputs, unsigned threads,
-                                    const std::atomic<bool>& stop) const;
+  [[nodiscard]] calibration resolve(const frame_source& frames, counting_method method, const source_arguments& inputs,
+                                    unsigned threads, const std::atomic<bool>& stop) const;
+
+  /// Darks, gain and mask without thresholds: a calibration for many scans, each of which finds its own.
+  /// @throws as resolve(); invalid_argument without darks.
+  [[nodiscard]] calibration references_alone(const source_arguments& inputs, unsigned threads,
+                                             const std::atomic<bool>& stop) const;
 
   /// The calibration of method counts: a mask at most.
   /// @throws invalid_argument when more was given; format_error, io_error for the mask.
@@ -55,6 +60,7 @@ class calibration_arguments {
   std::filesystem::path gain_;
   std::filesystem::path mask_;
   calibration_options options_;
+  std::vector<const CLI::Option*> of_sample_;  ///< options that say how thresholds are found
 };
 
 /// What is counted with, in one line.

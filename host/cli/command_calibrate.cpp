@@ -8,9 +8,12 @@
 #include <optional>
 
 #include <countem/calibrate.hpp>
+#include <countem/error.hpp>
 #include <countem/frame_source.hpp>
+#include <countem/threshold_sweep.hpp>
 
 #include "host/cli/calibration_arguments.hpp"
+#include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
@@ -25,6 +28,8 @@ using json = nlohmann::ordered_json;
 struct calibrate_options {
   source_arguments inputs;
   calibration_arguments calibration;
+  counting_method method = counting_method::cluster;
+  std::string sweep;
   std::filesystem::path output;
   unsigned threads = 0;
 };
@@ -62,6 +67,22 @@ double adu(std::int32_t charge) {
   return static_cast<double>(charge) / charge_units_per_adu;
 }
 
+/// Up to the last charge.
+json histogram_json(const noise_fit& fit) {
+  const auto last = std::find_if(fit.histogram.rbegin(), fit.histogram.rend(), [](std::uint64_t count) { return count != 0; });
+  return {{"first_adu", fit.histogram_first_adu},
+          {"step_adu", fit.histogram_step_adu},
+          {"counts", std::vector(fit.histogram.begin(), last.base())}};
+}
+
+json curve_json(const threshold_curve& curve) {
+  if (curve.charges.empty()) return nullptr;
+  return {{"first_adu", curve.first_adu},
+          {"step_adu", curve.step_adu},
+          {"beyond", curve.charges},
+          {"mirrored_beyond", curve.noise}};
+}
+
 json describe(const calibration& found, frame_shape shape) {
   json told{{"frame", {{"height", shape.height}, {"width", shape.width}}}, {"dark_frames", found.dark_frames}};
   told["dark_level_adu"] = found.dark16.empty() ? json(nullptr) : json(dark_level_adu(found));
@@ -81,10 +102,14 @@ json describe(const calibration& found, frame_shape shape) {
     told["noise_mean_adu"] = fit.mean_adu;  // null where the threshold was given
     told["noise_sigma_adu"] = fit.sigma_adu;
     told["background_sigmas"] = fit.background_sigmas;
+    told["histogram"] = histogram_json(fit);
+    told["curve"] = curve_json(fit.curve);
     told["false_hits_per_frame"] = fit.expected ? json(fit.expected->per_frame) : json(nullptr);
     told["false_hits_share"] = fit.expected ? json(fit.expected->share) : json(nullptr);
   }
+  if (found.references_only) return told;
   told["background_threshold_adu"] = adu(found.background16);
+  if (found.score16) told["score_threshold_adu"] = static_cast<double>(*found.score16) / charge_units_per_adu;
   if (!found.pixel_background16.empty()) {
     const auto [lowest, highest] = std::minmax_element(found.pixel_background16.begin(), found.pixel_background16.end());
     told["pixel_thresholds_adu"] = {{"lowest", adu(*lowest)}, {"highest", adu(*highest)}};
@@ -115,13 +140,16 @@ void print_thresholds(const json& told, const context& ctx) {
                told["noise_mean_adu"].get<double>(), with_separators(told["sampled_frames"].get<std::uint64_t>()));
   }
   if (told.contains("false_hits_share") && !told["false_hits_share"].is_null()) {
-    ctx.inform("expected         {:.4g} pixels of noise above the threshold per frame, {:.2g} % of all above it",
-               told["false_hits_per_frame"].get<double>(), 100 * told["false_hits_share"].get<double>());
+    ctx.inform("expected         {:.4g} false events per frame, {:.2g} % of all", told["false_hits_per_frame"].get<double>(),
+               100 * told["false_hits_share"].get<double>());
   }
   const bool of_pixels = told.contains("pixel_thresholds_adu");
-  ctx.inform("threshold        above {:.4g} ADU{}", told["background_threshold_adu"].get<double>(),
+  ctx.inform("{}above {:.4g} ADU{}", told.contains("score_threshold_adu") ? "candidates       " : "threshold        ",
+             told["background_threshold_adu"].get<double>(),
              of_pixels ? fmt::format(", for each pixel up to {:.4g} ADU", told["pixel_thresholds_adu"]["highest"].get<double>())
                        : std::string());
+  if (told.contains("score_threshold_adu"))
+    ctx.inform("score threshold  above {:.5g} ADU", told["score_threshold_adu"].get<double>());
   if (told["xray_threshold_adu"].is_null()) {
     ctx.inform("X-ray threshold  none");
   } else {
@@ -152,22 +180,66 @@ json notes(const calibration& found, const source_info& frames, std::uint32_t sa
   return told;
 }
 
-void run_calibrate(const calibrate_options& chosen, context& ctx) {
-  const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
-  const output_rules rules = ctx.rules(paths_of(frames->info().files, chosen.calibration.files()));
-  check_output(chosen.output, calibration_output, rules);
-  const calibration found = chosen.calibration.resolve(*frames, chosen.inputs, chosen.threads, ctx.stop);
-  save_calibration(found, chosen.output, rules);
+json sweep_json(const std::vector<swept_threshold>& swept) {
+  json told = json::array();
+  for (const swept_threshold& one : swept) {
+    told.push_back({{"sigmas", one.sigmas},
+                    {"threshold_adu", one.threshold_adu},
+                    {"events_per_frame", one.events},
+                    {"false_events_per_frame", one.false_events ? json(*one.false_events) : json(nullptr)},
+                    {"pixels_per_event", std::isfinite(one.pixels) ? json(one.pixels) : json(nullptr)}});
+  }
+  return told;
+}
 
-  json told = describe(found, frames->info().shape);
-  told["notes"] = notes(found, frames->info(), chosen.calibration.samples());
+void print_sweep(const std::vector<swept_threshold>& swept, const context& ctx) {
+  ctx.inform("{:>6}  {:>9}  {:>12}  {:>12}  {:>12}", "sigma", "ADU", "events", "false events", "pixels/event");
+  for (const swept_threshold& one : swept) {
+    ctx.inform("{:>6.4g}  {:>9.2f}  {:>12.2f}  {:>12}  {:>12}", one.sigmas, one.threshold_adu, one.events,
+               one.false_events ? fmt::format("{:.2f}", *one.false_events) : "unknown",
+               std::isfinite(one.pixels) ? fmt::format("{:.2f}", one.pixels) : "none");
+  }
+}
+
+/// The calibration is written, and what there is about it printed.
+void report(const calibration& found, json told, const calibrate_options& chosen, const output_rules& rules, context& ctx) {
+  save_calibration(found, chosen.output, rules);
   told["calibration"] = chosen.output.string();
   for (const json& note : told["notes"]) ctx.keep_warning(note.get<std::string>());
   ctx.wrote(chosen.output);
   if (ctx.json) return ctx.print_json(told);
   for (const json& note : told["notes"]) ctx.inform("note: {}", note.get<std::string>());
   print_references(told, ctx);
-  print_thresholds(told, ctx);
+  if (!found.references_only) print_thresholds(told, ctx);
+}
+
+void run_calibrate_darks(const calibrate_options& chosen, context& ctx) {
+  if (!chosen.sweep.empty()) throw invalid_argument("--sweep counts frames of a scan: give them as INPUT");
+  const output_rules rules = ctx.rules(paths_of({}, chosen.calibration.files()));
+  check_output(chosen.output, calibration_output, rules);
+  const calibration found = chosen.calibration.references_alone(chosen.inputs, chosen.threads, ctx.stop);
+  json told = describe(found, found.shape);
+  told["notes"] = json::array();
+  report(found, std::move(told), chosen, rules, ctx);
+  if (!ctx.json) ctx.inform("written          {}; each scan counted with it finds its own thresholds", chosen.output.string());
+}
+
+void run_calibrate(const calibrate_options& chosen, context& ctx) {
+  if (chosen.inputs.inputs().empty()) return run_calibrate_darks(chosen, ctx);
+  const std::optional<sweep_range> range = chosen.sweep.empty() ? std::nullopt : std::optional(parse_sweep(chosen.sweep));
+  const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
+  const output_rules rules = ctx.rules(paths_of(frames->info().files, chosen.calibration.files()));
+  check_output(chosen.output, calibration_output, rules);
+  const calibration found = chosen.calibration.resolve(*frames, chosen.method, chosen.inputs, chosen.threads, ctx.stop);
+  json told = describe(found, frames->info().shape);
+  told["method"] = word_of(chosen.method);
+  told["notes"] = notes(found, frames->info(), chosen.calibration.samples());
+  std::vector<swept_threshold> swept;
+  if (range) swept = sweep_thresholds(*frames, found, chosen.method, *range, chosen.threads);
+  if (range) told["sweep"] = sweep_json(swept);
+  report(found, std::move(told), chosen, rules, ctx);
+  if (ctx.json) return;
+  if (range) print_sweep(swept, ctx);
   ctx.inform("written          {}", chosen.output.string());
 }
 
@@ -176,8 +248,11 @@ void run_calibrate(const calibrate_options& chosen, context& ctx) {
 void add_calibrate(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<calibrate_options>();
   CLI::App* command = app.add_subcommand("calibrate", "Find thresholds, dark reference and bad pixels from the data itself");
-  chosen->inputs.add_to(*command);
+  chosen->inputs.add_to(*command, false);
   chosen->calibration.add_making_to(*command);
+  add_choice(*command, "--method", chosen->method, "How hits will become events: what the thresholds are for");
+  command->add_option("--sweep", chosen->sweep,
+                      "Count the sampled frames with thresholds of so many sigmas, as 3:6:0.25, and print what each gives");
   command->add_option("-o,--output", chosen->output, "Calibration file to write (HDF5)")->required();
   command->add_option("--threads", chosen->threads, "Threads; 0: all cores")->capture_default_str();
   ctx.add_force_option(*command);

@@ -100,14 +100,14 @@ std::vector<std::filesystem::path> paths_of(std::span<const input_file> scan, st
   return paths;
 }
 
-void source_arguments::add_to(CLI::App& command) {
+void source_arguments::add_to(CLI::App& command, bool required) {
   const auto group = [](CLI::Option* option) { option->group("Raw input"); };
   command
       .add_option_function<std::vector<std::string>>(
           "INPUT", [this](const std::vector<std::string>& given) { inputs_ = expand_file_lists(given); },
           "Raw files of one scan, or a directory of them; @LIST names a file with one path per line, - reads such a list from "
           "standard input")
-      ->required()
+      ->required(required)
       // None is needed for the parser, so that it does not take the last value of an option before it for the input.
       ->expected(0, CLI::detail::expected_max_vector_size);
   std::string words;

@@ -33,8 +33,8 @@ class source_arguments {
   source_arguments(const source_arguments&) = delete;
   source_arguments& operator=(const source_arguments&) = delete;
 
-  /// Adds the positional INPUT... and the options to a command.
-  void add_to(CLI::App& command);
+  /// Adds the positional INPUT..., which may be left out unless `required`, and the options to a command.
+  void add_to(CLI::App& command, bool required = true);
 
   [[nodiscard]] const std::vector<std::filesystem::path>& inputs() const { return inputs_; }
   /// @throws invalid_argument when the options contradict each other.

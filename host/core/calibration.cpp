@@ -55,6 +55,10 @@ void validate_fit(const noise_fit& fit) {
   require_plausible(fit.xray_sigmas, "X-ray distance");
   require_plausible(fit.histogram_first_adu, "first bin");
   require_plausible(fit.histogram_step_adu, "bin width");
+  require_plausible(fit.curve.first_adu, "first threshold");
+  require_plausible(fit.curve.step_adu, "distance of thresholds");
+  if (fit.curve.charges.size() != fit.curve.noise.size())
+    throw invalid_argument("calibration: the two curves of its fit have different lengths; the calibration is damaged");
   if (fit.sigma_adu < 0 || fit.sample_sigma_adu < 0 || fit.histogram_step_adu < 0) {
     throw invalid_argument("calibration: a width of its fit is below 0; the calibration is damaged");
   }

@@ -41,6 +41,10 @@ void validate_sizes(const counting_options& options) {
 
 /// The background threshold of method `peaks` makes candidates and is far too low for the others.
 void validate_score(const calibration& used, const counting_options& options) {
+  if (used.references_only) {
+    throw invalid_argument(
+        "the calibration holds references and no thresholds yet: find them from the frames that are to be counted");
+  }
   const bool peaks = options.method == counting_method::peaks;
   if (peaks && !used.score16) {
     throw invalid_argument("method peaks needs a score threshold, which the calibration lacks: make one for method peaks");

@@ -13,6 +13,7 @@
 #include "host/engine/noise_peak.hpp"
 #include "host/engine/robust.hpp"
 #include "host/engine/sample.hpp"
+#include "host/engine/thresholds.hpp"
 
 namespace countem {
 
@@ -42,10 +43,12 @@ void check(const calibration_options& options) {
     throw invalid_argument(std::string("the ") + what + " threshold's distance of " + std::to_string(sigmas) +
                            " sigmas must be above 0 and at most 2^20");
   };
-  require_usable(options.background_sigmas, "background");
+  if (options.background_sigmas) require_usable(*options.background_sigmas, "background");
   require_usable(options.xray_sigmas, "X-ray");
   if (options.false_hits && !(*options.false_hits > 0 && std::isfinite(*options.false_hits)))
     throw invalid_argument("the number of false events per frame must be above 0");
+  if (options.score_adu && options.method != counting_method::peaks)
+    throw invalid_argument("a score threshold needs method peaks: the other methods have no scores");
 }
 
 /// Charges of whole ADU lie this far apart.
@@ -96,12 +99,6 @@ engine::gaussian noise_peak(const engine::charge_histogram& histogram, engine::g
   return *peak;
 }
 
-/// A sample as it is stored, and what thresholds are found from.
-struct described_sample {
-  noise_fit fit;
-  engine::charge_tails tails;
-};
-
 /// Tails far enough to hold every threshold that noise needs.
 engine::charge_tails empty_tails(const engine::gaussian& dense) {
   constexpr double sigmas = 64;
@@ -126,8 +123,8 @@ void fit_noise(noise_fit& fit, const engine::charge_histogram& histogram, const 
 
 /// The sample as it is stored: what was drawn, its statistics and histogram, and the fitted noise where the background
 /// threshold is not given.
-described_sample describe_sample(const engine::charge_sample& sample, engine::charge_statistics& statistics,
-                                 const calibration& calibrated, const calibration_options& options, pixel_type type) {
+engine::described_sample describe_sample(const engine::charge_sample& sample, engine::charge_statistics& statistics,
+                                         const calibration& calibrated, const calibration_options& options, pixel_type type) {
   noise_fit fit;
   fit.mean_adu = std::numeric_limits<double>::quiet_NaN();
   fit.sigma_adu = fit.mean_adu;
@@ -135,7 +132,7 @@ described_sample describe_sample(const engine::charge_sample& sample, engine::ch
   fit.sample_sigma_adu = in_adu(statistics.sigma());
   fit.sample_min_adu = in_adu(statistics.lowest);
   fit.sample_max_adu = in_adu(statistics.highest);
-  fit.background_sigmas = options.background_sigmas;
+  fit.background_sigmas = options.background_sigmas.value_or(usual_background_sigmas);
   fit.xray_sigmas = options.xray_sigmas;
   fit.seed = options.seed;
   fit.frames = sample.frames();
@@ -144,12 +141,12 @@ described_sample describe_sample(const engine::charge_sample& sample, engine::ch
   engine::charge_tails tails = empty_tails(dense);
   sample.fill(histogram, tails);
   fit_noise(fit, histogram, dense, calibrated, type, !options.background_adu);
-  return {std::move(fit), std::move(tails)};
+  return {sample, std::move(fit), std::move(tails)};
 }
 
 /// Where both thresholds are given, the sample is shown and decides nothing: a scan that has no histogram is no error.
-std::optional<described_sample> histogram_of_sample(const frame_source& frames, const calibration& calibrated,
-                                                    const calibration_options& options) {
+std::optional<engine::described_sample> histogram_of_sample(const frame_source& frames, const calibration& calibrated,
+                                                            const calibration_options& options) {
   const engine::charge_sample sample(
       frames, calibrated, engine::draw_frames(frames, options.samples, options.seed, options.threads), options.threads);
   if (sample.frames().empty()) return std::nullopt;
@@ -158,7 +155,8 @@ std::optional<described_sample> histogram_of_sample(const frame_source& frames, 
   return describe_sample(sample, statistics, calibrated, options, frames.info().type);
 }
 
-described_sample fit_sample(const frame_source& frames, const calibration& calibrated, const calibration_options& options) {
+engine::described_sample fit_sample(const frame_source& frames, const calibration& calibrated,
+                                    const calibration_options& options) {
   const source_info& info = frames.info();
   const engine::charge_sample sample(
       frames, calibrated, engine::draw_frames(frames, options.samples, options.seed, options.threads), options.threads);
@@ -180,103 +178,6 @@ described_sample fit_sample(const frame_source& frames, const calibration& calib
   return describe_sample(sample, statistics, calibrated, options, info.type);
 }
 
-engine::gaussian noise_of(const noise_fit& fit) {
-  return {fit.mean_adu * charge_units_per_adu, fit.sigma_adu * charge_units_per_adu};
-}
-
-/// Charges below the noise peak's mean are noise alone where each pixel's own dark level was taken away.
-bool can_mirror(const calibration& calibrated) {
-  return !calibrated.dark16.empty() && calibrated.fit && std::isfinite(calibrated.fit->mean_adu);
-}
-
-std::int32_t background_with_false_hits(const described_sample& sample, double per_frame) {
-  const std::size_t frames = sample.fit.frames.size();
-  const double in_sample = per_frame * static_cast<double>(frames);
-  if (in_sample < 1) {
-    throw invalid_argument("a sample of " + std::to_string(frames) + " frames does not show a rate of " +
-                           std::to_string(per_frame) + " false events per frame: sample at least " +
-                           std::to_string(static_cast<std::uint64_t>(std::ceil(1 / per_frame))) + " frames");
-  }
-  const auto found =
-      engine::threshold_with_noise(sample.tails, noise_of(sample.fit), static_cast<std::uint64_t>(std::min(in_sample, 0x1p62)));
-  if (!found) {
-    throw format_error("no background threshold leaves as few as " + std::to_string(per_frame) +
-                       " false events per frame: the charges below the noise peak reach too far down");
-  }
-  return found->background16;
-}
-
-std::int32_t background_with_sigmas(const noise_fit& fit, double sigmas) {
-  const double threshold = fit.mean_adu + sigmas * fit.sigma_adu;
-  if (threshold < 0) {
-    throw invalid_argument(
-        "the dark reference lies " + text(-fit.mean_adu) +
-        " above the noise of the frames, so that the background threshold would be below 0: give a dark reference taken "
-        "with the same settings");
-  }
-  return background_from_adu(threshold);
-}
-
-/// The threshold that the sample itself gives, where that is asked for and possible.
-std::optional<std::int32_t> background_of_sample(const calibration& calibrated, const described_sample& sample,
-                                                 const calibration_options& options) {
-  if (options.false_hits) {
-    if (!can_mirror(calibrated)) {
-      throw invalid_argument("a number of false events can be kept to only where each pixel's dark level is known",
-                             {{advice_kind::dark_reference}});
-    }
-    return background_with_false_hits(sample, *options.false_hits);
-  }
-  if (!options.automatic || !can_mirror(calibrated)) return std::nullopt;
-  const auto best = engine::best_threshold(sample.tails, noise_of(sample.fit));
-  return best ? std::optional(best->background16) : std::nullopt;
-}
-
-/// What is known of the threshold that was found.
-void describe_background(calibration& found, const engine::charge_tails& tails) {
-  if (!can_mirror(found) || found.background16 > tails.highest()) return;
-  noise_fit& fit = *found.fit;
-  const engine::mirrored_threshold there = engine::beyond(tails, noise_of(fit), found.background16);
-  if (there.charges == 0) return;
-  const auto noise = static_cast<double>(std::min(there.noise, there.charges));
-  fit.expected = false_hits{static_cast<double>(there.noise) / static_cast<double>(fit.frames.size()),
-                            noise / static_cast<double>(there.charges)};
-}
-
-void set_background(calibration& found, const described_sample& sample, const calibration_options& options) {
-  if (const auto background16 = background_of_sample(found, sample, options)) {
-    noise_fit& fit = *found.fit;
-    found.background16 = *background16;
-    fit.background_sigmas = (in_adu(*background16) - fit.mean_adu) / fit.sigma_adu;
-  } else {
-    found.background16 = background_with_sigmas(sample.fit, options.background_sigmas);
-  }
-  describe_background(found, sample.tails);
-}
-
-/// The noise peak's mean + n of the pixel's own dark sigmas, never below the threshold for all pixels: few dark frames make
-/// some sigmas too small by chance.
-std::vector<std::int32_t> pixel_backgrounds(const calibration& calibrated, double sigmas) {
-  if (calibrated.dark_sigma_adu.empty()) {
-    throw invalid_argument("thresholds per pixel need the noise of each pixel", {{advice_kind::dark_frames}});
-  }
-  const double mean_adu = calibrated.fit && std::isfinite(calibrated.fit->mean_adu) ? calibrated.fit->mean_adu : 0;
-  std::vector<std::int32_t> thresholds(calibrated.dark_sigma_adu.size(), calibrated.background16);
-  for (std::size_t p = 0; p < thresholds.size(); ++p) {
-    const double gain = calibrated.gain.empty() ? 1 : calibrated.gain[p];
-    const double own_adu = mean_adu + sigmas * gain * calibrated.dark_sigma_adu[p];
-    const double highest_adu = charge_limit / charge_units_per_adu - 1;
-    // Masked pixels may have any gain or sigma, NaN too; their threshold is never used.
-    if (own_adu > 0) thresholds[p] = std::max(thresholds[p], background_from_adu(std::min(own_adu, highest_adu)));
-  }
-  return thresholds;
-}
-
-double xray_adu(const calibration& calibrated, const calibration_options& options) {
-  if (options.xray_adu) return *options.xray_adu;
-  return calibrated.fit->sample_mean_adu + options.xray_sigmas * calibrated.fit->sample_sigma_adu;
-}
-
 }  // namespace
 
 calibration calibrate(const frame_source& frames, calibration start, const calibration_options& options) {
@@ -284,26 +185,17 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   calibration result = std::move(start);
   result.background16 = 0;
   result.pixel_background16.clear();
+  result.score16.reset();
+  result.references_only = false;
   result.xray16 = no_xray_threshold;
   result.fit.reset();
   validate(result, frames.info().shape);
 
-  std::optional<described_sample> sample;
-  if (options.background_adu && options.xray_adu) {
-    sample = histogram_of_sample(frames, result, options);
-  } else {
-    sample = fit_sample(frames, result, options);
-  }
+  const std::optional<engine::described_sample> sample = options.background_adu && options.xray_adu
+                                                             ? histogram_of_sample(frames, result, options)
+                                                             : std::optional(fit_sample(frames, result, options));
   if (sample) result.fit = sample->fit;
-  if (options.background_adu) {
-    result.background16 = background_from_adu(*options.background_adu);
-  } else {
-    set_background(result, *sample, options);
-  }
-  if (options.per_pixel_thresholds)
-    result.pixel_background16 =
-        pixel_backgrounds(result, result.fit ? result.fit->background_sigmas : options.background_sigmas);
-  result.xray16 = xray_from_adu(xray_adu(result, options));
+  engine::set_thresholds(result, sample, options);
   validate(result, frames.info().shape);
   return result;
 }

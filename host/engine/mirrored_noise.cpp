@@ -18,6 +18,13 @@ bool is_as_good(const mirrored_threshold& one, const mirrored_threshold& other) 
   return electrons * electrons * other.charges >= other_electrons * other_electrons * one.charges;
 }
 
+/// Without a beam N+ and N- differ by chance alone.
+bool shows_electrons(const mirrored_threshold& at) {
+  constexpr unsigned deviations = 5;
+  const wide electrons = at.charges - at.noise;
+  return electrons * electrons >= deviations * deviations * (wide{at.charges} + at.noise);
+}
+
 }  // namespace
 
 charge_tails::charge_tails(std::int32_t centre, std::int32_t reach)
@@ -44,25 +51,48 @@ std::uint64_t charge_tails::below(std::int64_t value) const {
   return counts_[static_cast<std::size_t>(std::max<std::int64_t>(value - first_, 0))];
 }
 
-mirrored_threshold beyond(const charge_tails& tails, const gaussian& noise, std::int32_t background16) {
-  const std::int64_t mirror = std::llrint(2 * noise.mean);
-  return {background16, tails.above(background16), tails.below(mirror - background16)};
+score_tails::score_tails(std::int32_t highest)
+    : charges_(static_cast<std::size_t>(highest) + 3), noise_(static_cast<std::size_t>(highest) + 3) {}
+
+std::size_t score_tails::place(std::int64_t score) const {
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(score + 1, 0, static_cast<std::int64_t>(charges_.size()) - 1));
 }
 
-std::optional<mirrored_threshold> best_threshold(const charge_tails& tails, const gaussian& noise) {
-  constexpr double fewest_sigmas = 3;
+void score_tails::merge(const score_tails& other) {
+  std::transform(charges_.begin(), charges_.end(), other.charges_.begin(), charges_.begin(), std::plus<>());
+  std::transform(noise_.begin(), noise_.end(), other.noise_.begin(), noise_.begin(), std::plus<>());
+}
+
+void score_tails::cumulate() {
+  std::partial_sum(charges_.begin(), charges_.end(), charges_.begin());
+  std::partial_sum(noise_.begin(), noise_.end(), noise_.begin());
+}
+
+mirrored_sample mirrored_charges(const charge_tails& tails, const gaussian& noise) {
+  const std::int64_t mirror = std::llrint(2 * noise.mean);
+  return {std::max<std::int64_t>(std::llrint(noise.mean), 0), tails.highest(), [&tails, mirror](std::int64_t threshold16) {
+            return mirrored_threshold{threshold16, tails.above(threshold16), tails.below(mirror - threshold16)};
+          }};
+}
+
+mirrored_sample mirrored_scores(const score_tails& tails) {
+  return {0, tails.highest(), [&tails](std::int64_t threshold16) {
+            return mirrored_threshold{threshold16, tails.above(threshold16), tails.mirrored_above(threshold16)};
+          }};
+}
+
+std::optional<mirrored_threshold> best_threshold(const mirrored_sample& sample, std::int64_t lowest) {
   std::optional<mirrored_threshold> best;
-  const auto lowest = static_cast<std::int64_t>(std::ceil(noise.mean + fewest_sigmas * noise.sigma));
-  for (std::int64_t t = std::max<std::int64_t>(lowest, 0); t <= tails.highest(); ++t) {
-    const mirrored_threshold here = beyond(tails, noise, static_cast<std::int32_t>(t));
+  for (std::int64_t t = std::max(lowest, sample.first); t <= sample.last; ++t) {
+    const mirrored_threshold here = sample.beyond(t);
     if (here.charges > here.noise && (!best || is_as_good(here, *best))) best = here;
   }
-  return best;
+  return best && shows_electrons(*best) ? best : std::nullopt;
 }
 
-std::optional<mirrored_threshold> threshold_with_noise(const charge_tails& tails, const gaussian& noise, std::uint64_t most) {
-  for (auto t = std::max<std::int64_t>(std::llrint(noise.mean), 0); t <= tails.highest(); ++t) {
-    const mirrored_threshold here = beyond(tails, noise, static_cast<std::int32_t>(t));
+std::optional<mirrored_threshold> threshold_with_noise(const mirrored_sample& sample, std::uint64_t most) {
+  for (std::int64_t t = sample.first; t <= sample.last; ++t) {
+    const mirrored_threshold here = sample.beyond(t);
     if (here.noise <= most) return here;
   }
   return std::nullopt;

@@ -1,18 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "host/engine/noise_peak.hpp"
 
-// The background threshold that finds most electrons for the noise it lets through.
+// The threshold that finds most electrons for the noise it lets through.
 //
-// Electrons only ever add charge, and noise is as likely below its mean as above it. So the charges below the mean, mirrored at
-// it, show what noise alone would give above: N-(t) mirrored charges beyond t against N+(t) charges beyond t, of which
-// N+ - N- are electrons. The signal of a count of N+ of which N- are noise is (N+ - N-)^2 / N+ times that of one electron: the
-// threshold with the greatest is the best one.
+// Electrons only ever add charge, and noise is as likely below its mean as above it. So the charges mirrored at the mean show
+// what noise alone would give: N-(t) of them beyond t against N+(t) of the charges as they are, of which N+ - N- are electrons.
+// The signal of a count of N+ of which N- are noise is (N+ - N-)^2 / N+ times that of one electron: the threshold with the
+// greatest is the best one. What is counted are charges of pixels, or scores of peaks.
 namespace countem::engine {
 
 /// How many charges, in 1/16 ADU, lie above and below any value. Values up to `reach` from `centre` are kept apart.
@@ -37,23 +37,53 @@ class charge_tails {
   std::vector<std::uint64_t> counts_;  ///< one a value; the first and the last hold what lies beyond; sums after cumulate()
 };
 
-/// A threshold and what the sample shows beyond it.
-struct mirrored_threshold {
-  std::int32_t background16 = 0;  ///< in 1/16 ADU: a hit's charge is above it
-  std::uint64_t charges = 0;      ///< N+: charges of the sample above it
-  std::uint64_t noise = 0;        ///< N-: mirrored charges above it
+/// How many scores of peaks lie above any value from 0 to `highest`, in a sample and in its mirror.
+class score_tails {
+ public:
+  explicit score_tails(std::int32_t highest);
+
+  void add(std::int64_t score) { ++charges_[place(score)]; }
+  void add_mirrored(std::int64_t score) { ++noise_[place(score)]; }
+  void merge(const score_tails& other);
+  /// To be called after the last score: the next functions need sums.
+  void cumulate();
+
+  [[nodiscard]] std::uint64_t above(std::int64_t value) const { return charges_.back() - charges_[place(value)]; }
+  [[nodiscard]] std::uint64_t mirrored_above(std::int64_t value) const { return noise_.back() - noise_[place(value)]; }
+  [[nodiscard]] std::int64_t highest() const { return static_cast<std::int64_t>(charges_.size()) - 3; }
+
+ private:
+  /// The first place holds scores below 0, the last those beyond the highest; sums after cumulate().
+  [[nodiscard]] std::size_t place(std::int64_t score) const;
+
+  std::vector<std::uint64_t> charges_;
+  std::vector<std::uint64_t> noise_;
 };
 
-/// N+ and N- of a threshold that lies within reach.
-[[nodiscard]] mirrored_threshold beyond(const charge_tails& tails, const gaussian& noise, std::int32_t background16);
+/// A threshold, in 1/16 ADU, and what the sample shows beyond it.
+struct mirrored_threshold {
+  std::int64_t threshold16 = 0;
+  std::uint64_t charges = 0;  ///< N+: of the sample
+  std::uint64_t noise = 0;    ///< N-: of the mirrored sample
+};
 
-/// The threshold from 3 sigma on with the greatest (N+ - N-)^2 / N+, the highest of equals. Exact in integers. Empty where
-/// N+ is nowhere greater than N-: the sample shows no electrons.
-[[nodiscard]] std::optional<mirrored_threshold> best_threshold(const charge_tails& tails, const gaussian& noise);
+/// A sample seen from its thresholds. Refers to the tails it was made from.
+struct mirrored_sample {
+  std::int64_t first = 0;  ///< the lowest threshold there is
+  std::int64_t last = 0;   ///< the highest
+  std::function<mirrored_threshold(std::int64_t)> beyond;
+};
 
-/// The lowest threshold above the noise's mean with at most `most` mirrored charges beyond it. Empty where none within reach
-/// has so few.
-[[nodiscard]] std::optional<mirrored_threshold> threshold_with_noise(const charge_tails& tails, const gaussian& noise,
-                                                                     std::uint64_t most);
+/// Thresholds of charges, from the noise's mean on, mirrored there.
+[[nodiscard]] mirrored_sample mirrored_charges(const charge_tails& tails, const gaussian& noise);
+/// Thresholds of scores, from 0 on.
+[[nodiscard]] mirrored_sample mirrored_scores(const score_tails& tails);
+
+/// The threshold from `lowest` on with the greatest (N+ - N-)^2 / N+, the highest of equals. Exact in integers. Empty where the
+/// sample shows no electrons: where N+ - N- there is less than 5 times its own standard deviation, (N+ + N-)^(1/2).
+[[nodiscard]] std::optional<mirrored_threshold> best_threshold(const mirrored_sample& sample, std::int64_t lowest);
+
+/// The lowest threshold with N- of at most `most`. Empty where none within reach has so few.
+[[nodiscard]] std::optional<mirrored_threshold> threshold_with_noise(const mirrored_sample& sample, std::uint64_t most);
 
 }  // namespace countem::engine

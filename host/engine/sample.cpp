@@ -22,6 +22,7 @@
 
 #include "host/engine/threads.hpp"
 #include "kernels/cpu/charges.hpp"
+#include "kernels/cpu/peak_scores.hpp"
 
 namespace countem::engine {
 
@@ -222,6 +223,31 @@ void charge_sample::fill(charge_histogram& histogram, charge_tails& tails) const
   };
   std::tie(histogram, tails) = reduce_frames(threads_, frames_, both(histogram, tails), add, join);
   tails.cumulate();
+}
+
+score_tails charge_sample::scores(const gaussian& noise, std::int32_t candidate16, std::int32_t xray16,
+                                  std::int32_t highest) const {
+  const std::int64_t mirror = std::llrint(2 * noise.mean);
+  const auto mirrored = [&](std::int32_t charge) {
+    return charge == no_charge
+               ? no_charge
+               : static_cast<std::int32_t>(std::clamp<std::int64_t>(mirror - charge, -charge_limit, charge_limit));
+  };
+  const frame_shape shape = source_.info().shape;
+  const auto add = [&](std::uint64_t frame, score_tails& result) {
+    std::vector<std::int32_t> charges = charges_of(frame);
+    std::vector<std::int64_t> found;
+    cpu::append_peak_scores(charges, shape, candidate16, xray16, found);
+    for (const std::int64_t score : found) result.add(score);
+    std::transform(charges.begin(), charges.end(), charges.begin(), mirrored);
+    found.clear();
+    cpu::append_peak_scores(charges, shape, candidate16, xray16, found);
+    for (const std::int64_t score : found) result.add_mirrored(score);
+  };
+  const auto join = [](score_tails& into, const score_tails& other) { into.merge(other); };
+  score_tails found = reduce_frames(threads_, frames_, score_tails(highest), add, join);
+  found.cumulate();
+  return found;
 }
 
 }  // namespace countem::engine

@@ -43,6 +43,9 @@ class charge_sample {
   [[nodiscard]] charge_statistics statistics() const;
   /// Adds all charges to a histogram and to the tails around it, which are cumulated then.
   void fill(charge_histogram& histogram, charge_tails& tails) const;
+  /// The scores of all peaks between two charges, as they are and with all charges mirrored at the noise's mean.
+  [[nodiscard]] score_tails scores(const gaussian& noise, std::int32_t candidate16, std::int32_t xray16,
+                                   std::int32_t highest) const;
 
  private:
   [[nodiscard]] std::vector<std::int32_t> charges_of(std::uint64_t frame) const;

@@ -62,6 +62,21 @@ void write_fit(hid_t group, const noise_fit& fit) {
   write_attribute(group, "histogram_step_adu", fit.histogram_step_adu);
   write_dataset(group, "frames", {fit.frames.size()}, fit.frames.data(), deflate_level);
   write_dataset(group, "histogram", {fit.histogram.size()}, fit.histogram.data(), deflate_level);
+  if (fit.curve.charges.empty()) return;
+  write_attribute(group, "curve_first_adu", fit.curve.first_adu);
+  write_attribute(group, "curve_step_adu", fit.curve.step_adu);
+  write_dataset(group, "charges_beyond", {fit.curve.charges.size()}, fit.curve.charges.data(), deflate_level);
+  write_dataset(group, "mirrored_beyond", {fit.curve.noise.size()}, fit.curve.noise.data(), deflate_level);
+}
+
+threshold_curve read_curve(hid_t group) {
+  threshold_curve curve;
+  if (!has_path(group, "charges_beyond")) return curve;
+  curve.first_adu = read_number_attribute<double>(group, "curve_first_adu");
+  curve.step_adu = read_number_attribute<double>(group, "curve_step_adu");
+  curve.charges = read_dataset<std::uint64_t>(group, "charges_beyond", nullptr, max_histogram_bins);
+  curve.noise = read_dataset<std::uint64_t>(group, "mirrored_beyond", nullptr, max_histogram_bins);
+  return curve;
 }
 
 noise_fit read_fit(hid_t group) {
@@ -83,6 +98,7 @@ noise_fit read_fit(hid_t group) {
   fit.histogram_step_adu = read_number_attribute<double>(group, "histogram_step_adu");
   fit.frames = read_dataset<std::uint64_t>(group, "frames", nullptr, max_sampled_frames);
   fit.histogram = read_dataset<std::uint64_t>(group, "histogram", nullptr, max_histogram_bins);
+  fit.curve = read_curve(group);
   return fit;
 }
 
@@ -93,8 +109,13 @@ void write_calibration(hid_t group, const calibration& saved) {
   write_attribute(group, "height", std::int64_t{saved.shape.height});
   write_attribute(group, "width", std::int64_t{saved.shape.width});
   write_attribute(group, "charge_units_per_adu", std::int64_t{charge_units_per_adu});
+  write_attribute(group, "references_only", std::int64_t{saved.references_only ? 1 : 0});
   write_attribute(group, "background16", std::int64_t{saved.background16});
   write_attribute(group, "xray16", std::int64_t{saved.xray16});
+  if (saved.score16) {
+    write_attribute(group, "score16", std::int64_t{*saved.score16});
+    write_attribute(group, "score_threshold_adu", static_cast<double>(*saved.score16) / charge_units_per_adu);
+  }
   write_attribute(group, "background_threshold_adu", adu(saved.background16));
   write_attribute(group, "xray_threshold_adu", adu(saved.xray16));
   write_attribute(group, "dark_frames", saved.dark_frames);
@@ -114,8 +135,11 @@ calibration read_calibration(hid_t group) {
   if (read_number_attribute<std::int64_t>(group, "charge_units_per_adu") != charge_units_per_adu) {
     throw format_error("the calibration's charges are not in 1/16 ADU");
   }
+  read.references_only =
+      has_attribute(group, "references_only") && read_number_attribute<std::int64_t>(group, "references_only") != 0;
   read.background16 = read_number_attribute<std::int32_t>(group, "background16");
   read.xray16 = read_number_attribute<std::int32_t>(group, "xray16");
+  if (has_attribute(group, "score16")) read.score16 = read_number_attribute<std::int64_t>(group, "score16");
   read.dark_frames = read_number_attribute<std::uint64_t>(group, "dark_frames");
   read.dark16 = read_image<std::int32_t>(group, "dark16", read.shape);
   read.gain = read_image<float>(group, "gain", read.shape);

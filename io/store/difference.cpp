@@ -32,6 +32,8 @@ calibration with_known_fields(calibration changed, const calibration& wanted) {
   changed.mask = wanted.mask;
   changed.background16 = wanted.background16;
   changed.pixel_background16 = wanted.pixel_background16;
+  changed.score16 = wanted.score16;
+  changed.references_only = wanted.references_only;  // never where something was counted
   changed.xray16 = wanted.xray16;
   changed.dark_sigma_adu.clear();  // where it came from is not used in counting
   changed.dark_frames = 0;
@@ -70,6 +72,8 @@ constexpr std::array table = {
                    [](side a, side b) {
                      return a.description.calibrated.pixel_background16 == b.description.calibrated.pixel_background16;
                    }},
+    compared_field{"another score threshold",
+                   [](side a, side b) { return a.description.calibrated.score16 == b.description.calibrated.score16; }},
     compared_field{"another X-ray threshold",
                    [](side a, side b) { return a.description.calibrated.xray16 == b.description.calibrated.xray16; }},
     compared_field{"other counting options",

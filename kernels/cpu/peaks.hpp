@@ -69,6 +69,17 @@ struct nine_charges {
   [[nodiscard]] std::uint32_t cell_column(std::uint32_t upsample) const { return cell(charge[3], charge[5], upsample); }
 };
 
+/// The nine charges around a pixel; rows and columns before the first wrap.
+template <class ChargeAt>
+[[nodiscard]] nine_charges collect_nine(std::uint32_t y, std::uint32_t x, const ChargeAt& charge_at) {
+  nine_charges nine;
+  std::size_t i = 0;
+  for (std::uint32_t row = y - 1; row != y + 2; ++row) {
+    for (std::uint32_t column = x - 1; column != x + 2; ++column) nine.charge[i++] = charge_at(row, column);
+  }
+  return nine;
+}
+
 /// The charges around hits of one frame.
 template <class Pixel, class ChargeOf>
 class neighbourhoods {
@@ -81,8 +92,8 @@ class neighbourhoods {
         whole_(std::is_integral_v<Pixel> && work.frame->present == all_sectors) {}
 
   [[nodiscard]] nine_charges around(std::uint32_t y, std::uint32_t x) const {
-    if (all_have_charges(y, x)) return collect(y, x, charge_of_);
-    return collect(y, x, [this](std::uint32_t row, std::uint32_t column) {
+    if (all_have_charges(y, x)) return collect_nine(y, x, charge_of_);
+    return collect_nine(y, x, [this](std::uint32_t row, std::uint32_t column) {
       return has_charge(row, column) ? charge_of_(row, column) : no_charge;
     });
   }
@@ -107,16 +118,6 @@ class neighbourhoods {
   }
 
  private:
-  template <class ChargeAt>
-  [[nodiscard]] static nine_charges collect(std::uint32_t y, std::uint32_t x, const ChargeAt& charge_at) {
-    nine_charges nine;
-    std::size_t i = 0;
-    for (std::uint32_t row = y - 1; row != y + 2; ++row) {
-      for (std::uint32_t column = x - 1; column != x + 2; ++column) nine.charge[i++] = charge_at(row, column);
-    }
-    return nine;
-  }
-
   [[nodiscard]] bool has_charge(std::uint32_t row, std::uint32_t column) const {
     if (row >= shape_.height || column >= shape_.width || work_.rows[row] == nullptr) return false;
     if (!without_.empty() && without_.test(row, column)) return false;

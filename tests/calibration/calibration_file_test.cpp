@@ -28,6 +28,7 @@ calibration full_calibration() {
   full.xray16 = 9876;
   full.dark_sigma_adu = {2, 2, 2, 2, std::numeric_limits<float>::infinity(), 0};
   full.dark_frames = 64;
+  full.score16 = std::int64_t{1} << 33;
   full.fit = noise_fit{0.01,
                        2.04,
                        0.5,
@@ -41,7 +42,8 @@ calibration full_calibration() {
                        -64,
                        1,
                        {0, 5, 100, 4},
-                       false_hits{3.5, 0.01}};
+                       false_hits{3.5, 0.01},
+                       threshold_curve{0.5, 0.0625, {9, 5, 1}, {4, 1, 0}}};
   return full;
 }
 
@@ -55,6 +57,8 @@ void expect_equal(const calibration& a, const calibration& b) {
   EXPECT_EQ(a.xray16, b.xray16);
   EXPECT_EQ(a.dark_sigma_adu, b.dark_sigma_adu);
   EXPECT_EQ(a.dark_frames, b.dark_frames);
+  EXPECT_EQ(a.score16, b.score16);
+  EXPECT_EQ(a.references_only, b.references_only);
   ASSERT_EQ(a.fit.has_value(), b.fit.has_value());
   if (!a.fit) return;
   EXPECT_EQ(a.fit->mean_adu, b.fit->mean_adu);
@@ -62,6 +66,7 @@ void expect_equal(const calibration& a, const calibration& b) {
   EXPECT_EQ(a.fit->seed, b.fit->seed);
   EXPECT_EQ(a.fit->frames, b.fit->frames);
   EXPECT_EQ(a.fit->histogram, b.fit->histogram);
+  EXPECT_EQ(a.fit->curve, b.fit->curve);
 }
 
 std::string bytes_of(const std::filesystem::path& path) {
@@ -143,6 +148,7 @@ TEST(calibration_file, with_a_byte_changed_is_read_or_refused_never_a_crash) {
     try {
       (void)load_calibration(directory / "changed.h5");
     } catch (const format_error&) {
+    } catch (const io_error&) {  // it may claim more memory than there is
     }
   }
 }

@@ -27,6 +27,7 @@ class noise_frames : public memory_source<std::uint16_t> {
 inline calibration_options with_samples(std::uint32_t samples) {
   calibration_options options;
   options.samples = samples;
+  options.background_sigmas = usual_background_sigmas;
   return options;
 }
 

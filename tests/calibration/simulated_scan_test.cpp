@@ -63,7 +63,7 @@ TEST(simulated_scan, has_an_automatic_threshold_that_finds_more_electrons) {
   apply_dark(start, average_darks(*simulated_darks(scan, 64)));
   calibration_options options = with_samples(10);
   const calibration fixed = calibrate(*frames, start, options);
-  options.automatic = true;
+  options.background_sigmas.reset();
   const calibration best = calibrate(*frames, start, options);
   EXPECT_EQ(best.fit->mean_adu, fixed.fit->mean_adu);
   EXPECT_LT(best.background16, fixed.background16);
@@ -73,7 +73,6 @@ TEST(simulated_scan, has_an_automatic_threshold_that_finds_more_electrons) {
   EXPECT_GT(best.fit->expected->per_frame, fixed.fit->expected->per_frame);
   EXPECT_LT(best.fit->expected->share, 0.1);
 
-  options.automatic = false;
   options.false_hits = best.fit->expected->per_frame;
   EXPECT_LE(calibrate(*frames, start, options).background16, best.background16);
   EXPECT_LE(calibrate(*frames, start, options).fit->expected->per_frame, best.fit->expected->per_frame);
@@ -86,7 +85,7 @@ TEST(simulated_scan, without_a_dark_reference_keeps_the_fixed_threshold) {
   const auto frames = simulated_source(scan);
   calibration_options options = with_samples(4);
   const calibration fixed = calibrate(*frames, {}, options);
-  options.automatic = true;
+  options.background_sigmas.reset();
   const calibration same = calibrate(*frames, {}, options);
   EXPECT_EQ(same.background16, fixed.background16);
   EXPECT_EQ(same.fit->background_sigmas, 4.5);

@@ -7,21 +7,28 @@
 #include <vector>
 
 #include <countem/calibration.hpp>
+#include <countem/counting.hpp>
 #include <countem/frame_source.hpp>
 #include <countem/output.hpp>
 
 namespace countem {
 
-/// How thresholds and masks are found. Defaults are what the field uses in production.
+/// n of mean + n sigma where nothing better is known, as the field has it.
+inline constexpr double usual_background_sigmas = 4.5;
+
+/// How thresholds and masks are found. docs/calibration.md defines it.
 struct calibration_options {
-  std::uint32_t samples = 40;            ///< frames drawn, seeded, from those that arrived
-  double background_sigmas = 4.5;        ///< background threshold = fitted mean + this many fitted sigmas
-  bool automatic = false;                ///< the threshold that finds most electrons instead, where there is a dark reference
-  std::optional<double> false_hits;      ///< instead: the lowest threshold with so many pixels of noise above it in a frame
+  counting_method method = counting_method::cluster;  ///< what the thresholds are for
+  std::uint32_t samples = 40;                         ///< frames drawn, seeded, from those that arrived
+  /// Background threshold = fitted mean + this many fitted sigmas; method peaks: a lone pixel at the score threshold lies
+  /// there. Empty: the threshold that finds most electrons, which needs a dark reference; usual_background_sigmas without one.
+  std::optional<double> background_sigmas;
+  std::optional<double> false_hits;      ///< instead: the lowest threshold with so many events of noise in a frame
   double xray_sigmas = 175.0;            ///< X-ray threshold = sample mean + this many sample standard deviations
   std::uint64_t seed = 0;                ///< of the choice of sampled frames
   bool per_pixel_thresholds = false;     ///< pixel mean + n sigma from the darks instead of one threshold
-  std::optional<double> background_adu;  ///< given directly: no fit
+  std::optional<double> background_adu;  ///< given directly
+  std::optional<double> score_adu;       ///< method peaks; given directly
   std::optional<double> xray_adu;        ///< given directly
   unsigned threads = 0;                  ///< 0: all cores
 };

@@ -31,12 +31,23 @@ enum mask_reason : std::uint8_t {
   mask_given = 8,     ///< masked by the caller
 };
 
-/// What is expected beyond the background threshold, from the sampled charges below the noise peak's mean, mirrored at it.
+/// What is expected beyond the threshold, from the sampled charges mirrored at the noise peak's mean: pixels above the
+/// background threshold; method peaks: peaks above the score threshold.
 struct false_hits {
-  double per_frame = 0;  ///< pixels of noise above the threshold, per frame
-  double share = 0;      ///< their share of all pixels above it, 0 to 1
+  double per_frame = 0;  ///< of noise, per frame
+  double share = 0;      ///< their share of all beyond the threshold, 0 to 1
 
   friend bool operator==(const false_hits&, const false_hits&) = default;
+};
+
+/// What the sample shows beyond each of a row of thresholds, as it is and mirrored. docs/calibration.md defines both.
+struct threshold_curve {
+  double first_adu = 0;                ///< the first threshold, of charges or of scores (method peaks)
+  double step_adu = 0;                 ///< from one threshold to the next
+  std::vector<std::uint64_t> charges;  ///< N+: pixels or peaks beyond, in all sampled frames
+  std::vector<std::uint64_t> noise;    ///< N-: the same in the mirrored sample
+
+  friend bool operator==(const threshold_curve&, const threshold_curve&) = default;
 };
 
 /// The fit of the noise peak, kept with the thresholds that follow from it.
@@ -47,14 +58,15 @@ struct noise_fit {
   double sample_sigma_adu = 0;           ///< plain standard deviation (n - 1) of the sampled charges
   double sample_min_adu = 0;             ///< lowest sampled charge
   double sample_max_adu = 0;             ///< highest sampled charge
-  double background_sigmas = 0;          ///< n of mean + n sigma
+  double background_sigmas = 0;          ///< n of mean + n sigma; method peaks: n of a lone pixel at the score threshold
   double xray_sigmas = 0;                ///< n of sample mean + n sample sigma
   std::uint64_t seed = 0;                ///< of the choice of sampled frames
   std::vector<std::uint64_t> frames;     ///< the frames that were sampled
   double histogram_first_adu = 0;        ///< left edge of the first bin
   double histogram_step_adu = 0;         ///< width of a bin
   std::vector<std::uint64_t> histogram;  ///< sampled charges per bin
-  std::optional<false_hits> expected;    ///< of background16; empty: not known (no fit, or no dark reference)
+  std::optional<false_hits> expected;    ///< of the threshold; empty: not known (no fit, or no dark reference)
+  threshold_curve curve;                 ///< empty where there is no fit or no dark reference
 
   friend bool operator==(const noise_fit&, const noise_fit&) = default;
 };
@@ -71,6 +83,8 @@ struct calibration {
   std::int32_t xray16 = no_xray_threshold;       ///< a pixel at or above it is an X-ray pixel
   /// Method peaks, and only it: an event's score is above it; 0 to score_limit. Hits are candidates then.
   std::optional<std::int64_t> score16;
+
+  bool references_only = false;  ///< no thresholds were found yet: calibrate() finds those of each scan
 
   // Where it came from; carried to the output, not used in counting.
   std::vector<float> dark_sigma_adu;  ///< temporal noise per pixel, from the darks
