@@ -1,7 +1,7 @@
 """Frames of known electrons for counting_quality.py: flat illumination of a thinned detector, made from clouds of single electrons.
 
-A cloud is what one electron leaves in the cells around its entry, in electron-hole pairs. Each electron of a frame gets a cloud drawn at
-random, one of the eight rotations and reflections, and a place drawn evenly over the frame, down to a fraction of a pixel.
+A cloud is what one electron leaves in the pixels around its entry, in electron-hole pairs, for one place of entry inside its pixel. Each
+electron of a frame gets a cloud drawn at random, one of the eight rotations and reflections, and a pixel drawn evenly.
 """
 
 import pathlib
@@ -19,8 +19,8 @@ DARK_FRAMES = 64
 
 @dataclass(frozen=True)
 class Clouds:
-    """Cells of all clouds, one cloud after another: distance of a cell's centre from the entry in pixels, and its pairs. A cell's charge
-    belongs to the pixel that holds its centre."""
+    """Pixels of all clouds, one cloud after another: distance of a pixel's centre from the entry in pixels, and its pairs. Each cloud has its
+    own place of entry in its pixel."""
 
     kilovolts: int
     source: str
@@ -28,27 +28,58 @@ class Clouds:
     rows: np.ndarray
     columns: np.ndarray
     pairs: np.ndarray
-    placed: bool  # each cloud has its own place of entry in its pixel
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
 
+CELLS = 101  # of a measured cloud along an axis; the electron enters at the centre of the middle one
+REACH = CELLS // 4 + 1  # pixels of two cells on either side of the entry's
+PLACES = 8  # places of entry along an axis of a pixel
+LEAST_PAIRS = 0.05
+
+
+def binned(cells: np.ndarray, entry: float) -> np.ndarray:
+    """Cells along the first axis to pixels of two cells, for an entry at this distance from its pixel's centre. The charge up to the edges
+    of cells is known; between them it follows a monotone cubic (harmonic mean slopes), which keeps the charge of every cell."""
+    up_to = np.concatenate([np.zeros((1, cells.shape[1])), np.cumsum(cells, axis=0)])
+    before, after = np.pad(cells, ((1, 0), (0, 0))), np.pad(cells, ((0, 1), (0, 0)))
+    slope = np.divide(2 * before * after, before + after, out=np.zeros_like(before), where=before + after > 0)
+    edges = np.clip(CELLS / 2 - 1 + 2 * (np.arange(-REACH, REACH + 2) - entry), 0, CELLS)
+    cell = np.minimum(edges.astype(int), CELLS - 1)
+    t = (edges - cell)[:, None]
+    smooth = t * t * (3 - 2 * t)
+    at_edges = (1 - smooth) * up_to[cell] + smooth * up_to[cell + 1] + t * (1 - t) * ((1 - t) * slope[cell] - t * slope[cell + 1])
+    return np.diff(at_edges, axis=0)
+
+
 def measured_clouds(path: pathlib.Path, kilovolts: int) -> Clouds:
     """event,row,col,pairs of 5 um cells, two a pixel along each axis; the electron enters at the centre of cell (50, 50). An event without
-    a line between 0 and the last left no charge: it is a cloud without cells."""
+    a line between 0 and the last left no charge: it is a cloud without pixels. Each comes with PLACES x PLACES places of entry, one drawn in
+    each part of the pixel."""
     table = np.genfromtxt(path, delimiter=",", names=True, dtype=np.int64)
-    table = table[np.argsort(table["event"], kind="stable")]
-    starts = np.searchsorted(table["event"], np.arange(table["event"].max() + 2))
-    return Clouds(kilovolts, "measured", starts, (table["row"] - 50) / 2, (table["col"] - 50) / 2, table["pairs"].astype(float), False)
+    rng = np.random.default_rng(kilovolts)
+    found, counts = [], []
+    for event in range(table["event"].max() + 1):
+        own = table[table["event"] == event]
+        cells = np.zeros((CELLS, CELLS))
+        np.add.at(cells, (own["row"], own["col"]), own["pairs"])
+        for part in range(PLACES**2):
+            row, column = (np.array(divmod(part, PLACES)) + rng.random(2)) / PLACES - 0.5
+            pixels = binned(binned(cells, row).T, column).T
+            at = np.argwhere(pixels >= LEAST_PAIRS)
+            found.append(np.column_stack([at - REACH - [row, column], pixels[at[:, 0], at[:, 1]]]))
+            counts.append(len(at))
+    cloud = np.concatenate(found)
+    return Clouds(kilovolts, "measured", np.concatenate([[0], np.cumsum(counts)]), cloud[:, 0], cloud[:, 1], cloud[:, 2])
 
 
 def simulated_clouds(program: pathlib.Path, kilovolts: int, count: int) -> Clouds:
-    """Of the project's simulator, as bench_clouds writes them: whole pixels, each cloud with its own place of entry in its pixel."""
+    """Of the project's simulator, as bench_clouds writes them."""
     text = subprocess.run([program, str(kilovolts), str(count), "1"], check=True, capture_output=True, text=True).stdout
     table = np.array([[float(word) for word in line.split(",")] for line in text.splitlines()[1:]])
     starts = np.searchsorted(table[:, 0], np.arange(count + 1))
-    return Clouds(kilovolts, "simulated", starts, table[:, 1], table[:, 2], table[:, 3], True)
+    return Clouds(kilovolts, "simulated", starts, table[:, 1], table[:, 2], table[:, 3])
 
 
 def expand(starts: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +109,7 @@ def illuminate(clouds: Clouds, electrons: int, rng: np.random.Generator) -> tupl
     down, right = np.where(swapped, right, down), np.where(swapped, down, right)
     down = np.where((symmetry & 1)[electron], -down, down)
     right = np.where((symmetry & 2)[electron], -right, right)
-    rows, columns = (places(clouds, offsets, electron, electrons, rng) for offsets in (down, right))
+    rows, columns = (places(offsets, electron, electrons, rng) for offsets in (down, right))
     row, column = np.floor(rows[electron] + down + 0.5).astype(np.int64), np.floor(columns[electron] + right + 0.5).astype(np.int64)
     inside = (row >= 0) & (row < SIDE) & (column >= 0) & (column < SIDE)
     adu = clouds.pairs[cell[inside]] / PAIRS_PER_ADU
@@ -87,11 +118,9 @@ def illuminate(clouds: Clouds, electrons: int, rng: np.random.Generator) -> tupl
     return frame.reshape(SIDE, SIDE), Electrons(rows.astype(np.float32), columns.astype(np.float32), left.astype(np.float32))
 
 
-def places(clouds: Clouds, offsets: np.ndarray, electron: np.ndarray, electrons: int, rng: np.random.Generator) -> np.ndarray:
-    """Along one axis, drawn evenly; where each cloud has its own place in its pixel, that place in a pixel drawn evenly."""
-    if not clouds.placed:
-        return rng.uniform(-0.5, SIDE - 0.5, electrons).astype(np.float32).astype(np.float64)  # the truth's own precision
-    fraction = rng.uniform(-0.5, 0.5, electrons)  # of those without cells
+def places(offsets: np.ndarray, electron: np.ndarray, electrons: int, rng: np.random.Generator) -> np.ndarray:
+    """Along one axis: each cloud's place in its pixel, the pixel drawn evenly."""
+    fraction = rng.uniform(-0.5, 0.5, electrons)  # of those without pixels
     fraction[electron] = np.round(offsets) - offsets
     return rng.integers(0, SIDE, electrons) + fraction
 
