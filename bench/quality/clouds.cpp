@@ -1,5 +1,5 @@
-// bench_clouds KILOVOLTS COUNT SEED: clouds of single electrons of the simulator as CSV, one line per pixel that collected charge.
-// row and column: distance of the pixel's centre from the entry, in pixels; the entry lies anywhere in its pixel.
+// bench_clouds KILOVOLTS COUNT SEED: clouds of single electrons of the simulator as CSV, one line per pixel that collected
+// charge. row and column: distance of the pixel's centre from the entry, in pixels; the entry lies anywhere in its pixel.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

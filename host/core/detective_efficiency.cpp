@@ -26,7 +26,7 @@ using core::spectrum_steps;
 using core::wave_sums;
 
 constexpr std::size_t points = spectrum_steps + 1;
-constexpr std::uint64_t groups = 16;            // of frames, whose spread is the standard error
+constexpr std::uint64_t groups = 16;               // of frames, whose spread is the standard error
 constexpr double low_cycles_per_pixel = 1 / 50.0;  // the point at 0 takes the frequencies up to this
 constexpr std::uint64_t enough_electrons = 2'000'000;
 constexpr std::uint64_t least_frames = 64;
@@ -64,8 +64,8 @@ class frame_sums {
 
 /// Sums over the frequencies of one point and over frames.
 struct power {
-  double electrons = 0;  ///< |E|^2
-  double counts = 0;     ///< |C|^2
+  double electrons = 0;        ///< |E|^2
+  double counts = 0;           ///< |C|^2
   std::complex<double> cross;  ///< C E*
   double modes = 0;
 
@@ -287,8 +287,8 @@ detective_efficiency::detective_efficiency(frame_shape detector, std::uint64_t f
   if (frames == 0 || most_frames == 0) throw invalid_argument("spectrum: there is no frame to use");
   if (!has_spectrum(detector)) {
     throw invalid_argument("spectrum: a detector of " + std::to_string(detector.height) + " x " +
-                           std::to_string(detector.width) + " pixels has no axis of " +
-                           std::to_string(axis_waves::shortest) + " pixels");
+                           std::to_string(detector.width) + " pixels has no axis of " + std::to_string(axis_waves::shortest) +
+                           " pixels");
   }
   state_ = std::make_unique<state>(detector, frames, most_frames);
 }

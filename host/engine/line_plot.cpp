@@ -28,6 +28,7 @@ constexpr double title_letter = 13;
 constexpr double tick = 5;
 constexpr double legend_line = 24;
 constexpr double legend_gap = 22;
+constexpr double legend_y = 50;
 constexpr double most_ticks = 6;
 constexpr rgb black{27, 34, 48};
 constexpr rgb faint{222, 226, 232};
@@ -111,16 +112,18 @@ picture draw_line_plot(std::span<const plot_line> lines, const plot_labels& labe
   grid.onto(drawn, faint);
   ink frame(height, width);
   draw_frame(frame, x, y, labels);
-  double legend = left;
+  std::vector<double> legend{left};
   for (const plot_line& line : lines) {
-    ink curve(height, width);
-    draw_curve(curve, line, x, y);
-    curve.line(legend, 50, legend + legend_line, 50, 2);
-    curve.onto(drawn, line.colour);
-    frame.text(line.name, {legend + legend_line + 6, 50 + letter / 2, letter});
-    legend += legend_line + 6 + text_width(line.name, letter) + legend_gap;
+    frame.text(line.name, {legend.back() + legend_line + 6, legend_y + letter / 2, letter});
+    legend.push_back(legend.back() + legend_line + 6 + text_width(line.name, letter) + legend_gap);
   }
   frame.onto(drawn, black);
+  for (std::size_t at = 0; at < lines.size(); ++at) {
+    ink curve(height, width);
+    draw_curve(curve, lines[at], x, y);
+    curve.line(legend[at], legend_y, legend[at] + legend_line, legend_y, 2);
+    curve.onto(drawn, lines[at].colour);
+  }
   return drawn;
 }
 

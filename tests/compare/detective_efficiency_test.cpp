@@ -149,7 +149,8 @@ TEST(detective_efficiency, the_lowest_frequencies_are_a_disc) {
 TEST(detective_efficiency, a_perfect_counter_is_limited_by_its_pixels) {
   const auto ideal = [](counted_frames& out, double row, double column) { out.event(row, column); };
   const counting_spectrum found = even_illumination(ideal).spectrum();
-  for (const spectrum_point& point : found.points) expect_efficiency(point, std::pow(sinc(point.frequency / 2), 2), bias_of_pixels);
+  for (const spectrum_point& point : found.points)
+    expect_efficiency(point, std::pow(sinc(point.frequency / 2), 2), bias_of_pixels);
   EXPECT_NEAR(found.half().efficiency, 0.811, 0.03);
   EXPECT_NEAR(found.full().efficiency, 0.405, 0.04);
   EXPECT_NEAR(found.modulation(found.full()), 0.637, 0.03);

@@ -13,20 +13,20 @@ namespace countem {
 
 /// What counting does at one spatial frequency (docs/counting_quality.md).
 struct spectrum_point {
-  double frequency = 0;        ///< of the Nyquist frequency; 0 stands for the lowest frequencies above 0
-  double transfer = 0;         ///< |T|: events per electron that follow the electrons
-  double noise = 0;            ///< variance of the counts that does not follow them, per electron
-  double noise_power = 0;      ///< noise power spectrum of flat illumination per event: 1 where events are independent
-  double efficiency = 0;       ///< detective quantum efficiency: transfer^2 / (transfer^2 + noise)
+  double frequency = 0;         ///< of the Nyquist frequency; 0 stands for the lowest frequencies above 0
+  double transfer = 0;          ///< |T|: events per electron that follow the electrons
+  double noise = 0;             ///< variance of the counts that does not follow them, per electron
+  double noise_power = 0;       ///< noise power spectrum of flat illumination per event: 1 where events are independent
+  double efficiency = 0;        ///< detective quantum efficiency: transfer^2 / (transfer^2 + noise)
   double efficiency_error = 0;  ///< standard error of the efficiency, from the spread between groups of frames
 };
 
 /// Counts against the electrons they stand for, by spatial frequency. What does not exist is a NaN: everything without
 /// electrons, errors of fewer than two frames.
 struct counting_spectrum {
-  std::uint64_t frames = 0;           ///< used
-  double electrons_per_frame = 0;     ///< of these
-  double events_per_frame = 0;        ///< of these
+  std::uint64_t frames = 0;            ///< used
+  double electrons_per_frame = 0;      ///< of these
+  double events_per_frame = 0;         ///< of these
   std::vector<spectrum_point> points;  ///< at 0 and 32 frequencies up to the Nyquist frequency
 
   /// The lowest frequencies, half the Nyquist frequency, and the whole.
@@ -55,8 +55,8 @@ class detective_efficiency {
   detective_efficiency& operator=(detective_efficiency&&) noexcept;
 
   /// Adds the chosen frames of a batch, whose `first_frame` is their number in the scan; `truth` holds the electrons of the
-  /// same frames. Events lie at the centres of their cells, `upsample` of them a pixel along each axis. Frames that never arrived
-  /// are left out. @throws invalid_argument when frames or shapes do not fit
+  /// same frames. Events lie at the centres of their cells, `upsample` of them a pixel along each axis. Frames that never
+  /// arrived are left out. @throws invalid_argument when frames or shapes do not fit
   void add(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth);
 
   /// Of the frames added.
