@@ -2,19 +2,24 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <functional>
-#include <iterator>
 #include <memory>
+#include <numeric>
+#include <optional>
 
 #include <countem/compare.hpp>
+#include <countem/detective_efficiency.hpp>
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/scan_pictures.hpp>
 #include <countem/simulate.hpp>
 
 #include "host/cli/command.hpp"
-#include "host/cli/progress.hpp"
+#include "host/cli/comparison_words.hpp"
+#include "host/engine/line_plot.hpp"
+#include "host/engine/picture.hpp"
+#include "io/files/output_file.hpp"
 
 namespace countem::cli {
 
@@ -27,6 +32,8 @@ struct compare_arguments {
   fs::path counted;
   fs::path truth;
   comparison_options options;
+  std::uint64_t spectrum_frames = 0;  // 0: enough_spectrum_frames()
+  fs::path pictures;
 };
 
 constexpr std::uint64_t frames_at_once = 1024;  // bounds memory
@@ -37,7 +44,10 @@ struct reference_events {
   scan_shape scan;
   frame_shape detector;
   double baseline_adu = 0;
+  std::uint64_t electrons = 0;
   std::function<simulated_truth(std::uint64_t first, std::size_t count)> read;
+
+  [[nodiscard]] bool of_electrons() const { return kind == "truth"; }
 };
 
 frame_shape detector_of(const store_description& store) {
@@ -47,18 +57,21 @@ frame_shape detector_of(const store_description& store) {
 reference_events from_truth_file(const fs::path& path) {
   const std::shared_ptr<truth_reader> file = open_truth(path);
   const simulation_options& made = file->options();
-  return {"truth", made.scan, made.frame, made.baseline_adu,
-          [file](std::uint64_t first, std::size_t count) { return file->read(first, count); }};
+  return {"truth",           made.scan,
+          made.frame,        made.baseline_adu,
+          file->electrons(), [file](std::uint64_t first, std::size_t count) { return file->read(first, count); }};
 }
 
 reference_events from_event_store(const fs::path& path) {
   const std::shared_ptr<event_store> store = open_event_store(path);
   const store_description& description = store->description();
-  return {"event store", description.scan, detector_of(description), 0, [store](std::uint64_t first, std::size_t count) {
-            event_batch events;
-            store->read(first, count, events);
-            return as_truth(events, store->description().shape, store->description().options.upsample);
-          }};
+  const std::uint64_t in_all = std::accumulate(store->counts().begin(), store->counts().end(), std::uint64_t{0});
+  return {
+      "event store", description.scan, detector_of(description), 0, in_all, [store](std::uint64_t first, std::size_t count) {
+        event_batch events;
+        store->read(first, count, events);
+        return as_truth(events, store->description().shape, store->description().options.upsample);
+      }};
 }
 
 reference_events open_reference(const fs::path& path) {
@@ -95,84 +108,84 @@ void require_same_scan(const compare_arguments& chosen, const store_description&
   }
 }
 
-/// A number, or null where there is none.
-json number(double value) {
-  return std::isfinite(value) ? json(value) : json(nullptr);
-}
+/// What one pass over both files finds.
+struct findings {
+  comparison pairs;
+  std::optional<counting_spectrum> spectrum;  ///< none where the detector is too small for one
+};
 
-json extreme(const comparison::extreme& of, bool any) {
-  return any ? json{{"frame", of.frame}, {"value", of.value}} : json(nullptr);
-}
-
-json to_json(const compare_arguments& chosen, const std::string& kind, const comparison& sum) {
-  return {{"counted", chosen.counted.string()},
-          {"truth", chosen.truth.string()},
-          {"truth_kind", kind},
-          {"radius_px", chosen.options.radius_px},
-          {"frames", sum.frames},
-          {"missing_frames", sum.missing_frames},
-          {"electrons", sum.electrons},
-          {"undetectable_electrons", sum.undetectable},
-          {"detectable_adu", chosen.options.detectable_adu},
-          {"events", sum.events},
-          {"matched", sum.matched},
-          {"recall", number(sum.recall())},
-          {"recall_limit", number(sum.recall_limit())},
-          {"precision", number(sum.precision())},
-          {"count_ratio", number(sum.count_ratio())},
-          {"rms_error_px",
-           {{"row", number(sum.rms_row())}, {"column", number(sum.rms_column())}, {"radial", number(sum.rms_radial())}}},
-          {"mean_error_px", {{"row", number(sum.mean_row())}, {"column", number(sum.mean_column())}}},
-          {"worst_recall", extreme(sum.worst_recall, sum.electrons > 0)},
-          {"worst_precision", extreme(sum.worst_precision, sum.events > 0)},
-          {"fewest_events_per_electron", extreme(sum.fewest_events, sum.electrons > 0)},
-          {"most_events_per_electron", extreme(sum.most_events, sum.electrons > 0)}};
-}
-
-std::string text_of(const comparison& sum, double radius) {
-  std::string text;
-  const auto add = std::back_inserter(text);
-  fmt::format_to(add, "frames: {}", with_separators(sum.frames));
-  if (sum.missing_frames > 0) fmt::format_to(add, " ({} more never arrived)", with_separators(sum.missing_frames));
-  fmt::format_to(add, "\nelectrons: {}, of which {} left too little charge to be found\n", with_separators(sum.electrons),
-                 with_separators(sum.undetectable));
-  fmt::format_to(add, "events: {}, of which {} lie within {} pixels of an electron\n", with_separators(sum.events),
-                 with_separators(sum.matched), radius);
-  fmt::format_to(add, "recall: {:.4f} (at best {:.4f})\nprecision: {:.4f}\nevents per electron: {:.4f}\n", sum.recall(),
-                 sum.recall_limit(), sum.precision(), sum.count_ratio());
-  fmt::format_to(add, "rms position error: {:.3f} pixels in row, {:.3f} in column, {:.3f} in the plane\n", sum.rms_row(),
-                 sum.rms_column(), sum.rms_radial());
-  if (sum.electrons > 0) {
-    fmt::format_to(add, "worst recall: {:.4f} in frame {}\n", sum.worst_recall.value, sum.worst_recall.frame);
-    fmt::format_to(add, "events per electron: {:.4f} in frame {} to {:.4f} in frame {}\n", sum.fewest_events.value,
-                   sum.fewest_events.frame, sum.most_events.value, sum.most_events.frame);
+findings compare_all(const compare_arguments& chosen, const event_store& counted, const reference_events& truth) {
+  const store_description& description = counted.description();
+  const std::uint64_t frames = counted.frames();
+  findings found;
+  std::optional<detective_efficiency> sums;
+  if (frames > 0 && has_spectrum(truth.detector)) {
+    const std::uint64_t most =
+        chosen.spectrum_frames == 0 ? enough_spectrum_frames(truth.electrons, frames) : chosen.spectrum_frames;
+    sums.emplace(truth.detector, frames, most);
   }
-  if (sum.events > 0)
-    fmt::format_to(add, "worst precision: {:.4f} in frame {}\n", sum.worst_precision.value, sum.worst_precision.frame);
-  return text;
+  event_batch events;
+  for (std::uint64_t first = 0; first < frames; first += frames_at_once) {
+    const auto count = static_cast<std::size_t>(std::min(frames_at_once, frames - first));
+    counted.read(first, count, events);
+    events.first_frame = first;
+    const simulated_truth electrons = truth.read(first, count);
+    compare(events, description.shape, description.options.upsample, electrons, chosen.options, found.pairs);
+    if (sums) sums->add(events, description.shape, description.options.upsample, electrons);
+  }
+  if (sums) found.spectrum = sums->spectrum();
+  return found;
+}
+
+picture draw_spectrum(const counting_spectrum& found, bool of_electrons) {
+  plot_line efficiency{of_electrons ? "DQE" : "squared coherence", {}, {}, {20, 84, 150}};
+  plot_line modulation{"MTF", {}, {}, {196, 78, 32}};
+  plot_line noise_power{"NPS per event", {}, {}, {52, 130, 80}};
+  for (const spectrum_point& at : found.points) {
+    for (plot_line* line : {&efficiency, &modulation, &noise_power}) line->x.push_back(at.frequency);
+    efficiency.y.push_back(at.efficiency);
+    modulation.y.push_back(found.modulation(at));
+    noise_power.y.push_back(at.noise_power);
+  }
+  const plot_line lines[] = {efficiency, modulation, noise_power};
+  return draw_line_plot(lines, {"Counting quality", "spatial frequency (of the Nyquist frequency)", "DQE, MTF, NPS"});
+}
+
+fs::path picture_path(const compare_arguments& chosen) {
+  return chosen.pictures / (chosen.counted.stem().string() + "_dqe.png");
 }
 
 void run_comparison(compare_arguments& chosen, context& ctx) {
   const input_file read[] = {input_now(chosen.counted), input_now(chosen.truth)};
-  const std::unique_ptr<event_store> counted = open_event_store(chosen.counted);
-  const store_description& description = counted->description();
-  const reference_events truth = open_reference(chosen.truth);
-  require_same_scan(chosen, description, truth);
-  chosen.options.detectable_adu = detectable_charge_adu(description.calibrated, truth.baseline_adu);
-
-  comparison sum;
-  event_batch events;
-  for (std::uint64_t first = 0; first < counted->frames(); first += frames_at_once) {
-    const auto count = static_cast<std::size_t>(std::min(frames_at_once, counted->frames() - first));
-    counted->read(first, count, events);
-    events.first_frame = first;
-    compare(events, description.shape, description.options.upsample, truth.read(first, count), chosen.options, sum);
+  const output_rules rules = ctx.rules({chosen.counted, chosen.truth});
+  if (!chosen.pictures.empty()) {
+    io::make_folder(chosen.pictures);
+    check_output(picture_path(chosen), png_output, rules);
   }
+  const std::unique_ptr<event_store> counted = open_event_store(chosen.counted);
+  const reference_events truth = open_reference(chosen.truth);
+  require_same_scan(chosen, counted->description(), truth);
+  chosen.options.detectable_adu = detectable_charge_adu(counted->description().calibrated, truth.baseline_adu);
+
+  const findings found = compare_all(chosen, *counted, truth);
   ctx.warn_of(changed_inputs(read));
+  if (!found.spectrum) ctx.warn("no DQE: the detector has fewer than 8 pixels along both axes");
+  if (found.spectrum && !chosen.pictures.empty()) {
+    write_png(picture_path(chosen), draw_spectrum(*found.spectrum, truth.of_electrons()), rules);
+    ctx.wrote(picture_path(chosen));
+  }
   if (ctx.json) {
-    ctx.print_json(to_json(chosen, truth.kind, sum));
+    json object{{"counted", chosen.counted.string()},
+                {"truth", chosen.truth.string()},
+                {"truth_kind", truth.kind},
+                {"radius_px", chosen.options.radius_px},
+                {"detectable_adu", chosen.options.detectable_adu}};
+    object.update(to_json(found.pairs));
+    object.update(to_json(found.spectrum));
+    ctx.print_json(object);
   } else {
-    ctx.answer(text_of(sum, chosen.options.radius_px));
+    ctx.answer(text_of(found.pairs, chosen.options.radius_px) +
+               (found.spectrum ? text_of(*found.spectrum, truth.of_electrons()) : ""));
   }
 }
 
@@ -186,6 +199,12 @@ void add_compare(CLI::App& app, context& ctx) {
   command->add_option("truth", chosen->truth, "Truth file of a simulation, or another event store")->required();
   command->add_option("--radius", chosen->options.radius_px, "How far apart an event and its electron may be, in pixels")
       ->capture_default_str();
+  command
+      ->add_option("--spectrum-frames", chosen->spectrum_frames,
+                   "Frames, evenly spread, that DQE, MTF and NPS are found from; 0: those of about two million electrons")
+      ->capture_default_str();
+  command->add_option("--png", chosen->pictures, "Directory for a plot of DQE, MTF and NPS");
+  ctx.add_force_option(*command);
   ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { run_comparison(*chosen, ctx); });
 }

@@ -37,6 +37,7 @@ constexpr row table[]{
     {"countem reduce", {"a smaller store: detector pixels merged 2 x 2", "countem reduce counted.h5 -o binned.h5 --bin 2"}},
     {"countem report", {"one page for a browser", "countem report counted.h5 -o scan42.html"}},
     {"countem compare", {"against the simulation's truth", "countem compare counted.h5 sim/truth.h5"}},
+    {"countem compare", {"also plots DQE, MTF and NPS", "countem compare counted.h5 sim/truth.h5 --png pictures"}},
     {"countem bench", {"counting on four threads", "countem bench count --threads 4"}},
     {"countem bench count", {"counting on four threads, as JSON", "countem bench count --threads 4 --json"}},
     {"countem bench reductions", {"the first frames of a store", "countem bench reductions --store counted.h5"}},

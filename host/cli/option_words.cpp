@@ -90,6 +90,7 @@ constexpr std::array table{
     option_words{"--threads", running, "N", any},
     option_words{"--copy-input", running, "", any},
     option_words{"--resume", running, "", any},
+    option_words{"--spectrum-frames", "", "N", any},
     option_words{"--repetitions", running, "N", any},
     option_words{"--follow", running, "", any},
     option_words{"--interval", running, "SECONDS", any},

@@ -10,6 +10,8 @@
 #include <countem/error.hpp>
 #include <countem/stop.hpp>
 
+#include "host/core/truth_checks.hpp"
+
 namespace countem {
 
 namespace {
@@ -30,7 +32,8 @@ class event_places {
       : indices_(indices), grid_(grid), upsample_(upsample) {}
 
   [[nodiscard]] position at(std::size_t event) const {
-    return {centre(indices_[event] / grid_.width), centre(indices_[event] % grid_.width)};
+    return {core::cell_centre(indices_[event] / grid_.width, upsample_),
+            core::cell_centre(indices_[event] % grid_.width, upsample_)};
   }
 
   /// Calls visit(event) for every event in the square of half-width `reach` around a place, perhaps some outside it too.
@@ -49,8 +52,6 @@ class event_places {
   }
 
  private:
-  /// Pixel centres are at integers: grid cell 0 of k a pixel has its centre at -1/2 + 1/(2 k).
-  [[nodiscard]] double centre(std::uint32_t at) const { return (at + 0.5) / upsample_ - 0.5; }
   /// The grid cell that holds a coordinate, the nearest one for coordinates outside.
   [[nodiscard]] std::uint64_t cell(double coordinate, std::uint32_t length) const {
     return static_cast<std::uint64_t>(std::clamp(std::floor((coordinate + 0.5) * upsample_), 0.0, length - 1.0));
@@ -121,11 +122,17 @@ void note_extremes(std::uint64_t frame, double pairs, double events, double elec
   if (events > 0 && pairs / events < sum.worst_precision.value) sum.worst_precision = {frame, pairs / events};
 }
 
-void check(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth,
-           const comparison_options& options) {
+void check(const comparison_options& options) {
   if (!(options.radius_px > 0 && options.radius_px <= 1000)) {
     throw invalid_argument("comparison: radius " + std::to_string(options.radius_px) + " is not in (0, 1000] pixels");
   }
+}
+
+}  // namespace
+
+namespace core {
+
+void require_truth_of(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth) {
   if (upsample == 0 || grid.pixels() == 0 || grid.pixels() > max_pixels)
     throw invalid_argument("comparison: the events have no frame to lie in");
   if (truth.indptr.size() != counted.frames() + 1) {
@@ -139,11 +146,12 @@ void check(const event_batch& counted, frame_shape grid, std::uint32_t upsample,
   }
 }
 
-}  // namespace
+}  // namespace core
 
 void compare(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth,
              const comparison_options& options, comparison& sum) {
-  check(counted, grid, upsample, truth, options);
+  check(options);
+  core::require_truth_of(counted, grid, upsample, truth);
   for (std::size_t frame = 0; frame < counted.frames(); ++frame) {
     check_stop();
     if ((counted.status[frame] & status_sectors) == 0) {

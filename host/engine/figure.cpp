@@ -1,11 +1,10 @@
 #include "host/engine/figure.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <vector>
 
+#include "host/engine/axis_numbers.hpp"
 #include "host/engine/stroke_font.hpp"
 
 namespace countem {
@@ -13,6 +12,8 @@ namespace countem {
 namespace {
 
 using engine::ink;
+using engine::number_text;
+using engine::round_below;
 using engine::text_width;
 
 /// Small images are drawn with square blocks of pixels until their longer side has about this length.
@@ -29,27 +30,6 @@ constexpr std::uint32_t below_image = 50;
 constexpr std::uint32_t bar_gap = 20;
 constexpr std::uint32_t bar_width = 16;
 constexpr std::uint32_t least_bar_height = 110;
-
-/// A number of about three digits, as short as it can be written.
-std::string number_text(double value) {
-  std::array<char, 32> text{};
-  const double size = std::abs(value);
-  if (size >= 1000 && size < 1e6) {
-    std::snprintf(text.data(), text.size(), "%.0f", value);
-  } else {
-    std::snprintf(text.data(), text.size(), "%.3g", size < 1e-12 ? 0 : value);
-  }
-  return text.data();
-}
-
-/// The largest of 1, 2, 5 times a power of ten that is not above `most`.
-double round_below(double most) {
-  const double decade = std::pow(10, std::floor(std::log10(most)));
-  for (const double factor : {5.0, 2.0}) {
-    if (factor * decade <= most * (1 + 1e-9)) return factor * decade;
-  }
-  return decade;
-}
 
 /// Where the parts of a figure lie, in pixels.
 struct layout {

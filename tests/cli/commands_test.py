@@ -75,6 +75,24 @@ class Commands(ProgramTest):
         self.assertGreater(compared["recall"], 0.75)
         self.assertGreater(compared["precision"], 0.97)
         self.assertLess(compared["rms_error_px"]["radial"], 0.6)
+        self.check_spectrum(counted, truth, compared)
+
+    def check_spectrum(self, counted, truth, compared):
+        self.assertEqual(compared["spectrum_frames"], 30)
+        # Far more than the standard error and the difference between gain and recall leave room for.
+        self.assertAlmostEqual(compared["dqe"]["zero"], compared["recall"], delta=0.06)
+        self.assertGreater(compared["dqe"]["zero"], compared["dqe"]["half"])
+        self.assertGreater(compared["dqe"]["half"], compared["dqe"]["full"])
+        self.assertEqual({len(curve) for curve in compared["spectrum"].values()}, {33})
+        pictures = self.directory / "pictures"
+        told = self.succeed_json("compare", counted, truth, "--spectrum-frames", 5, "--png", pictures)
+        self.assertEqual(told["spectrum_frames"], 5)
+        self.assertEqual(told["outputs"], [str(pictures / "counted_dqe.png")])
+        self.assertEqual((pictures / "counted_dqe.png").read_bytes()[:4], b"\x89PNG")
+        out, _ = self.succeed("compare", counted, truth)
+        self.assertRegex(out, r"\n  DQE: 0\.\d{3}, 0\.\d{3}, 0\.\d{3}\n")
+        out, _ = self.succeed("compare", counted, counted)
+        self.assertIn("squared coherence of the two counts: 1.000, 1.000, 1.000", out)
 
     def test_the_next_command_is_one_that_counts_what_was_simulated(self):
         for form, files, words in (("v5", "_*.data", ""), ("v4", "_*.data", " --input-format v4"), ("npy", ".npy", ""),

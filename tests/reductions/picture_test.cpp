@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <png.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -12,6 +13,7 @@
 
 #include "host/engine/figure.hpp"
 #include "host/engine/image_figure.hpp"
+#include "host/engine/line_plot.hpp"
 #include "host/engine/stroke_font.hpp"
 
 namespace {
@@ -187,6 +189,46 @@ TEST(draw_figure, every_size_and_no_number_at_all) {
       EXPECT_EQ(figure.pixels.size(), std::size_t{3} * figure.height * figure.width);
     }
   }
+}
+
+std::size_t pixels_of(const picture& drawn, rgb colour, std::uint32_t top, std::uint32_t bottom, std::uint32_t left,
+                      std::uint32_t right) {
+  std::size_t count = 0;
+  for (std::uint32_t row = top; row < bottom; ++row) {
+    for (std::uint32_t column = left; column < right; ++column) {
+      const std::uint8_t* at = drawn.pixels.data() + (std::size_t{row} * drawn.width + column) * 3;
+      count += std::equal(colour.begin(), colour.end(), at);
+    }
+  }
+  return count;
+}
+
+TEST(draw_line_plot, curves_lie_where_their_values_are) {
+  constexpr rgb blue{0, 0, 200};
+  constexpr rgb red{200, 0, 0};
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const plot_line lines[] = {{"high", {0, 1}, {1, 1}, blue}, {"low", {0, 0.25, 0.5, 0.75, 1}, {0.5, 0.5, nan, 0.5, 0.5}, red}};
+  const picture plot = draw_line_plot(lines, {"title", "x", "y"});
+  ASSERT_EQ(plot.channels, 3U);
+  ASSERT_EQ(plot.pixels.size(), std::size_t{3} * plot.width * plot.height);
+  // The plot lies between rows 72 (1) and 362 (0), columns 72 (0) and 578 (1); the legend above it.
+  EXPECT_GT(pixels_of(plot, blue, 71, 74, 72, 578), 400U);
+  EXPECT_EQ(pixels_of(plot, blue, 80, plot.height, 0, plot.width), 0U);
+  EXPECT_GT(pixels_of(plot, red, 215, 220, 72, 578), 200U);
+  EXPECT_EQ(pixels_of(plot, red, 215, 220, 210, 440), 0U) << "no line through what is not a number";
+  for (const rgb colour : {blue, red}) EXPECT_GT(pixels_of(plot, colour, 40, 60, 0, plot.width), 10U) << "legend";
+  EXPECT_GT(dark_pixels(plot, 10, 30, 60, 200), 20U) << "title";
+  EXPECT_GT(dark_pixels(plot, 366, 400, 60, 590), 60U) << "numbers of the horizontal axis";
+  EXPECT_GT(dark_pixels(plot, 60, 370, 40, 70), 60U) << "numbers of the vertical axis";
+}
+
+TEST(draw_line_plot, nothing_finite_and_contradicting_lengths) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const plot_line nothing[] = {{"none", {0, infinity}, {infinity, 1}, {}}};
+  EXPECT_EQ(draw_line_plot(nothing, {}).channels, 3U);
+  EXPECT_EQ(draw_line_plot({}, {}).channels, 3U);
+  const plot_line wrong[] = {{"wrong", {0, 1}, {1}, {}}};
+  EXPECT_THROW(static_cast<void>(draw_line_plot(wrong, {})), invalid_argument);
 }
 
 TEST(stroke_font, widths_add_up_and_every_character_leaves_ink) {
