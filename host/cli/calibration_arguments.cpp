@@ -86,11 +86,12 @@ void calibration_arguments::add_to(CLI::App& command) {
 }
 
 calibration calibration_arguments::resolve(const frame_source& frames, const source_arguments& inputs, unsigned threads,
-                                           const std::atomic<bool>& stop) const {
+                                           bool accept_masked, const std::atomic<bool>& stop) const {
   const frame_shape shape = frames.info().shape;
-  if (!file_.empty()) return from_file(shape);
+  if (!file_.empty()) return from_file(frames, accept_masked);
   calibration_options options = options_;
   options.threads = threads;
+  options.accept_masked = accept_masked;
   return calibrate(stoppable_source(frames, stop), references(shape, inputs, threads, stop), options);
 }
 
@@ -118,7 +119,8 @@ std::vector<input_file> calibration_arguments::files() const {
   return found;
 }
 
-calibration calibration_arguments::from_file(frame_shape shape) const {
+calibration calibration_arguments::from_file(const frame_source& frames, bool accept_masked) const {
+  const frame_shape shape = frames.info().shape;
   calibration loaded = load_calibration(file_);
   if (!mask_.empty()) apply_mask(loaded, *open_detector_image(mask_, shape, pixel_type::u8));
   if (options_.background_adu) {
@@ -127,6 +129,7 @@ calibration calibration_arguments::from_file(frame_shape shape) const {
   }
   if (options_.xray_adu) loaded.xray16 = xray_from_adu(*options_.xray_adu);
   validate(loaded, shape);
+  check_loaded(loaded, frames, accept_masked);
   return loaded;
 }
 
@@ -147,7 +150,8 @@ std::string summary(const calibration& used) {
     return fmt::format("{:.5g} ADU", static_cast<double>(charge) / charge_units_per_adu);
   };
   std::string line = "background threshold ";
-  line += used.pixel_background16.empty() ? adu(used.background16) : "of each pixel";
+  line += used.pixel_background16.empty() ? adu(used.background16) : "of each pixel, at least " + adu(used.background16);
+  if (used.fit && used.fit->sigma_adu > 0) line += fmt::format(" ({:.3g} sigma)", used.fit->background_sigmas);
   line += ", X-ray threshold " + (used.xray16 == no_xray_threshold ? "none" : adu(used.xray16));
   line += used.dark16.empty() ? ", no dark reference" : ", dark reference";
   if (!used.gain.empty()) line += ", gain reference";

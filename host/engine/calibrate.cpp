@@ -10,6 +10,7 @@
 #include <countem/calibrate.hpp>
 #include <countem/error.hpp>
 
+#include "host/engine/input_checks.hpp"
 #include "host/engine/noise_peak.hpp"
 #include "host/engine/robust.hpp"
 #include "host/engine/sample.hpp"
@@ -111,21 +112,24 @@ engine::charge_tails empty_tails(const engine::gaussian& dense) {
           static_cast<std::int32_t>(std::clamp(sigmas * dense.sigma, least, most))};
 }
 
+/// `needed`: a peak that cannot be fitted is an error. The width of the noise is of interest beside a given threshold, too.
 void fit_noise(noise_fit& fit, const engine::charge_histogram& histogram, const engine::gaussian& dense,
-               const calibration& calibrated, pixel_type type, bool wanted) {
+               const calibration& calibrated, pixel_type type, bool needed) try {
   fit.histogram_first_adu = in_adu(histogram.first());
   fit.histogram_step_adu = in_adu(histogram.step());
   fit.histogram = histogram.counts();
-  if (!wanted) return;
   // Without a dark reference a charge of 0 is a raw 0, where noise that went lower was cut off.
   const bool may_clip = type != pixel_type::f32 && calibrated.dark16.empty();
   const engine::gaussian peak = noise_peak(histogram, dense, may_clip ? std::optional<std::int32_t>(0) : std::nullopt);
+  if (needed) engine::require_noise(in_adu(peak.sigma));
+  if (peak.sigma < 1) return;  // beside a given threshold: no noise that charges show
   fit.mean_adu = in_adu(peak.mean);
   fit.sigma_adu = in_adu(peak.sigma);
+} catch (const format_error&) {
+  if (needed) throw;
 }
 
-/// The sample as it is stored: what was drawn, its statistics and histogram, and the fitted noise where the background
-/// threshold is not given.
+/// The sample as it is stored: what was drawn, its statistics and histogram, and the fitted noise.
 described_sample describe_sample(const engine::charge_sample& sample, engine::charge_statistics& statistics,
                                  const calibration& calibrated, const calibration_options& options, pixel_type type) {
   noise_fit fit;
@@ -148,20 +152,25 @@ described_sample describe_sample(const engine::charge_sample& sample, engine::ch
 }
 
 /// Where both thresholds are given, the sample is shown and decides nothing: a scan that has no histogram is no error.
-std::optional<described_sample> histogram_of_sample(const frame_source& frames, const calibration& calibrated,
+std::optional<described_sample> histogram_of_sample(const engine::sampled_frames& drawn, const calibration& calibrated,
                                                     const calibration_options& options) {
-  const engine::charge_sample sample(
-      frames, calibrated, engine::draw_frames(frames, options.samples, options.seed, options.threads), options.threads);
+  const frame_source& frames = drawn.source;
+  const engine::charge_sample sample(frames, calibrated, drawn.numbers, options.threads);
   if (sample.frames().empty()) return std::nullopt;
   engine::charge_statistics statistics = sample.statistics();
-  if (statistics.some.empty() || statistics.lowest == statistics.highest) return std::nullopt;
+  if (statistics.some.empty()) return std::nullopt;
+  if (statistics.lowest == statistics.highest) {
+    engine::require_charges(calibrated, drawn);
+    return std::nullopt;
+  }
   return describe_sample(sample, statistics, calibrated, options, frames.info().type);
 }
 
-described_sample fit_sample(const frame_source& frames, const calibration& calibrated, const calibration_options& options) {
+described_sample fit_sample(const engine::sampled_frames& drawn, const calibration& calibrated,
+                            const calibration_options& options) {
+  const frame_source& frames = drawn.source;
   const source_info& info = frames.info();
-  const engine::charge_sample sample(
-      frames, calibrated, engine::draw_frames(frames, options.samples, options.seed, options.threads), options.threads);
+  const engine::charge_sample sample(frames, calibrated, drawn.numbers, options.threads);
   if (sample.frames().empty()) {
     throw format_error("none of the " + std::to_string(info.scan.frames()) +
                        " frames of the scan arrived: there is nothing to find thresholds from");
@@ -173,6 +182,7 @@ described_sample fit_sample(const frame_source& frames, const calibration& calib
         " sampled frames can be used: all are masked, missing or not a number; check mask and gain reference");
   }
   if (statistics.lowest == statistics.highest) {
+    engine::require_charges(calibrated, drawn);
     throw format_error("all pixels of the " + std::to_string(sample.frames().size()) + " sampled frames have the charge " +
                            text(in_adu(statistics.lowest)) + ": there is no noise to find thresholds from",
                        {{advice_kind::thresholds}});
@@ -254,6 +264,16 @@ void set_background(calibration& found, const described_sample& sample, const ca
   describe_background(found, sample.tails);
 }
 
+/// A threshold in ADU; how far it lies above the noise is found where there is any.
+void set_given_background(calibration& found, const std::optional<described_sample>& sample, double background_adu) {
+  engine::require_threshold(found, background_adu);
+  found.background16 = background_from_adu(background_adu);
+  if (!sample || !(found.fit->sigma_adu > 0)) return;
+  found.fit->background_sigmas =
+      std::min((in_adu(found.background16) - found.fit->mean_adu) / found.fit->sigma_adu, most_sigmas);
+  describe_background(found, sample->tails);
+}
+
 /// The noise peak's mean + n of the pixel's own dark sigmas, never below the threshold for all pixels: few dark frames make
 /// some sigmas too small by chance.
 std::vector<std::int32_t> pixel_backgrounds(const calibration& calibrated, double sigmas) {
@@ -267,7 +287,8 @@ std::vector<std::int32_t> pixel_backgrounds(const calibration& calibrated, doubl
     const double own_adu = mean_adu + sigmas * gain * calibrated.dark_sigma_adu[p];
     const double highest_adu = charge_limit / charge_units_per_adu - 1;
     // Masked pixels may have any gain or sigma, NaN too; their threshold is never used.
-    if (own_adu > 0) thresholds[p] = std::max(thresholds[p], background_from_adu(std::min(own_adu, highest_adu)));
+    if (charge_units_per_adu * own_adu >= 1)
+      thresholds[p] = std::max(thresholds[p], background_from_adu(std::min(own_adu, highest_adu)));
   }
   return thresholds;
 }
@@ -286,25 +307,33 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   result.pixel_background16.clear();
   result.xray16 = no_xray_threshold;
   result.fit.reset();
+  result.notes.clear();
   validate(result, frames.info().shape);
+  const std::vector<std::uint64_t> drawn = engine::draw_frames(frames, options.samples, options.seed, options.threads);
+  const engine::sampled_frames sampled{frames, drawn, options.threads};
+  engine::check_darks(result, sampled, options.accept_masked);
 
   std::optional<described_sample> sample;
   if (options.background_adu && options.xray_adu) {
-    sample = histogram_of_sample(frames, result, options);
+    sample = histogram_of_sample(sampled, result, options);
   } else {
-    sample = fit_sample(frames, result, options);
+    sample = fit_sample(sampled, result, options);
   }
   if (sample) result.fit = sample->fit;
   if (options.background_adu) {
-    result.background16 = background_from_adu(*options.background_adu);
+    set_given_background(result, sample, *options.background_adu);
   } else {
     set_background(result, *sample, options);
   }
   if (options.per_pixel_thresholds)
-    result.pixel_background16 =
-        pixel_backgrounds(result, result.fit ? result.fit->background_sigmas : options.background_sigmas);
+    result.pixel_background16 = pixel_backgrounds(
+        result, result.fit && !options.background_adu ? result.fit->background_sigmas : options.background_sigmas);
   result.xray16 = xray_from_adu(xray_adu(result, options));
   validate(result, frames.info().shape);
+  engine::note_noise(result);
+  // Thresholds that the sample gives may be low on purpose.
+  if (!options.automatic && !options.false_hits) engine::note_threshold(result);
+  engine::note_frames(result, sampled);
   return result;
 }
 
