@@ -122,6 +122,10 @@ std::vector<input_file> calibration_arguments::files() const {
 calibration calibration_arguments::from_file(const frame_source& frames, bool accept_masked) const {
   const frame_shape shape = frames.info().shape;
   calibration loaded = load_calibration(file_);
+  if (loaded.shape != frame_shape{} && loaded.shape != shape) {
+    throw invalid_argument(fmt::format("{}: was made for frames of {} x {} pixels, these are of {} x {}: give one of this detector",
+                                       file_.string(), loaded.shape.height, loaded.shape.width, shape.height, shape.width));
+  }
   if (!mask_.empty()) apply_mask(loaded, *open_detector_image(mask_, shape, pixel_type::u8));
   if (options_.background_adu) {
     loaded.background16 = background_from_adu(*options_.background_adu);

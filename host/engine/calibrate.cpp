@@ -274,13 +274,12 @@ void set_given_background(calibration& found, const std::optional<described_samp
   describe_background(found, sample->tails);
 }
 
-/// The noise peak's mean + n of the pixel's own dark sigmas, never below the threshold for all pixels: few dark frames make
-/// some sigmas too small by chance.
-std::vector<std::int32_t> pixel_backgrounds(const calibration& calibrated, double sigmas) {
+/// The mean of the fitted noise peak + n of the pixel's own dark sigmas, never below the threshold for all pixels: few dark
+/// frames make some sigmas too small by chance.
+std::vector<std::int32_t> pixel_backgrounds(const calibration& calibrated, double mean_adu, double sigmas) {
   if (calibrated.dark_sigma_adu.empty()) {
     throw invalid_argument("thresholds per pixel need the noise of each pixel", {{advice_kind::dark_frames}});
   }
-  const double mean_adu = calibrated.fit && std::isfinite(calibrated.fit->mean_adu) ? calibrated.fit->mean_adu : 0;
   std::vector<std::int32_t> thresholds(calibrated.dark_sigma_adu.size(), calibrated.background16);
   for (std::size_t p = 0; p < thresholds.size(); ++p) {
     const double gain = calibrated.gain.empty() ? 1 : calibrated.gain[p];
@@ -325,9 +324,11 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   } else {
     set_background(result, *sample, options);
   }
-  if (options.per_pixel_thresholds)
-    result.pixel_background16 = pixel_backgrounds(
-        result, result.fit && !options.background_adu ? result.fit->background_sigmas : options.background_sigmas);
+  if (options.per_pixel_thresholds) {
+    result.pixel_background16 = options.background_adu
+                                    ? pixel_backgrounds(result, 0, options.background_sigmas)
+                                    : pixel_backgrounds(result, result.fit->mean_adu, result.fit->background_sigmas);
+  }
   result.xray16 = xray_from_adu(xray_adu(result, options));
   validate(result, frames.info().shape);
   engine::note_noise(result);

@@ -28,7 +28,8 @@ struct saturation {
 
 /// The 8-connected component of hits with most pixels, as their number, of each frame that has more hits than `least`; 0 of
 /// the others. Row noise is not corrected.
-[[nodiscard]] std::vector<std::uint64_t> largest_components(const frame_source& source, const std::vector<std::uint64_t>& frames,
+[[nodiscard]] std::vector<std::uint64_t> largest_components(const frame_source& source,
+                                                            const std::vector<std::uint64_t>& frames,
                                                             const calibration& calibrated, std::uint64_t least,
                                                             unsigned threads);
 
@@ -37,7 +38,8 @@ struct saturation {
                                  const calibration& calibrated);
 
 /// The sectors of which anything arrived in these frames, as the bits of frame_view::present; all for a detector without any.
-[[nodiscard]] std::uint8_t sectors_of(const frame_source& source, const std::vector<std::uint64_t>& frames, sector_split& split);
+[[nodiscard]] std::uint8_t sectors_of(const frame_source& source, const std::vector<std::uint64_t>& frames,
+                                      sector_split& split);
 
 /// The sector of a pixel; 0 for a detector without any.
 [[nodiscard]] std::uint32_t sector_of(std::uint64_t pixel, frame_shape shape, sector_split split);

@@ -22,7 +22,7 @@ namespace {
 
 constexpr double most_masked = 0.1;
 /// Cosmic rays and unstable pixels change fewer pixels of good darks.
-constexpr double most_restless = 0.01;
+constexpr double most_restless = 0.005;
 /// Noise that differs by more than a tenth is another detector's, or of other settings.
 constexpr double noise_tolerance = 1.1;
 /// Below it the rounding of integer detectors to whole ADU is no noise, and widths cannot be compared.
@@ -191,8 +191,8 @@ void check_darks(calibration& made, const sampled_frames& frames, bool accept_ma
   if (!accept_masked) refuse_masked(made, share, reason.empty() ? "are they of this detector, and complete?" : reason);
   if (share.share(share.masked) > most_masked) {
     add_note(made, "mostly_masked",
-             fmt::format("{} of {} pixels ({:.1f} %) are masked by the dark frames and count nothing", with_separators(share.masked),
-                         with_separators(share.pixels), 100 * share.share(share.masked)));
+             fmt::format("{} of {} pixels ({:.1f} %) are masked by the dark frames and count nothing",
+                         with_separators(share.masked), with_separators(share.pixels), 100 * share.share(share.masked)));
   }
 }
 
@@ -203,11 +203,12 @@ void require_threshold(const calibration& made, double background_adu) {
     noise = fmt::format(" (the noise of the frames is {:.3g} ADU, so that {} sigma are {:.3g} ADU)", made.fit->sigma_adu,
                         advised_sigmas, made.fit->mean_adu + advised_sigmas * made.fit->sigma_adu);
   }
-  throw invalid_argument(fmt::format("the background threshold of {:.3g} ADU is below 1/16 ADU, in which charges are counted, and "
-                                 "would be 0{}: give one above the noise, or bring values and thresholds to a larger unit",
-                                 background_adu, noise),
-                     {{advice_kind::background_sigmas, fmt::format("{}", advised_sigmas)},
-                      {advice_kind::scale, factor_for(background_adu, 10)}});
+  throw invalid_argument(
+      fmt::format("the background threshold of {:.3g} ADU is below 1/16 ADU, in which charges are counted, and "
+                  "would be 0{}: give one above the noise, or bring values and thresholds to a larger unit",
+                  background_adu, noise),
+      {{advice_kind::background_sigmas, fmt::format("{}", advised_sigmas)},
+       {advice_kind::scale, factor_for(background_adu, 10)}});
 }
 
 void require_noise(double sigma_adu) {
@@ -268,32 +269,34 @@ void note_frames(calibration& made, const sampled_frames& frames) {
   if (full.pixels != 0) {
     made.notes.push_back(
         {"saturated_pixels",
-         fmt::format("{} pixels in {} of the {} sampled frames hold {:.6g}, the largest value (frame {}, {} is one): whatever is "
-                     "beyond it is cut off; lower the dose per frame where electrons do this, and leave broken pixels out",
-                     with_separators(full.pixels), full.frames, sampled, full.value, full.frame, place_of(full.pixel, info.shape)),
+         fmt::format(
+             "{} pixels in {} of the {} sampled frames hold {:.6g}, the largest value (frame {}, {} is one): whatever is "
+             "beyond it is cut off; lower the dose per frame where electrons do this, and leave broken pixels out",
+             with_separators(full.pixels), full.frames, sampled, full.value, full.frame, place_of(full.pixel, info.shape)),
          full.pixels,
          {{advice_kind::mask}}});
   }
   if (made.fit && info.type == pixel_type::f32 && made.fit->sample_max_adu - made.fit->sample_min_adu < 1) {
-    add_note(made, "values_below_unit",
-             fmt::format("the charges of the sampled frames lie between {:.3g} and {:.3g} ADU: little is left of them in the 1/16 "
-                         "ADU that charges are counted in",
-                         made.fit->sample_min_adu, made.fit->sample_max_adu),
-             {{advice_kind::scale}});
+    add_note(
+        made, "values_below_unit",
+        fmt::format("the charges of the sampled frames lie between {:.3g} and {:.3g} ADU: little is left of them in the 1/16 "
+                    "ADU that charges are counted in",
+                    made.fit->sample_min_adu, made.fit->sample_max_adu),
+        {{advice_kind::scale}});
   }
   const auto least = static_cast<std::uint64_t>(most_of_a_frame * static_cast<double>(info.shape.pixels()));
-  const std::vector<std::uint64_t> largest =
-      largest_components(frames.source, frames.numbers, made, least, frames.threads);
+  const std::vector<std::uint64_t> largest = largest_components(frames.source, frames.numbers, made, least, frames.threads);
   const auto most = std::max_element(largest.begin(), largest.end());
   const auto many = std::count_if(largest.begin(), largest.end(), [&](std::uint64_t pixels) { return pixels > least; });
   if (many == 0) return;
-  add_note(made, "large_component",
-           fmt::format("in {} of the {} sampled frames one component of hits covers more than a tenth of the frame, up to {:.0f} % "
-                       "(frame {}): method cluster makes one event of it; the threshold is too low, the darks do not fit, or the "
-                       "frames hold no single electrons",
-                       many, sampled, 100.0 * static_cast<double>(*most) / static_cast<double>(info.shape.pixels()),
-                       frames.numbers[static_cast<std::size_t>(most - largest.begin())]),
-           {{advice_kind::background_sigmas, fmt::format("{}", advised_sigmas)}});
+  add_note(
+      made, "large_component",
+      fmt::format("in {} of the {} sampled frames one component of hits covers more than a tenth of the frame, up to {:.0f} % "
+                  "(frame {}): method cluster makes one event of it; the threshold is too low, the darks do not fit, or the "
+                  "frames hold no single electrons",
+                  many, sampled, 100.0 * static_cast<double>(*most) / static_cast<double>(info.shape.pixels()),
+                  frames.numbers[static_cast<std::size_t>(most - largest.begin())]),
+      {{advice_kind::background_sigmas, fmt::format("{}", advised_sigmas)}});
 }
 
 }  // namespace engine

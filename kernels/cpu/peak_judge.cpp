@@ -71,8 +71,8 @@ HWY_INLINE std::size_t judge(std::span<const peak_candidate> candidates, const C
   const auto one = hn::Set(tag, 1);
   alignas(16) static constexpr std::int32_t before_in_row[4] = {1, 0, 0, 0};
   const auto one_before = hn::Load(tag, before_in_row);
-  const auto most_noise = static_cast<std::int32_t>(
-      std::clamp<std::int64_t>(limits.score16, 0, std::numeric_limits<std::int32_t>::max()));
+  const auto most_noise =
+      static_cast<std::int32_t>(std::clamp<std::int64_t>(limits.score16, 0, std::numeric_limits<std::int32_t>::max()));
   const std::size_t lines_each = candidates.empty() ? 0 : std::min<std::size_t>(ahead.lines_left() / candidates.size() + 1, 2);
   std::size_t count = 0;
   for (const peak_candidate& hit : candidates) {
@@ -103,7 +103,8 @@ HWY_INLINE std::size_t judge(std::span<const peak_candidate> candidates, const C
     const std::int32_t score = 2 * charge + hn::GetLane(greatest);
     next.charge = charge;
     const bool wanted = (score > most_noise) | (charge >= limits.xray16);
-    count += static_cast<std::size_t>((beaten_by[0] & 7U) == 0) & static_cast<std::size_t>(wanted) & static_cast<std::size_t>(charge > 0);
+    count += static_cast<std::size_t>((beaten_by[0] & 7U) == 0) & static_cast<std::size_t>(wanted) &
+             static_cast<std::size_t>(charge > 0);
   }
   return count;
 }
@@ -120,10 +121,10 @@ std::size_t judge(std::span<const peak_candidate> candidates, const Charges&, co
 
 #endif
 
-#define COUNTEM_JUDGE(name, charges_of)                                                                                 \
-  std::size_t name(std::span<const peak_candidate> candidates, const charges_of& charges, const peak_limits& limits,    \
-                   fetch_ahead ahead, judged_peak* kept) {                                                              \
-    return judge(candidates, charges, limits, ahead, kept);                                                             \
+#define COUNTEM_JUDGE(name, charges_of)                                                                              \
+  std::size_t name(std::span<const peak_candidate> candidates, const charges_of& charges, const peak_limits& limits, \
+                   fetch_ahead ahead, judged_peak* kept) {                                                           \
+    return judge(candidates, charges, limits, ahead, kept);                                                          \
   }
 COUNTEM_JUDGE(judge_raw_u8, raw_charges<std::uint8_t>)
 COUNTEM_JUDGE(judge_raw_u16, raw_charges<std::uint16_t>)
@@ -161,7 +162,7 @@ void keep_all(std::span<const peak_candidate> candidates, std::vector<judged_pea
                    fetch_ahead ahead, std::vector<judged_peak>& kept) {                                              \
     if (!(precondition)) return keep_all(candidates, kept);                                                          \
     kept.resize(candidates.size() + 1);                                                                              \
-    kept.resize(HWY_DYNAMIC_DISPATCH(function)(candidates, charges, limits, ahead, kept.data()));                     \
+    kept.resize(HWY_DYNAMIC_DISPATCH(function)(candidates, charges, limits, ahead, kept.data()));                    \
   }
 COUNTEM_JUDGE_PEAKS(raw_charges<std::uint8_t>, judge_raw_u8, true)
 COUNTEM_JUDGE_PEAKS(raw_charges<std::uint16_t>, judge_raw_u16, true)

@@ -32,8 +32,8 @@ struct peak_limits {
 
 /// Drops the plain candidates that are neither event nor X-ray, in the order of the list; keeps all others. Fetches the lines
 /// of `ahead` meanwhile.
-void judge_peaks(std::span<const peak_candidate> candidates, const raw_charges<std::uint8_t>& charges, const peak_limits& limits,
-                 fetch_ahead ahead, std::vector<judged_peak>& kept);
+void judge_peaks(std::span<const peak_candidate> candidates, const raw_charges<std::uint8_t>& charges,
+                 const peak_limits& limits, fetch_ahead ahead, std::vector<judged_peak>& kept);
 void judge_peaks(std::span<const peak_candidate> candidates, const raw_charges<std::uint16_t>& charges,
                  const peak_limits& limits, fetch_ahead ahead, std::vector<judged_peak>& kept);
 void judge_peaks(std::span<const peak_candidate> candidates, const limit_charges<std::uint8_t>& charges,

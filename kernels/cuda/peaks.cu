@@ -49,10 +49,16 @@ class neighbourhood {
   }
 
   /// On a grid k times finer, cells into the middle pixel.
-  [[nodiscard]] __device__ __forceinline__ std::uint32_t cell_row(std::uint32_t k) const { return cell(near(1), near(7), k); }
-  [[nodiscard]] __device__ __forceinline__ std::uint32_t cell_column(std::uint32_t k) const { return cell(near(3), near(5), k); }
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t cell_row(std::uint32_t k) const {
+    return cell(near(1), near(7), k);
+  }
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t cell_column(std::uint32_t k) const {
+    return cell(near(3), near(5), k);
+  }
 
-  [[nodiscard]] __device__ __forceinline__ std::int32_t middle() const { return charge_[4]; }
+  [[nodiscard]] __device__ __forceinline__ std::int32_t middle() const {
+    return charge_[4];
+  }
 
  private:
   /// 0 where there is no charge.
@@ -105,8 +111,7 @@ __global__ void __launch_bounds__(peak_threads) peaks_kernel(batch_view batch, e
       has_event = peak && !xray && nine.score() > batch.calibrated.score16;
       if (has_event) {
         const std::uint32_t row = place.row * k + nine.cell_row(k);
-        const std::uint32_t size =
-            events.options.values == event_value::size ? hits_around(hits, place.row, column) : 0;
+        const std::uint32_t size = events.options.values == event_value::size ? hits_around(hits, place.row, column) : 0;
         event = {frame, row * events.layout.grid_width + column * k + nine.cell_column(k),
                  value_of(events.options.values, static_cast<unsigned long long>(max(nine.sum(), std::int64_t{0})), size), 0};
       }

@@ -1,4 +1,5 @@
-// Method peaks, by hand: local maxima with enough charge around them. Pixels without a dark reference: charges are 16 times raw.
+// Method peaks, by hand: local maxima with enough charge around them. Pixels without a dark reference: charges are 16 times
+// raw.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -138,21 +139,23 @@ TEST(peaks, sum_below_zero_is_a_charge_of_zero) {
 }
 
 TEST(peaks, direct_neighbours_place_the_event) {
-  // Column: D = 10 + 6 + 2 = 18, N = 6 - 2 = 4, floor(4 (18 + 8) / 36) = 2. Row: D = 10 + 5, N = -5, floor(4 (15 - 10) / 30) = 0.
+  // Column: D = 10 + 6 + 2 = 18, N = 6 - 2 = 4, floor(4 (18 + 8) / 36) = 2. Row: D = 10 + 5, N = -5, floor(4 (15 - 10) / 30) =
+  // 0.
   auto frame = peaks<std::uint16_t>({3, 3}, {0, 5, 0, 2, 10, 6, 0, 0, 0});
   frame.setup.options.upsample = 4;
   EXPECT_THAT(count(frame).indices, ElementsAre(4 * 12 + 4 + 2));
 }
 
 TEST(peaks, event_stays_in_the_pixel_of_its_peak) {
-  // D = 20, N = 10: 4 (20 + 20) / 40 = 4 cells are one too many. The one below is the same in the other direction, where 0 fits.
+  // D = 20, N = 10: 4 (20 + 20) / 40 = 4 cells are one too many. The one below is the same in the other direction, where 0
+  // fits.
   auto frame = peaks<std::uint16_t>({1, 2}, {10, 10});
   frame.setup.options.upsample = 4;
   EXPECT_THAT(count(frame).indices, ElementsAre(2 * 8 + 3));
 }
 
 TEST(peaks, events_of_a_finer_grid_are_in_order) {
-  auto frame = peaks<std::uint16_t>({3, 5}, {0, 0, 0, 9, 0,  //
+  auto frame = peaks<std::uint16_t>({3, 5}, {0, 0, 0, 9, 0,    //
                                              0, 10, 0, 10, 0,  //
                                              0, 9, 0, 0, 0});
   frame.setup.options.upsample = 4;

@@ -17,7 +17,8 @@ parity_case peaks_case(frame_shape shape, content kind, double occupancy, std::u
 
 TEST_F(cuda_counting, peaks_of_every_kind_of_frame) {
   for (const content kind : {content::clouds, content::scattered, content::full, content::flat, content::stripes}) {
-    for (const std::uint32_t upsample : {1U, 3U}) expect_equal(peaks_case({19, 75}, kind, 0.05, 3, upsample), "peaks", upsample);
+    for (const std::uint32_t upsample : {1U, 3U})
+      expect_equal(peaks_case({19, 75}, kind, 0.05, 3, upsample), "peaks", upsample);
   }
 }
 
