@@ -12,6 +12,13 @@ std::string worded(const advice& given) {
     case advice_kind::dataset: return "name one with --dataset";
     case advice_kind::raw_layout: return "give --shape HxW and --dtype";
     case advice_kind::thresholds: return "give the thresholds (--threshold, --xray-threshold)";
+    case advice_kind::background_sigmas:
+      return given.value.empty() ? "give the threshold in sigmas (--background-sigma)"
+                                 : "give --background-sigma " + given.value;
+    case advice_kind::scale:
+      return given.value.empty() ? "multiply the raw values (--scale FACTOR)"
+                                 : "multiply the raw values with --scale " + given.value;
+    case advice_kind::mask: return "mask these pixels (--mask)";
     case advice_kind::dark_reference: return "give a dark reference (--dark)";
     case advice_kind::dark_frames: return "give a dark reference of at least two frames (--dark)";
     case advice_kind::choose_backend: return "use --backend " + given.value;
@@ -19,6 +26,7 @@ std::string worded(const advice& given) {
     case advice_kind::recover_frames: return "save them with countem recover";
     case advice_kind::other_output: return "name another output";
     case advice_kind::replace: return "replace it with --force";
+    case advice_kind::accept: return "use it all the same with --force";
   }
   return {};
 }

@@ -90,11 +90,12 @@ void calibration_arguments::add_to(CLI::App& command) {
 }
 
 calibration calibration_arguments::resolve(const frame_source& frames, counting_method method, const source_arguments& inputs,
-                                           unsigned threads, const std::atomic<bool>& stop) const {
+                                           unsigned threads, bool accept_masked,
+                                           const std::atomic<bool>& stop) const {
   const frame_shape shape = frames.info().shape;
   calibration start;
   if (!file_.empty()) {
-    start = from_file(shape);
+    start = from_file(frames, accept_masked);
     if (!start.references_only) return start;
   } else {
     start = references(shape, inputs, threads, stop);
@@ -102,6 +103,7 @@ calibration calibration_arguments::resolve(const frame_source& frames, counting_
   calibration_options options = options_;
   options.threads = threads;
   options.method = method;
+  options.accept_masked = accept_masked;
   return calibrate(stoppable_source(frames, stop), std::move(start), options);
 }
 
@@ -141,7 +143,8 @@ std::vector<input_file> calibration_arguments::files() const {
   return found;
 }
 
-calibration calibration_arguments::from_file(frame_shape shape) const {
+calibration calibration_arguments::from_file(const frame_source& frames, bool accept_masked) const {
+  const frame_shape shape = frames.info().shape;
   calibration loaded = load_calibration(file_);
   for (const CLI::Option* option : of_sample_) {
     if (option->count() != 0 && !loaded.references_only) {
@@ -150,6 +153,10 @@ calibration calibration_arguments::from_file(frame_shape shape) const {
           "--dark DARKS -o FILE)",
           file_.string(), option->get_name()));
     }
+  }
+  if (loaded.shape != frame_shape{} && loaded.shape != shape) {
+    throw invalid_argument(fmt::format("{}: was made for frames of {} x {} pixels, these are of {} x {}: give one of this detector",
+                                       file_.string(), loaded.shape.height, loaded.shape.width, shape.height, shape.width));
   }
   if (!mask_.empty()) apply_mask(loaded, *open_detector_image(mask_, shape, pixel_type::u8));
   if (loaded.references_only) {
@@ -163,6 +170,7 @@ calibration calibration_arguments::from_file(frame_shape shape) const {
   }
   if (options_.xray_adu) loaded.xray16 = xray_from_adu(*options_.xray_adu);
   validate(loaded, shape);
+  check_loaded(loaded, frames, accept_masked);
   return loaded;
 }
 
@@ -183,9 +191,10 @@ std::string summary(const calibration& used) {
     return fmt::format("{:.5g} ADU", static_cast<double>(charge) / charge_units_per_adu);
   };
   std::string line = used.score16 ? "candidates above " : "background threshold ";
-  line += used.pixel_background16.empty() ? adu(used.background16) : "of each pixel";
+  line += used.pixel_background16.empty() ? adu(used.background16) : "of each pixel, at least " + adu(used.background16);
   if (used.score16)
     line += fmt::format(", score threshold {:.5g} ADU", static_cast<double>(*used.score16) / charge_units_per_adu);
+  if (used.fit && used.fit->sigma_adu > 0) line += fmt::format(" ({:.3g} sigma)", used.fit->background_sigmas);
   line += ", X-ray threshold " + (used.xray16 == no_xray_threshold ? "none" : adu(used.xray16));
   line += used.dark16.empty() ? ", no dark reference" : ", dark reference";
   if (!used.gain.empty()) line += ", gain reference";

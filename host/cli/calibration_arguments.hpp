@@ -29,10 +29,11 @@ class calibration_arguments {
   void add_to(CLI::App& command);
 
   /// The calibration for these frames: from the file if there is one, with thresholds given beside it taking its thresholds'
-  /// places; else from darks, gain, mask and a sample of the frames. `threads` 0: all cores.
+  /// places; else from darks, gain, mask and a sample of the frames. `threads` 0: all cores. `accept_masked`: even where the
+  /// darks mask most of the detector.
   /// @throws invalid_argument, format_error, io_error; interrupted soon after `stop` is raised
   [[nodiscard]] calibration resolve(const frame_source& frames, counting_method method, const source_arguments& inputs,
-                                    unsigned threads, const std::atomic<bool>& stop) const;
+                                    unsigned threads, bool accept_masked, const std::atomic<bool>& stop) const;
 
   /// Darks, gain and mask without thresholds: a calibration for many scans, each of which finds its own.
   /// @throws as resolve(); invalid_argument without darks.
@@ -51,7 +52,7 @@ class calibration_arguments {
 
  private:
   void take_background_sigma(const std::string& given);
-  [[nodiscard]] calibration from_file(frame_shape shape) const;
+  [[nodiscard]] calibration from_file(const frame_source& frames, bool accept_masked) const;
   [[nodiscard]] calibration references(frame_shape shape, const source_arguments& inputs, unsigned threads,
                                        const std::atomic<bool>& stop) const;
 

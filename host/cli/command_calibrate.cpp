@@ -12,6 +12,7 @@
 #include <countem/frame_source.hpp>
 #include <countem/threshold_sweep.hpp>
 
+#include "host/cli/advice.hpp"
 #include "host/cli/calibration_arguments.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
@@ -88,18 +89,16 @@ json describe(const calibration& found, frame_shape shape) {
   told["dark_level_adu"] = found.dark16.empty() ? json(nullptr) : json(dark_level_adu(found));
   told["dark_noise_adu"] = found.dark_sigma_adu.empty() ? json(nullptr) : json(dark_noise_adu(found));
   told["gain_reference"] = !found.gain.empty();
-  told["masked_pixels"] = {{"total", masked(found, 0xff)},
-                           {"hot", masked(found, mask_hot)},
-                           {"dead", masked(found, mask_dead)},
-                           {"blinking", masked(found, mask_blinking)},
-                           {"given", masked(found, mask_given)}};
+  told["masked_pixels"] = {{"total", masked(found, 0xff)},     {"hot", masked(found, mask_hot)},
+                           {"dead", masked(found, mask_dead)}, {"blinking", masked(found, mask_blinking)},
+                           {"gain", masked(found, mask_gain)}, {"given", masked(found, mask_given)}};
   if (found.fit) {
     const noise_fit& fit = *found.fit;
     told["sampled_frames"] = fit.frames.size();
     told["seed"] = fit.seed;
     told["sample_mean_adu"] = fit.sample_mean_adu;
     told["sample_sigma_adu"] = fit.sample_sigma_adu;
-    told["noise_mean_adu"] = fit.mean_adu;  // null where the threshold was given
+    told["noise_mean_adu"] = fit.mean_adu;  // null where there is no peak to fit
     told["noise_sigma_adu"] = fit.sigma_adu;
     told["background_sigmas"] = fit.background_sigmas;
     told["histogram"] = histogram_json(fit);
@@ -130,12 +129,13 @@ void print_references(const json& told, const context& ctx) {
   if (told["gain_reference"].get<bool>()) ctx.inform("gain reference   applied");
   const json& pixels = told["masked_pixels"];
   const auto number = [&](const char* reason) { return with_separators(pixels[reason].get<std::uint64_t>()); };
-  ctx.inform("masked pixels    {}: {} hot, {} dead, {} blinking, {} given", number("total"), number("hot"), number("dead"),
-             number("blinking"), number("given"));
+  ctx.inform("masked pixels    {}: {} hot, {} dead, {} blinking, {} without gain, {} given", number("total"), number("hot"),
+             number("dead"), number("blinking"), number("gain"), number("given"));
 }
 
 void print_thresholds(const json& told, const context& ctx) {
-  if (told.contains("noise_mean_adu") && std::isfinite(told["noise_mean_adu"].get<double>())) {
+  const bool fitted = told.contains("noise_mean_adu") && std::isfinite(told["noise_mean_adu"].get<double>());
+  if (fitted) {
     ctx.inform("noise            {:.3f} ADU around {:.3f} ADU, in {} frames", told["noise_sigma_adu"].get<double>(),
                told["noise_mean_adu"].get<double>(), with_separators(told["sampled_frames"].get<std::uint64_t>()));
   }
@@ -144,8 +144,11 @@ void print_thresholds(const json& told, const context& ctx) {
                100 * told["false_hits_share"].get<double>());
   }
   const bool of_pixels = told.contains("pixel_thresholds_adu");
-  ctx.inform("{}above {:.4g} ADU{}", told.contains("score_threshold_adu") ? "candidates       " : "threshold        ",
+  ctx.inform("{}above {:.4g} ADU{}{}", told.contains("score_threshold_adu") ? "candidates       " : "threshold        ",
              told["background_threshold_adu"].get<double>(),
+             fitted && !told.contains("score_threshold_adu")
+                 ? fmt::format(", {:.3g} sigma", told["background_sigmas"].get<double>())
+                 : std::string(),
              of_pixels ? fmt::format(", for each pixel up to {:.4g} ADU", told["pixel_thresholds_adu"]["highest"].get<double>())
                        : std::string());
   if (told.contains("score_threshold_adu"))
@@ -157,25 +160,14 @@ void print_thresholds(const json& told, const context& ctx) {
   }
 }
 
-/// What does not stop us but should be known.
+/// What does not stop us but should be known: of the files, of the calibration, and of the sample.
 json notes(const calibration& found, const source_info& frames, std::uint32_t samples_asked) {
   json told = json::array();
-  for (const source_issue& issue : frames.issues) told.push_back(issue.text);
-  const double share = static_cast<double>(masked(found, 0xff)) / static_cast<double>(frames.shape.pixels());
-  if (share > 0.01) {
-    told.push_back(fmt::format("{:.1f} % of the pixels are masked: are dark frames or sectors of them missing?", 100 * share));
-  }
-  if (!found.fit) return told;
-  if (found.fit->frames.size() < samples_asked) {
+  for (const source_issue& issue : frames.issues) told.push_back(sentence(issue));
+  for (const source_issue& note : found.notes) told.push_back(sentence(note));
+  if (found.fit && found.fit->frames.size() < samples_asked) {
     told.push_back(fmt::format("only {} frames arrived where {} samples were asked for: all of them were used",
                                found.fit->frames.size(), samples_asked));
-  }
-  // Twice the noise of the darks is structure that the dark reference did not take away.
-  if (!found.dark_sigma_adu.empty() && found.gain.empty() && found.fit->sigma_adu > 2 * dark_noise_adu(found)) {
-    told.push_back(
-        fmt::format("the noise of the frames ({:.2f} ADU) is more than twice that of the darks ({:.2f} ADU): were they "
-                    "taken with the same settings?",
-                    found.fit->sigma_adu, dark_noise_adu(found)));
   }
   return told;
 }
@@ -205,10 +197,9 @@ void print_sweep(const std::vector<swept_threshold>& swept, const context& ctx) 
 void report(const calibration& found, json told, const calibrate_options& chosen, const output_rules& rules, context& ctx) {
   save_calibration(found, chosen.output, rules);
   told["calibration"] = chosen.output.string();
-  for (const json& note : told["notes"]) ctx.keep_warning(note.get<std::string>());
+  for (const json& note : told["notes"]) ctx.warn(note.get<std::string>());
   ctx.wrote(chosen.output);
   if (ctx.json) return ctx.print_json(told);
-  for (const json& note : told["notes"]) ctx.inform("note: {}", note.get<std::string>());
   print_references(told, ctx);
   if (!found.references_only) print_thresholds(told, ctx);
 }
@@ -230,7 +221,7 @@ void run_calibrate(const calibrate_options& chosen, context& ctx) {
   const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
   const output_rules rules = ctx.rules(paths_of(frames->info().files, chosen.calibration.files()));
   check_output(chosen.output, calibration_output, rules);
-  const calibration found = chosen.calibration.resolve(*frames, chosen.method, chosen.inputs, chosen.threads, ctx.stop);
+  const calibration found = chosen.calibration.resolve(*frames, chosen.method, chosen.inputs, chosen.threads, ctx.force, ctx.stop);
   json told = describe(found, frames->info().shape);
   told["method"] = word_of(chosen.method);
   told["notes"] = notes(found, frames->info(), chosen.calibration.samples());

@@ -109,12 +109,13 @@ class count_run {
   void calibrate_frames() {
     setup_.shape = info().shape;
     setup_.type = info().type;
-    setup_.calibrated =
-        wanted_.counting.method == counting_method::counts
-            ? wanted_.thresholds.without_thresholds(info().shape)
-            : wanted_.thresholds.resolve(*source_, wanted_.counting.method, wanted_.inputs, wanted_.threads, ctx_.stop);
+    setup_.calibrated = wanted_.counting.method == counting_method::counts
+                            ? wanted_.thresholds.without_thresholds(info().shape)
+                            : wanted_.thresholds.resolve(*source_, wanted_.counting.method, wanted_.inputs, wanted_.threads,
+                                                         ctx_.force, ctx_.stop);
     setup_.options = wanted_.counting;
     validate(setup_);
+    ctx_.warn_of(setup_.calibrated.notes);
     read_detector_images(plan_, event_grid(setup_));
     if (wanted_.counting.method != counting_method::counts) ctx_.inform("{}", summary(setup_.calibrated));
   }

@@ -70,6 +70,8 @@ json describe(const event_store& store) {
   told["most_events_in_a_frame"] = most;
   told["xrays"] = xrays;
   told["background_threshold_adu"] = description.calibrated.background16 / 16.0;
+  const std::optional<noise_fit>& fit = description.calibrated.fit;
+  told["background_sigmas"] = fit && fit->sigma_adu > 0 ? json(fit->background_sigmas) : json(nullptr);
   told["xray_threshold_adu"] =
       description.calibrated.xray16 == no_xray_threshold ? json(nullptr) : json(description.calibrated.xray16 / 16.0);
   for (const auto& [name, text] : description.provenance) {
@@ -92,8 +94,10 @@ json describe(const calibration& loaded) {
     told["noise_mean_adu"] = loaded.fit->mean_adu;
     told["noise_sigma_adu"] = loaded.fit->sigma_adu;
     told["seed"] = loaded.fit->seed;
+    told["background_sigmas"] = loaded.fit->sigma_adu > 0 ? json(loaded.fit->background_sigmas) : json(nullptr);
     told["sampled_frames"] = loaded.fit->frames.size();
   }
+  told["notes"] = json::parse(issues_text(loaded.notes));
   return told;
 }
 

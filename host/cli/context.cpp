@@ -26,7 +26,9 @@ void context::show_notices() {
 }
 
 void context::add_force_option(CLI::App& command) {
-  command.add_flag("--force", force, "Replace files of other programs and unfinished outputs, too; never an input");
+  command.add_flag("--force", force,
+                   "Replace files of other programs and unfinished outputs, too, never an input; accept darks that mask more "
+                   "than a tenth of the pixels (count, calibrate)");
 }
 
 output_rules context::rules(std::vector<std::filesystem::path> inputs, existing_file otherwise) const {

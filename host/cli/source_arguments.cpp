@@ -127,6 +127,11 @@ void source_arguments::add_to(CLI::App& command, bool required) {
       command.add_option("--gap", gap_bytes_, "Flat binary: bytes between one frame and the next")};
   group(shape);
   for (CLI::Option* option : layout) group(option->needs(shape));
+  group(command
+            .add_option("--scale", scale_,
+                        "Factor on all raw values, darks too, for data in another unit than ADU (keV, electrons)")
+            ->check(CLI::Range(1e-30, 1e30))
+            ->capture_default_str());
   group(command.add_option("--dataset", dataset_, "HDF5: path of the dataset; found by convention when not given"));
 }
 
@@ -154,7 +159,9 @@ source_options source_arguments::format_options() const {
 
 source_options source_arguments::options_for(const std::vector<std::filesystem::path>& others) const {
   const bool alike = !others.empty() && !inputs_.empty() && others.front().extension() == inputs_.front().extension();
-  return alike ? format_options() : source_options{};
+  source_options options = alike ? format_options() : source_options{};
+  options.scale = scale_;
+  return options;
 }
 
 source_options source_arguments::options() const {
@@ -166,6 +173,7 @@ source_options source_arguments::options() const {
                            std::string(to_string(*options.format)) + " files hold no datasets");
   }
   options.dataset = dataset_;
+  options.scale = scale_;
   return options;
 }
 

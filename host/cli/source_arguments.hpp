@@ -55,6 +55,7 @@ class source_arguments {
   std::uint64_t offset_bytes_ = 0;
   std::uint64_t gap_bytes_ = 0;
   std::string dataset_;
+  double scale_ = 1;
 };
 
 }  // namespace countem::cli

@@ -28,13 +28,17 @@ void require_size(std::size_t size, std::uint64_t pixels, const char* what) {
 }
 
 /// "calibration: the dark reference of row 2, column 3 is V; WHY" for the first pixel of an image that does not fit.
+/// Pixels that are masked, or have no gain, are never judged.
 template <class Pixel, class Fits>
-void require_pixels(const std::vector<Pixel>& image, frame_shape shape, const char* what, const char* why, const Fits& fits) {
-  const auto unfit = std::find_if_not(image.begin(), image.end(), fits);
-  if (unfit == image.end()) return;
-  const auto pixel = static_cast<std::uint64_t>(unfit - image.begin());
-  throw invalid_argument(std::string("calibration: the ") + what + " of row " + std::to_string(pixel / shape.width) +
-                         ", column " + std::to_string(pixel % shape.width) + " is " + std::to_string(*unfit) + "; " + why);
+void require_pixels(const calibration& used, const std::vector<Pixel>& image, const char* what, const char* why,
+                    const Fits& fits) {
+  const frame_shape shape = used.shape;
+  for (std::uint64_t pixel = 0; pixel < image.size(); ++pixel) {
+    if (fits(image[pixel]) || !can_have_charge(used, pixel)) continue;
+    throw invalid_argument(std::string("calibration: the ") + what + " of row " + std::to_string(pixel / shape.width) +
+                           ", column " + std::to_string(pixel % shape.width) + " is " + std::to_string(image[pixel]) + "; " +
+                           why);
+  }
 }
 
 /// A NaN is what was not fitted: thresholds were given.
@@ -71,7 +75,15 @@ std::int32_t background_from_adu(double threshold_adu) {
     throw invalid_argument("background threshold " + std::to_string(threshold_adu) +
                            " ADU is not in [0, 2^26): give a threshold above the noise, or check the dark reference");
   }
-  return static_cast<std::int32_t>(std::floor(charge_units_per_adu * threshold_adu));
+  const double scaled = std::floor(charge_units_per_adu * threshold_adu);
+  if (scaled == 0 && threshold_adu > 0) {
+    throw invalid_argument(
+        "background threshold " + std::to_string(threshold_adu) +
+            " ADU is below 1/16 ADU, in which charges are counted, and would be 0: give one above the noise, "
+            "or bring the values to a larger unit",
+        {{advice_kind::scale}});
+  }
+  return static_cast<std::int32_t>(scaled);
 }
 
 std::int64_t score_from_adu(double threshold_adu) {
@@ -102,12 +114,12 @@ void validate(const calibration& used, frame_shape frames) {
   require_size(used.mask.size(), frames.pixels(), "mask");
   require_size(used.pixel_background16.size(), frames.pixels(), "per-pixel background threshold");
   require_size(used.dark_sigma_adu.size(), frames.pixels(), "noise of the dark reference");
-  require_pixels(used.dark16, frames, "dark reference in 1/16 ADU", "expected at most 2^26 ADU: the dark reference is damaged",
+  require_pixels(used, used.dark16, "dark reference in 1/16 ADU", "expected at most 2^26 ADU: the dark reference is damaged",
                  [](std::int32_t value) { return value >= -charge_limit && value <= charge_limit; });
-  require_pixels(used.pixel_background16, frames, "background threshold in 1/16 ADU",
+  require_pixels(used, used.pixel_background16, "background threshold in 1/16 ADU",
                  "expected 0 or more: the dark reference does not fit the data", [](std::int32_t value) { return value >= 0; });
   // A broken pixel of a floating-point detector may be as noisy as it likes: it is masked.
-  require_pixels(used.dark_sigma_adu, frames, "noise of the dark reference in ADU",
+  require_pixels(used, used.dark_sigma_adu, "noise of the dark reference in ADU",
                  "expected 0 or more, or none (NaN) where too few darks arrived", [](float value) { return !(value < 0); });
   if (used.background16 < 0) {
     throw invalid_argument("calibration: the background threshold is " + std::to_string(used.background16 / 16.0) +
@@ -123,7 +135,7 @@ void validate(const calibration& used, frame_shape frames) {
                            " dark frames are more than a scan can hold; the calibration is damaged");
   }
   if (!used.gain.empty() && std::none_of(used.gain.begin(), used.gain.end(), [](float gain) { return is_usable_gain(gain); })) {
-    throw invalid_argument("calibration: no gain is a finite number of 0 or more; the gain reference is damaged");
+    throw invalid_argument("calibration: no gain is a finite number above 0; the gain reference is damaged");
   }
   if (used.fit) validate_fit(*used.fit);
   const std::int32_t highest = used.pixel_background16.empty()

@@ -10,6 +10,7 @@
 #include <countem/calibrate.hpp>
 #include <countem/error.hpp>
 
+#include "host/engine/input_checks.hpp"
 #include "host/engine/noise_peak.hpp"
 #include "host/engine/robust.hpp"
 #include "host/engine/sample.hpp"
@@ -108,21 +109,24 @@ engine::charge_tails empty_tails(const engine::gaussian& dense) {
           static_cast<std::int32_t>(std::clamp(sigmas * dense.sigma, least, most))};
 }
 
+/// `needed`: a peak that cannot be fitted is an error. The width of the noise is of interest beside a given threshold, too.
 void fit_noise(noise_fit& fit, const engine::charge_histogram& histogram, const engine::gaussian& dense,
-               const calibration& calibrated, pixel_type type, bool wanted) {
+               const calibration& calibrated, pixel_type type, bool needed) try {
   fit.histogram_first_adu = in_adu(histogram.first());
   fit.histogram_step_adu = in_adu(histogram.step());
   fit.histogram = histogram.counts();
-  if (!wanted) return;
   // Without a dark reference a charge of 0 is a raw 0, where noise that went lower was cut off.
   const bool may_clip = type != pixel_type::f32 && calibrated.dark16.empty();
   const engine::gaussian peak = noise_peak(histogram, dense, may_clip ? std::optional<std::int32_t>(0) : std::nullopt);
+  if (needed) engine::require_noise(in_adu(peak.sigma));
+  if (peak.sigma < 1) return;  // beside a given threshold: no noise that charges show
   fit.mean_adu = in_adu(peak.mean);
   fit.sigma_adu = in_adu(peak.sigma);
+} catch (const format_error&) {
+  if (needed) throw;
 }
 
-/// The sample as it is stored: what was drawn, its statistics and histogram, and the fitted noise where the background
-/// threshold is not given.
+/// The sample as it is stored: what was drawn, its statistics and histogram, and the fitted noise.
 engine::described_sample describe_sample(const engine::charge_sample& sample, engine::charge_statistics& statistics,
                                          const calibration& calibrated, const calibration_options& options, pixel_type type) {
   noise_fit fit;
@@ -145,21 +149,25 @@ engine::described_sample describe_sample(const engine::charge_sample& sample, en
 }
 
 /// Where both thresholds are given, the sample is shown and decides nothing: a scan that has no histogram is no error.
-std::optional<engine::described_sample> histogram_of_sample(const frame_source& frames, const calibration& calibrated,
-                                                            const calibration_options& options) {
-  const engine::charge_sample sample(
-      frames, calibrated, engine::draw_frames(frames, options.samples, options.seed, options.threads), options.threads);
+std::optional<engine::described_sample> histogram_of_sample(const engine::sampled_frames& drawn, const calibration& calibrated,
+                                                    const calibration_options& options) {
+  const frame_source& frames = drawn.source;
+  const engine::charge_sample sample(frames, calibrated, drawn.numbers, options.threads);
   if (sample.frames().empty()) return std::nullopt;
   engine::charge_statistics statistics = sample.statistics();
-  if (statistics.some.empty() || statistics.lowest == statistics.highest) return std::nullopt;
+  if (statistics.some.empty()) return std::nullopt;
+  if (statistics.lowest == statistics.highest) {
+    engine::require_charges(calibrated, drawn);
+    return std::nullopt;
+  }
   return describe_sample(sample, statistics, calibrated, options, frames.info().type);
 }
 
-engine::described_sample fit_sample(const frame_source& frames, const calibration& calibrated,
-                                    const calibration_options& options) {
+engine::described_sample fit_sample(const engine::sampled_frames& drawn, const calibration& calibrated,
+                            const calibration_options& options) {
+  const frame_source& frames = drawn.source;
   const source_info& info = frames.info();
-  const engine::charge_sample sample(
-      frames, calibrated, engine::draw_frames(frames, options.samples, options.seed, options.threads), options.threads);
+  const engine::charge_sample sample(frames, calibrated, drawn.numbers, options.threads);
   if (sample.frames().empty()) {
     throw format_error("none of the " + std::to_string(info.scan.frames()) +
                        " frames of the scan arrived: there is nothing to find thresholds from");
@@ -171,6 +179,7 @@ engine::described_sample fit_sample(const frame_source& frames, const calibratio
         " sampled frames can be used: all are masked, missing or not a number; check mask and gain reference");
   }
   if (statistics.lowest == statistics.highest) {
+    engine::require_charges(calibrated, drawn);
     throw format_error("all pixels of the " + std::to_string(sample.frames().size()) + " sampled frames have the charge " +
                            text(in_adu(statistics.lowest)) + ": there is no noise to find thresholds from",
                        {{advice_kind::thresholds}});
@@ -189,14 +198,22 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   result.references_only = false;
   result.xray16 = no_xray_threshold;
   result.fit.reset();
+  result.notes.clear();
   validate(result, frames.info().shape);
+  const std::vector<std::uint64_t> drawn = engine::draw_frames(frames, options.samples, options.seed, options.threads);
+  const engine::sampled_frames sampled{frames, drawn, options.threads};
+  engine::check_darks(result, sampled, options.accept_masked);
 
   const std::optional<engine::described_sample> sample = options.background_adu && options.xray_adu
-                                                             ? histogram_of_sample(frames, result, options)
-                                                             : std::optional(fit_sample(frames, result, options));
+                                                             ? histogram_of_sample(sampled, result, options)
+                                                             : std::optional(fit_sample(sampled, result, options));
   if (sample) result.fit = sample->fit;
   engine::set_thresholds(result, sample, options);
   validate(result, frames.info().shape);
+  engine::note_noise(result);
+  // Thresholds that the sample gives may be low on purpose.
+  if ((options.background_sigmas || options.background_adu) && !result.score16) engine::note_threshold(result);
+  engine::note_frames(result, sampled);
   return result;
 }
 

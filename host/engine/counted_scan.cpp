@@ -29,7 +29,8 @@ std::string to_json(const counted_scan& counted) {
       {"seconds", result.seconds},
       {"frames_per_s", result.frames_per_s()},
       {"gigabytes_per_s", counted.gigabytes_per_s()},
-      {"issues", nlohmann::ordered_json::parse(issues_text(result.issues, issues_text(info.issues)))},
+      {"issues", nlohmann::ordered_json::parse(
+                     issues_text(result.issues, issues_text(counted.setup.calibrated.notes, issues_text(info.issues))))},
       {"pictures", nlohmann::ordered_json::array()}};
   for (const std::filesystem::path& path : counted.pictures) object["pictures"].push_back(path.string());
   return engine::text_of(object);

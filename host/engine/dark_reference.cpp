@@ -79,6 +79,7 @@ dark_reference average_darks(const frame_source& darks, unsigned threads) {
   const source_info& info = darks.info();
   dark_reference average;
   average.shape = info.shape;
+  average.files = info.files;
   std::vector<pixel_sums> sums(info.shape.pixels());
   average.frames = add_frames(darks, threads, sums);
   if (average.frames == 0) {

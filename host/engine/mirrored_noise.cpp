@@ -51,19 +51,19 @@ std::uint64_t charge_tails::below(std::int64_t value) const {
   return counts_[static_cast<std::size_t>(std::max<std::int64_t>(value - first_, 0))];
 }
 
-score_tails::score_tails(std::int32_t highest)
+peak_tails::peak_tails(std::int32_t highest)
     : charges_(static_cast<std::size_t>(highest) + 3), noise_(static_cast<std::size_t>(highest) + 3) {}
 
-std::size_t score_tails::place(std::int64_t score) const {
-  return static_cast<std::size_t>(std::clamp<std::int64_t>(score + 1, 0, static_cast<std::int64_t>(charges_.size()) - 1));
+std::size_t peak_tails::place(std::int64_t value) const {
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(value + 1, 0, static_cast<std::int64_t>(charges_.size()) - 1));
 }
 
-void score_tails::merge(const score_tails& other) {
+void peak_tails::merge(const peak_tails& other) {
   std::transform(charges_.begin(), charges_.end(), other.charges_.begin(), charges_.begin(), std::plus<>());
   std::transform(noise_.begin(), noise_.end(), other.noise_.begin(), noise_.begin(), std::plus<>());
 }
 
-void score_tails::cumulate() {
+void peak_tails::cumulate() {
   std::partial_sum(charges_.begin(), charges_.end(), charges_.begin());
   std::partial_sum(noise_.begin(), noise_.end(), noise_.begin());
 }
@@ -75,8 +75,8 @@ mirrored_sample mirrored_charges(const charge_tails& tails, const gaussian& nois
           }};
 }
 
-mirrored_sample mirrored_scores(const score_tails& tails) {
-  return {0, tails.highest(), [&tails](std::int64_t threshold16) {
+mirrored_sample mirrored_peaks(const peak_tails& tails, std::int64_t first) {
+  return {std::clamp<std::int64_t>(first, 0, tails.highest()), tails.highest(), [&tails](std::int64_t threshold16) {
             return mirrored_threshold{threshold16, tails.above(threshold16), tails.mirrored_above(threshold16)};
           }};
 }

@@ -12,7 +12,8 @@
 // Electrons only ever add charge, and noise is as likely below its mean as above it. So the charges mirrored at the mean show
 // what noise alone would give: N-(t) of them beyond t against N+(t) of the charges as they are, of which N+ - N- are electrons.
 // The signal of a count of N+ of which N- are noise is (N+ - N-)^2 / N+ times that of one electron: the threshold with the
-// greatest is the best one. What is counted are charges of pixels, or scores of peaks.
+// greatest is the best one. What is counted are what the method makes events of: charges of
+// pixels, charges of local maxima, or scores of peaks.
 namespace countem::engine {
 
 /// How many charges, in 1/16 ADU, lie above and below any value. Values up to `reach` from `centre` are kept apart.
@@ -37,15 +38,15 @@ class charge_tails {
   std::vector<std::uint64_t> counts_;  ///< one a value; the first and the last hold what lies beyond; sums after cumulate()
 };
 
-/// How many scores of peaks lie above any value from 0 to `highest`, in a sample and in its mirror.
-class score_tails {
+/// How many peaks have a charge or a score above any value from 0 to `highest`, in a sample and in its mirror.
+class peak_tails {
  public:
-  explicit score_tails(std::int32_t highest);
+  explicit peak_tails(std::int32_t highest);
 
-  void add(std::int64_t score) { ++charges_[place(score)]; }
-  void add_mirrored(std::int64_t score) { ++noise_[place(score)]; }
-  void merge(const score_tails& other);
-  /// To be called after the last score: the next functions need sums.
+  void add(std::int64_t value) { ++charges_[place(value)]; }
+  void add_mirrored(std::int64_t value) { ++noise_[place(value)]; }
+  void merge(const peak_tails& other);
+  /// To be called after the last value: the next functions need sums.
   void cumulate();
 
   [[nodiscard]] std::uint64_t above(std::int64_t value) const { return charges_.back() - charges_[place(value)]; }
@@ -53,8 +54,8 @@ class score_tails {
   [[nodiscard]] std::int64_t highest() const { return static_cast<std::int64_t>(charges_.size()) - 3; }
 
  private:
-  /// The first place holds scores below 0, the last those beyond the highest; sums after cumulate().
-  [[nodiscard]] std::size_t place(std::int64_t score) const;
+  /// The first place holds values below 0, the last those beyond the highest; sums after cumulate().
+  [[nodiscard]] std::size_t place(std::int64_t value) const;
 
   std::vector<std::uint64_t> charges_;
   std::vector<std::uint64_t> noise_;
@@ -76,8 +77,8 @@ struct mirrored_sample {
 
 /// Thresholds of charges, from the noise's mean on, mirrored there.
 [[nodiscard]] mirrored_sample mirrored_charges(const charge_tails& tails, const gaussian& noise);
-/// Thresholds of scores, from 0 on.
-[[nodiscard]] mirrored_sample mirrored_scores(const score_tails& tails);
+/// Thresholds of peaks' charges or scores, from `first` on.
+[[nodiscard]] mirrored_sample mirrored_peaks(const peak_tails& tails, std::int64_t first);
 
 /// The threshold from `lowest` on with the greatest (N+ - N-)^2 / N+, the highest of equals. Exact in integers. Empty where the
 /// sample shows no electrons: where N+ - N- there is less than 5 times its own standard deviation, (N+ + N-)^(1/2).

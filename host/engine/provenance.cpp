@@ -31,7 +31,7 @@ store_description describe_count(const source_info& frames, const counting_setup
       {"backend", std::string(to_string(used))},
       {"input_format", std::string(to_string(frames.format))},
       {"inputs", engine::text_of(inputs)},
-      {"issues", issues_text(frames.issues)},
+      {"issues", issues_text(setup.calibrated.notes, issues_text(frames.issues))},
       {"thresholds", engine::text_of(engine::thresholds_json(setup.calibrated))},
       {"seed", setup.calibrated.fit ? std::to_string(setup.calibrated.fit->seed) : "none: nothing was fitted"}};
   return description;

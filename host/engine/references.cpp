@@ -67,12 +67,13 @@ void apply_dark(calibration& into, const dark_reference& dark) {
   into.dark16 = dark.mean16;
   into.dark_sigma_adu = dark.sigma_adu;
   into.dark_frames = dark.frames;
+  into.dark_files = dark.files;
   add_reasons(into, dark.mask);
 }
 
 void apply_gain(calibration& into, const frame_source& gain) {
   std::vector<float> values = read_image(gain, "gain reference");
-  if (std::none_of(values.begin(), values.end(), [](float factor) { return is_usable_gain(factor) && factor > 0; })) {
+  if (std::none_of(values.begin(), values.end(), [](float factor) { return is_usable_gain(factor); })) {
     throw format_error(name_of(gain, "gain reference") +
                        ": no pixel of the gain reference is a finite number above 0: nothing could be counted with it");
   }
@@ -80,7 +81,7 @@ void apply_gain(calibration& into, const frame_source& gain) {
   into.gain = std::move(values);
   std::vector<std::uint8_t> reasons(into.gain.size());
   std::transform(into.gain.begin(), into.gain.end(), reasons.begin(),
-                 [](float factor) { return is_usable_gain(factor) ? std::uint8_t{0} : std::uint8_t{mask_dead}; });
+                 [](float factor) { return is_usable_gain(factor) ? std::uint8_t{0} : std::uint8_t{mask_gain}; });
   add_reasons(into, reasons);
 }
 

@@ -225,27 +225,23 @@ void charge_sample::fill(charge_histogram& histogram, charge_tails& tails) const
   tails.cumulate();
 }
 
-score_tails charge_sample::scores(const gaussian& noise, std::int32_t candidate16, std::int32_t xray16,
-                                  std::int32_t highest) const {
+peak_tails charge_sample::peaks(peak_value value, const gaussian& noise, std::int32_t candidate16, std::int32_t xray16,
+                                std::int32_t highest) const {
   const std::int64_t mirror = std::llrint(2 * noise.mean);
   const auto mirrored = [&](std::int32_t charge) {
-    return charge == no_charge
-               ? no_charge
-               : static_cast<std::int32_t>(std::clamp<std::int64_t>(mirror - charge, -charge_limit, charge_limit));
+    return charge == no_charge ? no_charge
+                               : static_cast<std::int32_t>(std::clamp<std::int64_t>(mirror - charge, -charge_limit, charge_limit));
   };
   const frame_shape shape = source_.info().shape;
-  const auto add = [&](std::uint64_t frame, score_tails& result) {
+  const auto value_of = [&](const cpu::image_peak& peak) { return value == peak_value::charge ? peak.charge : peak.score; };
+  const auto add = [&](std::uint64_t frame, peak_tails& result) {
     std::vector<std::int32_t> charges = charges_of(frame);
-    std::vector<std::int64_t> found;
-    cpu::append_peak_scores(charges, shape, candidate16, xray16, found);
-    for (const std::int64_t score : found) result.add(score);
+    for (const cpu::image_peak& peak : cpu::find_peaks(charges, shape, candidate16, xray16)) result.add(value_of(peak));
     std::transform(charges.begin(), charges.end(), charges.begin(), mirrored);
-    found.clear();
-    cpu::append_peak_scores(charges, shape, candidate16, xray16, found);
-    for (const std::int64_t score : found) result.add_mirrored(score);
+    for (const cpu::image_peak& peak : cpu::find_peaks(charges, shape, candidate16, xray16)) result.add_mirrored(value_of(peak));
   };
-  const auto join = [](score_tails& into, const score_tails& other) { into.merge(other); };
-  score_tails found = reduce_frames(threads_, frames_, score_tails(highest), add, join);
+  const auto join = [](peak_tails& into, const peak_tails& other) { into.merge(other); };
+  peak_tails found = reduce_frames(threads_, frames_, peak_tails(highest), add, join);
   found.cumulate();
   return found;
 }

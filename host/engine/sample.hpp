@@ -43,9 +43,11 @@ class charge_sample {
   [[nodiscard]] charge_statistics statistics() const;
   /// Adds all charges to a histogram and to the tails around it, which are cumulated then.
   void fill(charge_histogram& histogram, charge_tails& tails) const;
-  /// The scores of all peaks between two charges, as they are and with all charges mirrored at the noise's mean.
-  [[nodiscard]] score_tails scores(const gaussian& noise, std::int32_t candidate16, std::int32_t xray16,
-                                   std::int32_t highest) const;
+  /// What is counted of peaks.
+  enum class peak_value { charge, score };
+  /// All peaks between two charges, as they are and with all charges mirrored at the noise's mean.
+  [[nodiscard]] peak_tails peaks(peak_value value, const gaussian& noise, std::int32_t candidate16, std::int32_t xray16,
+                                 std::int32_t highest) const;
 
  private:
   [[nodiscard]] std::vector<std::int32_t> charges_of(std::uint64_t frame) const;

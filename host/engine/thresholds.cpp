@@ -6,6 +6,8 @@
 
 #include <countem/error.hpp>
 
+#include "host/engine/input_checks.hpp"
+
 namespace countem::engine {
 
 namespace {
@@ -15,6 +17,8 @@ constexpr double fewest_sigmas = 3;
 /// The score of a pixel of charge c among pixels of charge m: twice c, and a block of c and three m.
 constexpr double score_per_charge = 3;
 constexpr double score_per_level = 3;
+/// What a fit may hold: a threshold may be given beside almost no noise.
+constexpr double most_sigmas = 1 << 20;
 
 double in_adu(double charge) {
   return charge / charge_units_per_adu;
@@ -106,22 +110,44 @@ std::int32_t background_with_sigmas(const noise_fit& fit, double sigmas) {
   return background_from_adu(threshold);
 }
 
-void set_background(calibration& found, const described_sample& sample, const calibration_options& options) {
+/// Charges that say how good a threshold is: of pixels where each is an event, else of local maxima, of which an electron has
+/// one. Maxima below `fewest_described` sigmas are left out.
+mirrored_sample mirrored_events(const calibration& found, const described_sample& sample, counting_method method,
+                                std::optional<peak_tails>& maxima) {
+  const gaussian noise = noise_of(*found.fit);
+  if (method == counting_method::pixels) return mirrored_charges(sample.tails, noise);
+  constexpr double fewest_described = 2;
+  const auto first = static_cast<std::int32_t>(std::clamp(noise.mean + fewest_described * noise.sigma, 0.0, 0x1p30));
+  const auto highest = static_cast<std::int32_t>(std::clamp(noise.mean + 64 * noise.sigma, 0x1p10, 0x1p20));
+  maxima = sample.frames.peaks(charge_sample::peak_value::charge, noise, first, found.xray16, std::max(first, highest));
+  return mirrored_peaks(*maxima, first);
+}
+
+void set_background(calibration& found, const std::optional<described_sample>& sample, const calibration_options& options) {
+  if (options.background_adu) {
+    require_threshold(found, *options.background_adu);
+    found.background16 = background_from_adu(*options.background_adu);
+  }
+  if (!sample || !is_fitted(found)) return;
   noise_fit& fit = *found.fit;
   const gaussian noise = noise_of(fit);
-  const mirrored_sample mirrored = mirrored_charges(sample.tails, noise);
-  std::optional<mirrored_threshold> best;
-  if (asks_sample(found, options))
-    best = sampled_threshold(found, mirrored, rounded_up(noise.mean + fewest_sigmas * noise.sigma), options);
-  if (best) {
-    found.background16 = static_cast<std::int32_t>(best->threshold16);
-    fit.background_sigmas = (in_adu(found.background16) - fit.mean_adu) / fit.sigma_adu;
-  } else {
-    fit.background_sigmas = options.background_sigmas.value_or(usual_background_sigmas);
-    found.background16 = background_with_sigmas(fit, fit.background_sigmas);
+  std::optional<peak_tails> maxima;
+  std::optional<mirrored_sample> mirrored;
+  if (can_mirror(found)) mirrored = mirrored_events(found, *sample, options.method, maxima);
+  if (!options.background_adu) {
+    std::optional<mirrored_threshold> best;
+    if (asks_sample(found, options))
+      best = sampled_threshold(found, *mirrored, rounded_up(noise.mean + fewest_sigmas * noise.sigma), options);
+    found.background16 = best ? static_cast<std::int32_t>(best->threshold16)
+                              : background_with_sigmas(fit, options.background_sigmas.value_or(usual_background_sigmas));
   }
-  if (can_mirror(found))
-    describe_threshold(fit, mirrored, found.background16, rounded_up(noise.mean), rounded_up(noise.mean + described_sigmas * noise.sigma));
+  const bool as_asked = !options.background_adu && options.background_sigmas;
+  fit.background_sigmas = as_asked ? *options.background_sigmas
+                                   : std::min((in_adu(found.background16) - fit.mean_adu) / fit.sigma_adu, most_sigmas);
+  if (mirrored) {
+    describe_threshold(fit, *mirrored, found.background16, rounded_up(noise.mean),
+                       rounded_up(noise.mean + described_sigmas * noise.sigma));
+  }
 }
 
 /// The score of a lone pixel of that charge.
@@ -131,6 +157,7 @@ double lone_score_adu(double charge_adu, double level_adu) {
 
 /// Method peaks: the background threshold makes candidates.
 void set_candidates(calibration& found, const calibration_options& options) {
+  if (options.background_adu) require_threshold(found, *options.background_adu);
   const double sigmas = std::min(fewest_sigmas, options.background_sigmas.value_or(fewest_sigmas));
   found.background16 =
       options.background_adu ? background_from_adu(*options.background_adu) : background_with_sigmas(*found.fit, sigmas);
@@ -148,38 +175,37 @@ void set_score(calibration& found, const std::optional<described_sample>& sample
   const gaussian noise = noise_of(fit);
   const double level = lone_score_adu(noise.mean, noise.mean);
   const auto score_of = [&](double sigmas) { return level + score_per_charge * sigmas * noise.sigma; };
-  std::optional<score_tails> tails;
+  std::optional<peak_tails> tails;
   if (can_mirror(found)) {
     const auto highest = static_cast<std::int32_t>(std::clamp(score_of(64), 0x1p12, 0x1p22));
-    tails = sample->frames.scores(noise, found.background16, found.xray16, highest);
+    tails = sample->frames.peaks(charge_sample::peak_value::score, noise, found.background16, found.xray16, highest);
   }
   if (!found.score16 && asks_sample(found, options)) {
     const auto best =
-        sampled_threshold(found, mirrored_scores(*tails), rounded_up(level + fewest_sigmas * noise.sigma), options);
+        sampled_threshold(found, mirrored_peaks(*tails, 0), rounded_up(level + fewest_sigmas * noise.sigma), options);
     if (best) found.score16 = best->threshold16;
   }
   if (!found.score16) {
     const double sigmas = options.background_sigmas.value_or(usual_background_sigmas);
     found.score16 = score_from_adu(std::max(0.0, in_adu(score_of(sigmas))));
   }
-  if (tails) describe_threshold(fit, mirrored_scores(*tails), *found.score16, 0, rounded_up(score_of(described_sigmas)));
+  if (tails) describe_threshold(fit, mirrored_peaks(*tails, 0), *found.score16, 0, rounded_up(score_of(described_sigmas)));
   fit.background_sigmas = (static_cast<double>(*found.score16) - level) / (score_per_charge * noise.sigma);
 }
 
 /// The noise peak's mean + n of the pixel's own dark sigmas, never below the threshold for all pixels: few dark frames make
 /// some sigmas too small by chance.
-std::vector<std::int32_t> pixel_backgrounds(const calibration& found, double sigmas) {
+std::vector<std::int32_t> pixel_backgrounds(const calibration& found, double mean_adu, double sigmas) {
   if (found.dark_sigma_adu.empty()) {
     throw invalid_argument("thresholds per pixel need the noise of each pixel", {{advice_kind::dark_frames}});
   }
-  const double mean_adu = is_fitted(found) ? found.fit->mean_adu : 0;
   std::vector<std::int32_t> thresholds(found.dark_sigma_adu.size(), found.background16);
   for (std::size_t p = 0; p < thresholds.size(); ++p) {
     const double gain = found.gain.empty() ? 1 : found.gain[p];
     const double own_adu = mean_adu + sigmas * gain * found.dark_sigma_adu[p];
     const double highest_adu = charge_limit / charge_units_per_adu - 1;
     // Masked pixels may have any gain or sigma, NaN too; their threshold is never used.
-    if (own_adu > 0) thresholds[p] = std::max(thresholds[p], background_from_adu(std::min(own_adu, highest_adu)));
+    if (charge_units_per_adu * own_adu >= 1) thresholds[p] = std::max(thresholds[p], background_from_adu(std::min(own_adu, highest_adu)));
   }
   return thresholds;
 }
@@ -195,15 +221,13 @@ void set_thresholds(calibration& found, const std::optional<described_sample>& s
     set_candidates(found, options);
     set_score(found, sample, options);
   } else {
-    if (options.background_adu) {
-      found.background16 = background_from_adu(*options.background_adu);
-    } else {
-      set_background(found, *sample, options);
-    }
-    pixel_sigmas = options.background_adu || !found.fit ? options.background_sigmas.value_or(usual_background_sigmas)
-                                                        : found.fit->background_sigmas;
+    set_background(found, sample, options);
+    pixel_sigmas = options.background_adu ? options.background_sigmas.value_or(usual_background_sigmas)
+                                          : found.fit->background_sigmas;
   }
-  if (options.per_pixel_thresholds) found.pixel_background16 = pixel_backgrounds(found, pixel_sigmas);
+  if (!options.per_pixel_thresholds) return;
+  const double mean_adu = options.background_adu ? 0 : found.fit->mean_adu;
+  found.pixel_background16 = pixel_backgrounds(found, mean_adu, pixel_sigmas);
 }
 
 }  // namespace countem::engine

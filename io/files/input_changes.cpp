@@ -3,8 +3,10 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <system_error>
 
+#include <countem/advice_words.hpp>
 #include <countem/input_file.hpp>
 
 #include "io/files/file.hpp"
@@ -15,6 +17,29 @@ namespace countem {
 namespace {
 
 constexpr const char* input_changed = "input_changed";
+
+/// The text of a member; empty where it is none.
+std::string text_in(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// Nothing where the entry has no sentence.
+std::optional<source_issue> issue_of(const nlohmann::json& entry) {
+  if (!entry.is_object()) return std::nullopt;
+  source_issue issue{text_in(entry, "kind"), text_in(entry, "text")};
+  if (issue.text.empty()) return std::nullopt;
+  const auto occurrences = entry.find("occurrences");
+  if (occurrences != entry.end() && occurrences->is_number_unsigned()) issue.occurrences = occurrences->get<std::uint64_t>();
+  const auto advised = entry.find("advice");
+  if (advised == entry.end() || !advised->is_array()) return issue;
+  for (const nlohmann::json& given : *advised) {
+    if (!given.is_object()) continue;
+    if (const auto kind = find_choice<advice_kind>(text_in(given, "kind")))
+      issue.advised.push_back({*kind, text_in(given, "value")});
+  }
+  return issue;
+}
 
 }  // namespace
 
@@ -67,14 +92,20 @@ std::vector<source_issue> changed_inputs(std::span<const input_file> files) {
   return issues;
 }
 
-std::vector<source_issue> changes_in(const std::string& text) {
+std::vector<source_issue> issues_from(const std::string& text) {
   const nlohmann::json list = nlohmann::json::parse(text, nullptr, false);
-  std::vector<source_issue> changes;
-  if (!list.is_array()) return changes;
-  for (const nlohmann::json& issue : list) {
-    if (issue.is_object() && issue.value("kind", "") == input_changed)
-      changes.push_back({input_changed, issue.value("text", ""), issue.value("occurrences", std::uint64_t{1})});
+  std::vector<source_issue> issues;
+  if (!list.is_array()) return issues;
+  for (const nlohmann::json& entry : list) {
+    std::optional<source_issue> issue = issue_of(entry);
+    if (issue) issues.push_back(std::move(*issue));
   }
+  return issues;
+}
+
+std::vector<source_issue> changes_in(const std::string& text) {
+  std::vector<source_issue> changes = issues_from(text);
+  std::erase_if(changes, [](const source_issue& issue) { return issue.kind != input_changed; });
   return changes;
 }
 
@@ -83,7 +114,11 @@ std::string issues_text(std::span<const source_issue> issues, const std::string&
   json list = json::parse(before, nullptr, false);
   if (!list.is_array()) list = json::array();
   for (const source_issue& issue : issues) {
-    list.push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});
+    json entry{{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}};
+    for (const advice& given : issue.advised) {
+      entry["advice"].push_back({{"kind", word_of(given.kind)}, {"value", given.value}});
+    }
+    list.push_back(std::move(entry));
   }
   return list.dump(-1, ' ', false, json::error_handler_t::replace);  // file names are any bytes
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 
 #include <countem/error.hpp>
@@ -9,6 +10,7 @@
 
 #include "io/files/file.hpp"
 #include "io/sources/input_files.hpp"
+#include "io/sources/scaled_source.hpp"
 #include "io/sources/source_format.hpp"
 #include "io/sources/sources.hpp"
 
@@ -62,7 +64,12 @@ std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, c
     throw invalid_argument(
         fmt::format("{} {} files were given, a scan of this format is one file", files.size(), to_string(format.facts.format)));
   }
-  return format.open(files, options, std::move(issues));
+  if (options.scale == 1) return format.open(files, options, std::move(issues));
+  if (!(std::isfinite(options.scale) && options.scale > 0))
+    throw invalid_argument(fmt::format("the factor {} on raw values is not a finite number above 0", options.scale));
+  source_options unscaled = options;
+  unscaled.keep_fractions = true;  // 1/16 of what unit is known only behind the factor
+  return io::scaled(format.open(files, unscaled, std::move(issues)), options.scale);
 }
 
 }  // namespace countem

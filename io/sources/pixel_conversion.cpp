@@ -15,10 +15,22 @@ namespace {
 
 constexpr double exact_whole_numbers = 1 << 24;  // of f32
 constexpr double exact_sixteenths = 1 << 20;     // of f32
+/// All values from here on give the same charge, the largest.
+constexpr double end_of_charges = 1 << 26;
+
+/// An infinity where the number is beyond all floats: such a conversion is not defined in C++.
+float nearest_float(double value) {
+  constexpr double most = std::numeric_limits<float>::max();
+  return static_cast<float>(std::abs(value) > most ? std::copysign(std::numeric_limits<double>::infinity(), value) : value);
+}
 
 bool convert(double value, float& to) {
   if (std::isnan(value) || std::isinf(value)) {
     to = static_cast<float>(value);
+    return true;
+  }
+  if (std::abs(value) >= end_of_charges) {
+    to = nearest_float(value);
     return true;
   }
   if (std::abs(value) > exact_sixteenths) {
@@ -29,26 +41,29 @@ bool convert(double value, float& to) {
   return true;
 }
 
-/// A double that is more than a charge: the nearest float, if the number is not beyond all floats or rounded to nothing.
+/// A double that is more than a charge: the nearest float, an infinity where the number is beyond all floats; never 0 where it
+/// is not, since 0 has a meaning of its own in masks.
 struct fraction {
   double value;
 };
 
 bool convert(fraction from, float& to) {
-  constexpr double most = std::numeric_limits<float>::max();
-  if (std::isfinite(from.value) && std::abs(from.value) > most) return false;
-  to = static_cast<float>(from.value);
-  return (to == 0) == (from.value == 0);
+  to = nearest_float(from.value);
+  if (to == 0 && from.value != 0) to = std::copysign(std::numeric_limits<float>::denorm_min(), static_cast<float>(from.value));
+  return true;
 }
 
 bool convert(std::int64_t value, float& to) {
+  constexpr auto end = static_cast<std::int64_t>(end_of_charges);
   to = static_cast<float>(value);
+  if (value >= end || value <= -end) return true;
   return value <= static_cast<std::int64_t>(exact_whole_numbers) && value >= -static_cast<std::int64_t>(exact_whole_numbers);
 }
 
 bool convert(std::uint64_t value, std::uint32_t& to) {
-  to = static_cast<std::uint32_t>(value);
-  return to == value;
+  // Far beyond the charges.
+  to = static_cast<std::uint32_t>(std::min<std::uint64_t>(value, std::numeric_limits<std::uint32_t>::max()));
+  return true;
 }
 
 template <class Wide, class From, class To>

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <countem/error.hpp>
+#include <countem/input_file.hpp>
 
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
@@ -119,6 +120,7 @@ void write_calibration(hid_t group, const calibration& saved) {
   write_attribute(group, "background_threshold_adu", adu(saved.background16));
   write_attribute(group, "xray_threshold_adu", adu(saved.xray16));
   write_attribute(group, "dark_frames", saved.dark_frames);
+  if (!saved.notes.empty()) write_attribute(group, "notes", issues_text(saved.notes));
   write_image(group, "dark16", saved.shape, saved.dark16);
   write_image(group, "gain", saved.shape, saved.gain);
   write_image(group, "mask", saved.shape, saved.mask);
@@ -141,6 +143,7 @@ calibration read_calibration(hid_t group) {
   read.xray16 = read_number_attribute<std::int32_t>(group, "xray16");
   if (has_attribute(group, "score16")) read.score16 = read_number_attribute<std::int64_t>(group, "score16");
   read.dark_frames = read_number_attribute<std::uint64_t>(group, "dark_frames");
+  if (has_attribute(group, "notes")) read.notes = issues_from(read_text_attribute(group, "notes"));
   read.dark16 = read_image<std::int32_t>(group, "dark16", read.shape);
   read.gain = read_image<float>(group, "gain", read.shape);
   read.mask = read_image<std::uint8_t>(group, "mask", read.shape);

@@ -38,6 +38,8 @@ calibration with_known_fields(calibration changed, const calibration& wanted) {
   changed.dark_sigma_adu.clear();  // where it came from is not used in counting
   changed.dark_frames = 0;
   changed.fit.reset();
+  changed.notes.clear();
+  changed.dark_files.clear();
   return changed;
 }
 

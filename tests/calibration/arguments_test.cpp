@@ -5,6 +5,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -120,7 +121,19 @@ TEST(summary, names_what_a_calibration_has) {
   used.gain = {1, 1, 1, 2};
   used.pixel_background16 = {144, 144, 144, 150};
   EXPECT_EQ(cli::summary(used),
-            "background threshold of each pixel, X-ray threshold 100.5 ADU, dark reference, gain reference, 2 pixels masked");
+            "background threshold of each pixel, at least 9 ADU, X-ray threshold 100.5 ADU, dark reference, gain reference, 2 "
+            "pixels masked");
+}
+
+TEST(summary, has_the_threshold_in_sigmas_of_the_noise_where_it_is_known) {
+  calibration used;
+  used.background16 = 149;
+  used.fit.emplace();
+  used.fit->sigma_adu = 2.07;
+  used.fit->background_sigmas = 4.5;
+  EXPECT_EQ(cli::summary(used), "background threshold 9.3125 ADU (4.5 sigma), X-ray threshold none, no dark reference");
+  used.fit->sigma_adu = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(cli::summary(used), "background threshold 9.3125 ADU, X-ray threshold none, no dark reference");
 }
 
 class resolved : public testing::Test {
@@ -130,7 +143,7 @@ class resolved : public testing::Test {
   [[nodiscard]] calibration resolve(std::vector<std::string> words) const {
     words.insert(words.begin(), "frames.bin");
     const parsed line(std::move(words));
-    return line.calibrating.resolve(frames_, line.inputs, 1, stop_);
+    return line.calibrating.resolve(frames_, line.inputs, 1, false, stop_);
   }
 
   test::temporary_directory directory_;

@@ -32,7 +32,7 @@ TEST(calibrate, tiny_frames_by_hand) {
   EXPECT_EQ(result.fit->sample_min_adu, 1);
   EXPECT_EQ(result.fit->sample_max_adu, 4);
   EXPECT_EQ(result.xray16, std::ceil(16 * (2.5 + 2 * std::sqrt(5.0 / 3))));
-  EXPECT_TRUE(std::isnan(result.fit->mean_adu)) << "no fit where the threshold is given";
+  EXPECT_TRUE(std::isnan(result.fit->mean_adu)) << "four charges have no peak, and none is needed";
   EXPECT_THAT(result.fit->frames, ElementsAre(0));
 }
 
@@ -74,9 +74,11 @@ TEST(calibrate, thresholds_given_directly_keep_the_histogram_of_the_sample) {
   EXPECT_EQ(result.background16, 144);
   EXPECT_EQ(result.xray16, 8000);
   ASSERT_TRUE(result.fit.has_value());
-  EXPECT_TRUE(std::isnan(result.fit->mean_adu));
   EXPECT_EQ(result.fit->frames.size(), 10U);
   const calibration fitted = calibrate(frames, {}, {});
+  EXPECT_EQ(result.fit->mean_adu, fitted.fit->mean_adu) << "what the given threshold is in sigmas is of interest";
+  EXPECT_EQ(result.fit->sigma_adu, fitted.fit->sigma_adu);
+  EXPECT_DOUBLE_EQ(result.fit->background_sigmas, (9 - fitted.fit->mean_adu) / fitted.fit->sigma_adu);
   EXPECT_EQ(std::accumulate(result.fit->histogram.begin(), result.fit->histogram.end(), std::uint64_t{0}),
             std::accumulate(fitted.fit->histogram.begin(), fitted.fit->histogram.end(), std::uint64_t{0}));
 }

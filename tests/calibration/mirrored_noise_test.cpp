@@ -50,9 +50,9 @@ TEST(charge_tails, of_parts_are_merged_before_they_are_cumulated) {
   EXPECT_EQ(one.above(0), 1U);
 }
 
-TEST(score_tails, count_both_samples_and_what_lies_beyond) {
-  score_tails tails(10);
-  score_tails other(10);
+TEST(peak_tails, count_both_samples_and_what_lies_beyond) {
+  peak_tails tails(10);
+  peak_tails other(10);
   for (const std::int64_t score : {-3L, 0L, 4L, 10L, 11L, 1L << 40}) tails.add(score);
   other.add(4);
   other.add_mirrored(3);
@@ -67,7 +67,7 @@ TEST(score_tails, count_both_samples_and_what_lies_beyond) {
   EXPECT_EQ(tails.above(0), 5U);
   EXPECT_EQ(tails.mirrored_above(2), 1U);
   EXPECT_EQ(tails.mirrored_above(3), 0U);
-  const mirrored_sample sample = mirrored_scores(tails);
+  const mirrored_sample sample = mirrored_peaks(tails, 0);
   EXPECT_EQ(sample.first, 0);
   EXPECT_EQ(sample.last, 10);
   EXPECT_EQ(sample.beyond(2).charges, 5U);

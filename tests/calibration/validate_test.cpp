@@ -65,6 +65,41 @@ TEST(validate_calibration, names_pixel_and_value) {
   EXPECT_THAT(refusal([](calibration& c) { c.dark_sigma_adu.pop_back(); }), HasSubstr("holds 5 pixels"));
 }
 
+TEST(validate_calibration, never_judges_a_masked_pixel) {
+  const auto masked = [](std::size_t pixel, std::uint8_t reason, const std::function<void(calibration&)>& change) {
+    return refusal([&](calibration& c) {
+      c.mask.assign(6, 0);
+      c.mask[pixel] = reason;
+      change(c);
+    });
+  };
+  EXPECT_EQ(masked(4, mask_hot, [](calibration& c) { c.dark16[4] = std::numeric_limits<std::int32_t>::min(); }), "");
+  EXPECT_EQ(masked(2, mask_given, [](calibration& c) { c.pixel_background16 = {1, 2, -3, 4, 5, 6}; }), "");
+  EXPECT_EQ(masked(5, mask_dead, [](calibration& c) { c.dark_sigma_adu[5] = -1; }), "");
+  EXPECT_NE(masked(4, mask_dead, [](calibration& c) { c.dark_sigma_adu[5] = -1; }), "") << "another pixel";
+  EXPECT_EQ(refusal([](calibration& c) {
+              c.gain[5] = 0;
+              c.dark_sigma_adu[5] = -1;
+            }),
+            "")
+      << "gain 0 masks";
+}
+
+TEST(thresholds_in_adu, are_never_cut_to_0) {
+  EXPECT_EQ(background_from_adu(0), 0);
+  EXPECT_EQ(background_from_adu(1 / 16.0), 1);
+  for (const double small : {0.0624, 0.01, 1e-300}) {
+    try {
+      static_cast<void>(background_from_adu(small));
+      FAIL() << small;
+    } catch (const invalid_argument& refused) {
+      EXPECT_THAT(refused.what(), HasSubstr("below 1/16 ADU"));
+      ASSERT_EQ(refused.advised().size(), 1U);
+      EXPECT_EQ(refused.advised().front().kind, advice_kind::scale);
+    }
+  }
+}
+
 TEST(validate_calibration, names_thresholds_and_numbers) {
   EXPECT_THAT(refusal([](calibration& c) { c.background16 = -16; }), HasSubstr("background threshold is -1.0"));
   EXPECT_THAT(refusal([](calibration& c) { c.xray16 = -16; }), HasSubstr("-1.0"));
@@ -114,14 +149,19 @@ TEST(references_of_64_bits, a_mask_that_is_not_0_masks) {
   EXPECT_EQ(masked.mask, (std::vector<std::uint8_t>{0, given, 0, given, given, 0}));
 }
 
-TEST(references_of_64_bits, what_32_bits_do_not_hold_is_refused_with_its_value) {
+TEST(references_of_64_bits, gains_that_are_no_factors_mask_their_pixels) {
   const test::temporary_directory directory;
-  for (const double unfit : {1e39, 1e-60}) {
-    const auto gain = open_detector_image(save_f64(directory, {1, 1, 1, unfit, 1, 1}), shape, pixel_type::f32);
-    calibration gained;
-    EXPECT_THAT([&] { apply_gain(gained, *gain); },
-                testing::ThrowsMessage<format_error>(AllOf(HasSubstr("image.npy"), HasSubstr("row 1, column 0"))));
-  }
+  const auto gain = open_detector_image(save_f64(directory, {1, 0, -0.0, 1e39, -2, none}), shape, pixel_type::f32);
+  calibration gained;
+  apply_gain(gained, *gain);
+  EXPECT_EQ(gained.mask, (std::vector<std::uint8_t>{0, mask_gain, mask_gain, mask_gain, mask_gain, mask_gain}));
+}
+
+TEST(references_of_64_bits, a_mask_that_is_almost_0_masks) {
+  const test::temporary_directory directory;
+  calibration masked;
+  apply_mask(masked, *open_detector_image(save_f64(directory, {0, 1e-60, -1e-60, 1e39, 0, 0}), shape, pixel_type::u8));
+  EXPECT_EQ(masked.mask, (std::vector<std::uint8_t>{0, mask_given, mask_given, mask_given, 0, 0}));
 }
 
 TEST(references_of_64_bits, a_gain_reference_without_a_usable_pixel_is_refused) {

@@ -50,7 +50,7 @@ const std::vector<std::int32_t> backgrounds = {
 TEST(hit_limits, are_the_least_hits_of_small_pixels) {
   for (const std::int32_t dark : darks) {
     for (const std::int32_t background : backgrounds) {
-      for (const float gain : {1.0F, 0.0F, 0.5F, 1.3F, 1e30F}) {
+      for (const float gain : {1.0F, 1e-30F, 0.5F, 1.3F, 1e30F}) {
         const auto small = setup_of(dark, background, gain);
         ASSERT_EQ(limit_of<std::uint8_t>(small), least_hit<std::uint8_t>(small)) << dark << ' ' << background << ' ' << gain;
         ASSERT_EQ(limit_of<std::uint16_t>(small), least_hit<std::uint16_t>(small)) << dark << ' ' << background << ' ' << gain;
@@ -91,7 +91,7 @@ TEST(hit_limits, of_pixels_that_are_never_hits) {
   EXPECT_EQ(limit_of<std::uint16_t>(setup), hit_limits<std::uint16_t>::never);
   EXPECT_TRUE(std::isnan(limit_of<float>(setup)));
   setup.calibrated.mask.clear();
-  for (const float gain : {-1.0F, std::nanf(""), std::numeric_limits<float>::infinity()}) {
+  for (const float gain : {-1.0F, 0.0F, std::nanf(""), std::numeric_limits<float>::infinity()}) {
     setup.calibrated.gain = {gain};
     EXPECT_EQ(limit_of<std::uint16_t>(setup), hit_limits<std::uint16_t>::never) << gain;
     EXPECT_TRUE(std::isnan(limit_of<float>(setup))) << gain;

@@ -137,6 +137,24 @@ TEST_F(hdf5_source, signed_and_double) {
   EXPECT_EQ(pixels_of<float>(batch.frames[0]), (std::vector<float>{0.5F, -2.0F / 16}));
 }
 
+TEST_F(hdf5_source, values_beyond_all_charges_are_no_error) {
+  const std::vector<std::int32_t> whole{std::numeric_limits<std::int32_t>::max(), std::numeric_limits<std::int32_t>::min(), 7,
+                                        1 << 26};
+  io::write_dataset<std::int32_t>(file, "whole", {1, 2, 2}, whole.data(), 1);
+  const std::vector<double> real{1e300, -1e30, 67108864.5, std::numeric_limits<double>::infinity()};
+  io::write_dataset<double>(file, "real", {1, 2, 2}, real.data());
+  const std::vector<std::uint64_t> wide{~std::uint64_t{0}, 0xffff'ffff, 0x1'0000'0000, 5};
+  io::write_dataset<std::uint64_t>(file, "wide", {1, 2, 2}, wide.data());
+  frame_batch batch;
+  open("whole")->read(0, 1, batch);
+  EXPECT_EQ(pixels_of<float>(batch.frames[0]), (std::vector<float>{0x1p31F, -0x1p31F, 7, 0x1p26F}));
+  open("real")->read(0, 1, batch);
+  constexpr float infinite = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(pixels_of<float>(batch.frames[0]), (std::vector<float>{infinite, -1e30F, 0x1p26F, infinite}));
+  open("wide")->read(0, 1, batch);
+  EXPECT_EQ(pixels_of<std::uint32_t>(batch.frames[0]), (std::vector<std::uint32_t>{0xffff'ffff, 0xffff'ffff, 0xffff'ffff, 5}));
+}
+
 TEST_F(hdf5_source, segments_with_one_missing) {
   // As DECTRIS writes them: the master links to files of images numbered from 1.
   const hdf5_handle entry = group("entry");

@@ -63,7 +63,7 @@ def charges(frame: np.ndarray, setup: Setup, present: int) -> tuple[np.ndarray, 
     dark = 0.0 if setup.dark16 is None else setup.dark16.astype(np.float64)
     charge = np.clip(scaled - dark, -CHARGE_LIMIT, CHARGE_LIMIT)
     if setup.gain is not None:
-        usable = np.isfinite(setup.gain) & (setup.gain >= 0)
+        usable = np.isfinite(setup.gain) & (setup.gain > 0)
         has_charge &= usable
         with np.errstate(over="ignore"):
             product = charge.astype(np.float32) * np.where(usable, setup.gain, 0).astype(np.float32)

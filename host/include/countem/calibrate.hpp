@@ -31,6 +31,7 @@ struct calibration_options {
   std::optional<double> score_adu;       ///< method peaks; given directly
   std::optional<double> xray_adu;        ///< given directly
   unsigned threads = 0;                  ///< 0: all cores
+  bool accept_masked = false;            ///< even where the darks mask more than a tenth of the pixels
 };
 
 /// Mean, temporal noise and mask of a set of dark frames.
@@ -40,6 +41,7 @@ struct dark_reference {
   std::vector<float> sigma_adu;      ///< temporal standard deviation (n - 1); NaN where fewer than two values; empty: one frame
   std::vector<std::uint8_t> mask;    ///< mask_reason bits: hot, dead, blinking
   std::uint64_t frames = 0;          ///< dark frames averaged
+  std::vector<input_file> files;     ///< that they were read from
 };
 
 /// Averages all frames of a source taken without beam: each pixel over the frames in which it arrived as a finite number.
@@ -49,12 +51,18 @@ struct dark_reference {
 [[nodiscard]] dark_reference average_darks(const frame_source& darks, unsigned threads = 0);
 
 /// Thresholds for `frames`, with darks, gain and mask already in `start` (which may be empty).
+/// What the inputs show about themselves is added to calibration::notes (docs/calibration.md lists the questions).
 /// Whatever `options` gives directly is taken; the rest is fitted from a seeded sample (all frames where fewer arrived than
 /// are asked for). Where both thresholds are given, the sample only leaves its histogram, if it has one. The same seed gives
 /// the same bytes, for any number of threads. docs/calibration.md defines it.
-/// @throws invalid_argument when options or references contradict each other or the frames, format_error when no frame arrived
-/// or there is no noise peak to fit.
+/// @throws invalid_argument when options or references contradict each other or the frames, format_error when no frame arrived,
+/// there is no noise peak to fit, or the darks mask more than a tenth of the pixels that the frames have.
 [[nodiscard]] calibration calibrate(const frame_source& frames, calibration start, const calibration_options& options);
+
+/// Checks a calibration that was loaded, and perhaps given other thresholds, as calibrate() checks one that it makes: its notes
+/// about thresholds are made anew, and a mask of more than a tenth of the pixels of these frames is refused unless accepted.
+/// @throws format_error
+void check_loaded(calibration& loaded, const frame_source& frames, bool accept_masked);
 
 /// The pixels of a source that is one whole frame: an image of the detector. `what` names its use in errors.
 /// @throws format_error when it holds another number of frames, or only a part of one.
@@ -63,7 +71,8 @@ struct dark_reference {
 /// Puts a dark reference into a calibration; its bad pixels are added to the mask.
 /// @throws invalid_argument when the calibration is for frames of another shape (so do the next two).
 void apply_dark(calibration& into, const dark_reference& dark);
-/// Puts the only frame of a source into a calibration as its gain reference; pixels that are not finite or below 0 are masked.
+/// Puts the only frame of a source into a calibration as its gain reference; pixels whose gain is not a finite number above 0
+/// are masked.
 /// Open 64-bit gains with source_options::keep_fractions, as open_detector_image() does.
 /// @throws format_error when there is not exactly one whole frame, or no gain that can be used in it.
 void apply_gain(calibration& into, const frame_source& gain);

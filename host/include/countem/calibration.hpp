@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <countem/input_file.hpp>
+#include <countem/source_issue.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -26,9 +28,10 @@ inline constexpr std::int32_t no_xray_threshold = std::numeric_limits<std::int32
 /// Why a pixel is masked; bits of calibration::mask.
 enum mask_reason : std::uint8_t {
   mask_hot = 1,       ///< dark mean far above its neighbours'
-  mask_dead = 2,      ///< no noise at all, or a gain that is not a finite number >= 0
+  mask_dead = 2,      ///< no noise at all, or never read out
   mask_blinking = 4,  ///< dark noise far above its neighbours'
   mask_given = 8,     ///< masked by the caller
+  mask_gain = 16,     ///< a gain that is not a finite number above 0
 };
 
 /// What is expected beyond the threshold, from the sampled charges mirrored at the noise peak's mean: pixels above the
@@ -90,14 +93,19 @@ struct calibration {
   std::vector<float> dark_sigma_adu;  ///< temporal noise per pixel, from the darks
   std::uint64_t dark_frames = 0;      ///< dark frames averaged
   std::optional<noise_fit> fit;       ///< the fit or the sample that gave the thresholds; empty: neither
+  /// What was found about the references, the thresholds and the frames they were made for that does not stop a count but
+  /// should be known; kept in files, and shown by every program that uses the calibration.
+  std::vector<source_issue> notes;
+  std::vector<input_file> dark_files;  ///< read for the dark reference; not kept in files
 
   /// Every member, by value: a calibration that holds a NaN (an unusable gain) equals none, itself included.
   friend bool operator==(const calibration&, const calibration&) = default;
 };
 
-/// Whether a gain can be applied: a finite number >= 0. A pixel with any other gain is masked (`mask_dead`).
+/// Whether a gain can be applied: a finite number above 0. A pixel with any other gain is masked (`mask_gain`); 0 is the
+/// field's mark of an unusable pixel.
 [[nodiscard]] inline bool is_usable_gain(float gain) {
-  return std::isfinite(gain) && gain >= 0;
+  return std::isfinite(gain) && gain > 0;
 }
 
 /// Whether the calibration lets a pixel have a charge, and so be a hit: it is not masked and its gain is usable.
@@ -112,7 +120,7 @@ struct calibration {
 }
 
 /// The exact 1/16 ADU form of the strict comparison charge > threshold.
-/// @throws invalid_argument if not a finite number in [0, 2^26) ADU.
+/// @throws invalid_argument if not 0 or a finite number in [1/16, 2^26) ADU: what is smaller would be cut to 0.
 [[nodiscard]] std::int32_t background_from_adu(double threshold_adu);
 
 /// The same for the comparison score > threshold of method peaks.

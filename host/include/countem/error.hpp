@@ -12,19 +12,23 @@ namespace countem {
 /// What a caller can give or change so that a failed call succeeds. Each caller has names of its own for these (options of a
 /// command line, arguments of a function), so the library passes them as data and its sentences name none.
 enum class advice_kind : std::uint8_t {
-  input_format,     ///< name the format of the input; value: the format that fits, or empty
-  scan_size,        ///< give the scan size
-  check_input,      ///< check the scan size and the format that were given
-  dataset,          ///< name the dataset of an HDF5 file
-  raw_layout,       ///< describe a flat binary file: frame shape and pixel type
-  thresholds,       ///< give the background threshold and the X-ray threshold
-  dark_reference,   ///< give a dark reference
-  dark_frames,      ///< give a dark reference of at least two frames
-  choose_backend,   ///< use another backend; value: its word
-  resume_counting,  ///< count again with the frames that are kept
-  recover_frames,   ///< save the frames of an unfinished or broken store into a new one
-  other_output,     ///< name another output
-  replace,          ///< allow to replace what is there
+  input_format,       ///< name the format of the input; value: the format that fits, or empty
+  scan_size,          ///< give the scan size
+  check_input,        ///< check the scan size and the format that were given
+  dataset,            ///< name the dataset of an HDF5 file
+  raw_layout,         ///< describe a flat binary file: frame shape and pixel type
+  thresholds,         ///< give the background threshold and the X-ray threshold
+  background_sigmas,  ///< give the background threshold in sigmas of the noise; value: how many, or empty
+  scale,              ///< multiply the raw values; value: the factor, or empty
+  mask,               ///< mask the pixels that are named
+  dark_reference,     ///< give a dark reference
+  dark_frames,        ///< give a dark reference of at least two frames
+  choose_backend,     ///< use another backend; value: its word
+  resume_counting,    ///< count again with the frames that are kept
+  recover_frames,     ///< save the frames of an unfinished or broken store into a new one
+  other_output,       ///< name another output
+  replace,            ///< allow to replace what is there
+  accept,             ///< use the input all the same
 };
 
 /// One way out of an error.

@@ -87,6 +87,9 @@ struct source_options {
   /// Pixels of 64-bit floating point become the nearest of 32 bits, as factors and weights must; without it the nearest 1/16,
   /// as charges are (docs/formats.md).
   bool keep_fractions = false;
+  /// Factor on every raw value: pixels become float32(raw * scale), the product in float64, before anything else is done with
+  /// them; for data whose unit is not the detector's ADU. 1: they stay as they are, of their own type.
+  double scale = 1;
 };
 
 /// What is known of an opened scan.

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <countem/error.hpp>
+#include <countem/source_issue.hpp>
 
 namespace countem {
 
@@ -25,18 +25,11 @@ struct input_file {
   std::filesystem::path path;  ///< as the caller gave it, or as a link inside another file leads to it
   std::uint64_t bytes = 0;     ///< its size when it was opened
   file_state opened{};         ///< its state when it was opened; all zeros: unknown, and never reported as changed
+  friend bool operator==(const input_file&, const input_file&) = default;
 };
 
 /// The file as it is now. @throws io_error
 [[nodiscard]] input_file input_now(const std::filesystem::path& path);
-
-/// Something wrong with the input that does not stop us: one clear sentence with file and record.
-struct source_issue {
-  std::string kind;  ///< short, stable, snake_case: "truncated_record", "missing_sector", "position_outside_scan", ...
-  std::string text;  ///< begins with the file's path
-  std::uint64_t occurrences = 1;  ///< how many of this kind the sentence stands for
-  std::vector<advice> advised{};  ///< what to give, in the caller's words, so that it does not happen
-};
 
 /// One issue of the kind "input_changed" for each file that is not what it was when it was opened: what was read of it may mix
 /// two contents. A file that another program still appends to is such a file. "input_not_examined": that cannot be found out.
@@ -45,8 +38,10 @@ struct source_issue {
 /// Those of this kind in a list that issues_text() made; none where it is no such list.
 [[nodiscard]] std::vector<source_issue> changes_in(const std::string& text);
 
-/// Issues as the JSON list that stores and reports hold, objects with kind, text and occurrences; `before`: such a list, or
-/// empty, to which they are added.
+/// Issues as the JSON list that stores and reports hold, objects with kind, text and occurrences, and with advice where there
+/// is any; `before`: such a list, or empty, to which they are added.
 [[nodiscard]] std::string issues_text(std::span<const source_issue> issues, const std::string& before = {});
+/// What issues_text() made, as issues again; entries that are none are left out, and so is advice that is not known.
+[[nodiscard]] std::vector<source_issue> issues_from(const std::string& text);
 
 }  // namespace countem

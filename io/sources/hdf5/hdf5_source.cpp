@@ -6,6 +6,8 @@
 #include <countem/error.hpp>
 
 #include "io/files/file.hpp"
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/storage.hpp"
@@ -154,12 +156,28 @@ std::vector<input_file> files_of(const std::vector<segment>& segments, const inp
   return files;
 }
 
+bool has_mark(hid_t file, const char* group, const char* attribute) {
+  return has_path(file, group) && has_attribute(open_group(file, group), attribute);
+}
+
+/// Files that countem made of frames hold numbers that would pass as frames.
+void refuse_own_files(hid_t file, const std::string& name) {
+  const auto refuse = [&](const char* what) {
+    throw format_error(fmt::format("{}: is {}, and raw frames are expected: give the files that the camera wrote", name, what));
+  };
+  if (has_mark(file, "/electron_counts", "countem_format_version"))
+    refuse("an event store, whose electrons are counted already");
+  if (has_mark(file, "/calibration", "charge_units_per_adu")) refuse("a calibration, made of frames and no frames itself");
+  if (has_attribute(file, "truth_version")) refuse("the truth of a simulation, a list of electrons");
+}
+
 std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, const source_options& options, issue_list issues) {
   const auto lock = hdf5_lock();
   const fs::path& path = inputs.front();
   const std::string name = path.string();
   const input_file opened = input_now(path);
   hdf5_handle file = open_hdf5(path);
+  if (options.dataset.empty()) refuse_own_files(file, name);
 
   std::vector<segment> segments = open_segments(file, find_frame_datasets(file, options.dataset, name), path, issues);
   check_segments_alike(segments, name);
