@@ -90,8 +90,7 @@ void calibration_arguments::add_to(CLI::App& command) {
 }
 
 calibration calibration_arguments::resolve(const frame_source& frames, counting_method method, const source_arguments& inputs,
-                                           unsigned threads, bool accept_masked,
-                                           const std::atomic<bool>& stop) const {
+                                           unsigned threads, bool accept_masked, const std::atomic<bool>& stop) const {
   const frame_shape shape = frames.info().shape;
   calibration start;
   if (!file_.empty()) {
@@ -155,8 +154,9 @@ calibration calibration_arguments::from_file(const frame_source& frames, bool ac
     }
   }
   if (loaded.shape != frame_shape{} && loaded.shape != shape) {
-    throw invalid_argument(fmt::format("{}: was made for frames of {} x {} pixels, these are of {} x {}: give one of this detector",
-                                       file_.string(), loaded.shape.height, loaded.shape.width, shape.height, shape.width));
+    throw invalid_argument(
+        fmt::format("{}: was made for frames of {} x {} pixels, these are of {} x {}: give one of this detector",
+                    file_.string(), loaded.shape.height, loaded.shape.width, shape.height, shape.width));
   }
   if (!mask_.empty()) apply_mask(loaded, *open_detector_image(mask_, shape, pixel_type::u8));
   if (loaded.references_only) {

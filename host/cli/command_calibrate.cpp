@@ -8,8 +8,10 @@
 #include <optional>
 
 #include <countem/calibrate.hpp>
+#include <countem/calibration_figures.hpp>
 #include <countem/error.hpp>
 #include <countem/frame_source.hpp>
+#include <countem/scan_pictures.hpp>
 #include <countem/threshold_sweep.hpp>
 
 #include "host/cli/advice.hpp"
@@ -19,6 +21,7 @@
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "host/engine/robust.hpp"
+#include "io/files/output_file.hpp"
 
 namespace countem::cli {
 
@@ -31,6 +34,7 @@ struct calibrate_options {
   calibration_arguments calibration;
   counting_method method = counting_method::cluster;
   std::string sweep;
+  std::filesystem::path pictures;
   std::filesystem::path output;
   unsigned threads = 0;
 };
@@ -196,9 +200,12 @@ void print_sweep(const std::vector<swept_threshold>& swept, const context& ctx) 
 /// The calibration is written, and what there is about it printed.
 void report(const calibration& found, json told, const calibrate_options& chosen, const output_rules& rules, context& ctx) {
   save_calibration(found, chosen.output, rules);
+  std::vector<std::filesystem::path> figures;
+  if (!chosen.pictures.empty()) figures = write_calibration_figures(found, chosen.output, chosen.pictures, rules);
   told["calibration"] = chosen.output.string();
   for (const json& note : told["notes"]) ctx.warn(note.get<std::string>());
   ctx.wrote(chosen.output);
+  for (const std::filesystem::path& figure : figures) ctx.wrote(figure);
   if (ctx.json) return ctx.print_json(told);
   print_references(told, ctx);
   if (!found.references_only) print_thresholds(told, ctx);
@@ -221,7 +228,13 @@ void run_calibrate(const calibrate_options& chosen, context& ctx) {
   const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
   const output_rules rules = ctx.rules(paths_of(frames->info().files, chosen.calibration.files()));
   check_output(chosen.output, calibration_output, rules);
-  const calibration found = chosen.calibration.resolve(*frames, chosen.method, chosen.inputs, chosen.threads, ctx.force, ctx.stop);
+  if (!chosen.pictures.empty()) {
+    io::make_folder(chosen.pictures);
+    for (const std::filesystem::path& figure : calibration_figure_names(chosen.output, chosen.pictures))
+      check_output(figure, png_output, rules);
+  }
+  const calibration found =
+      chosen.calibration.resolve(*frames, chosen.method, chosen.inputs, chosen.threads, ctx.force, ctx.stop);
   json told = describe(found, frames->info().shape);
   told["method"] = word_of(chosen.method);
   told["notes"] = notes(found, frames->info(), chosen.calibration.samples());
@@ -244,6 +257,8 @@ void add_calibrate(CLI::App& app, context& ctx) {
   add_choice(*command, "--method", chosen->method, "How hits will become events: what the thresholds are for");
   command->add_option("--sweep", chosen->sweep,
                       "Count the sampled frames with thresholds of so many sigmas, as 3:6:0.25, and print what each gives");
+  command->add_option("--png", chosen->pictures,
+                      "Directory for figures of the histogram and of what lies beyond each threshold");
   command->add_option("-o,--output", chosen->output, "Calibration file to write (HDF5)")->required();
   command->add_option("--threads", chosen->threads, "Threads; 0: all cores")->capture_default_str();
   ctx.add_force_option(*command);

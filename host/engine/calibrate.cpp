@@ -150,7 +150,7 @@ engine::described_sample describe_sample(const engine::charge_sample& sample, en
 
 /// Where both thresholds are given, the sample is shown and decides nothing: a scan that has no histogram is no error.
 std::optional<engine::described_sample> histogram_of_sample(const engine::sampled_frames& drawn, const calibration& calibrated,
-                                                    const calibration_options& options) {
+                                                            const calibration_options& options) {
   const frame_source& frames = drawn.source;
   const engine::charge_sample sample(frames, calibrated, drawn.numbers, options.threads);
   if (sample.frames().empty()) return std::nullopt;
@@ -164,7 +164,7 @@ std::optional<engine::described_sample> histogram_of_sample(const engine::sample
 }
 
 engine::described_sample fit_sample(const engine::sampled_frames& drawn, const calibration& calibrated,
-                            const calibration_options& options) {
+                                    const calibration_options& options) {
   const frame_source& frames = drawn.source;
   const source_info& info = frames.info();
   const engine::charge_sample sample(frames, calibrated, drawn.numbers, options.threads);

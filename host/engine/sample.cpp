@@ -229,8 +229,9 @@ peak_tails charge_sample::peaks(peak_value value, const gaussian& noise, std::in
                                 std::int32_t highest) const {
   const std::int64_t mirror = std::llrint(2 * noise.mean);
   const auto mirrored = [&](std::int32_t charge) {
-    return charge == no_charge ? no_charge
-                               : static_cast<std::int32_t>(std::clamp<std::int64_t>(mirror - charge, -charge_limit, charge_limit));
+    return charge == no_charge
+               ? no_charge
+               : static_cast<std::int32_t>(std::clamp<std::int64_t>(mirror - charge, -charge_limit, charge_limit));
   };
   const frame_shape shape = source_.info().shape;
   const auto value_of = [&](const cpu::image_peak& peak) { return value == peak_value::charge ? peak.charge : peak.score; };
@@ -238,7 +239,8 @@ peak_tails charge_sample::peaks(peak_value value, const gaussian& noise, std::in
     std::vector<std::int32_t> charges = charges_of(frame);
     for (const cpu::image_peak& peak : cpu::find_peaks(charges, shape, candidate16, xray16)) result.add(value_of(peak));
     std::transform(charges.begin(), charges.end(), charges.begin(), mirrored);
-    for (const cpu::image_peak& peak : cpu::find_peaks(charges, shape, candidate16, xray16)) result.add_mirrored(value_of(peak));
+    for (const cpu::image_peak& peak : cpu::find_peaks(charges, shape, candidate16, xray16))
+      result.add_mirrored(value_of(peak));
   };
   const auto join = [](peak_tails& into, const peak_tails& other) { into.merge(other); };
   peak_tails found = reduce_frames(threads_, frames_, peak_tails(highest), add, join);

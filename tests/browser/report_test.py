@@ -72,12 +72,15 @@ class Report(ReportPage):
         _, page = self.real_scan()
         self.show(page)
         self.picture("calibrated")
-        self.assertEqual(self.js("document.querySelectorAll('#noise-chart .curve').length"), 1)
+        self.assertEqual(self.js("document.querySelectorAll('#noise-chart .curve').length"), 2, "the fit, and the mirrored charges")
+        self.assertEqual(self.js("document.querySelectorAll('#threshold-chart .curve').length"), 1)
+        self.assertEqual(self.js("document.querySelectorAll('#threshold-chart .mark').length"), 1)
+        self.assertIn("false events per frame", self.js("document.getElementById('calibration-words').textContent"))
         self.assertEqual(self.js("document.querySelectorAll('#charge-chart .mark').length"), 2)
         self.assertIn("sigma above", self.js("document.getElementById('calibration-words').textContent"))
         self.assertIn("frames/s", self.js("document.getElementById('sizes').textContent"))
         self.assertIn("mrad", self.js("document.getElementById('tiles').textContent"))
-        self.assertEqual(self.js("document.querySelectorAll('.chart svg').length"), 4)
+        self.assertEqual(self.js("document.querySelectorAll('.chart svg').length"), 5)
 
     # How it is used
 

@@ -129,31 +129,47 @@ def maxima(kept: np.ndarray) -> np.ndarray:
     return greater
 
 
-def peaks(charge: np.ndarray, has_charge: np.ndarray, hits: np.ndarray, setup: Setup) -> tuple[list[tuple[int, int]], int]:
-    """(index, value) of every peak whose score is above its threshold, and how many peaks were X-rays."""
-    height, width = charge.shape
+AROUND = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0)]
+
+
+def shifted(padded: np.ndarray, down: int, right: int) -> np.ndarray:
+    """The image of which `padded` has one more pixel on every side, moved."""
+    height, width = padded.shape
+    return padded[1 + down:height - 1 + down, 1 + right:width - 1 + right]
+
+
+def peak_pixels(charge: np.ndarray, has_charge: np.ndarray, hits: np.ndarray) -> np.ndarray:
+    """Which hits beat their eight neighbours."""
     lowest = -(1 << 40)
     padded = np.pad(np.where(has_charge, charge, lowest), 1, constant_values=lowest)
-    signed = np.pad(np.where(has_charge, charge, 0), 1)
-
-    def shifted(image: np.ndarray, down: int, right: int) -> np.ndarray:
-        return image[1 + down:1 + down + height, 1 + right:1 + right + width]
-
-    around = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0)]
     peak = hits.copy()
-    for down, right in around:
-        other = shifted(padded, down, right)
-        peak &= charge > other if (down, right) < (0, 0) else charge >= other
+    for place in AROUND:
+        other = shifted(padded, *place)
+        peak &= charge > other if place < (0, 0) else charge >= other
+    return peak
+
+
+def peak_scores(charge: np.ndarray, has_charge: np.ndarray) -> np.ndarray:
+    """Twice the charge and the largest of the four blocks of 2 x 2."""
+    height, width = charge.shape
+    signed = np.pad(np.where(has_charge, charge, 0), 1)
     block = np.max([signed[y:y + height, x:x + width] + signed[y + 1:y + 1 + height, x:x + width] + signed[y:y + height, x + 1:x + 1 + width]
                     + signed[y + 1:y + 1 + height, x + 1:x + 1 + width] for y in (0, 1) for x in (0, 1)], axis=0)
+    return 2 * charge + block
+
+
+def peaks(charge: np.ndarray, has_charge: np.ndarray, hits: np.ndarray, setup: Setup) -> tuple[list[tuple[int, int]], int]:
+    """(index, value) of every peak whose score is above its threshold, and how many peaks were X-rays."""
+    peak = peak_pixels(charge, has_charge, hits)
     xray = peak & (charge >= setup.xray16)
-    event = peak & ~xray & (2 * charge + block > setup.score16)
-    total = charge + sum(shifted(signed, *place) for place in around)
+    event = peak & ~xray & (peak_scores(charge, has_charge) > setup.score16)
+    signed = np.pad(np.where(has_charge, charge, 0), 1)
     hit_pixels = np.pad(hits, 1).astype(np.int64)
-    size = sum(shifted(hit_pixels, down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))
+    charge_of_nine = charge + sum(shifted(signed, *place) for place in AROUND)
+    hits_of_nine = hits + sum(shifted(hit_pixels, *place) for place in AROUND)
     k = setup.upsample
 
-    def place(at: int, middle: int, before: int, after: int) -> int:
+    def cell(at: int, middle: int, before: int, after: int) -> int:
         before, after = max(before, 0), max(after, 0)
         total = middle + before + after
         return min(k * (at + 1) - 1, k * at + k * (total + 2 * (after - before)) // (2 * total))
@@ -161,10 +177,10 @@ def peaks(charge: np.ndarray, has_charge: np.ndarray, hits: np.ndarray, setup: S
     events = []
     for y, x in zip(*(axis.tolist() for axis in np.nonzero(event))):
         near = signed[y:y + 3, x:x + 3].tolist()
-        row = place(y, near[1][1], near[0][1], near[2][1])
-        column = place(x, near[1][1], near[1][0], near[1][2])
-        value = int(size[y, x]) if setup.values == "size" else min(max(int(total[y, x]), 0), 0xFFFF_FFFF)
-        events.append((row * k * width + column, value))
+        row = cell(y, near[1][1], near[0][1], near[2][1])
+        column = cell(x, near[1][1], near[1][0], near[1][2])
+        value = int(hits_of_nine[y, x]) if setup.values == "size" else min(max(int(charge_of_nine[y, x]), 0), 0xFFFF_FFFF)
+        events.append((row * k * charge.shape[1] + column, value))
     return events, int(np.count_nonzero(xray))
 
 

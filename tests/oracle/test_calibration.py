@@ -12,6 +12,7 @@ from scipy.optimize import curve_fit
 
 import random_cases
 import sector_files
+import semantics
 from program import Program
 
 
@@ -40,7 +41,8 @@ def scan(program: Program, tmp_path_factory: pytest.TempPathFactory) -> pathlib.
 @pytest.fixture(scope="module")
 def calibration(program: Program, scan: pathlib.Path) -> pathlib.Path:
     path = scan / "calibration.h5"
-    program.run("calibrate", *sorted(scan.glob("data_*")), "--dark", *sorted(scan.glob("dark_*")), "-o", path, "--samples", "8", "--seed", "3")
+    program.run("calibrate", *sorted(scan.glob("data_*")), "--dark", *sorted(scan.glob("dark_*")), "-o", path, "--samples", "8", "--seed", "3",
+                "--background-sigma", "4.5")
     return path
 
 
@@ -89,27 +91,53 @@ def test_noise_peak_and_threshold(scan: pathlib.Path, calibration: pathlib.Path)
         assert stored.attrs["background16"] == np.floor(16 * threshold)
 
 
+def statistic(charges: np.ndarray, usable: np.ndarray, method: str, candidate16: int, xray16: int) -> np.ndarray:
+    """What the method's thresholds are found from, of all frames, sorted."""
+    if method == "pixels":
+        return np.sort(charges[:, usable].ravel())
+    values = []
+    for frame in charges:
+        peak = semantics.peak_pixels(frame, usable, usable & (frame > candidate16)) & (frame < xray16)
+        values.append((semantics.peak_scores(frame, usable) if method == "peaks" else frame)[peak])
+    return np.sort(np.concatenate(values))
+
+
+@pytest.mark.parametrize("method", ["cluster", "maximum", "pixels", "peaks"])
 @pytest.mark.parametrize("choice", [("--background-sigma", "auto"), ("--false-events", 20)])
-def test_threshold_by_mirrored_charges(program: Program, scan: pathlib.Path, tmp_path: pathlib.Path, choice: tuple) -> None:
+def test_threshold_by_mirrored_charges(program: Program, scan: pathlib.Path, tmp_path: pathlib.Path, choice: tuple, method: str) -> None:
     path = tmp_path / "mirrored.h5"
-    program.run("calibrate", *sorted(scan.glob("data_*")), "--dark", *sorted(scan.glob("dark_*")), "-o", path, *choice)
+    program.run("calibrate", *sorted(scan.glob("data_*")), "--dark", *sorted(scan.glob("dark_*")), "-o", path, *choice, "--method", method)
     with h5py.File(path) as file:
         stored = file["calibration"]
         fit = stored["fit"].attrs
-        charges = np.sort(sampled_charges(scan, stored).ravel())
-        mirrored = np.sort(round(32 * fit["mean_adu"]) - charges)
-        thresholds = np.arange(max(0, int(np.ceil(16 * (fit["mean_adu"] + 3 * fit["sigma_adu"])))), 1000)
-        found = len(charges) - np.searchsorted(charges, thresholds, side="right")
-        noise = len(mirrored) - np.searchsorted(mirrored, thresholds, side="right")
-        if choice[1] == "auto":
+        mean16, sigma16 = 16 * fit["mean_adu"], 16 * fit["sigma_adu"]
+        usable = stored["mask"][:] == 0
+        charges = 16 * raw_frames(scan, "data")[stored["fit/frames"][:]].astype(np.int64) - stored["dark16"][:]
+        scores = method == "peaks"
+        candidate16 = stored.attrs["background16"] if scores else int(mean16 + 2 * sigma16)
+        if scores:
+            assert candidate16 == int(mean16 + 3 * sigma16)
+        found_values, noise_values = (statistic(image, usable, method, candidate16, stored.attrs["xray16"]) for image in
+                                      (charges, round(2 * mean16) - charges))
+        automatic = choice[1] == "auto"
+        level = 6 * mean16 if scores else mean16
+        lowest = int(np.ceil(level + 3 * sigma16)) if automatic else 0 if scores else round(mean16) if method == "pixels" else candidate16
+        thresholds = np.arange(max(0, lowest), 2500)
+        found = len(found_values) - np.searchsorted(found_values, thresholds, side="right")
+        noise = len(noise_values) - np.searchsorted(noise_values, thresholds, side="right")
+        if automatic:
             signal = [fractions.Fraction(int(p - n) ** 2, int(p)) if p > n else -1 for p, n in zip(found, noise, strict=True)]
             expected = max(range(len(signal)), key=lambda i: (signal[i], i))
         else:
             expected = int(np.argmax(noise <= 20 * len(stored["fit/frames"])))
-        assert stored.attrs["background16"] == thresholds[expected]
+        assert stored.attrs["score16" if scores else "background16"] == thresholds[expected]
         assert fit["false_hits_per_frame"] == pytest.approx(noise[expected] / len(stored["fit/frames"]))
         assert fit["false_hits_share"] == pytest.approx(noise[expected] / found[expected])
-        assert fit["background_sigmas"] == pytest.approx((thresholds[expected] / 16 - fit["mean_adu"]) / fit["sigma_adu"])
+        assert fit["background_sigmas"] == pytest.approx((thresholds[expected] - level) / ((3 if scores else 1) * sigma16))
+        first16, step16 = (round(16 * fit[name]) for name in ("curve_first_adu", "curve_step_adu"))
+        at = first16 + step16 * np.arange(len(stored["fit/charges_beyond"]))
+        np.testing.assert_array_equal(stored["fit/charges_beyond"], len(found_values) - np.searchsorted(found_values, at, side="right"))
+        np.testing.assert_array_equal(stored["fit/mirrored_beyond"], len(noise_values) - np.searchsorted(noise_values, at, side="right"))
 
 
 # Without a dark reference and with few electrons a plain fit of the noise peak is right, and a robust one has to agree with it.

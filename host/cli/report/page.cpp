@@ -95,6 +95,7 @@ json detectors_json(const scan_content& content) {
 
 json calibration_json(const calibration& used) {
   json told{{"background_adu", used.background16 / 16.0},
+            {"score_adu", used.score16 ? json(static_cast<double>(*used.score16) / 16.0) : json(nullptr)},
             {"per_pixel", !used.pixel_background16.empty()},
             {"xray_adu", used.xray16 == no_xray_threshold ? json(nullptr) : json(used.xray16 / 16.0)},
             {"dark_frames", used.dark_frames},
@@ -110,6 +111,13 @@ json calibration_json(const calibration& used) {
                  {"sampled_frames", fit.frames.size()},        {"sample_min_adu", fit.sample_min_adu},
                  {"sample_max_adu", fit.sample_max_adu},       {"first_adu", fit.histogram_first_adu},
                  {"step_adu", fit.histogram_step_adu},         {"histogram", packed(fit.histogram)}};
+  if (fit.expected) told["fit"]["false_events"] = {{"per_frame", fit.expected->per_frame}, {"share", fit.expected->share}};
+  if (!fit.curve.charges.empty()) {
+    told["fit"]["curve"] = {{"first_adu", fit.curve.first_adu},
+                            {"step_adu", fit.curve.step_adu},
+                            {"beyond", packed(fit.curve.charges)},
+                            {"mirrored", packed(fit.curve.noise)}};
+  }
   return told;
 }
 

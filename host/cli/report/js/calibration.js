@@ -22,6 +22,7 @@ function sampledCharges({ fit }) {
 
 function calibrationWords(used, counts) {
   const { fit } = used, words = [];
+  if (used.score_adu !== null) words.push(`A peak with a score above ${short(used.score_adu, 4)} ADU is an event.`);
   words.push(used.per_pixel ? `A hit's charge is above its pixel's own threshold, ${short(used.background_adu)} ADU or more.`
                             : `A hit's charge is above ${short(used.background_adu, 4)} ADU.`);
   words.push(used.xray_adu === null ? "No X-ray threshold." : `A pixel from ${short(used.xray_adu, 4)} ADU on is an X-ray.`);
@@ -31,9 +32,12 @@ function calibrationWords(used, counts) {
   if (used.masked_pixels > 0) words.push(`${plural(used.masked_pixels, "pixel")} masked.`);
   if (!counts) return [...words, "The file holds no histogram of charges."].join(" ");
   if (fit.sigma_adu > 0) {
-    const sigmas = (used.background_adu - fit.mean_adu) / fit.sigma_adu;
+    const sigmas = fit.background_sigmas;
     words.push(`Noise fitted to ${plural(fit.sampled_frames, "frame")}: ${fit.mean_adu.toFixed(3)} ± ${fit.sigma_adu.toFixed(3)} ADU; ` +
-               `the threshold lies ${short(sigmas)} sigma ${sigmas < 0 ? "below" : "above"} its mean.`);
+               `the threshold lies ${short(Math.abs(sigmas))} sigma ${sigmas < 0 ? "below" : "above"} its mean.`);
+    if (fit.false_events) {
+      words.push(`Expected beyond it: ${short(fit.false_events.per_frame)} false events per frame, ${short(100 * fit.false_events.share)} % of all.`);
+    }
   } else {
     words.push(`The threshold was given; the histogram shows ${plural(fit.sampled_frames, "frame")}.`);
   }
@@ -54,6 +58,12 @@ function fittedCurve(fit, counts, group) {
   return (v) => (expected > 0 ? there / expected * group * shape(v) : 0);
 }
 
+/** What the charges below the mean would be above it, over bins of `group` steps. */
+function mirroredCurve(fit, counts, group) {
+  const at = (v) => counts[Math.floor((v - fit.first_adu) / fit.step_adu)] ?? 0;
+  return (v) => (v > fit.mean_adu ? group * at(2 * fit.mean_adu - v) : 0);
+}
+
 const backgroundMark = ({ background_adu: value }) => ({ value, words: `threshold ${short(value, 4)} ADU` });
 
 /** What charts of charges have in common. */
@@ -72,9 +82,29 @@ function noiseChart(used, counts) {
   const wide = fitted ? fit.sigma_adu : 8 * fit.step_adu;
   const shown = part(fit, counts, middle - 6 * wide, Math.max(middle + 8 * wide, used.background_adu + 2 * wide), 160);
   return {
-    ...chargeSpec(fit, shown), marks: [backgroundMark(used)], curve: fitted ? fittedCurve(fit, counts, shown.group) : undefined,
-    label: `Histogram of charges around the noise peak with ${fitted ? "the fitted Gaussian and " : ""}the background threshold`,
-    curveLabel: fitted ? "Line: the fitted Gaussian" : "No noise peak was fitted: the threshold was given",
+    ...chargeSpec(fit, shown), marks: [backgroundMark(used)],
+    curves: fitted ? [{ at: fittedCurve(fit, counts, shown.group) }, { at: mirroredCurve(fit, counts, shown.group), kind: "mirrored" }] : [],
+    label: `Histogram of charges around the noise peak with ${fitted ? "the fitted Gaussian, its left side mirrored and " : ""}the background threshold`,
+    curveLabel: fitted ? "Line: the fitted Gaussian; dashed: the left side mirrored" : "No noise peak was fitted: the threshold was given",
+  };
+}
+
+/** What lies beyond each threshold, per sampled frame, and how much of it is noise; null where that is not known. */
+function thresholdChart(used) {
+  const { fit } = used;
+  if (!fit?.curve) return null;
+  const { first_adu: first, step_adu: step } = fit.curve;
+  const perFrame = (packed) => Array.from(allVarints(packed), (count) => count / fit.sampled_frames);
+  const beyond = perFrame(fit.curve.beyond), noise = perFrame(fit.curve.mirrored);
+  const scores = used.score_adu !== null, value = scores ? used.score_adu : used.background_adu;
+  const at = (v) => noise[Math.floor((v - first) / step + 0.5)] ?? 0;
+  return {
+    edges: Array.from({ length: beyond.length + 1 }, (_, i) => first + (i - 0.5) * step), values: beyond, logarithmic: true,
+    xLabel: scores ? "score threshold in ADU" : "threshold in ADU", yLabel: "per frame", curves: [{ at, kind: "mirrored" }],
+    marks: [{ value, words: `${scores ? "score threshold" : "threshold"} ${short(value, 4)} ADU` }],
+    describe: (i) => `above ${short(first + i * step, 4)} ADU: ${short(beyond[i], 4)} per frame, of them ${short(noise[i])} of noise`,
+    label: "What lies beyond each threshold, per frame, and how much of it is noise",
+    curveLabel: "Events per frame beyond each threshold; dashed: of noise, from the mirrored charges",
   };
 }
 

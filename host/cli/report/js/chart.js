@@ -8,10 +8,10 @@ function svg(name, attributes, text) {
 }
 
 /** A histogram of bins [edges[i], edges[i + 1]). `spec`: { edges, values, logarithmic, xLabel, yLabel, label, describe(i): bin i in words,
-    curve(x): a line over the bins, curveLabel: its words, marks: [{ value, words }], bands: [{ from, to, colour }] }. */
+    curves: [{ at(x), kind }]: lines over the bins, curveLabel: their words, marks: [{ value, words }], bands: [{ from, to, colour }] }. */
 class Chart {
   constructor(holder, spec) {
-    Object.assign(this, { holder, spec: { marks: [], bands: [], ...spec }, at: -1, drawnWidth: 0 });
+    Object.assign(this, { holder, spec: { marks: [], bands: [], curves: [], ...spec }, at: -1, drawnWidth: 0 });
     this.readout = document.createElement("p");
     this.readout.className = "readout";
     paper.redraw.push(() => this.draw());
@@ -48,7 +48,7 @@ class Chart {
     this.drawGrid(plot, m);
     this.drawBars(plot, m);
     this.drawAxes(plot, m);
-    this.drawCurve(plot, m);
+    this.drawCurves(plot, m);
     this.drawMarks(plot, m);
     this.guide = svg("line", { class: "guide", y1: m.top, y2: m.height - m.bottom });
     plot.append(this.guide);
@@ -88,14 +88,15 @@ class Chart {
                 svg("text", { x: -(m.top + base) / 2, y: 13, "text-anchor": "middle", transform: "rotate(-90)" }, this.spec.yLabel));
   }
 
-  drawCurve(plot, m) {
-    if (!this.spec.curve) return;
-    const points = [];
-    for (let i = 0; i <= 200; ++i) {
-      const v = m.low + (m.high - m.low) * i / 200, value = this.spec.curve(v);
-      if (value > m.floor) points.push(`${m.x(v).toFixed(1)} ${m.y(value).toFixed(1)}`);
+  drawCurves(plot, m) {
+    for (const { at, kind } of this.spec.curves) {
+      const points = [];
+      for (let i = 0; i <= 200; ++i) {
+        const v = m.low + (m.high - m.low) * i / 200, value = at(v);
+        if (value > m.floor) points.push(`${m.x(v).toFixed(1)} ${m.y(value).toFixed(1)}`);
+      }
+      plot.append(svg("path", { class: `curve ${kind ?? ""}`, d: points.length > 0 ? "M" + points.join("L") : "" }));
     }
-    plot.append(svg("path", { class: "curve", d: "M" + points.join("L") }));
   }
 
   drawMarks(plot, m) {

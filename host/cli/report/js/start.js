@@ -28,6 +28,8 @@ function showCharts(data, units) {
   if (!counts) return element("calibration-charts").remove();
   new Chart(element("noise-chart"), noiseChart(data.calibration, counts));
   new Chart(element("charge-chart"), chargeChart(data.calibration, counts));
+  const thresholds = thresholdChart(data.calibration);
+  if (thresholds) new Chart(element("threshold-chart"), thresholds); else element("threshold-figure").remove();
 }
 
 function showArrival(data, explore) {
