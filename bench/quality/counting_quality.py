@@ -44,6 +44,7 @@ KEPT = ("frames", "electrons", "events", "recall", "precision", "rms_error_px", 
 class Program:
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
+        self.version = self.run("version")
         self.help = subprocess.run([path, "count", "--help"], check=True, capture_output=True, text=True).stdout
 
     def knows(self, method: str) -> bool:
@@ -58,7 +59,7 @@ class Program:
     def quality(self, made: datasets.Dataset, store: pathlib.Path, method: str, options: list[str]) -> dict:
         counted = self.run("count", made.frames, "--dark", made.darks, "-o", store, "--no-png", "--force", "--method", method, *options)
         compared = self.run("compare", store, made.truth)
-        return {"thresholds": counted["thresholds"], **{key: compared[key] for key in KEPT}}
+        return {"commit": self.version["commit"], "thresholds": counted["thresholds"], **{key: compared[key] for key in KEPT}}
 
 
 def options() -> argparse.Namespace:
@@ -131,7 +132,8 @@ def render(rows: list[dict], facts: dict) -> str:
     found = {key_of(row): row for row in rows}
     columns = [each for each in METHODS if any(key[3:] == each[:2] for key in found)]
     heads = ["occupancy"] + [f"{method}, {variant}" for method, variant, _ in columns]
-    lines = [f"Made on {facts['date']} with countem {facts['version']} ({facts['commit']}). DQE at 0 / half / full Nyquist."]
+    commits = ", ".join(sorted({row["commit"] for row in rows}))
+    lines = [f"Last line made on {facts['date']} with countem {facts['version']}; programs of commit {commits}. DQE at 0 / half / full Nyquist."]
     for kilovolts in KILOVOLTS:
         for noise in NOISES_ADU:
             cases = [occupancy for occupancy in OCCUPANCIES if any(key[:3] == (kilovolts, noise, occupancy) for key in found)]
@@ -179,8 +181,7 @@ def main() -> None:
     kept = {}
     if wanted.json and wanted.json.exists():
         kept = {key_of(row): row for row in json.loads(wanted.json.read_text())["rows"]}
-    version = program.run("version")
-    facts = {"date": datetime.date.today().isoformat(), "version": version["version"], "commit": version["commit"], "seed": SEED,
+    facts = {"date": datetime.date.today().isoformat(), "version": program.version["version"], "seed": SEED,
              "frame": [datasets.SIDE, datasets.SIDE], "dark_frames": datasets.DARK_FRAMES, "pairs_per_adu": datasets.PAIRS_PER_ADU}
     start = time.monotonic()
     for kilovolts in wanted.kilovolts:
