@@ -172,6 +172,21 @@ def write_table(page: pathlib.Path, table: str) -> None:
     page.write_text(before + begin + table + "\n" + end + after)
 
 
+def rounded(value: object) -> object:
+    """Five digits, which is more than the frames give."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def write_rows(path: pathlib.Path, facts: dict, rows: list[dict]) -> None:
+    """The facts, and a row per line."""
+    lines = ",\n".join(json.dumps(rounded(row)) for row in rows)
+    written = path.with_suffix(".unfinished")
+    written.write_text(json.dumps(facts)[:-1] + f', "rows": [\n{lines}\n]}}\n')
+    os.replace(written, path)
+
+
 def main() -> None:
     wanted = options()
     program = Program(wanted.countem.resolve())
@@ -190,9 +205,7 @@ def main() -> None:
             for noise in wanted.noises:
                 kept.update((key_of(row), row) for row in case_rows(wanted, program, clouds, occupancy, noise))
                 if wanted.json:  # after each case, so that an interrupted run keeps what it has
-                    written = wanted.json.with_suffix(".unfinished")
-                    written.write_text(json.dumps({**facts, "rows": list(kept.values())}, indent=1) + "\n")
-                    os.replace(written, wanted.json)
+                    write_rows(wanted.json, facts, list(kept.values()))
     print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
     if wanted.write:
         write_table(wanted.write, render(list(kept.values()), facts))
