@@ -44,6 +44,7 @@ KEPT = ("frames", "electrons", "events", "recall", "precision", "rms_error_px", 
 class Program:
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
+        self.version = self.run("version")
         self.help = subprocess.run([path, "count", "--help"], check=True, capture_output=True, text=True).stdout
 
     def knows(self, method: str) -> bool:
@@ -58,7 +59,7 @@ class Program:
     def quality(self, made: datasets.Dataset, store: pathlib.Path, method: str, options: list[str]) -> dict:
         counted = self.run("count", made.frames, "--dark", made.darks, "-o", store, "--no-png", "--force", "--method", method, *options)
         compared = self.run("compare", store, made.truth)
-        return {"thresholds": counted["thresholds"], **{key: compared[key] for key in KEPT}}
+        return {"commit": self.version["commit"], "thresholds": counted["thresholds"], **{key: compared[key] for key in KEPT}}
 
 
 def options() -> argparse.Namespace:
@@ -131,7 +132,8 @@ def render(rows: list[dict], facts: dict) -> str:
     found = {key_of(row): row for row in rows}
     columns = [each for each in METHODS if any(key[3:] == each[:2] for key in found)]
     heads = ["occupancy"] + [f"{method}, {variant}" for method, variant, _ in columns]
-    lines = [f"Made on {facts['date']} with countem {facts['version']} ({facts['commit']}). DQE at 0 / half / full Nyquist."]
+    commits = ", ".join(sorted({row["commit"] for row in rows}))
+    lines = [f"Last line made on {facts['date']} with countem {facts['version']}; programs of commit {commits}. DQE at 0 / half / full Nyquist."]
     for kilovolts in KILOVOLTS:
         for noise in NOISES_ADU:
             cases = [occupancy for occupancy in OCCUPANCIES if any(key[:3] == (kilovolts, noise, occupancy) for key in found)]
@@ -170,6 +172,21 @@ def write_table(page: pathlib.Path, table: str) -> None:
     page.write_text(before + begin + table + "\n" + end + after)
 
 
+def rounded(value: object) -> object:
+    """Five digits, which is more than the frames give."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def write_rows(path: pathlib.Path, facts: dict, rows: list[dict]) -> None:
+    """The facts, and a row per line."""
+    lines = ",\n".join(json.dumps(rounded(row)) for row in rows)
+    written = path.with_suffix(".unfinished")
+    written.write_text(json.dumps(facts)[:-1] + f', "rows": [\n{lines}\n]}}\n')
+    os.replace(written, path)
+
+
 def main() -> None:
     wanted = options()
     program = Program(wanted.countem.resolve())
@@ -179,8 +196,7 @@ def main() -> None:
     kept = {}
     if wanted.json and wanted.json.exists():
         kept = {key_of(row): row for row in json.loads(wanted.json.read_text())["rows"]}
-    version = program.run("version")
-    facts = {"date": datetime.date.today().isoformat(), "version": version["version"], "commit": version["commit"], "seed": SEED,
+    facts = {"date": datetime.date.today().isoformat(), "version": program.version["version"], "seed": SEED,
              "frame": [datasets.SIDE, datasets.SIDE], "dark_frames": datasets.DARK_FRAMES, "pairs_per_adu": datasets.PAIRS_PER_ADU}
     start = time.monotonic()
     for kilovolts in wanted.kilovolts:
@@ -189,9 +205,7 @@ def main() -> None:
             for noise in wanted.noises:
                 kept.update((key_of(row), row) for row in case_rows(wanted, program, clouds, occupancy, noise))
                 if wanted.json:  # after each case, so that an interrupted run keeps what it has
-                    written = wanted.json.with_suffix(".unfinished")
-                    written.write_text(json.dumps({**facts, "rows": list(kept.values())}, indent=1) + "\n")
-                    os.replace(written, wanted.json)
+                    write_rows(wanted.json, facts, list(kept.values()))
     print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
     if wanted.write:
         write_table(wanted.write, render(list(kept.values()), facts))
