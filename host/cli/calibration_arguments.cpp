@@ -155,8 +155,9 @@ calibration calibration_arguments::from_file(const frame_source& frames, bool ac
     }
   }
   if (loaded.shape != frame_shape{} && loaded.shape != shape) {
-    throw invalid_argument(fmt::format("{}: was made for frames of {} x {} pixels, these are of {} x {}: give one of this detector",
-                                       file_.string(), loaded.shape.height, loaded.shape.width, shape.height, shape.width));
+    throw invalid_argument(
+        fmt::format("{}: was made for frames of {} x {} pixels, these are of {} x {}: give one of this detector",
+                    file_.string(), loaded.shape.height, loaded.shape.width, shape.height, shape.width));
   }
   if (!mask_.empty()) apply_mask(loaded, *open_detector_image(mask_, shape, pixel_type::u8));
   if (loaded.references_only) {

@@ -125,8 +125,8 @@ std::string refusal(const frame_source& frames, const calibration& start, const 
 TEST(input_checks, refuse_darks_without_modules_unless_accepted) {
   const module_frames frames(all_sectors, 20, 1);
   const calibration start = with_darks(module_frames(0b0001, 20, 2));
-  EXPECT_THAT(refusal(frames, start), AllOf(HasSubstr("3,072 of 4,096 pixels (75.0 %)"),
-                                            HasSubstr("modules 1 to 3 of the dark frames are missing")));
+  EXPECT_THAT(refusal(frames, start),
+              AllOf(HasSubstr("3,072 of 4,096 pixels (75.0 %)"), HasSubstr("modules 1 to 3 of the dark frames are missing")));
   calibration_options options;
   options.accept_masked = true;
   const calibration made = calibrate(frames, start, options);
@@ -271,12 +271,13 @@ class marked_frames : public memory_source<std::uint16_t> {
 };
 
 TEST(input_checks, report_pixels_at_the_largest_value) {
-  for (const std::uint16_t largest : {65535, 4095}) {
+  for (const std::uint16_t largest : {std::uint16_t{65535}, std::uint16_t{4095}}) {
     const marked_frames frames(10, largest, 500);
     const calibration made = calibrate(frames, {}, {});
     ASSERT_THAT(kinds(made), ElementsAre("saturated_pixels")) << largest;
-    EXPECT_THAT(made.notes.front().text, AllOf(HasSubstr("90 pixels in 10 of the 10 sampled frames hold " + std::to_string(largest)),
-                                               HasSubstr("row 0, column 5")));
+    EXPECT_THAT(made.notes.front().text,
+                AllOf(HasSubstr("90 pixels in 10 of the 10 sampled frames hold " + std::to_string(largest)),
+                      HasSubstr("row 0, column 5")));
     EXPECT_EQ(made.notes.front().occurrences, 90U);
     calibration masked;
     masked.shape = {64, 64};
@@ -294,7 +295,8 @@ TEST(input_checks, sentinels_do_not_end_a_calibration) {
   for (int frame = 0; frame < 10; ++frame) {
     std::vector<std::uint32_t> whole(64 * 64);
     std::vector<float> floats(64 * 64);
-    for (std::size_t p = 0; p < whole.size(); ++p) floats[p] = static_cast<float>(whole[p] = digitised(20 + 2 * noise()));
+    for (std::uint32_t& pixel : whole) pixel = digitised(20 + 2 * noise());
+    for (float& pixel : floats) pixel = static_cast<float>(20 + 2 * noise());
     whole[7] = 0xffff'ffff;
     floats[7] = 1e30F;
     floats[8] = std::numeric_limits<float>::infinity();
