@@ -52,9 +52,11 @@ void check(const calibration_options& options) {
     throw invalid_argument("a score threshold needs method peaks: the other methods have no scores");
 }
 
-/// Charges of whole ADU lie this far apart.
-std::int32_t grain_of(const calibration& calibrated, pixel_type type) {
-  if (type == pixel_type::f32) return 1;
+/// Charges of whole ADU lie this far apart. Floating-point frames may hold whole ADU, too: whether charges fill the grain shows
+/// it where their spread (of the sorted charges) is not much narrower than the grain; else they are taken to have none.
+std::int32_t grain_of(const calibration& calibrated, pixel_type type, const std::vector<std::int32_t>& charges) {
+  const std::int32_t half_of_them = charges[3 * charges.size() / 4] - charges[charges.size() / 4];
+  if (type == pixel_type::f32 && half_of_them < charge_units_per_adu) return 1;
   if (calibrated.gain.empty()) return charge_units_per_adu;
   std::vector<float> gains;
   std::copy_if(calibrated.gain.begin(), calibrated.gain.end(), std::back_inserter(gains),
@@ -141,7 +143,7 @@ engine::described_sample describe_sample(const engine::charge_sample& sample, en
   fit.seed = options.seed;
   fit.frames = sample.frames();
   const engine::gaussian dense = engine::densest_quarter(statistics.some);
-  engine::charge_histogram histogram = empty_histogram(statistics.some, grain_of(calibrated, type), dense);
+  engine::charge_histogram histogram = empty_histogram(statistics.some, grain_of(calibrated, type, statistics.some), dense);
   engine::charge_tails tails = empty_tails(dense);
   sample.fill(histogram, tails);
   fit_noise(fit, histogram, dense, calibrated, type, !options.background_adu);

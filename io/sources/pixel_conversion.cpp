@@ -49,7 +49,7 @@ struct fraction {
 
 bool convert(fraction from, float& to) {
   to = nearest_float(from.value);
-  if (to == 0 && from.value != 0) to = std::copysign(std::numeric_limits<float>::denorm_min(), static_cast<float>(from.value));
+  if (to == 0 && from.value != 0) to = std::copysign(std::numeric_limits<float>::min(), static_cast<float>(from.value));
   return true;
 }
 

@@ -32,7 +32,6 @@ TEST(calibrate, tiny_frames_by_hand) {
   EXPECT_EQ(result.fit->sample_min_adu, 1);
   EXPECT_EQ(result.fit->sample_max_adu, 4);
   EXPECT_EQ(result.xray16, std::ceil(16 * (2.5 + 2 * std::sqrt(5.0 / 3))));
-  EXPECT_TRUE(std::isnan(result.fit->mean_adu)) << "four charges have no peak, and none is needed";
   EXPECT_THAT(result.fit->frames, ElementsAre(0));
 }
 

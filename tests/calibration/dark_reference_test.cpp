@@ -191,7 +191,7 @@ TEST(dead_pixels, are_not_told_where_the_whole_detector_is_silent) {
 }
 
 TEST(apply_dark, gives_the_calibration_the_reference_and_adds_to_its_mask) {
-  dark_reference dark{{1, 2}, {16, -5}, {1, 2}, {0, mask_hot}, 7};
+  dark_reference dark{{1, 2}, {16, -5}, {1, 2}, {0, mask_hot}, 7, {}};
   calibration into;
   into.shape = {1, 2};
   into.mask = {mask_given, mask_given};
@@ -211,7 +211,7 @@ TEST(apply_dark, gives_the_calibration_the_reference_and_adds_to_its_mask) {
 TEST(apply_dark, refuses_another_shape) {
   calibration into;
   into.shape = {2, 1};
-  EXPECT_THROW(apply_dark(into, {{1, 2}, {16, -5}, {1, 2}, {0, 0}, 7}), invalid_argument);
+  EXPECT_THROW(apply_dark(into, {{1, 2}, {16, -5}, {1, 2}, {0, 0}, 7, {}}), invalid_argument);
 }
 
 TEST(apply_gain, masks_what_is_no_gain) {
@@ -220,7 +220,7 @@ TEST(apply_gain, masks_what_is_no_gain) {
   calibration into;
   apply_gain(into, gain);
   EXPECT_EQ(into.shape, (frame_shape{1, 5}));
-  EXPECT_THAT(into.mask, ElementsAre(0, 0, mask_dead, mask_dead, mask_dead));
+  EXPECT_THAT(into.mask, ElementsAre(0, mask_gain, mask_gain, mask_gain, mask_gain));
   EXPECT_EQ(into.gain[0], 1);
 }
 

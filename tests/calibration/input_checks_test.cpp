@@ -271,7 +271,7 @@ class marked_frames : public memory_source<std::uint16_t> {
 };
 
 TEST(input_checks, report_pixels_at_the_largest_value) {
-  for (const std::uint16_t largest : {65535, 4095}) {
+  for (const std::uint16_t largest : {std::uint16_t{65535}, std::uint16_t{4095}}) {
     const marked_frames frames(10, largest, 500);
     const calibration made = calibrate(frames, {}, {});
     ASSERT_THAT(kinds(made), ElementsAre("saturated_pixels")) << largest;
@@ -295,7 +295,8 @@ TEST(input_checks, sentinels_do_not_end_a_calibration) {
   for (int frame = 0; frame < 10; ++frame) {
     std::vector<std::uint32_t> whole(64 * 64);
     std::vector<float> floats(64 * 64);
-    for (std::size_t p = 0; p < whole.size(); ++p) floats[p] = static_cast<float>(whole[p] = digitised(20 + 2 * noise()));
+    for (std::uint32_t& pixel : whole) pixel = digitised(20 + 2 * noise());
+    for (float& pixel : floats) pixel = static_cast<float>(20 + 2 * noise());
     whole[7] = 0xffff'ffff;
     floats[7] = 1e30F;
     floats[8] = std::numeric_limits<float>::infinity();

@@ -80,7 +80,11 @@ std::string notes_of(const frame_source& frames, const frame_source& darks, cons
       start.gain.push_back(0.9F + 0.2F * static_cast<float>(random() >> 40) * 0x1p-24F);
   }
   std::string all;
-  for (const source_issue& note : calibrate(frames, start, {}).notes) all += note.kind + ": " + note.text + "\n";
+  try {
+    for (const source_issue& note : calibrate(frames, start, {}).notes) all += note.kind + ": " + note.text + "\n";
+  } catch (const format_error& refused) {
+    all = std::string("refused: ") + refused.what();
+  }
   return all;
 }
 

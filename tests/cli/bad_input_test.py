@@ -240,7 +240,8 @@ class BadInput(ProgramTest):
             self.succeed("calibrate", *files, "-o", calibration, *thresholds)
         self.refuse(USAGE, "count", *files, "-o", calibration, *THRESHOLDS, mentions=["calibration.h5"])
         self.refuse(USAGE, "calibrate", *files, "-o", store, *thresholds, mentions=["out.h5"])
-        self.refuse(USAGE, "count", store, "-o", store, *THRESHOLDS, mentions=["out.h5"])
+        self.refuse(USAGE, "count", files[0], "-o", files[0], *THRESHOLDS, mentions=[files[0]])
+        self.refuse(BAD_INPUT, "count", store, "-o", store, *THRESHOLDS, mentions=["out.h5", "event store"])
         empty = self.directory / "empty.h5"
         empty.touch()  # as mktemp makes them
         self.succeed("count", *files, "-o", empty, *THRESHOLDS)

@@ -79,7 +79,7 @@ class Inputs(ProgramTest):
         small = self.saved("small.npy", (2, 4, 6), [20, 21] * 24, "<u2")
         large = self.saved("large.npy", (2, 8, 6), [20, 21] * 48, "<u2")
         made = self.directory / "small.h5"
-        self.succeed("calibrate", small, "--dark", small, "--threshold", 9, "--xray-threshold", 90, "-o", made)
+        self.succeed("calibrate", small, "--dark", small, "--threshold", 9, "--xray-threshold", 90, "-o", made, "--force")
         self.refuse(USAGE, "count", large, "--calibration", made, "-o", self.store, "--no-png",
                     mentions=["small.h5", "4 x 6", "8 x 6"])
 
