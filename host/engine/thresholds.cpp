@@ -134,16 +134,16 @@ void set_background(calibration& found, const std::optional<described_sample>& s
   std::optional<peak_tails> maxima;
   std::optional<mirrored_sample> mirrored;
   if (can_mirror(found)) mirrored = mirrored_events(found, *sample, options.method, maxima);
-  if (!options.background_adu) {
-    std::optional<mirrored_threshold> best;
-    if (asks_sample(found, options))
-      best = sampled_threshold(found, *mirrored, rounded_up(noise.mean + fewest_sigmas * noise.sigma), options);
-    found.background16 = best ? static_cast<std::int32_t>(best->threshold16)
-                              : background_with_sigmas(fit, options.background_sigmas.value_or(usual_background_sigmas));
+  std::optional<mirrored_threshold> best;
+  if (!options.background_adu && asks_sample(found, options))
+    best = sampled_threshold(found, *mirrored, rounded_up(noise.mean + fewest_sigmas * noise.sigma), options);
+  if (best) found.background16 = static_cast<std::int32_t>(best->threshold16);
+  if (best || options.background_adu) {
+    fit.background_sigmas = std::min((in_adu(found.background16) - fit.mean_adu) / fit.sigma_adu, most_sigmas);
+  } else {
+    fit.background_sigmas = options.background_sigmas.value_or(usual_background_sigmas);
+    found.background16 = background_with_sigmas(fit, fit.background_sigmas);
   }
-  const bool as_asked = !options.background_adu && options.background_sigmas;
-  fit.background_sigmas = as_asked ? *options.background_sigmas
-                                   : std::min((in_adu(found.background16) - fit.mean_adu) / fit.sigma_adu, most_sigmas);
   if (mirrored) {
     describe_threshold(fit, *mirrored, found.background16, rounded_up(noise.mean),
                        rounded_up(noise.mean + described_sigmas * noise.sigma));

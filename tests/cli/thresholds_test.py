@@ -48,7 +48,7 @@ class Thresholds(ProgramTest):
             self.assertGreater(told["false_hits_per_frame"], 0.5 * wanted)
 
     def test_a_calibration_of_darks_serves_many_scans(self):
-        other, _, _ = self.simulate("other", 3, "--kilovolts", 100)
+        other, _, _ = self.simulate("other", 3, "--kv", 100)
         darks = self.directory / "darks.h5"
         told = self.succeed_json("calibrate", "--dark", *self.darks, "-o", darks)
         self.assertEqual(told["dark_frames"], 20)
