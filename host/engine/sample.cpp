@@ -185,13 +185,24 @@ double charge_statistics::sigma() const {
 }
 
 charge_sample::charge_sample(const frame_source& source, const calibration& calibrated, std::vector<std::uint64_t> frames,
-                             unsigned threads)
-    : source_(source), calibrated_(calibrated), frames_(std::move(frames)), threads_(threads) {}
+                             unsigned threads, background_method background)
+    : source_(source), calibrated_(calibrated), frames_(std::move(frames)), threads_(threads), background_(background) {}
 
 std::vector<std::int32_t> charge_sample::charges_of(std::uint64_t frame) const {
   frame_batch batch;
   source_.read(frame, 1, batch);
-  return cpu::charges(batch.frames.front(), calibrated_);
+  std::vector<std::int32_t> charges = cpu::charges(batch.frames.front(), calibrated_);
+  if (background_ == background_method::frame) cpu::subtract_shift(charges, shape());
+  return charges;
+}
+
+void charge_sample::for_each(const std::function<void(std::size_t, std::span<const std::int32_t>)>& visit) const {
+  first_exception failure;
+  run_with(threads_, [&] {
+    oneapi::tbb::parallel_for(std::size_t{0}, frames_.size(),
+                              [&](std::size_t i) { failure.guard([&] { visit(i, charges_of(frames_[i])); }); });
+  });
+  failure.rethrow();
 }
 
 charge_statistics charge_sample::statistics() const {
@@ -229,8 +240,9 @@ peak_tails charge_sample::peaks(peak_value value, const gaussian& noise, std::in
                                 std::int32_t highest) const {
   const std::int64_t mirror = std::llrint(2 * noise.mean);
   const auto mirrored = [&](std::int32_t charge) {
-    return charge == no_charge ? no_charge
-                               : static_cast<std::int32_t>(std::clamp<std::int64_t>(mirror - charge, -charge_limit, charge_limit));
+    return charge == no_charge
+               ? no_charge
+               : static_cast<std::int32_t>(std::clamp<std::int64_t>(mirror - charge, -charge_limit, charge_limit));
   };
   const frame_shape shape = source_.info().shape;
   const auto value_of = [&](const cpu::image_peak& peak) { return value == peak_value::charge ? peak.charge : peak.score; };
@@ -238,7 +250,8 @@ peak_tails charge_sample::peaks(peak_value value, const gaussian& noise, std::in
     std::vector<std::int32_t> charges = charges_of(frame);
     for (const cpu::image_peak& peak : cpu::find_peaks(charges, shape, candidate16, xray16)) result.add(value_of(peak));
     std::transform(charges.begin(), charges.end(), charges.begin(), mirrored);
-    for (const cpu::image_peak& peak : cpu::find_peaks(charges, shape, candidate16, xray16)) result.add_mirrored(value_of(peak));
+    for (const cpu::image_peak& peak : cpu::find_peaks(charges, shape, candidate16, xray16))
+      result.add_mirrored(value_of(peak));
   };
   const auto join = [](peak_tails& into, const peak_tails& other) { into.merge(other); };
   peak_tails found = reduce_frames(threads_, frames_, peak_tails(highest), add, join);

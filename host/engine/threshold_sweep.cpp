@@ -81,7 +81,8 @@ sweep_range parse_sweep(std::string_view text) {
 std::vector<swept_threshold> sweep_thresholds(const frame_source& frames, const calibration& found, counting_method method,
                                               const sweep_range& range, unsigned threads) {
   if (!found.fit || !std::isfinite(found.fit->sigma_adu)) {
-    throw invalid_argument("thresholds in sigmas need the fit of the noise peak, which the calibration lacks: leave out --threshold");
+    throw invalid_argument(
+        "thresholds in sigmas need the fit of the noise peak, which the calibration lacks: leave out --threshold");
   }
   const noise_fit& fit = *found.fit;
   counting_setup setup{frames.info().shape, frames.info().type, {}, {}};

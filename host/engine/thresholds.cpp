@@ -205,7 +205,8 @@ std::vector<std::int32_t> pixel_backgrounds(const calibration& found, double mea
     const double own_adu = mean_adu + sigmas * gain * found.dark_sigma_adu[p];
     const double highest_adu = charge_limit / charge_units_per_adu - 1;
     // Masked pixels may have any gain or sigma, NaN too; their threshold is never used.
-    if (charge_units_per_adu * own_adu >= 1) thresholds[p] = std::max(thresholds[p], background_from_adu(std::min(own_adu, highest_adu)));
+    if (charge_units_per_adu * own_adu >= 1)
+      thresholds[p] = std::max(thresholds[p], background_from_adu(std::min(own_adu, highest_adu)));
   }
   return thresholds;
 }
@@ -214,16 +215,15 @@ std::vector<std::int32_t> pixel_backgrounds(const calibration& found, double mea
 
 void set_thresholds(calibration& found, const std::optional<described_sample>& sample, const calibration_options& options) {
   found.xray16 = xray_from_adu(
-      options.xray_adu ? *options.xray_adu
-                       : found.fit->sample_mean_adu + options.xray_sigmas * found.fit->sample_sigma_adu);
+      options.xray_adu ? *options.xray_adu : found.fit->sample_mean_adu + options.xray_sigmas * found.fit->sample_sigma_adu);
   double pixel_sigmas = fewest_sigmas;
   if (options.method == counting_method::peaks) {
     set_candidates(found, options);
     set_score(found, sample, options);
   } else {
     set_background(found, sample, options);
-    pixel_sigmas = options.background_adu ? options.background_sigmas.value_or(usual_background_sigmas)
-                                          : found.fit->background_sigmas;
+    pixel_sigmas =
+        options.background_adu ? options.background_sigmas.value_or(usual_background_sigmas) : found.fit->background_sigmas;
   }
   if (!options.per_pixel_thresholds) return;
   const double mean_adu = options.background_adu ? 0 : found.fit->mean_adu;

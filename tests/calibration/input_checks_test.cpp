@@ -125,8 +125,8 @@ std::string refusal(const frame_source& frames, const calibration& start, const 
 TEST(input_checks, refuse_darks_without_modules_unless_accepted) {
   const module_frames frames(all_sectors, 20, 1);
   const calibration start = with_darks(module_frames(0b0001, 20, 2));
-  EXPECT_THAT(refusal(frames, start), AllOf(HasSubstr("3,072 of 4,096 pixels (75.0 %)"),
-                                            HasSubstr("modules 1 to 3 of the dark frames are missing")));
+  EXPECT_THAT(refusal(frames, start),
+              AllOf(HasSubstr("3,072 of 4,096 pixels (75.0 %)"), HasSubstr("modules 1 to 3 of the dark frames are missing")));
   calibration_options options;
   options.accept_masked = true;
   const calibration made = calibrate(frames, start, options);
@@ -275,8 +275,9 @@ TEST(input_checks, report_pixels_at_the_largest_value) {
     const marked_frames frames(10, largest, 500);
     const calibration made = calibrate(frames, {}, {});
     ASSERT_THAT(kinds(made), ElementsAre("saturated_pixels")) << largest;
-    EXPECT_THAT(made.notes.front().text, AllOf(HasSubstr("90 pixels in 10 of the 10 sampled frames hold " + std::to_string(largest)),
-                                               HasSubstr("row 0, column 5")));
+    EXPECT_THAT(made.notes.front().text,
+                AllOf(HasSubstr("90 pixels in 10 of the 10 sampled frames hold " + std::to_string(largest)),
+                      HasSubstr("row 0, column 5")));
     EXPECT_EQ(made.notes.front().occurrences, 90U);
     calibration masked;
     masked.shape = {64, 64};
