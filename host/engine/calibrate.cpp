@@ -216,7 +216,7 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   // Thresholds that the sample gives may be low on purpose.
   if ((options.background_sigmas || options.background_adu) && !result.score16) engine::note_threshold(result);
   engine::note_frames(result, sampled);
-  if (sample) engine::note_drift(result, sample->sample);
+  if (sample) engine::note_drift(result, sample->frames);
   return result;
 }
 
