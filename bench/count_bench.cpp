@@ -86,6 +86,11 @@ void register_all() {
   add("count/cluster/row_median",
       counting(bench_calibration::dark, with(counting_method::cluster, row_noise_method::median, event_value::none)),
       {1'000, 10'000});
+  counting_options shifted;
+  shifted.background = background_method::frame;
+  add("count/cluster/frame", counting(bench_calibration::dark, shifted), {1'000, 10'000});
+  add("count/cluster/row_median_gain",
+      counting(bench_calibration::gain, with(counting_method::cluster, row_noise_method::median, event_value::none)), {1'000});
   add("count/maximum",
       counting(bench_calibration::dark, with(counting_method::maximum, row_noise_method::none, event_value::none)),
       {1'000, 10'000});

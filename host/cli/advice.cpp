@@ -21,6 +21,7 @@ std::string worded(const advice& given) {
     case advice_kind::mask: return "mask these pixels (--mask)";
     case advice_kind::dark_reference: return "give a dark reference (--dark)";
     case advice_kind::dark_frames: return "give a dark reference of at least two frames (--dark)";
+    case advice_kind::frame_shift: return "subtract each frame's shift (--background frame)";
     case advice_kind::choose_backend: return "use --backend " + given.value;
     case advice_kind::resume_counting: return "resume with --resume";
     case advice_kind::recover_frames: return "save them with countem recover";

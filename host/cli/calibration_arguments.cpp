@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -89,8 +90,9 @@ void calibration_arguments::add_to(CLI::App& command) {
     of_sample_.push_back(command.get_option(of_sample));
 }
 
-calibration calibration_arguments::resolve(const frame_source& frames, counting_method method, const source_arguments& inputs,
-                                           unsigned threads, bool accept_masked, const std::atomic<bool>& stop) const {
+calibration calibration_arguments::resolve(const frame_source& frames, const counting_options& counting,
+                                           const source_arguments& inputs, unsigned threads, bool accept_masked,
+                                           const std::atomic<bool>& stop) const {
   const frame_shape shape = frames.info().shape;
   calibration start;
   if (!file_.empty()) {
@@ -101,7 +103,9 @@ calibration calibration_arguments::resolve(const frame_source& frames, counting_
   }
   calibration_options options = options_;
   options.threads = threads;
-  options.method = method;
+  options.method = counting.method;
+  // Row noise removes the shift of frames too.
+  options.background = subtracts_noise(counting) ? background_method::frame : background_method::none;
   options.accept_masked = accept_masked;
   return calibrate(stoppable_source(frames, stop), std::move(start), options);
 }

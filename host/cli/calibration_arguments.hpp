@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,9 @@ class calibration_arguments {
   /// places; else from darks, gain, mask and a sample of the frames. `threads` 0: all cores. `accept_masked`: even where the
   /// darks mask most of the detector.
   /// @throws invalid_argument, format_error, io_error; interrupted soon after `stop` is raised
-  [[nodiscard]] calibration resolve(const frame_source& frames, counting_method method, const source_arguments& inputs,
-                                    unsigned threads, bool accept_masked, const std::atomic<bool>& stop) const;
+  [[nodiscard]] calibration resolve(const frame_source& frames, const counting_options& counting,
+                                    const source_arguments& inputs, unsigned threads, bool accept_masked,
+                                    const std::atomic<bool>& stop) const;
 
   /// Darks, gain and mask without thresholds: a calibration for many scans, each of which finds its own.
   /// @throws as resolve(); invalid_argument without darks.

@@ -32,7 +32,7 @@ using json = nlohmann::ordered_json;
 struct calibrate_options {
   source_arguments inputs;
   calibration_arguments calibration;
-  counting_method method = counting_method::cluster;
+  counting_options counting;  ///< what the thresholds are for
   std::string sweep;
   std::filesystem::path pictures;
   std::filesystem::path output;
@@ -234,12 +234,12 @@ void run_calibrate(const calibrate_options& chosen, context& ctx) {
       check_output(figure, png_output, rules);
   }
   const calibration found =
-      chosen.calibration.resolve(*frames, chosen.method, chosen.inputs, chosen.threads, ctx.force, ctx.stop);
+      chosen.calibration.resolve(*frames, chosen.counting, chosen.inputs, chosen.threads, ctx.force, ctx.stop);
   json told = describe(found, frames->info().shape);
-  told["method"] = word_of(chosen.method);
+  told["method"] = word_of(chosen.counting.method);
   told["notes"] = notes(found, frames->info(), chosen.calibration.samples());
   std::vector<swept_threshold> swept;
-  if (range) swept = sweep_thresholds(*frames, found, chosen.method, *range, chosen.threads);
+  if (range) swept = sweep_thresholds(*frames, found, chosen.counting, *range, chosen.threads);
   if (range) told["sweep"] = sweep_json(swept);
   report(found, std::move(told), chosen, rules, ctx);
   if (ctx.json) return;
@@ -254,7 +254,8 @@ void add_calibrate(CLI::App& app, context& ctx) {
   CLI::App* command = app.add_subcommand("calibrate", "Find thresholds, dark reference and bad pixels from the data itself");
   chosen->inputs.add_to(*command, false);
   chosen->calibration.add_making_to(*command);
-  add_choice(*command, "--method", chosen->method, "How hits will become events: what the thresholds are for");
+  add_choice(*command, "--method", chosen->counting.method, "How hits will become events: what the thresholds are for");
+  add_choice(*command, "--background", chosen->counting.background, "What counting will subtract from all charges of a frame");
   command->add_option("--sweep", chosen->sweep,
                       "Count the sampled frames with thresholds of so many sigmas, as 3:6:0.25, and print what each gives");
   command->add_option("--png", chosen->pictures,

@@ -109,10 +109,10 @@ class count_run {
   void calibrate_frames() {
     setup_.shape = info().shape;
     setup_.type = info().type;
-    setup_.calibrated = wanted_.counting.method == counting_method::counts
-                            ? wanted_.thresholds.without_thresholds(info().shape)
-                            : wanted_.thresholds.resolve(*source_, wanted_.counting.method, wanted_.inputs, wanted_.threads,
-                                                         ctx_.force, ctx_.stop);
+    setup_.calibrated =
+        wanted_.counting.method == counting_method::counts
+            ? wanted_.thresholds.without_thresholds(info().shape)
+            : wanted_.thresholds.resolve(*source_, wanted_.counting, wanted_.inputs, wanted_.threads, ctx_.force, ctx_.stop);
     setup_.options = wanted_.counting;
     validate(setup_);
     ctx_.warn_of(setup_.calibrated.notes);
@@ -225,7 +225,8 @@ void add_count(CLI::App& app, context& ctx) {
   wanted->thresholds.add_to(*command);
   command->add_option("-o,--output", wanted->output, "Event store to write (HDF5)")->required();
   add_choice(*command, "--method", wanted->counting.method, "How hits become events");
-  add_choice(*command, "--row-noise", wanted->counting.row_noise, "Statistic of each half-row's quiet pixels to subtract");
+  add_choice(*command, "--row-noise", wanted->counting.row_noise, "Statistic of each half-row's charges to subtract");
+  add_choice(*command, "--background", wanted->counting.background, "What to subtract from all charges of a frame");
   command->add_option("--min-cluster-size", wanted->counting.min_cluster_size, "Drop components of fewer pixels")
       ->capture_default_str();
   command->add_option("--max-cluster-size", wanted->counting.max_cluster_size, "Drop components of more pixels");

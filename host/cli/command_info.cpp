@@ -43,6 +43,7 @@ json describe(const event_store& store) {
             {"frame", to_json(description.shape)},
             {"method", word_of(description.options.method)},
             {"row_noise", word_of(description.options.row_noise)},
+            {"background", word_of(description.options.background)},
             {"values", word_of(description.options.values)},
             {"upsample", description.options.upsample},
             {"frames", store.frames()}};

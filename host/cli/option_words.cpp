@@ -48,6 +48,7 @@ constexpr std::array table{
     option_words{"--xray-sigma", "", "SIGMAS", any},
     option_words{"--method", counting, "METHOD", any},
     option_words{"--row-noise", counting, "STATISTIC", any},
+    option_words{"--background", counting, "WHAT", any},
     option_words{"--min-cluster-size", counting, "PIXELS", any},
     option_words{"--max-cluster-size", counting, "PIXELS", any},
     option_words{"--values", counting, "VALUE", any},

@@ -18,6 +18,7 @@ void validate_counts(const calibration& used, const counting_options& options) {
   if (used.background16 != 0 || !used.pixel_background16.empty()) refuse("it has no background threshold");
   if (used.xray16 != no_xray_threshold) refuse("it has no X-ray threshold");
   if (options.row_noise != row_noise_method::none) refuse("row noise cannot be subtracted");
+  if (options.background != background_method::none) refuse("the shift of a frame cannot be subtracted");
   if (options.values != event_value::none) refuse("no other value can be kept per event");
 }
 
@@ -71,6 +72,10 @@ void validate(const counting_setup& setup) {
   }
   validate_sizes(options);
   validate_score(calibrated, options);
+  if (options.row_noise != row_noise_method::none && options.background != background_method::none) {
+    throw invalid_argument(
+        "row noise and the shift of the frame cannot both be subtracted: row noise removes a shift of the frame too");
+  }
   if (options.method == counting_method::counts) validate_counts(calibrated, options);
   const std::uint64_t rows = std::uint64_t{shape.height} * options.upsample;
   const std::uint64_t columns = std::uint64_t{shape.width} * options.upsample;

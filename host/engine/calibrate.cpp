@@ -10,6 +10,7 @@
 #include <countem/calibrate.hpp>
 #include <countem/error.hpp>
 
+#include "host/engine/drift.hpp"
 #include "host/engine/input_checks.hpp"
 #include "host/engine/noise_peak.hpp"
 #include "host/engine/robust.hpp"
@@ -111,21 +112,22 @@ engine::charge_tails empty_tails(const engine::gaussian& dense) {
           static_cast<std::int32_t>(std::clamp(sigmas * dense.sigma, least, most))};
 }
 
-/// `needed`: a peak that cannot be fitted is an error. The width of the noise is of interest beside a given threshold, too.
+/// Where no threshold is given, a peak that cannot be fitted is an error. The width of the noise is of interest beside a given
+/// threshold, too.
 void fit_noise(noise_fit& fit, const engine::charge_histogram& histogram, const engine::gaussian& dense,
-               const calibration& calibrated, pixel_type type, bool needed) try {
+               const calibration& calibrated, pixel_type type, const calibration_options& options) try {
   fit.histogram_first_adu = in_adu(histogram.first());
   fit.histogram_step_adu = in_adu(histogram.step());
   fit.histogram = histogram.counts();
-  // Without a dark reference a charge of 0 is a raw 0, where noise that went lower was cut off.
-  const bool may_clip = type != pixel_type::f32 && calibrated.dark16.empty();
+  // Without a dark reference and a shift a charge of 0 is a raw 0, where noise that went lower was cut off.
+  const bool may_clip = type != pixel_type::f32 && calibrated.dark16.empty() && options.background == background_method::none;
   const engine::gaussian peak = noise_peak(histogram, dense, may_clip ? std::optional<std::int32_t>(0) : std::nullopt);
-  if (needed) engine::require_noise(in_adu(peak.sigma));
+  if (!options.background_adu) engine::require_noise(in_adu(peak.sigma));
   if (peak.sigma < 1) return;  // beside a given threshold: no noise that charges show
   fit.mean_adu = in_adu(peak.mean);
   fit.sigma_adu = in_adu(peak.sigma);
 } catch (const format_error&) {
-  if (needed) throw;
+  if (!options.background_adu) throw;
 }
 
 /// The sample as it is stored: what was drawn, its statistics and histogram, and the fitted noise.
@@ -146,7 +148,7 @@ engine::described_sample describe_sample(const engine::charge_sample& sample, en
   engine::charge_histogram histogram = empty_histogram(statistics.some, grain_of(calibrated, type, statistics.some), dense);
   engine::charge_tails tails = empty_tails(dense);
   sample.fill(histogram, tails);
-  fit_noise(fit, histogram, dense, calibrated, type, !options.background_adu);
+  fit_noise(fit, histogram, dense, calibrated, type, options);
   return {sample, std::move(fit), std::move(tails)};
 }
 
@@ -154,7 +156,7 @@ engine::described_sample describe_sample(const engine::charge_sample& sample, en
 std::optional<engine::described_sample> histogram_of_sample(const engine::sampled_frames& drawn, const calibration& calibrated,
                                                             const calibration_options& options) {
   const frame_source& frames = drawn.source;
-  const engine::charge_sample sample(frames, calibrated, drawn.numbers, options.threads);
+  const engine::charge_sample sample(frames, calibrated, drawn.numbers, options.threads, options.background);
   if (sample.frames().empty()) return std::nullopt;
   engine::charge_statistics statistics = sample.statistics();
   if (statistics.some.empty()) return std::nullopt;
@@ -169,7 +171,7 @@ engine::described_sample fit_sample(const engine::sampled_frames& drawn, const c
                                     const calibration_options& options) {
   const frame_source& frames = drawn.source;
   const source_info& info = frames.info();
-  const engine::charge_sample sample(frames, calibrated, drawn.numbers, options.threads);
+  const engine::charge_sample sample(frames, calibrated, drawn.numbers, options.threads, options.background);
   if (sample.frames().empty()) {
     throw format_error("none of the " + std::to_string(info.scan.frames()) +
                        " frames of the scan arrived: there is nothing to find thresholds from");
@@ -216,6 +218,7 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   // Thresholds that the sample gives may be low on purpose.
   if ((options.background_sigmas || options.background_adu) && !result.score16) engine::note_threshold(result);
   engine::note_frames(result, sampled);
+  if (sample) engine::note_drift(result, sample->frames);
   return result;
 }
 

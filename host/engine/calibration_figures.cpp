@@ -89,10 +89,9 @@ picture draw_histogram(const calibration& drawn) {
   }
   const double top = highest(charges.line());
   const double background = in_adu(drawn.background16);
-  if (background <= last)
-    lines.push_back(threshold_line(drawn.score16 ? "candidates" : "threshold", background, top, grey));
-  return draw_line_plot(lines, {fmt::format("Charges of {} sampled frames", fit.frames.size()), "charge (ADU)",
-                                "pixels (power of 10)"});
+  if (background <= last) lines.push_back(threshold_line(drawn.score16 ? "candidates" : "threshold", background, top, grey));
+  return draw_line_plot(
+      lines, {fmt::format("Charges of {} sampled frames", fit.frames.size()), "charge (ADU)", "pixels (power of 10)"});
 }
 
 picture draw_curves(const calibration& drawn) {

@@ -185,13 +185,24 @@ double charge_statistics::sigma() const {
 }
 
 charge_sample::charge_sample(const frame_source& source, const calibration& calibrated, std::vector<std::uint64_t> frames,
-                             unsigned threads)
-    : source_(source), calibrated_(calibrated), frames_(std::move(frames)), threads_(threads) {}
+                             unsigned threads, background_method background)
+    : source_(source), calibrated_(calibrated), frames_(std::move(frames)), threads_(threads), background_(background) {}
 
 std::vector<std::int32_t> charge_sample::charges_of(std::uint64_t frame) const {
   frame_batch batch;
   source_.read(frame, 1, batch);
-  return cpu::charges(batch.frames.front(), calibrated_);
+  std::vector<std::int32_t> charges = cpu::charges(batch.frames.front(), calibrated_);
+  if (background_ == background_method::frame) cpu::subtract_shift(charges, shape());
+  return charges;
+}
+
+void charge_sample::for_each(const std::function<void(std::size_t, std::span<const std::int32_t>)>& visit) const {
+  first_exception failure;
+  run_with(threads_, [&] {
+    oneapi::tbb::parallel_for(std::size_t{0}, frames_.size(),
+                              [&](std::size_t i) { failure.guard([&] { visit(i, charges_of(frames_[i])); }); });
+  });
+  failure.rethrow();
 }
 
 charge_statistics charge_sample::statistics() const {

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <vector>
 
 #include <countem/calibration.hpp>
+#include <countem/counting.hpp>
 #include <countem/frame_source.hpp>
 
 #include "host/engine/mirrored_noise.hpp"
@@ -37,9 +40,14 @@ struct charge_statistics {
 /// Frames of one source seen through one calibration. `threads` 0: all cores. Results are the same for any number of threads.
 class charge_sample {
  public:
-  charge_sample(const frame_source& source, const calibration& calibrated, std::vector<std::uint64_t> frames, unsigned threads);
+  /// With background_method::frame each frame's shift is subtracted.
+  charge_sample(const frame_source& source, const calibration& calibrated, std::vector<std::uint64_t> frames, unsigned threads,
+                background_method background = background_method::none);
 
   [[nodiscard]] const std::vector<std::uint64_t>& frames() const { return frames_; }
+  [[nodiscard]] frame_shape shape() const { return source_.info().shape; }
+  /// Calls visit(i, charges) for each of the frames, in any order and by several threads.
+  void for_each(const std::function<void(std::size_t, std::span<const std::int32_t>)>& visit) const;
   [[nodiscard]] charge_statistics statistics() const;
   /// Adds all charges to a histogram and to the tails around it, which are cumulated then.
   void fill(charge_histogram& histogram, charge_tails& tails) const;
@@ -56,6 +64,7 @@ class charge_sample {
   const calibration& calibrated_;
   std::vector<std::uint64_t> frames_;
   unsigned threads_;
+  background_method background_;
 };
 
 }  // namespace countem::engine

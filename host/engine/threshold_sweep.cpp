@@ -78,22 +78,21 @@ sweep_range parse_sweep(std::string_view text) {
   return range;
 }
 
-std::vector<swept_threshold> sweep_thresholds(const frame_source& frames, const calibration& found, counting_method method,
-                                              const sweep_range& range, unsigned threads) {
+std::vector<swept_threshold> sweep_thresholds(const frame_source& frames, const calibration& found,
+                                              const counting_options& counting, const sweep_range& range, unsigned threads) {
   if (!found.fit || !std::isfinite(found.fit->sigma_adu)) {
     throw invalid_argument(
-        "thresholds in sigmas need the fit of the noise peak, which the calibration lacks: leave out --threshold");
+        "thresholds in sigmas need the fit of the noise peak, which the calibration lacks: find them from the frames");
   }
   const noise_fit& fit = *found.fit;
-  counting_setup setup{frames.info().shape, frames.info().type, {}, {}};
-  setup.options.method = method;
+  counting_setup setup{frames.info().shape, frames.info().type, {}, counting};
   setup.options.values = event_value::size;
   std::vector<std::shared_ptr<const counting_plan>> plans;
   std::vector<swept_threshold> swept;
   const auto count = static_cast<std::size_t>(std::floor((range.last - range.first) / range.step + 1e-9)) + 1;
   for (std::size_t i = 0; i < count; ++i) {
     const double sigmas = range.first + static_cast<double>(i) * range.step;
-    setup.calibrated = with_threshold(found, fit, method, sigmas);
+    setup.calibrated = with_threshold(found, fit, counting.method, sigmas);
     plans.push_back(cpu::make_plan(setup));
     const double threshold_adu =
         static_cast<double>(setup.calibrated.score16.value_or(setup.calibrated.background16)) / charge_units_per_adu;

@@ -18,6 +18,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 counting_options with_known_fields(counting_options changed, const counting_options& wanted) {
   changed.method = wanted.method;
   changed.row_noise = wanted.row_noise;
+  changed.background = wanted.background;
   changed.min_cluster_size = wanted.min_cluster_size;
   changed.max_cluster_size = wanted.max_cluster_size;
   changed.values = wanted.values;
@@ -53,6 +54,8 @@ constexpr std::array table = {
                    [](side a, side b) { return a.description.options.method == b.description.options.method; }},
     compared_field{"another correction of row noise",
                    [](side a, side b) { return a.description.options.row_noise == b.description.options.row_noise; }},
+    compared_field{"another subtraction of the frames' shift",
+                   [](side a, side b) { return a.description.options.background == b.description.options.background; }},
     compared_field{
         "another smallest cluster size",
         [](side a, side b) { return a.description.options.min_cluster_size == b.description.options.min_cluster_size; }},

@@ -154,6 +154,7 @@ void write_description(hid_t group, const store_description& description) {
   write_attribute(group, "upsample", std::int64_t{description.options.upsample});
   write_choice(group, "method", description.options.method);
   write_choice(group, "row_noise", description.options.row_noise);
+  write_choice(group, "background", description.options.background);
   write_choice(group, "values", description.options.values);
   write_attribute(group, "min_cluster_size", std::int64_t{description.options.min_cluster_size});
   write_attribute(group, "max_cluster_size", std::int64_t{description.options.max_cluster_size});
@@ -287,6 +288,8 @@ store_description read_description(hid_t file) {
                       read_number_attribute<std::uint32_t>(group, "frames_per_position")};
   description.options.method = read_choice<counting_method>(group, "method");
   description.options.row_noise = read_choice<row_noise_method>(group, "row_noise");
+  // Stores of the first versions have none.
+  if (has_attribute(group, "background")) description.options.background = read_choice<background_method>(group, "background");
   description.options.values = read_choice<event_value>(group, "values");
   description.options.min_cluster_size = read_number_attribute<std::uint32_t>(group, "min_cluster_size");
   description.options.max_cluster_size = read_number_attribute<std::uint32_t>(group, "max_cluster_size");

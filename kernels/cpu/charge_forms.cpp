@@ -54,7 +54,7 @@ template <class Pixel>
 charge_form<Pixel> choose_charge_form(const counting_setup& setup, const quiet_limits<Pixel>& limits,
                                       const std::optional<narrow_calibration>& narrow) {
   const general_form<Pixel> general{pixel_charge(setup.calibrated), setup.shape.width};
-  const bool with_noise = setup.options.row_noise != row_noise_method::none;
+  const bool with_noise = subtracts_noise(setup.options);
   if constexpr (is_small<Pixel>) {
     if (with_noise && narrow)
       return narrow_noise_form<Pixel>{narrow->dark16.empty() ? nullptr : narrow->dark16.data(), setup.shape.width};
@@ -73,7 +73,7 @@ charge_form<Pixel> choose_charge_form(const counting_setup& setup, const quiet_l
 template <class Pixel>
 prepared_calibration<Pixel>::prepared_calibration(const counting_setup& setup)
     : form(general_form<Pixel>{pixel_charge(setup.calibrated), setup.shape.width}) {
-  if (setup.options.row_noise == row_noise_method::none) {
+  if (!subtracts_noise(setup.options)) {
     limits = to_quiet_limits(find_hit_limits<Pixel>(setup), setup.shape);
   } else {
     narrow = find_narrow_calibration(setup);

@@ -13,6 +13,7 @@
 
 #include "kernels/cpu/narrow_calibration.hpp"
 #include "kernels/cpu/quiet_limits.hpp"
+#include "kernels/cpu/row_statistic.hpp"
 
 namespace countem::cpu {
 
@@ -180,11 +181,6 @@ struct general_form {
     return {rows, charge, width};
   }
 };
-
-/// A charge with the noise of its half-row subtracted.
-[[nodiscard]] inline std::int32_t without_noise(std::int32_t charge, std::int32_t noise) {
-  return static_cast<std::int32_t>(std::clamp<std::int64_t>(std::int64_t{charge} - noise, -charge_limit, charge_limit));
-}
 
 /// Charges of one frame in noise_form.
 template <class Pixel>

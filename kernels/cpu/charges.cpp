@@ -1,7 +1,12 @@
 #include "kernels/cpu/charges.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include <countem/counting.hpp>
 #include <countem/pixel_charge.hpp>
+
+#include "kernels/cpu/row_statistic.hpp"
 
 namespace countem::cpu {
 
@@ -40,6 +45,25 @@ std::vector<std::int32_t> charges(const frame_view& frame, const calibration& ca
     case pixel_type::f32: return charges_of<float>(frame, calibrated);
   }
   return {};
+}
+
+void subtract_shift(std::span<std::int32_t> charges, frame_shape shape) {
+  std::vector<std::int32_t> medians;
+  std::vector<std::int32_t> half_row;
+  for (std::uint64_t row = 0; row < shape.height; row += background_row_step(shape.height)) {
+    const std::span<const std::int32_t> pixels = charges.subspan(row * shape.width, shape.width);
+    const std::size_t middle = shape.width / 2;
+    for (const auto half : {pixels.first(middle), pixels.subspan(middle)}) {
+      half_row.clear();
+      std::ranges::remove_copy(half, std::back_inserter(half_row), no_charge);
+      if (!half_row.empty()) medians.push_back(median(half_row));
+    }
+  }
+  if (medians.empty()) return;
+  const std::int32_t shift = median(medians);
+  for (std::int32_t& charge : charges) {
+    if (charge != no_charge) charge = without_noise(charge, shift);
+  }
 }
 
 }  // namespace countem::cpu

@@ -70,7 +70,7 @@ class frame_counter final : public counter {
         root_rows_(root_rows_per_strip(setup_.shape, sizeof(Pixel))),
         windows_(root_rows_, work_.front().hits.stride()),
         order_(setup_.options.upsample == 1 ? setup_.shape : frame_shape{}) {
-    if (setup_.options.row_noise != row_noise_method::none) {
+    if (subtracts_noise(setup_.options)) {
       for (auto& work : work_) work.noise.resize(std::size_t{setup_.shape.height} * 2);
     }
   }

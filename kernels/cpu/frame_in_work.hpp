@@ -19,7 +19,7 @@ struct frame_in_work {
   const frame_view* frame = nullptr;
   std::vector<const Pixel*> rows;  ///< where each row lies in memory; null where nothing of it arrived
   hit_bits hits;
-  std::vector<std::int32_t> noise;             ///< of each half-row, where row noise is taken off
+  std::vector<std::int32_t> noise;             ///< to subtract from each half-row, where that is wanted
   std::vector<std::uint32_t> missing_columns;  ///< of sectors that did not arrive, where sectors are columns
   std::vector<component_root> large;           ///< roots of components that no window holds; rows of the frame
   std::vector<std::uint32_t> indices;

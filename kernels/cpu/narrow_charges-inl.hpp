@@ -70,15 +70,6 @@ HWY_INLINE auto sum_of_blocks(Tag tag, Vector vector) {
   }
 }
 
-/// The lanes of each of two vectors of 32-bit numbers added up, with one way out of vector registers for both.
-template <class Tag, class Vector>
-HWY_INLINE std::array<std::int32_t, 2> two_sums(Tag tag, Vector a, Vector b) {
-  alignas(16) std::array<std::int32_t, 4> twice;  // a, b, a, b
-  const hn::FixedTag<std::int32_t, 4> four;
-  hn::Store(sum_of_blocks(tag, hn::Add(hn::InterleaveLower(tag, a, b), hn::InterleaveUpper(tag, a, b))), four, twice.data());
-  return {twice[0] + twice[2], twice[1] + twice[3]};
-}
-
 /// The lanes of each of four vectors of 32-bit numbers added up: one number for each vector. Far cheaper than one by one.
 template <class Tag, class Vector>
 HWY_INLINE auto four_sums(Tag tag, Vector a, Vector b, Vector c, Vector d) {
@@ -101,26 +92,27 @@ HWY_INLINE std::size_t counted(const narrow_half_row& half) {
   return (half.longer_count + lanes - 1) / lanes * lanes;
 }
 
-/// Charges of a half-row, and with a background for each pixel those of them that are quiet.
-template <bool PerPixel, class Pixel>
+/// Charges of a half-row, and where `Summed` the sum of them that predicts their median.
+template <bool Summed, class Pixel>
 HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahead, const std::int16_t* dark16,
-                             const std::int16_t* background, std::int16_t everywhere, narrow_half_row& half) {
+                             std::uint16_t masked, narrow_half_row& half) {
   const std::size_t count = half.count;
   std::int16_t* const charges = half.charges;
-  std::int16_t* const quiet = half.quiet;
-  [[maybe_unused]] const charge_tag tag;
-  [[maybe_unused]] const std::size_t lanes = hn::Lanes(tag);
+  const std::int16_t from = half.cut_from();
+  const std::int16_t to = half.cut_to();
   std::size_t i = 0;
-  half.quiet_sum = 0;
-  half.quiet_count = 0;
+  half.near_sum = 0;
 #if HWY_TARGET != HWY_SCALAR
+  const charge_tag tag;
+  const std::size_t lanes = hn::Lanes(tag);
   const hn::RebindToUnsigned<charge_tag> raw_tag;
   const hn::RepartitionToWide<charge_tag> sum_tag;
   const auto brightest = hn::Set(raw_tag, static_cast<std::uint16_t>(narrow_calibration::brightest_raw));
   const auto one = hn::Set(tag, std::int16_t{1});
+  const auto lowest = hn::Set(tag, from);
+  const auto highest = hn::Set(tag, to);
   auto sum = hn::Zero(sum_tag);
   auto other_sum = hn::Zero(sum_tag);
-  auto loud_ones = hn::Zero(tag);  // minus one for each; a lane sees fewer than 2^15
   for (; i + lanes <= count; i += lanes) {
     if (ahead != nullptr) __builtin_prefetch(ahead + i, 0, 2);
     const auto wide = [&, at = raw + i] {
@@ -133,40 +125,34 @@ HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahe
     auto charge = hn::BitCast(tag, hn::ShiftLeft<4>(hn::Min(wide, brightest)));
     if (dark16 != nullptr) charge = hn::SaturatedSub(charge, hn::LoadU(tag, dark16 + i));
     hn::StoreU(charge, tag, charges + i);
-    const auto limit = PerPixel ? hn::LoadU(tag, background + i) : hn::Set(tag, everywhere);
-    const auto is_loud = minus_one_below(limit, charge);
-    if constexpr (PerPixel)
-      hn::StoreU(hn::Or(hn::And(is_loud, hn::Set(tag, narrow_calibration::masked)), hn::AndNot(is_loud, charge)), tag,
-                 quiet + i);
-    loud_ones = hn::Add(loud_ones, is_loud);
     // Products with 1, added in pairs: half-rows are short enough for 32 bits.
-    sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::AndNot(is_loud, charge), one, sum, other_sum);
+    if constexpr (Summed)
+      sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::Max(hn::Min(charge, highest), lowest), one, sum, other_sum);
   }
-  const auto [quiet_sum, minus_loud] = two_sums(sum_tag, hn::Add(sum, other_sum), wide_sums(loud_ones));
-  half.quiet_sum = quiet_sum;
-  half.quiet_count = static_cast<std::int64_t>(i) + minus_loud;
+  if constexpr (Summed) half.near_sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
 #endif
   for (; i < count; ++i) {
     charges[i] = narrow_charge(raw[i], dark16 == nullptr ? 0 : dark16[i]);
-    const bool is_quiet = charges[i] <= (PerPixel ? background[i] : everywhere);
-    if constexpr (PerPixel) quiet[i] = is_quiet ? charges[i] : narrow_calibration::masked;
-    half.quiet_count += is_quiet ? 1 : 0;
-    half.quiet_sum += is_quiet ? charges[i] : 0;
+    half.near_sum += std::clamp(charges[i], from, to);
   }
+  half.near_sum -= std::int64_t{masked} * to;
+  half.masked = masked;
+  half.number = static_cast<std::int64_t>(count) - masked;
   half.missing = static_cast<std::int64_t>(counted(half) - count);
 }
 
 /// A pixel of those loaded has no charge.
-void set_missing(narrow_half_row& half, std::size_t pixel, const std::int16_t* background, std::int16_t everywhere) {
-  const std::int32_t charge = half.charges[pixel];
-  const bool is_quiet = charge <= (background == nullptr ? everywhere : background[pixel]);
-  const std::int32_t was_there = charge != narrow_calibration::missing ? 1 : 0;
-  const std::int32_t was_quiet = was_there & static_cast<std::int32_t>(is_quiet);
-  half.quiet_count -= was_quiet;
-  half.quiet_sum -= was_quiet * charge;
-  half.missing += was_there;
-  half.charges[pixel] = narrow_calibration::missing;
-  half.quiet[pixel] = narrow_calibration::missing;
+void set_missing(narrow_half_row& half, std::size_t pixel) {
+  std::int16_t& charge = half.charges[pixel];
+  if (charge == narrow_calibration::missing) return;
+  if (charge == narrow_calibration::masked) {
+    --half.masked;
+  } else {
+    --half.number;
+    half.near_sum -= std::clamp(charge, half.cut_from(), half.cut_to());
+  }
+  ++half.missing;
+  charge = narrow_calibration::missing;
 }
 
 }  // namespace

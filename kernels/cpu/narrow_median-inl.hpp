@@ -27,7 +27,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// How many charges are at most `limit`, which is less than the largest number.
 HWY_INLINE std::int64_t count_up_to(const narrow_half_row& half, std::int32_t limit) {
 #if HWY_TARGET == HWY_SCALAR
-  const std::span<const std::int16_t> charges(half.quiet, counted(half));
+  const std::span<const std::int16_t> charges(half.charges, counted(half));
   return std::count_if(charges.begin(), charges.end(), [&](std::int16_t charge) { return charge <= limit; });
 #else
   const charge_tag tag;
@@ -36,7 +36,7 @@ HWY_INLINE std::int64_t count_up_to(const narrow_half_row& half, std::int32_t li
   const auto too_high = hn::Set(tag, static_cast<std::int16_t>(limit + 1));
   auto found = hn::Zero(tag);
   for (std::size_t i = 0; i < end; i += lanes)
-    found = hn::Sub(found, minus_one_below(hn::LoadU(tag, half.quiet + i), too_high));
+    found = hn::Sub(found, minus_one_below(hn::LoadU(tag, half.charges + i), too_high));
   return sum_of(found);
 #endif
 }
@@ -50,13 +50,13 @@ HWY_INLINE std::int32_t next_above(const narrow_half_row& half, std::int32_t lim
   const auto highest = hn::Set(tag, narrow_calibration::masked);
   auto next = highest;
   for (std::size_t i = 0; i < end; i += lanes) {
-    const auto charge = hn::LoadU(tag, half.quiet + i);
+    const auto charge = hn::LoadU(tag, half.charges + i);
     next = hn::Min(next, hn::IfThenElse(hn::Gt(charge, lowest), charge, highest));
   }
   return hn::GetLane(hn::MinOfLanes(tag, next));
 }
 
-/// Searches for lower medians, each the quiet charge with `rank` others before it in ascending order. At most `rank` charges
+/// Searches for lower medians, each the charge with `rank` others before it in ascending order. At most `rank` charges
 /// are up to `below`, and `up_to_found`, which are more, are up to the value behind it.
 constexpr std::size_t searched_at_once = 4;
 constexpr std::size_t most_halves = 2 * narrow_rows<std::uint8_t>::most_frames;
@@ -97,7 +97,7 @@ HWY_INLINE void try_values(const narrow_half_row* halves, std::int32_t step, med
   const std::size_t lanes = hn::Lanes(tag);
   const std::size_t end = counted(halves[0]);
   for (std::size_t i = 0; i < end; i += lanes) {
-    const auto ones = [&](std::size_t h, auto limit) { return minus_one_below(hn::LoadU(tag, halves[h].quiet + i), limit); };
+    const auto ones = [&](std::size_t h, auto limit) { return minus_one_below(hn::LoadU(tag, halves[h].charges + i), limit); };
     found_0 = hn::Sub(found_0, ones(0, too_high_0));
     found_1 = hn::Sub(found_1, ones(1, too_high_1));
     found_2 = hn::Sub(found_2, ones(2, too_high_2));
@@ -152,9 +152,10 @@ HWY_NOINLINE found_median search_on(const narrow_half_row& half, std::int64_t ra
   return {found, up_to_found};
 }
 
-/// Medians of the quiet charges of halves: eight values about the expected one are searched in three steps, as a rule with
-/// success. Each step is done for all of them before the next, which would have to wait for it.
-HWY_INLINE void find_medians(std::span<narrow_half_row> halves) {
+/// Medians of the charges of halves: eight values about the expected one are searched in three steps, as a rule with success.
+/// Each step is done for all of them before the next, which would have to wait for it. Where a middle charge is above `highest`
+/// the median is `beyond`.
+HWY_INLINE void find_medians_of(std::span<narrow_half_row> halves, std::int32_t highest) {
   constexpr std::int32_t guessed_values = 8;
   constexpr std::int32_t highest_guess = narrow_calibration::masked - 1 - guessed_values;
   // All are there, even where frames are not: what is found for those is not used.
@@ -163,11 +164,11 @@ HWY_INLINE void find_medians(std::span<narrow_half_row> halves) {
   const std::size_t groups = (halves.size() + searched_at_once - 1) / searched_at_once;
   for (std::size_t i = 0; i < groups * searched_at_once; ++i) {
     const narrow_half_row& half = halves.data()[i];
-    means[i] = half.quiet_count == 0 ? 0.0F : static_cast<float>(half.quiet_sum) / static_cast<float>(half.quiet_count);
+    means[i] = half.number == 0 ? 0.0F : static_cast<float>(half.near_sum) / static_cast<float>(half.number);
     // Of the values that are distinguished, below + 2 to below + 7, one in the middle.
     const std::int32_t expected = static_cast<std::int32_t>(means[i] + half.above_mean + 0.5F) - (guessed_values / 2 + 1);
     median_searches& group = searches[i / searched_at_once];
-    group.rank[i % searched_at_once] = static_cast<std::int32_t>(half.missing + (half.quiet_count - 1) / 2);
+    group.rank[i % searched_at_once] = static_cast<std::int32_t>(half.missing + (half.number - 1) / 2);
     group.below[i % searched_at_once] = std::clamp<std::int32_t>(expected, narrow_calibration::missing, highest_guess);
   }
   for (std::int32_t step = guessed_values / 2; step > 0; step /= 2) {
@@ -175,16 +176,60 @@ HWY_INLINE void find_medians(std::span<narrow_half_row> halves) {
   }
   for (std::size_t i = 0; i < halves.size(); ++i) {
     narrow_half_row& half = halves[i];
-    half.noise = 0;
-    if (half.quiet_count == 0) continue;
+    half.median = 0;
+    if (half.number == 0) continue;
     const median_searches& group = searches[i / searched_at_once];
     const std::size_t at = i % searched_at_once;
     found_median low{group.below[at] + 1, group.up_to_found[at]};
     if (group.below_known[at] == 0 || group.up_to_found[at] == 0)
       low = search_on(half, group.rank[at], group.below[at], group.below_known[at] != 0, group.up_to_found[at]);
-    const bool same = low.up_to > half.missing + half.quiet_count / 2;
-    half.noise = rounded_middle(low.value, same ? low.value : next_above(half, low.value));
+    const bool same = low.up_to > half.missing + half.number / 2;
+    const std::int32_t high = same ? low.value : next_above(half, low.value);
+    half.median = high > highest ? narrow_half_row::beyond : rounded_middle(low.value, high);
     half.above_mean += (static_cast<float>(low.value) - means[i] - half.above_mean) / 32;
+  }
+}
+
+/// Sums of the charges of four halves, each cut to row_mean_reach from its median; whatever is no charge is cut too.
+HWY_INLINE void sum_cut_charges(const narrow_half_row* halves, std::int32_t* sums) {
+  const auto from = [&](std::size_t h) { return narrow_half_row::cut(halves[h].median - row_mean_reach); };
+  const auto to = [&](std::size_t h) { return narrow_half_row::cut(halves[h].median + row_mean_reach); };
+#if HWY_TARGET == HWY_SCALAR
+  for (std::size_t h = 0; h < searched_at_once; ++h) {
+    sums[h] = 0;
+    for (std::size_t i = 0; i < counted(halves[h]); ++i) sums[h] += std::clamp(halves[h].charges[i], from(h), to(h));
+  }
+#else
+  const charge_tag tag;
+  const hn::RepartitionToWide<charge_tag> sum_tag;
+  const hn::FixedTag<std::int32_t, searched_at_once> four;
+  const auto one = hn::Set(tag, std::int16_t{1});
+  const std::size_t lanes = hn::Lanes(tag);
+  const std::size_t end = counted(halves[0]);
+  const auto sum_of_half = [&](std::size_t h) {
+    const auto lowest = hn::Set(tag, from(h));
+    const auto highest = hn::Set(tag, to(h));
+    auto sum = hn::Zero(sum_tag);
+    auto other_sum = hn::Zero(sum_tag);
+    for (std::size_t i = 0; i < end; i += lanes) {
+      const auto charge = hn::LoadU(tag, halves[h].charges + i);
+      sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::Max(hn::Min(charge, highest), lowest), one, sum, other_sum);
+    }
+    return hn::Add(sum, other_sum);
+  };
+  hn::StoreU(four_sums(sum_tag, sum_of_half(0), sum_of_half(1), sum_of_half(2), sum_of_half(3)), four, sums);
+#endif
+}
+
+/// Noise of row_noise_method::mean of halves whose medians are known.
+HWY_INLINE void find_means_of(std::span<const narrow_half_row> halves, std::span<std::int32_t> noise) {
+  std::array<std::int32_t, most_halves> sums{};
+  for (std::size_t i = 0; i < halves.size(); i += searched_at_once) sum_cut_charges(halves.data() + i, sums.data() + i);
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    const narrow_half_row& half = halves[i];
+    const std::int64_t no_charges = half.missing * narrow_half_row::cut(half.median - row_mean_reach) +
+                                    half.masked * narrow_half_row::cut(half.median + row_mean_reach);
+    noise[i] = half.number == 0 ? 0 : mean_about(half.median, sums[i] - no_charges, half.number);
   }
 }
 

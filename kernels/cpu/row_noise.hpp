@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +22,7 @@ struct narrow_rows {
     const Pixel* raw;                        ///< `width` pixels
     const Pixel* ahead;                      ///< what to fetch meanwhile, or null
     std::uint64_t* hits;                     ///< a row of the hit mask: the words that hold pixels, and one more
-    std::int32_t* noise;                     ///< of the two halves; written
+    std::int32_t* noise;                     ///< of the two halves; written or given
     std::span<const std::uint32_t> missing;  ///< columns of sectors that did not arrive
   };
   std::array<frame, most_frames> frames;
@@ -30,33 +31,51 @@ struct narrow_rows {
   const std::int16_t* dark16 = nullptr;      ///< one a pixel, or null: 0
   const std::int16_t* background = nullptr;  ///< one a pixel, or null: `everywhere`
   std::int16_t everywhere = 0;
+  std::array<std::uint16_t, 2> masked{};  ///< pixels of each half
+  std::int32_t highest_noise = 0;         ///< where a half has more, only that is known afterwards: its noise is above this
 };
 
 /// A half-row's charges and what is known of them.
 struct narrow_half_row {
-  std::int16_t* charges;  ///< missing ones behind the last
-  std::int16_t* quiet;    ///< charges, `masked` in place of those above their pixel's background; or the same as `charges`
-  std::size_t count = 0;  ///< pixels
+  std::int16_t* charges;         ///< missing ones behind the last
+  std::size_t count = 0;         ///< pixels
   std::size_t longer_count = 0;  ///< of the longer half of the row
-  std::int64_t missing = 0;      ///< charges that are none; with those that fill up whole vectors of the longer half
-  std::int64_t quiet_count = 0;  ///< charges that are not above the background ...
-  std::int64_t quiet_sum = 0;    ///< ... and their sum
-  std::int32_t noise = 0;
-  float above_mean = 0;  ///< where medians of this half lay lately, from the mean of the quiet charges
+  std::int64_t missing = 0;      ///< pixels that did not arrive, with those that fill up whole vectors of the longer half
+  std::int64_t masked = 0;       ///< pixels that are masked
+  std::int64_t number = 0;       ///< pixels with a charge ...
+  std::int64_t near_sum = 0;     ///< ... and the sum of their charges, cut to `near`
+  std::int32_t median = 0;       ///< 0 where there are no charges; of the half-row before while charges are loaded
+  float above_mean = 0;          ///< where medians of this half lay lately, from the mean of the cut charges
+
+  static constexpr std::int32_t beyond = narrow_calibration::masked;  ///< a median that 16 bits may not hold
+  static constexpr std::int32_t reach = 128;                          ///< of cut charges from the median before, in 1/16 ADU
+  [[nodiscard]] std::int16_t cut_from() const { return cut(median - reach); }
+  [[nodiscard]] std::int16_t cut_to() const { return cut(median + reach); }
+  /// The nearest number that may be a charge.
+  [[nodiscard]] static std::int16_t cut(std::int32_t charge) {
+    return static_cast<std::int16_t>(
+        std::clamp<std::int32_t>(charge, narrow_calibration::missing + 1, narrow_calibration::masked - 1));
+  }
 };
 
-/// Takes row noise off in 16-bit numbers. Scratch memory, and what earlier rows predict of the next median.
+/// What is wanted of rows.
+enum class noise_task : std::uint8_t {
+  medians,         ///< as the noise of each half its median; no_charge where it has no charges
+  noise_and_hits,  ///< the noise of each half, and the bits of charges above background and noise
+  hits,            ///< the bits alone, for noise that is given
+};
+
+/// Finds noise and hits in 16-bit numbers. Words of `hits` are written whole. Scratch memory, and what earlier rows predict of
+/// the next median.
 class narrow_noise {
  public:
-  /// For rows of that many pixels, with a background for each where `per_pixel`.
-  narrow_noise(row_noise_method method, std::size_t width, bool per_pixel);
+  /// For rows of that many pixels.
+  narrow_noise(row_noise_method method, std::size_t width);
   narrow_noise(const narrow_noise&) = delete;  // halves point into the memory
   narrow_noise& operator=(const narrow_noise&) = delete;
 
-  /// Finds the noise of each half: the statistic of its charges that are not above the background, 0 where there are none; and
-  /// sets the bits of charges that are above background and noise. Words of `hits` are written whole.
-  void find_hits(const narrow_rows<std::uint8_t>& rows);
-  void find_hits(const narrow_rows<std::uint16_t>& rows);
+  void run(noise_task task, const narrow_rows<std::uint8_t>& rows);
+  void run(noise_task task, const narrow_rows<std::uint16_t>& rows);
 
  private:
   row_noise_method method_;

@@ -36,7 +36,8 @@ struct batch_view {
   const std::uint8_t* arrivals = nullptr;  ///< per frame: what arrived of it, see arrival()
   calibration_view calibrated;
   row_noise_method row_noise = row_noise_method::none;
-  std::int32_t* noise16 = nullptr;  ///< frames * height * 2: the charge to subtract from each half-row; null without row noise
+  background_method background = background_method::none;
+  std::int32_t* noise16 = nullptr;  ///< frames * height * 2: the charge to subtract from each half-row; null: nothing
   std::uint32_t* bits = nullptr;    ///< frames * words
 };
 

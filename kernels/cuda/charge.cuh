@@ -68,7 +68,7 @@ __device__ __forceinline__ std::uint64_t half_row(const batch_view& batch, std::
   return (std::uint64_t{frame} * batch.height + row) * 2 + (column < batch.width / 2 ? 0 : 1);
 }
 
-/// Charge of a pixel that has one, row noise subtracted. Every hit has one.
+/// Charge of a pixel that has one, noise subtracted. Every hit has one.
 template <class Pixel>
 __device__ __forceinline__ std::int32_t final_charge(const batch_view& batch, std::uint32_t frame, std::uint32_t row,
                                                      std::uint32_t column) {
@@ -78,7 +78,7 @@ __device__ __forceinline__ std::int32_t final_charge(const batch_view& batch, st
   return clamp_charge(std::int64_t{charge} - batch.noise16[half_row(batch, frame, row, column)]);
 }
 
-/// Charge of any pixel before row noise; no_charge where it has none.
+/// Charge of any pixel, before its noise is subtracted; no_charge where it has none.
 template <class Pixel>
 __device__ __forceinline__ std::int32_t charge_or_none(const batch_view& batch, std::uint32_t frame, std::uint32_t row,
                                                        std::uint32_t column) {
@@ -89,7 +89,7 @@ __device__ __forceinline__ std::int32_t charge_or_none(const batch_view& batch, 
   return charge_of(batch.calibrated, raw, pixel);
 }
 
-/// Charge of any pixel, row noise subtracted; no_charge where it has none.
+/// Charge of any pixel, noise subtracted; no_charge where it has none.
 template <class Pixel>
 __device__ __forceinline__ std::int32_t final_charge_or_none(const batch_view& batch, std::uint32_t frame, std::uint32_t row,
                                                              std::uint32_t column) {

@@ -6,7 +6,7 @@ namespace countem::cuda {
 
 void counting_scratch::reserve(const counting_setup& setup, const batch_sizes& sizes) {
   bits.reserve(sizes.frames * sizes.words);
-  if (setup.options.row_noise != row_noise_method::none) noise16.reserve(sizes.frames * setup.shape.height * 2);
+  if (subtracts_noise(setup.options)) noise16.reserve(sizes.frames * setup.shape.height * 2);
   const std::uint64_t all_counts = sizes.frames * sizes.layout.buckets + 1;
   counts.reserve(all_counts);
   offsets.reserve(all_counts);

@@ -11,7 +11,10 @@
 /// The stages of counting, in the order in which a batch goes through them. Each queues its kernels on the stream and returns.
 namespace countem::cuda {
 
-/// Raw pixels -> batch.noise16 where row noise is asked for, and batch.bits.
+/// Raw pixels -> batch.noise16.
+void find_noise(const batch_view& batch, cudaStream_t stream);
+
+/// Raw pixels -> batch.noise16 where it is there, and batch.bits.
 void find_hits(const batch_view& batch, cudaStream_t stream);
 
 /// What a counting method does with the hits. Each queues its kernels; `multiprocessors` sizes those that walk lists.

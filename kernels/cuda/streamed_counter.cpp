@@ -112,6 +112,7 @@ batch_view streamed_counter::view_of(const batch_slot& batch) const {
   view.arrivals = batch.arrivals.data();
   view.calibrated = calibrated_->view();
   view.row_noise = setup().options.row_noise;
+  view.background = setup().options.background;
   view.noise16 = scratch_.noise16.data();
   view.bits = scratch_.bits.data();
   return view;

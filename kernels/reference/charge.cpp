@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
+#include <span>
 
 namespace countem::reference {
 
@@ -25,37 +27,67 @@ std::int64_t floor_divide(std::int64_t numerator, std::int64_t positive_denomina
   return quotient * positive_denominator > numerator ? quotient - 1 : quotient;
 }
 
-std::int32_t statistic(std::vector<std::int32_t>& quiet, row_noise_method method) {
-  if (quiet.empty()) return 0;
-  const auto n = static_cast<std::int64_t>(quiet.size());
-  if (method == row_noise_method::mean) {
-    std::int64_t sum = 0;
-    for (const std::int32_t charge : quiet) sum += charge;
-    return static_cast<std::int32_t>(floor_divide(2 * sum + n, 2 * n));
-  }
-  std::sort(quiet.begin(), quiet.end());
-  const std::int64_t low = quiet[(quiet.size() - 1) / 2];
-  const std::int64_t high = quiet[quiet.size() / 2];
+/// Halves rounded up. There is at least one.
+std::int32_t median(std::vector<std::int32_t> numbers) {
+  std::sort(numbers.begin(), numbers.end());
+  const std::int64_t low = numbers[(numbers.size() - 1) / 2];
+  const std::int64_t high = numbers[numbers.size() / 2];
   return static_cast<std::int32_t>(floor_divide(low + high + 1, 2));
 }
 
-void subtract_row_noise(std::vector<std::int32_t>& charge, frame_shape shape, const calibration& calibrated,
-                        row_noise_method method) {
-  std::vector<std::int32_t> quiet;
-  for (std::uint32_t row = 0; row < shape.height; ++row) {
-    const std::uint64_t start = std::uint64_t{row} * shape.width;
-    const std::uint64_t bounds[] = {start, start + shape.width / 2, start + shape.width};
-    for (int half = 0; half < 2; ++half) {
-      quiet.clear();
-      for (std::uint64_t p = bounds[half]; p < bounds[half + 1]; ++p) {
-        if (charge[p] != no_charge && charge[p] <= background_of(calibrated, p)) quiet.push_back(charge[p]);
-      }
-      const std::int64_t noise = statistic(quiet, method);
-      for (std::uint64_t p = bounds[half]; p < bounds[half + 1]; ++p) {
-        if (charge[p] != no_charge) charge[p] = clamp_charge(static_cast<double>(charge[p] - noise));
-      }
+std::int32_t row_noise(const std::vector<std::int32_t>& charges, row_noise_method method) {
+  const std::int32_t middle = median(charges);
+  if (method == row_noise_method::median) return middle;
+  const auto n = static_cast<std::int64_t>(charges.size());
+  std::int64_t sum = 0;
+  for (const std::int32_t charge : charges)
+    sum += std::clamp<std::int64_t>(std::int64_t{charge} - middle, -row_mean_reach, row_mean_reach);
+  return middle + static_cast<std::int32_t>(floor_divide(2 * sum + n, 2 * n));
+}
+
+/// A frame's charges by half-rows, numbered row by row.
+struct half_rows {
+  std::vector<std::int32_t>& charge;
+  frame_shape shape;
+
+  [[nodiscard]] std::span<std::int32_t> pixels(std::uint64_t half_row) const {
+    const std::uint64_t middle = shape.width / 2;
+    const std::uint64_t start = half_row / 2 * shape.width;
+    const auto row = std::span(charge).subspan(start, shape.width);
+    return half_row % 2 == 0 ? row.first(middle) : row.subspan(middle);
+  }
+
+  [[nodiscard]] std::vector<std::int32_t> charges(std::uint64_t half_row) const {
+    std::vector<std::int32_t> there;
+    std::ranges::remove_copy(pixels(half_row), std::back_inserter(there), no_charge);
+    return there;
+  }
+
+  void subtract(std::uint64_t half_row, std::int64_t noise) const {
+    for (std::int32_t& here : pixels(half_row)) {
+      if (here != no_charge) here = clamp_charge(static_cast<double>(here - noise));
     }
   }
+};
+
+void subtract_row_noise(const half_rows& frame, row_noise_method method) {
+  for (std::uint64_t i = 0; i < 2 * std::uint64_t{frame.shape.height}; ++i) {
+    const std::vector<std::int32_t> charges = frame.charges(i);
+    if (!charges.empty()) frame.subtract(i, row_noise(charges, method));
+  }
+}
+
+void subtract_shift(const half_rows& frame) {
+  std::vector<std::int32_t> medians;
+  for (std::uint64_t row = 0; row < frame.shape.height; row += background_row_step(frame.shape.height)) {
+    for (const std::uint64_t i : {2 * row, 2 * row + 1}) {
+      const std::vector<std::int32_t> charges = frame.charges(i);
+      if (!charges.empty()) medians.push_back(median(charges));
+    }
+  }
+  if (medians.empty()) return;
+  const std::int32_t shift = median(medians);
+  for (std::uint64_t i = 0; i < 2 * std::uint64_t{frame.shape.height}; ++i) frame.subtract(i, shift);
 }
 
 }  // namespace
@@ -70,7 +102,7 @@ double raw_value(const frame_view& frame, std::uint32_t row, std::uint32_t colum
   return 0;
 }
 
-std::vector<std::int32_t> charges(const frame_view& frame, const calibration& calibrated, row_noise_method row_noise) {
+std::vector<std::int32_t> charges(const frame_view& frame, const calibration& calibrated, const counting_options& options) {
   const auto [height, width] = frame.shape;
   std::vector<std::int32_t> charge(frame.shape.pixels(), no_charge);
   for (std::uint32_t row = 0; row < height; ++row) {
@@ -87,7 +119,9 @@ std::vector<std::int32_t> charges(const frame_view& frame, const calibration& ca
       }
     }
   }
-  if (row_noise != row_noise_method::none) subtract_row_noise(charge, frame.shape, calibrated, row_noise);
+  const half_rows halves{charge, frame.shape};
+  if (options.row_noise != row_noise_method::none) subtract_row_noise(halves, options.row_noise);
+  if (options.background == background_method::frame) subtract_shift(halves);
   return charge;
 }
 

@@ -253,7 +253,7 @@ counted_frame count_counts(const counting_setup& setup, const frame_view& frame)
 counted_frame count_frame(const counting_setup& setup, const frame_view& frame) {
   if (frame.present == 0) return {};
   if (setup.options.method == counting_method::counts) return count_counts(setup, frame);
-  const charge_image image{setup, charges(frame, setup.calibrated, setup.options.row_noise)};
+  const charge_image image{setup, charges(frame, setup.calibrated, setup.options)};
   switch (setup.options.method) {
     case counting_method::cluster: return count_clusters(image);
     case counting_method::maximum: return count_maxima(image);

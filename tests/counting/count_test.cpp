@@ -252,44 +252,6 @@ TEST(pixels, every_hit_is_an_event) {
   EXPECT_THAT(out.xrays, ElementsAre(1));
 }
 
-TEST(row_noise, mean_of_what_is_not_a_hit) {
-  // Left half 1 1 2 90: the mean of 16 16 32 is 21.33 -> 21. Right half 0 0 0 5: mean 0.
-  u16_frame frame({1, 8}, {1, 1, 2, 90, 0, 0, 0, 5});
-  frame.setup.options = {.method = counting_method::pixels, .row_noise = row_noise_method::mean, .values = event_value::charge};
-  const event_batch out = frame.count();
-  EXPECT_THAT(out.indices, ElementsAre(3, 7));
-  EXPECT_THAT(out.values, ElementsAre(90 * 16 - 21, 80));
-}
-
-TEST(row_noise, median_and_thresholds_again) {
-  // Half of 4: quiet charges 0 16 48 (median 16); the hit at 4 ADU (64) becomes 48: no longer above the threshold.
-  u16_frame frame({1, 8}, {0, 1, 3, 4, 0, 0, 0, 0});
-  frame.setup.options = {.method = counting_method::pixels, .row_noise = row_noise_method::median};
-  EXPECT_THAT(frame.count().indices, IsEmpty());
-}
-
-TEST(row_noise, even_count_takes_the_middle_halves_up) {
-  // Quiet charges of the left half in 1/16: 0 and 3 -> floor(4 / 2) = 2; and -3 and 0 -> floor(-2 / 2) = -1.
-  small_frame<float> frame({1, 6}, {0, 3 / 16.F, 9, -3 / 16.F, 0, 9});
-  frame.setup.options = {
-      .method = counting_method::pixels, .row_noise = row_noise_method::median, .values = event_value::charge};
-  EXPECT_THAT(frame.count().values, ElementsAre(144 - 2, 144 + 1));
-}
-
-TEST(row_noise, negative_mean_rounds_halves_up) {
-  // Quiet sum -5 over 2 = -2.5 -> -2.
-  small_frame<float> frame({1, 6}, {-2 / 16.F, -3 / 16.F, 9, 0, 0, 0});
-  frame.setup.options = {.method = counting_method::pixels, .row_noise = row_noise_method::mean, .values = event_value::charge};
-  EXPECT_THAT(frame.count().values, ElementsAre(144 + 2));
-}
-
-TEST(row_noise, masked_pixels_take_no_part) {
-  u16_frame frame({1, 8}, {2, 3, 0, 90, 0, 0, 0, 0});
-  frame.setup.calibrated.mask = {0, mask_hot, mask_dead, 0, 0, 0, 0, 0};
-  frame.setup.options = {.method = counting_method::pixels, .row_noise = row_noise_method::mean, .values = event_value::charge};
-  EXPECT_THAT(frame.count().values, ElementsAre((90 - 2) * 16));
-}
-
 TEST(batch, csr_of_several_frames) {
   const u16_frame a({1, 3}, {9, 0, 9});
   const u16_frame b({1, 3}, {0, 0, 0});
@@ -329,6 +291,10 @@ TEST(refusals, contradictions_are_named) {
   bad.options.upsample = 2;
   bad.options.method = counting_method::maximum;
   expect_refused(bad, "method cluster");
+  bad = good;
+  bad.options.row_noise = row_noise_method::median;
+  bad.options.background = background_method::frame;
+  expect_refused(bad, "cannot both be subtracted");
   bad = good;
   bad.options.min_cluster_size = 3;
   bad.options.max_cluster_size = 2;

@@ -116,6 +116,9 @@ TEST(counts, refuse_what_needs_charges) {
   bad = good;
   bad.options.row_noise = row_noise_method::mean;
   expect_refused(bad, "row noise");
+  bad = good;
+  bad.options.background = background_method::frame;
+  expect_refused(bad, "shift of a frame");
   for (const event_value value : {event_value::charge, event_value::size}) {
     bad = good;
     bad.options.values = value;

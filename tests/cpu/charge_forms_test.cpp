@@ -116,35 +116,52 @@ counting_setup noisy_row(std::uint32_t width) {
   return setup;
 }
 
-TEST(narrow_noise, cut_raw_values_stay_hits) {
+TEST(narrow_noise, highest_noise) {
   constexpr std::int32_t cut = 16 * narrow_calibration::brightest_raw;  // 32752
-  EXPECT_TRUE(cut_raw_stays_hit(0, cut / 2 - 1));
-  EXPECT_FALSE(cut_raw_stays_hit(0, cut / 2));
-  EXPECT_TRUE(cut_raw_stays_hit(1, cut / 2 - 1));
-  EXPECT_FALSE(cut_raw_stays_hit(2, cut / 2 - 1));
-  EXPECT_TRUE(cut_raw_stays_hit(cut - 1, 0));
-  EXPECT_FALSE(cut_raw_stays_hit(cut, 0));
+  EXPECT_EQ(highest_narrow_noise(0, 1000), cut - 1001);
+  EXPECT_EQ(highest_narrow_noise(5, 1000), cut - 1006);
+  EXPECT_EQ(highest_narrow_noise(0, 96), cut - 97);
+  EXPECT_EQ(highest_narrow_noise(0, 0), cut - 97) << "what a mean may reach counts too";
 }
 
-TEST(narrow_noise, both_sides_of_the_cut) {
+TEST(narrow_noise, darks_and_thresholds_that_leave_no_room) {
   counting_setup setup = noisy_row(16);
-  for (const std::int32_t dark : {1, 2}) {
-    setup.calibrated.dark16.assign(16, dark);
-    setup.calibrated.background16 = 16'375;
-    EXPECT_EQ(gets<narrow_noise_form<pixel>>(setup), dark == 1);
-    // Quiet pixels at the background, so that a hit must be above twice the background.
-    std::vector<pixel> pixels(16, 1023);
-    pixels[3] = 2046;
+  setup.calibrated.background16 = 96;
+  constexpr std::int32_t most = 16 * narrow_calibration::brightest_raw - 97;
+  for (const std::int32_t dark : {most, most + 1}) {
+    setup.calibrated.dark16.assign(16, 0);
+    setup.calibrated.dark16[3] = dark;
+    EXPECT_EQ(gets<narrow_noise_form<pixel>>(setup), dark == most) << dark;
+    std::vector<pixel> pixels(16, 2);
+    pixels[3] = 2048;
     pixels[5] = 2047;
     pixels[12] = 2048;
     expect_equal_events(setup, pixels);
   }
 }
 
+TEST(narrow_noise, both_sides_of_the_highest_noise) {
+  // Half-rows at and above the level up to which 16 bits do, beside pixels that are cut there.
+  for (const row_noise_method method : {row_noise_method::mean, row_noise_method::median}) {
+    counting_setup setup = noisy_row(16);
+    setup.options.row_noise = method;
+    for (const pixel level : std::initializer_list<pixel>{1000, 1978, 1979, 1980, 1984, 2030, 2046, 2047, 2048, 30'000}) {
+      for (const std::int32_t background : {96, 1072}) {
+        setup.calibrated.background16 = background;
+        std::vector<pixel> pixels(16, level);
+        for (std::size_t i = 0; i < 16; i += 3) pixels[i] = static_cast<pixel>(level + i % 5);
+        pixels[1] = static_cast<pixel>(level + background / 16);
+        pixels[5] = static_cast<pixel>(level + background / 16 + 2);
+        pixels[12] = 60'000;
+        expect_equal_events(setup, pixels);
+      }
+    }
+  }
+}
+
 TEST(narrow_noise, background_of_1200_adu_with_a_median_of_1150) {
   counting_setup setup = noisy_row(32);
   setup.calibrated.background16 = background_from_adu(1200);
-  EXPECT_TRUE(gets<noise_form<pixel>>(setup));
   std::vector<pixel> pixels(32, 1150);
   pixels[4] = 2300;
   pixels[9] = 2351;
@@ -164,8 +181,10 @@ TEST(narrow_noise, masked_pixels_are_above_all_charges_and_the_others_keep_their
   counting_setup setup = noisy_row(4);
   setup.calibrated.dark16 = {16, 32, 48, 64};
   EXPECT_THAT(find_narrow_calibration(setup)->dark16, testing::ElementsAre(16, 32, 48, 64)) << "no mask";
+  EXPECT_THAT(find_narrow_calibration(setup)->masked_pixels, testing::IsEmpty()) << "no mask";
   setup.calibrated.mask = {0, mask_given, 0, mask_hot};
   constexpr std::int16_t lowest = std::numeric_limits<std::int16_t>::min();
+  EXPECT_THAT(find_narrow_calibration(setup)->masked_pixels, testing::ElementsAre(1, 1));
   EXPECT_THAT(find_narrow_calibration(setup)->dark16, testing::ElementsAre(16, lowest, 48, lowest));
   setup.calibrated.dark16.clear();
   EXPECT_THAT(find_narrow_calibration(setup)->dark16, testing::ElementsAre(0, lowest, 0, lowest)) << "no dark";
@@ -179,6 +198,9 @@ TEST(narrow_noise, not_with_a_gain_or_darks_below_0) {
   EXPECT_TRUE(gets<narrow_noise_form<pixel>>(setup));
   setup.calibrated.dark16 = {0, -1};
   EXPECT_TRUE(gets<noise_form<pixel>>(setup));
+  setup.calibrated.mask = {0, mask_hot};
+  EXPECT_TRUE(gets<narrow_noise_form<pixel>>(setup)) << "the dark of a masked pixel is not used";
+  setup.calibrated.mask.clear();
   setup.calibrated.dark16.clear();
   setup.calibrated.gain = {1, 1};
   EXPECT_TRUE(gets<noise_form<pixel>>(setup));

@@ -17,7 +17,7 @@ TEST(charges, are_those_of_the_reference) {
     const parity::parity_case drawn = parity::random_case(seed);
     for (const frame_view& frame : drawn.frames) {
       ASSERT_THAT(charges(frame, drawn.setup.calibrated),
-                  testing::ElementsAreArray(reference::charges(frame, drawn.setup.calibrated, row_noise_method::none)))
+                  testing::ElementsAreArray(reference::charges(frame, drawn.setup.calibrated, counting_options{})))
           << "seed " << seed << ": " << parity::describe(drawn);
     }
   }

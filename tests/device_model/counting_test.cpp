@@ -73,6 +73,19 @@ TEST_F(cuda_counting, half_row_too_wide_for_shared_memory) {
     drawn.setup.options.row_noise = method;
     expect_equal(drawn, "row noise", 1);
   }
+  drawn.setup.options.row_noise = row_noise_method::none;
+  drawn.setup.options.background = background_method::frame;
+  expect_equal(drawn, "background frame", 1);
+}
+
+TEST_F(cuda_counting, shifts_of_frames) {
+  for (const std::uint32_t height : {7, 127, 130}) {
+    parity_case drawn = plain_case({height, 45}, content::clouds, 0.02, 4);
+    drawn.setup.options.background = background_method::frame;
+    drawn.setup.calibrated.background16 = background_from_adu(12);
+    drawn.frames.resize(3, drawn.frames.front());
+    expect_equal(drawn, "background frame", 3);
+  }
 }
 
 TEST_F(cuda_counting, no_frames) {

@@ -20,7 +20,8 @@ class SetupAbi(ctypes.Structure):
         ("dark16", ctypes.c_void_p), ("gain", ctypes.c_void_p), ("mask", ctypes.c_void_p), ("pixel_background16", ctypes.c_void_p),
         ("background16", ctypes.c_int32), ("xray16", ctypes.c_int32), ("score16", ctypes.c_int64),
         ("min_cluster_size", ctypes.c_uint32), ("max_cluster_size", ctypes.c_uint32), ("upsample", ctypes.c_uint32),
-        ("type", ctypes.c_uint8), ("method", ctypes.c_uint8), ("row_noise", ctypes.c_uint8), ("values", ctypes.c_uint8),
+        ("type", ctypes.c_uint8), ("method", ctypes.c_uint8), ("row_noise", ctypes.c_uint8), ("background", ctypes.c_uint8),
+        ("values", ctypes.c_uint8),
     ]
 
 
@@ -94,6 +95,7 @@ class Library:
                          type=self.number("pixel type", PIXEL_TYPES[frames.dtype.name]),
                          method=self.number("counting method", setup.method),
                          row_noise=self.number("row noise method", setup.row_noise),
+                         background=self.number("background method", setup.background),
                          values=self.number("event value", setup.values))
         views = FramesAbi(pixels=frames.ctypes.data, present=present.ctypes.data, count=len(frames), split=SPLITS[setup.split],
                           banded=banded)

@@ -35,6 +35,7 @@ struct setup_abi {
   std::uint8_t type;
   std::uint8_t method;
   std::uint8_t row_noise;
+  std::uint8_t background;
   std::uint8_t values;
 };
 
@@ -67,6 +68,7 @@ counting_setup setup_from(const setup_abi& given) {
   setup.options.method = static_cast<counting_method>(given.method);
   if (setup.options.method == counting_method::peaks) calibrated.score16 = given.score16;
   setup.options.row_noise = static_cast<row_noise_method>(given.row_noise);
+  setup.options.background = static_cast<background_method>(given.background);
   setup.options.values = static_cast<event_value>(given.values);
   setup.options.min_cluster_size = given.min_cluster_size;
   setup.options.max_cluster_size = given.max_cluster_size;
@@ -113,7 +115,8 @@ extern "C" {
 /// The enumerator that a word stands for in the table of that name; -1 when there is none.
 int countem_test_choice(const char* table, const char* word) {
   return std::max({number_in<backend>(table, word), number_in<pixel_type>(table, word), number_in<counting_method>(table, word),
-                   number_in<row_noise_method>(table, word), number_in<event_value>(table, word)});
+                   number_in<row_noise_method>(table, word), number_in<background_method>(table, word),
+                   number_in<event_value>(table, word)});
 }
 
 /// Never null; `countem_test_error` reports whether it worked.

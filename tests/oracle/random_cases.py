@@ -91,6 +91,8 @@ def setup(rng: np.random.Generator, shape: tuple[int, int], method: str, sectors
     if sometimes():
         chosen.pixel_background16 = rng.integers(0, max(1, min(chosen.xray16, 16 * 60)), shape, dtype=np.int32)
     chosen.row_noise = str(rng.choice(["none", "none", "mean", "median"]))
+    if chosen.row_noise == "none" and sometimes():
+        chosen.background = "frame"
     chosen.values = str(rng.choice(["none", "charge", "size"]))
     if sectors:
         chosen.split = str(rng.choice(["rows", "columns"]))

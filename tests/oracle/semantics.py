@@ -23,6 +23,7 @@ class Setup:
     score16: int = 0
     method: str = "cluster"
     row_noise: str = "none"
+    background: str = "none"
     values: str = "none"
     min_cluster_size: int = 1
     max_cluster_size: int = 0xFFFF_FFFF
@@ -69,27 +70,40 @@ def charges(frame: np.ndarray, setup: Setup, present: int) -> tuple[np.ndarray, 
             product = charge.astype(np.float32) * np.where(usable, setup.gain, 0).astype(np.float32)
         charge = np.clip(np.rint(product).astype(np.float64), -CHARGE_LIMIT, CHARGE_LIMIT)
     charge = charge.astype(np.int64)
-    if setup.row_noise != "none":
-        charge = without_row_noise(charge, has_charge, setup)
+    if setup.row_noise != "none" or setup.background != "none":
+        charge = np.clip(charge - noise(charge, has_charge, setup), -CHARGE_LIMIT, CHARGE_LIMIT)
     return charge, has_charge
 
 
-def without_row_noise(charge: np.ndarray, has_charge: np.ndarray, setup: Setup) -> np.ndarray:
-    quiet = has_charge & (charge <= background(setup))
-    cleaned = charge.copy()
-    middle = charge.shape[1] // 2
-    for row in range(charge.shape[0]):
-        for half in (slice(0, middle), slice(middle, None)):
-            values = np.sort(charge[row, half][quiet[row, half]])
-            n = len(values)
-            if n == 0:
+def median(values: np.ndarray) -> int:
+    """Halves rounded up."""
+    values = np.sort(values)
+    return (int(values[(len(values) - 1) // 2]) + int(values[len(values) // 2]) + 1) // 2
+
+
+def mean_about(middle: int, values: np.ndarray) -> int:
+    """Values beyond 3 ADU of the middle are cut to it; halves rounded up."""
+    n = len(values)
+    return middle + (2 * int(np.clip(values - middle, -48, 48).sum()) + n) // (2 * n)
+
+
+def noise(charge: np.ndarray, has_charge: np.ndarray, setup: Setup) -> np.ndarray:
+    """What is subtracted from each pixel's charge."""
+    height, width = charge.shape
+    found = np.zeros_like(charge)
+    medians = []
+    for row in range(height):
+        for half in (slice(0, width // 2), slice(width // 2, None)):
+            values = charge[row, half][has_charge[row, half]]
+            if len(values) == 0:
                 continue
-            if setup.row_noise == "mean":
-                noise = (2 * int(values.sum()) + n) // (2 * n)
-            else:
-                noise = (int(values[(n - 1) // 2]) + int(values[n // 2]) + 1) // 2
-            cleaned[row, half] = np.clip(charge[row, half] - noise, -CHARGE_LIMIT, CHARGE_LIMIT)
-    return cleaned
+            middle = median(values)
+            found[row, half] = middle if setup.row_noise == "median" else mean_about(middle, values)
+            if row % (1 if height < 128 else height // 64) == 0:
+                medians.append(middle)
+    if setup.background == "frame":
+        found[:] = median(np.array(medians)) if medians else 0
+    return found
 
 
 def background(setup: Setup) -> np.ndarray | int:

@@ -18,7 +18,7 @@ THRESHOLD_ADU, XRAY_ADU = 12.3, 300.7
 
 
 def options_of(setup: semantics.Setup) -> list[object]:
-    options = ["--method", setup.method, "--row-noise", setup.row_noise]
+    options = ["--method", setup.method, "--row-noise", setup.row_noise, "--background", setup.background]
     if setup.method == "cluster":
         options += ["--upsample", setup.upsample, "--min-cluster-size", setup.min_cluster_size, "--max-cluster-size", setup.max_cluster_size]
     return options
@@ -27,8 +27,9 @@ def options_of(setup: semantics.Setup) -> list[object]:
 @pytest.mark.parametrize("backend", ["reference", "cpu"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("setup", [semantics.Setup(), semantics.Setup(upsample=3, min_cluster_size=2, max_cluster_size=9),
-                                   semantics.Setup(method="maximum", row_noise="median"), semantics.Setup(method="pixels")],
-                         ids=["cluster", "cluster_options", "maximum", "pixels"])
+                                   semantics.Setup(method="maximum", row_noise="median"), semantics.Setup(method="pixels"),
+                                   semantics.Setup(background="frame"), semantics.Setup(row_noise="mean")],
+                         ids=["cluster", "cluster_options", "maximum", "pixels", "frame", "row_mean"])
 def test_npy_with_references(program: Program, tmp_path: pathlib.Path, setup: semantics.Setup, dtype: type, backend: str) -> None:
     rng = np.random.default_rng(6)
     frames = np.stack([np.clip(np.rint(random_cases.electrons(rng, SHAPE, 0.03)), 0, 255) for _ in range(6)]).astype(dtype)

@@ -211,6 +211,7 @@ counting_options draw_options(generator& random) {
                                    counting_method::peaks, counting_method::maximum, counting_method::pixels});
   options.row_noise =
       any_of(random, {row_noise_method::none, row_noise_method::none, row_noise_method::mean, row_noise_method::median});
+  if (options.row_noise == row_noise_method::none && one_in(random, 4)) options.background = background_method::frame;
   options.values = any_of(random, {event_value::none, event_value::charge, event_value::size});
   if (options.method == counting_method::cluster) {
     if (one_in(random, 4)) options.min_cluster_size = 1 + static_cast<std::uint32_t>(below(random, 4));
@@ -318,12 +319,12 @@ std::string describe(const parity_case& drawn) {
   const auto& [shape, type, calibrated, options] = drawn.setup;
   std::ostringstream text;
   text << drawn.frames.size() << " frames of " << shape.height << " x " << shape.width << ' ' << to_string(type) << ", method "
-       << static_cast<int>(options.method) << ", row noise " << static_cast<int>(options.row_noise) << ", values "
-       << static_cast<int>(options.values) << ", upsample " << options.upsample << ", sizes " << options.min_cluster_size
-       << " to " << options.max_cluster_size << ", background " << calibrated.background16 << ", X-ray " << calibrated.xray16
-       << ", score " << calibrated.score16.value_or(0) << (calibrated.dark16.empty() ? "" : ", dark")
-       << (calibrated.gain.empty() ? "" : ", gain") << (calibrated.mask.empty() ? "" : ", mask")
-       << (calibrated.pixel_background16.empty() ? "" : ", pixel thresholds");
+       << static_cast<int>(options.method) << ", row noise " << static_cast<int>(options.row_noise) << ", background method "
+       << static_cast<int>(options.background) << ", values " << static_cast<int>(options.values) << ", upsample "
+       << options.upsample << ", sizes " << options.min_cluster_size << " to " << options.max_cluster_size << ", background "
+       << calibrated.background16 << ", X-ray " << calibrated.xray16 << ", score " << calibrated.score16.value_or(0)
+       << (calibrated.dark16.empty() ? "" : ", dark") << (calibrated.gain.empty() ? "" : ", gain")
+       << (calibrated.mask.empty() ? "" : ", mask") << (calibrated.pixel_background16.empty() ? "" : ", pixel thresholds");
   for (const frame_view& frame : drawn.frames) {
     text << "; split " << static_cast<int>(frame.split) << " present " << static_cast<int>(frame.present) << " bands "
          << static_cast<int>(frame.band_count);

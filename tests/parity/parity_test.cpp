@@ -1,5 +1,6 @@
 // Every backend that this build and machine have against the reference, bit for bit.
 #include <gtest/gtest.h>
+#include <array>
 
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +14,16 @@
 
 namespace countem::parity {
 namespace {
+
+/// Everything that may be subtracted from half-rows.
+std::array<counting_options, 3> noise_options() {
+  std::array<counting_options, 3> options;
+  options[0].row_noise = row_noise_method::mean;
+  options[1].row_noise = row_noise_method::median;
+  options[2].background = background_method::frame;
+  for (counting_options& one : options) one.values = event_value::charge;
+  return options;
+}
 
 class parity : public testing::TestWithParam<backend> {
  protected:
@@ -74,10 +85,10 @@ TEST_P(parity, components_as_large_as_the_frame) {
 TEST_P(parity, row_noise_at_widths) {
   // Half-rows that end within a vector or a byte of hits, and frames beyond those that go side by side.
   for (const std::uint32_t width : {1, 2, 3, 15, 16, 17, 31, 33, 62, 64, 66, 130, 254, 576, 961, 1920, 1924, 2050, 4098}) {
-    for (const row_noise_method method : {row_noise_method::mean, row_noise_method::median}) {
+    for (const counting_options& options : noise_options()) {
       for (const bool dark : {false, true}) {
         parity_case drawn = plain_case({3, width}, content::clouds, 0.02, width);
-        drawn.setup.options.row_noise = method;
+        drawn.setup.options = options;
         if (dark) {
           drawn.setup.calibrated.shape = drawn.setup.shape;
           for (std::uint32_t p = 0; p < 3 * width; ++p)
@@ -108,6 +119,52 @@ TEST_P(parity, medians_far_from_each_other_and_from_the_mean) {
   }
   drawn.frames.assign(4, stored(drawn, pixels));
   expect_equal(drawn, "jumping rows");
+}
+
+TEST_P(parity, noise_about_the_highest_that_16_bits_hold) {
+  // Half-rows whose two middle charges lie on both sides of 2047 ADU, and rows that lie there as a whole.
+  for (const counting_options& options : noise_options()) {
+    parity_case drawn;
+    drawn.setup.shape = {12, 36};
+    drawn.setup.type = pixel_type::u16;
+    drawn.setup.options = options;
+    drawn.setup.calibrated.background16 = 100;
+    std::vector<std::uint16_t> pixels;
+    for (std::uint32_t row = 0; row < 12; ++row) {
+      const std::uint32_t low = std::array<std::uint32_t, 6>{300, 2030, 2040, 2043, 2046, 5}[row % 6];
+      const std::uint32_t high = row < 6 ? 65'000 : low + 3;
+      for (std::uint32_t column = 0; column < 36; ++column)
+        pixels.push_back(static_cast<std::uint16_t>(column % 2 == 0 ? low : column == 7 ? high + 50 : high));
+    }
+    drawn.frames.assign(3, stored(drawn, pixels));
+    expect_equal(drawn, "half-rows of two levels");
+  }
+}
+
+TEST_P(parity, shifts_of_frames) {
+  // A level that goes up from frame to frame, past the threshold and what 16 bits hold.
+  for (const std::uint32_t height : {5, 127, 128, 200}) {
+    for (const bool dark : {false, true}) {
+      parity_case drawn;
+      drawn.setup.shape = {height, 70};
+      drawn.setup.type = pixel_type::u16;
+      drawn.setup.options.background = background_method::frame;
+      drawn.setup.options.values = event_value::charge;
+      drawn.setup.calibrated.background16 = 160;
+      if (dark) {
+        drawn.setup.calibrated.shape = drawn.setup.shape;
+        for (std::uint32_t p = 0; p < height * 70; ++p)
+          drawn.setup.calibrated.dark16.push_back(static_cast<std::int32_t>(p * 37 % 90));
+      }
+      for (const std::uint32_t level : {20, 21, 40, 41, 500, 2030, 2047, 60'000, 19}) {
+        std::vector<std::uint16_t> pixels;
+        for (std::uint32_t p = 0; p < height * 70; ++p)
+          pixels.push_back(static_cast<std::uint16_t>(level + p * p % 7 + (p % 97 == 0 ? 30 + p % 11 : 0)));
+        drawn.frames.push_back(stored(drawn, pixels));
+      }
+      expect_equal(drawn, "height " + std::to_string(height));
+    }
+  }
 }
 
 TEST_P(parity, charges_about_the_highest_that_vectors_add) {

@@ -16,7 +16,7 @@ using testing::HasSubstr;
 
 template <class Value>
 class choice_tables : public testing::Test {};
-using tables = testing::Types<backend, pixel_type, counting_method, row_noise_method, event_value>;
+using tables = testing::Types<backend, pixel_type, counting_method, row_noise_method, background_method, event_value>;
 TYPED_TEST_SUITE(choice_tables, tables);
 
 TYPED_TEST(choice_tables, name_each_enumerator_once_and_in_order) {

@@ -75,7 +75,8 @@ INSTANTIATE_TEST_SUITE_P(layouts, event_store_round_trip,
 TEST(event_store, keeps_its_description) {
   const test::temporary_directory directory;
   store_description description = description_of({6, 8}, {2, 3, 1});
-  description.options = {counting_method::cluster, row_noise_method::median, 2, 77, event_value::size, 2};
+  description.options = {
+      counting_method::cluster, row_noise_method::none, background_method::frame, 2, 77, event_value::size, 2};
   description.calibrated.shape = {3, 4};
   description.calibrated.dark16.assign(12, 320);
   description.calibrated.fit = noise_fit{};
@@ -88,7 +89,8 @@ TEST(event_store, keeps_its_description) {
   EXPECT_EQ(read.shape, description.shape);
   EXPECT_EQ(read.scan, description.scan);
   EXPECT_EQ(read.options.method, counting_method::cluster);
-  EXPECT_EQ(read.options.row_noise, row_noise_method::median);
+  EXPECT_EQ(read.options.row_noise, row_noise_method::none);
+  EXPECT_EQ(read.options.background, background_method::frame);
   EXPECT_EQ(read.options.min_cluster_size, 2U);
   EXPECT_EQ(read.options.max_cluster_size, 77U);
   EXPECT_EQ(read.options.values, event_value::size);

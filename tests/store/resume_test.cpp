@@ -43,6 +43,8 @@ const std::vector<changed_field>& changed_fields() {
       {"another upsampling", [](store_description& of) { of.options.upsample = 2; }},
       {"another counting method", [](store_description& of) { of.options.method = counting_method::maximum; }},
       {"another correction of row noise", [](store_description& of) { of.options.row_noise = row_noise_method::mean; }},
+      {"another subtraction of the frames' shift",
+       [](store_description& of) { of.options.background = background_method::frame; }},
       {"another smallest cluster size", [](store_description& of) { of.options.min_cluster_size = 2; }},
       {"another largest cluster size", [](store_description& of) { of.options.max_cluster_size = 9; }},
       {"other event values", [](store_description& of) { of.options.values = event_value::size; }},

@@ -153,7 +153,8 @@ void add_bench_count(CLI::App& bench, context& ctx) {
   CLI::App* command = bench.add_subcommand("count", "Counting from memory, and the rate at which the same buffer can be read");
   add_choice(*command, "--backend", chosen->where, "Where to count");
   add_choice(*command, "--method", chosen->counting.method, "How hits become events");
-  add_choice(*command, "--row-noise", chosen->counting.row_noise, "Statistic of each half-row to subtract");
+  add_choice(*command, "--row-noise", chosen->counting.row_noise, "Statistic of each half-row's charges to subtract");
+  add_choice(*command, "--background", chosen->counting.background, "What to subtract from all charges of a frame");
   add_choice(*command, "--values", chosen->counting.values, "Value kept with each event");
   add_choice(*command, "--calibration", chosen->calibrated, "What the pixels are corrected with");
   command->add_option("--occupancy", chosen->simulated.occupancy, "Electrons per pixel and frame")

@@ -13,7 +13,7 @@ template <>
 struct choice_table<advice_kind> {
   static constexpr std::string_view what = "kind of advice";  ///< in a sentence
   /// In the order of the enumerators.
-  static constexpr std::array<choice<advice_kind>, 17> entries{
+  static constexpr std::array<choice<advice_kind>, 18> entries{
       {{advice_kind::input_format, "input_format", "name the format of the input"},
        {advice_kind::scan_size, "scan_size", "give the scan size"},
        {advice_kind::check_input, "check_input", "check scan size and format"},
@@ -25,6 +25,7 @@ struct choice_table<advice_kind> {
        {advice_kind::mask, "mask", "mask the pixels"},
        {advice_kind::dark_reference, "dark_reference", "give a dark reference"},
        {advice_kind::dark_frames, "dark_frames", "give at least two dark frames"},
+       {advice_kind::frame_shift, "frame_shift", "subtract the shift of each frame"},
        {advice_kind::choose_backend, "choose_backend", "use another backend"},
        {advice_kind::resume_counting, "resume_counting", "resume the count"},
        {advice_kind::recover_frames, "recover_frames", "save the frames into a new store"},

@@ -23,15 +23,16 @@ struct calibration_options {
   /// Background threshold = fitted mean + this many fitted sigmas; method peaks: a lone pixel at the score threshold lies
   /// there. Empty: the threshold that finds most electrons, which needs a dark reference; usual_background_sigmas without one.
   std::optional<double> background_sigmas;
-  std::optional<double> false_hits;      ///< instead: the lowest threshold with so many events of noise in a frame
-  double xray_sigmas = 175.0;            ///< X-ray threshold = sample mean + this many sample standard deviations
-  std::uint64_t seed = 0;                ///< of the choice of sampled frames
-  bool per_pixel_thresholds = false;     ///< pixel mean + n sigma from the darks instead of one threshold
-  std::optional<double> background_adu;  ///< given directly
-  std::optional<double> score_adu;       ///< method peaks; given directly
-  std::optional<double> xray_adu;        ///< given directly
-  unsigned threads = 0;                  ///< 0: all cores
-  bool accept_masked = false;            ///< even where the darks mask more than a tenth of the pixels
+  std::optional<double> false_hits;  ///< instead: the lowest threshold with so many events of noise in a frame
+  double xray_sigmas = 175.0;        ///< X-ray threshold = sample mean + this many sample standard deviations
+  std::uint64_t seed = 0;            ///< of the choice of sampled frames
+  background_method background = background_method::none;  ///< what counting will subtract from the frames, and so from these
+  bool per_pixel_thresholds = false;                       ///< pixel mean + n sigma from the darks instead of one threshold
+  std::optional<double> background_adu;                    ///< given directly
+  std::optional<double> score_adu;                         ///< method peaks; given directly
+  std::optional<double> xray_adu;                          ///< given directly
+  unsigned threads = 0;                                    ///< 0: all cores
+  bool accept_masked = false;                              ///< even where the darks mask more than a tenth of the pixels
 };
 
 /// Mean, temporal noise and mask of a set of dark frames.

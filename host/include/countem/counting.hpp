@@ -36,11 +36,12 @@ struct choice_table<counting_method> {
        {counting_method::counts, "counts", "a pixel of value v is v electrons, for detectors that count by themselves"}}};
 };
 
-/// What is subtracted from each half-row before thresholds apply (docs/semantics.md, row noise).
+/// What is subtracted from each half-row before thresholds apply (docs/semantics.md, row noise). Found from all charges of the
+/// half-row, hits included, so that it depends on no threshold.
 enum class row_noise_method : std::uint8_t {
   none,    ///< nothing
-  mean,    ///< mean charge of the half-row's pixels that are not hits, in 1/16 ADU
-  median,  ///< median charge of the same pixels, in 1/16 ADU
+  mean,    ///< median charge plus the mean distance from it, distances cut at `row_mean_reach`; in 1/16 ADU
+  median,  ///< median charge, in 1/16 ADU
 };
 
 /// Words and help of `row_noise_method`.
@@ -51,9 +52,35 @@ struct choice_table<row_noise_method> {
   /// One entry per enumerator, in their order.
   static constexpr std::array<choice<row_noise_method>, 3> entries{
       {{row_noise_method::none, "none", "nothing is subtracted"},
-       {row_noise_method::mean, "mean", "mean of the quiet pixels of each half-row"},
-       {row_noise_method::median, "median", "their median"}}};
+       {row_noise_method::mean, "mean", "mean of the charges, those beyond 3 ADU of their median cut to it"},
+       {row_noise_method::median, "median", "median of the charges"}}};
 };
+
+/// Charges that are farther than this from the median of their half-row are taken as this far by row_noise_method::mean:
+/// 3 ADU, in 1/16 ADU.
+inline constexpr std::int32_t row_mean_reach = 3 * charge_units_per_adu;
+
+/// What is subtracted from all charges of a frame before thresholds apply (docs/semantics.md, shifted frames).
+enum class background_method : std::uint8_t {
+  none,   ///< nothing: the level of the frames is that of the dark reference
+  frame,  ///< the frame's own shift: the median of the median charges of half-rows spread over it, in 1/16 ADU
+};
+
+/// Words and help of `background_method`.
+template <>
+struct choice_table<background_method> {
+  /// What a value is called in a sentence.
+  static constexpr std::string_view what = "background method";
+  /// One entry per enumerator, in their order.
+  static constexpr std::array<choice<background_method>, 2> entries{
+      {{background_method::none, "none", "nothing is subtracted"},
+       {background_method::frame, "frame", "the shift of each frame's noise peak"}}};
+};
+
+/// background_method::frame takes the half-rows of every so many rows, from row 0 on: those of 64 to 127 rows of a high frame.
+[[nodiscard]] constexpr std::uint32_t background_row_step(std::uint32_t height) {
+  return height < 128 ? 1 : height / 64;
+}
 
 /// What is kept with each event's linear index.
 enum class event_value : std::uint8_t {
@@ -76,15 +103,21 @@ struct choice_table<event_value> {
 
 /// How hits become events. docs/semantics.md defines every field to the bit; all backends obey it.
 struct counting_options {
-  counting_method method = counting_method::cluster;    ///< how hits become events
-  row_noise_method row_noise = row_noise_method::none;  ///< what is subtracted from each half-row
-  std::uint32_t min_cluster_size = 1;                   ///< components with fewer hits are dropped (cluster)
-  std::uint32_t max_cluster_size = 0xffff'ffff;         ///< components with more hits are dropped (cluster)
-  event_value values = event_value::none;               ///< what is kept with each event
-  std::uint32_t upsample = 1;                           ///< events lie on a grid this many times finer (cluster, peaks)
+  counting_method method = counting_method::cluster;       ///< how hits become events
+  row_noise_method row_noise = row_noise_method::none;     ///< what is subtracted from each half-row
+  background_method background = background_method::none;  ///< what is subtracted from each frame; not with row noise
+  std::uint32_t min_cluster_size = 1;                      ///< components with fewer hits are dropped (cluster)
+  std::uint32_t max_cluster_size = 0xffff'ffff;            ///< components with more hits are dropped (cluster)
+  event_value values = event_value::none;                  ///< what is kept with each event
+  std::uint32_t upsample = 1;                              ///< events lie on a grid this many times finer (cluster, peaks)
 
   friend bool operator==(const counting_options&, const counting_options&) = default;
 };
+
+/// Whether a charge of each half-row is subtracted from its charges: its own, or that of the frame.
+[[nodiscard]] constexpr bool subtracts_noise(const counting_options& options) {
+  return options.row_noise != row_noise_method::none || options.background != background_method::none;
+}
 
 /// Method `counts` makes as many events of a frame as its pixels add up to, four bytes each. More than this is a broken pixel
 /// or another kind of frame, and is refused before memory is spent on it.
@@ -162,8 +195,8 @@ struct counting_setup {
 };
 
 /// @throws invalid_argument when the setup contradicts itself: shapes, thresholds, an upsampled grid beyond 2^32 - 1 pixels,
-/// upsampling or size limits with a method that has no components, a score threshold without method peaks or the other way
-/// round, a calibration with more than a mask or an event value with method counts.
+/// upsampling or size limits with a method that has no components, row noise and background method together, a score threshold
+/// without method peaks or the other way round, a calibration with more than a mask or an event value with method counts.
 void validate(const counting_setup& setup);
 
 /// Shape of the grid that the events' linear indices refer to.

@@ -23,6 +23,7 @@ enum class advice_kind : std::uint8_t {
   mask,               ///< mask the pixels that are named
   dark_reference,     ///< give a dark reference
   dark_frames,        ///< give a dark reference of at least two frames
+  frame_shift,        ///< subtract the shift of each frame
   choose_backend,     ///< use another backend; value: its word
   resume_counting,    ///< count again with the frames that are kept
   recover_frames,     ///< save the frames of an unfinished or broken store into a new one

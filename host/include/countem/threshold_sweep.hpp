@@ -32,9 +32,10 @@ struct swept_threshold {
 
 /// Counts the frames that `found` was calibrated with once more for each threshold, on the cpu.
 /// @param found of calibrate(), with the fit of the noise peak
+/// @param counting method, row noise and background
 /// @throws invalid_argument where `found` holds no fit; what reading and counting throw
 [[nodiscard]] std::vector<swept_threshold> sweep_thresholds(const frame_source& frames, const calibration& found,
-                                                            counting_method method, const sweep_range& range,
+                                                            const counting_options& counting, const sweep_range& range,
                                                             unsigned threads = 0);
 
 }  // namespace countem

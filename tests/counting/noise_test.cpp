@@ -1,0 +1,117 @@
+// Row noise and shifted frames in the reference counter, against numbers worked out by hand from docs/semantics.md.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <utility>
+#include <vector>
+
+#include <countem/counting.hpp>
+
+#include "tests/counting/small_frame.hpp"
+
+namespace {
+
+using namespace countem;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+using u16_frame = small_frame<std::uint16_t>;
+
+/// Charges of all hits of a frame of one row, which has a threshold of 3 ADU.
+template <class Pixel>
+std::vector<std::uint32_t> charges_after(row_noise_method method, std::vector<Pixel> pixels) {
+  const auto width = static_cast<std::uint32_t>(pixels.size());
+  small_frame<Pixel> frame({1, width}, std::move(pixels));
+  frame.setup.options = {.method = counting_method::pixels, .row_noise = method, .values = event_value::charge};
+  return frame.count().values;
+}
+
+TEST(row_noise, mean_cuts_what_is_far_from_the_median) {
+  // Left half, charges 16 16 32 1440: median 24, distances -8 -8 8 and 48 of 1416; 40 / 4 = 10. Right half 0 0 0 80: median 0,
+  // 48 / 4 = 12.
+  EXPECT_THAT(charges_after<std::uint16_t>(row_noise_method::mean, {1, 1, 2, 90, 0, 0, 0, 5}), ElementsAre(1440 - 34, 80 - 12));
+  // 160 208 256 0: median 184, distances -24 24 48 (of 72) -48 (of -184). Then 80 80 160 0 0: median 80, -48 / 5 -> -10.
+  EXPECT_THAT(charges_after<std::uint16_t>(row_noise_method::mean, {10, 13, 16, 0, 5, 5, 10, 0, 0}), ElementsAre(72, 90));
+}
+
+TEST(row_noise, median_and_thresholds_again) {
+  // Charges 0 16 48 64: median 32, which leaves 32: no longer above the threshold of 48.
+  EXPECT_THAT(charges_after<std::uint16_t>(row_noise_method::median, {0, 1, 3, 4, 0, 0, 0, 0}), IsEmpty());
+}
+
+TEST(row_noise, an_offset_above_the_threshold_changes_nothing) {
+  const std::vector<std::uint16_t> row{1, 0, 2, 50, 1, 2, 0, 40, 3, 1};
+  for (const row_noise_method method : {row_noise_method::mean, row_noise_method::median}) {
+    const std::vector<std::uint32_t> expected = charges_after(method, row);
+    EXPECT_EQ(expected.size(), 2U);
+    for (const int offset : {4, 20, 3000, 60'000}) {
+      std::vector<std::uint16_t> shifted = row;
+      for (std::uint16_t& pixel : shifted) pixel = static_cast<std::uint16_t>(pixel + offset);
+      EXPECT_EQ(charges_after(method, shifted), expected) << offset;
+    }
+  }
+}
+
+TEST(row_noise, even_count_takes_the_middle_halves_up) {
+  // Charges of the left half in 1/16: 0 and 3 of 0 0 3 144 -> floor(4 / 2) = 2; of the right -3 and 0 -> floor(-2 / 2) = -1.
+  EXPECT_THAT(charges_after<float>(row_noise_method::median, {0, 0, 3 / 16.F, 9, -3 / 16.F, -1, 0, 9}),
+              ElementsAre(144 - 2, 144 + 1));
+}
+
+TEST(row_noise, negative_mean_rounds_halves_up) {
+  // Median -3, distances 0, 0, 48, -43: 5 / 4 -> 1. Then median -2, distances 0 -1 48 -48 0 -14: -15 / 6 = -2.5 -> -2.
+  EXPECT_THAT(charges_after<float>(row_noise_method::mean, {-3 / 16.F, -3 / 16.F, 9, -46 / 16.F, 0, 0, 0, 0}),
+              ElementsAre(144 + 2));
+  EXPECT_THAT(charges_after<float>(row_noise_method::mean, {-2 / 16.F, -3 / 16.F, 9, -9, -2 / 16.F, -1, 0, 0, 0, 0, 0, 0}),
+              ElementsAre(144 + 4));
+}
+
+TEST(row_noise, masked_pixels_take_no_part) {
+  u16_frame frame({1, 10}, {2, 3, 0, 2, 90, 0, 0, 0, 0, 0});
+  frame.setup.calibrated.mask = {0, mask_hot, mask_dead, 0, 0, 0, 0, 0, 0, 0};
+  frame.setup.options = {
+      .method = counting_method::pixels, .row_noise = row_noise_method::median, .values = event_value::charge};
+  EXPECT_THAT(frame.count().values, ElementsAre((90 - 2) * 16));
+}
+
+/// A frame of so many rows of 6 pixels, of which row y has the level `level(y)`, with a hit of 9 ADU in its last row.
+template <class Level>
+event_batch counted_without_shift(std::uint32_t height, Level level) {
+  std::vector<std::uint16_t> pixels;
+  for (std::uint32_t y = 0; y < height; ++y) pixels.insert(pixels.end(), 6, static_cast<std::uint16_t>(level(y)));
+  pixels.back() = static_cast<std::uint16_t>(pixels.back() + 9);
+  u16_frame frame({height, 6}, pixels);
+  frame.setup.options = {
+      .method = counting_method::pixels, .background = background_method::frame, .values = event_value::charge};
+  return frame.count();
+}
+
+TEST(shifted_frame, is_the_median_of_the_medians_of_half_rows) {
+  // Levels 20 20 24: half-rows 20 20 20 20 24 24 -> 20, and 24 is above the threshold of 3 ADU.
+  const event_batch out = counted_without_shift(3, [](std::uint32_t y) { return y == 2 ? 24 : 20; });
+  EXPECT_THAT(out.indices, ElementsAre(12, 13, 14, 15, 16, 17));
+  EXPECT_THAT(out.values, ElementsAre(64, 64, 64, 64, 64, 64 + 144));
+}
+
+TEST(shifted_frame, takes_all_rows_below_128_and_every_second_from_then_on) {
+  // Even rows at 20 ADU, odd ones at 10: the median of both is 15, of even rows alone 20.
+  const auto level = [](std::uint32_t y) { return y % 2 == 0 ? 20 : 10; };
+  EXPECT_EQ(background_row_step(127), 1U);
+  EXPECT_EQ(background_row_step(128), 2U);
+  EXPECT_EQ(background_row_step(576), 9U);
+  EXPECT_THAT(counted_without_shift(126, level).indices, testing::SizeIs(63 * 6 + 1)) << "20 is 5 above the middle of both";
+  EXPECT_THAT(counted_without_shift(128, level).values, IsEmpty()) << "10 + 9 is below 20";
+}
+
+TEST(shifted_frame, of_half_rows_without_charges_is_that_of_the_others) {
+  u16_frame frame({3, 4}, {500, 500, 7, 7, 500, 500, 7, 16, 500, 500, 500, 500});
+  frame.setup.calibrated.mask = {1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 1, 1};
+  frame.setup.options = {
+      .method = counting_method::pixels, .background = background_method::frame, .values = event_value::charge};
+  // Medians 7 and 11.5 ADU: 9.25 between them.
+  EXPECT_THAT(frame.count().values, ElementsAre(16 * 16 - 148));
+  frame.setup.calibrated.mask.assign(12, 1);
+  EXPECT_THAT(frame.count().values, IsEmpty());
+}
+
+}  // namespace
