@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From nothing to pictures: installs what is missing, builds countem, simulates a small 4D Camera scan, calibrates, counts, checks it
 # against the truth and draws it. Everything it makes lies in demo_out/.
-#   scripts/demo.sh [SCAN] [OCCUPANCY]       default 48x48 positions, 0.002 electrons a pixel and frame
+#   scripts/demo.sh [SCAN] [OCCUPANCY]       default 48x48 positions, 0.002 electrons per pixel and frame
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,15 +23,18 @@ mkdir "$out"
 say "2. Simulate: raw sector files as the camera writes them, dark frames, and the truth"
 run $countem simulate "$out/raw" --scan "$scan" --occupancy "$occupancy" --kv 300 --seed 1 --dark-frames 64
 
-say "3. Calibrate: dark reference, noise, thresholds"
-run $countem calibrate "$out"/raw/data_*.data --dark "$out"/raw/dark_*.data -o "$out/calibration.h5"
+say "3. Calibrate: the dark reference, for any scan; noise and thresholds of this one, with figures of how they were found"
+run $countem calibrate --dark "$out"/raw/dark_*.data -o "$out/darks.h5"
+run $countem calibrate "$out"/raw/data_*.data --dark "$out"/raw/dark_*.data --method peaks --sweep 3:6:0.5 -o "$out/calibration.h5" --png "$out"
 
-say "4. Count"
-run $countem count "$out"/raw/data_*.data --calibration "$out/calibration.h5" -o "$out/counted.h5" --json >"$out/count.json"
+say "4. Count: local maxima with enough charge around them, and for comparison connected components"
+run $countem count "$out"/raw/data_*.data --calibration "$out/calibration.h5" --method peaks -o "$out/counted.h5" --json >"$out/count.json"
+run $countem count "$out"/raw/data_*.data --calibration "$out/darks.h5" --method cluster -o "$out/counted_cluster.h5" --no-png
 
-say "5. Verify the file, and compare its events with the electrons that truly hit"
+say "5. Verify the file, and compare the events of both methods with the electrons that truly hit"
 run $countem verify "$out/counted.h5"
-run $countem compare "$out/counted.h5" "$out/raw/truth.h5"
+run $countem compare "$out/counted.h5" "$out/raw/truth.h5" --png "$out"
+run $countem compare "$out/counted_cluster.h5" "$out/raw/truth.h5"
 
 say "6. Reduce: centre of mass, its phase, an annular detector, from the events alone"
 run $countem reduce "$out/counted.h5" -o "$out/reduced.h5" --com --descan --phase --virtual annulus:60,200 --png "$out"

@@ -190,6 +190,20 @@ calibration calibration_arguments::references(frame_shape shape, const source_ar
   return start;
 }
 
+std::string method_advice(const calibration& used, counting_method method, frame_shape frames) {
+  const bool has_better = method == counting_method::cluster || method == counting_method::maximum;
+  if (!has_better || !used.fit || used.fit->curve.charges.empty()) return {};
+  const threshold_curve& curve = used.fit->curve;
+  const double at = (static_cast<double>(used.background16) / charge_units_per_adu - curve.first_adu) / curve.step_adu;
+  const auto place = static_cast<std::size_t>(std::clamp(at, 0.0, static_cast<double>(curve.charges.size() - 1)));
+  const double per_frame = static_cast<double>(curve.charges[place]) / static_cast<double>(used.fit->frames.size());
+  const double occupancy = per_frame / static_cast<double>(frames.pixels());
+  constexpr double peaks_are_better_from = 0.003;  // at any voltage
+  if (occupancy < peaks_are_better_from) return {};
+  return fmt::format("electrons on {:.2g} % of the pixels: --method peaks finds more of them (docs/counting_quality.md)",
+                     100 * occupancy);
+}
+
 std::string summary(const calibration& used) {
   const auto adu = [](std::int32_t charge) {
     return fmt::format("{:.5g} ADU", static_cast<double>(charge) / charge_units_per_adu);
@@ -201,9 +215,15 @@ std::string summary(const calibration& used) {
   if (used.fit && used.fit->sigma_adu > 0) line += fmt::format(" ({:.3g} sigma)", used.fit->background_sigmas);
   line += ", X-ray threshold " + (used.xray16 == no_xray_threshold ? "none" : adu(used.xray16));
   line += used.dark16.empty() ? ", no dark reference" : ", dark reference";
+  const bool fitted = used.fit && used.fit->sigma_adu > 0;
+  if (fitted && used.dark16.empty()) line += " (false events are not known)";
   if (!used.gain.empty()) line += ", gain reference";
   const auto masked = std::count_if(used.mask.begin(), used.mask.end(), [](std::uint8_t reasons) { return reasons != 0; });
   if (masked != 0) line += fmt::format(", {} pixels masked", masked);
+  if (fitted && used.fit->expected) {
+    line += fmt::format("; expected: {:.3g} false events per frame, {:.2g} % of all", used.fit->expected->per_frame,
+                        100 * used.fit->expected->share);
+  }
   return line;
 }
 

@@ -63,8 +63,12 @@ class calibration_arguments {
   std::filesystem::path gain_;
   std::filesystem::path mask_;
   calibration_options options_;
-  std::vector<const CLI::Option*> of_sample_;  ///< options that say how thresholds are found
+  std::vector<const CLI::Option*> of_sample_;  ///< options for finding thresholds
 };
+
+/// A sentence where another method would find more of the electrons that the sample shows (docs/counting_quality.md); else
+/// empty.
+[[nodiscard]] std::string method_advice(const calibration& used, counting_method method, frame_shape frames);
 
 /// What is counted with, in one line.
 [[nodiscard]] std::string summary(const calibration& used);

@@ -118,6 +118,8 @@ class count_run {
     ctx_.warn_of(setup_.calibrated.notes);
     read_detector_images(plan_, event_grid(setup_));
     if (wanted_.counting.method != counting_method::counts) ctx_.inform("{}", summary(setup_.calibrated));
+    const std::string advice = method_advice(setup_.calibrated, wanted_.counting.method, info().shape);
+    if (!advice.empty()) ctx_.inform("{}", advice);
   }
 
   void create_store() {

@@ -49,8 +49,14 @@ class clipped_line {
   double last_;
 };
 
-plot_line threshold_line(const std::string& name, double at, double height, rgb colour) {
-  return {name, {at, at}, {0, height}, colour};
+plot_line threshold_line(const std::string& name, double at, double low, double high) {
+  return {name, {at, at}, {low, high}, grey};
+}
+
+double lowest(const plot_line& line) {
+  double least = 0;
+  for (const double y : line.y) least = std::isfinite(y) ? std::min(least, y) : least;
+  return least;
 }
 
 double highest(const plot_line& line) {
@@ -89,7 +95,7 @@ picture draw_histogram(const calibration& drawn) {
   }
   const double top = highest(charges.line());
   const double background = in_adu(drawn.background16);
-  if (background <= last) lines.push_back(threshold_line(drawn.score16 ? "candidates" : "threshold", background, top, grey));
+  if (background <= last) lines.push_back(threshold_line(drawn.score16 ? "candidates" : "threshold", background, 0, top));
   return draw_line_plot(
       lines, {fmt::format("Charges of {} sampled frames", fit.frames.size()), "charge (ADU)", "pixels (power of 10)"});
 }
@@ -112,7 +118,7 @@ picture draw_curves(const calibration& drawn) {
   const double threshold = in_adu(scores ? *drawn.score16 : drawn.background16);
   std::vector<plot_line> lines{beyond, mirrored};
   if (!beyond.x.empty() && threshold <= beyond.x.back())
-    lines.push_back(threshold_line("threshold", threshold, highest(beyond), grey));
+    lines.push_back(threshold_line("threshold", threshold, lowest(mirrored), highest(beyond)));
   return draw_line_plot(lines, {"Events and noise beyond each threshold", scores ? "score threshold (ADU)" : "threshold (ADU)",
                                 "per frame (power of 10)"});
 }

@@ -227,6 +227,14 @@ void require_charges(const calibration& made, const sampled_frames& frames) {
       {{advice_kind::scale}});
 }
 
+void note_blinking(calibration& made) {
+  if (made.dark16.empty() || made.dark_frames > 1) return;
+  add_note(made, "blinking_unknown",
+           "the dark reference is a single image, which does not show which pixels blink: the threshold takes what they do for "
+           "electrons",
+           {{advice_kind::dark_frames}});
+}
+
 void note_threshold(calibration& made) {
   if (!made.fit || !(made.fit->sigma_adu > 0)) return;
   const noise_fit& fit = *made.fit;

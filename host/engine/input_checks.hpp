@@ -34,6 +34,9 @@ void require_charges(const calibration& made, const sampled_frames& frames);
 /// A note where the background threshold lies within the noise.
 void note_threshold(calibration& made);
 
+/// A note where a threshold was found from mirrored charges with darks that do not show which pixels blink.
+void note_blinking(calibration& made);
+
 /// Notes about the noise of the frames against that of the darks.
 void note_noise(calibration& made);
 

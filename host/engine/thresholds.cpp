@@ -110,7 +110,7 @@ std::int32_t background_with_sigmas(const noise_fit& fit, double sigmas) {
   return background_from_adu(threshold);
 }
 
-/// Charges that say how good a threshold is: of pixels where each is an event, else of local maxima, of which an electron has
+/// Charges by which thresholds are judged: of pixels where each is an event, else of local maxima, of which an electron has
 /// one. Maxima below `fewest_described` sigmas are left out.
 mirrored_sample mirrored_events(const calibration& found, const described_sample& sample, counting_method method,
                                 std::optional<peak_tails>& maxima) {

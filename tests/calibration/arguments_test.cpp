@@ -99,7 +99,7 @@ TEST(source_arguments, describe_other_frames_whose_names_end_alike) {
 
 TEST(calibration_arguments, a_file_stands_for_what_it_was_made_from) {
   EXPECT_THROW(parsed({"a", "--calibration", "c.h5", "--dark", "d"}), CLI::ExcludesError);
-  EXPECT_THROW(parsed({"a", "--calibration", "c.h5", "--seed", "1"}), CLI::ExcludesError);
+  EXPECT_NO_THROW(parsed({"a", "--calibration", "c.h5", "--seed", "1"})) << "it may hold references alone";
   EXPECT_NO_THROW(parsed({"a", "--calibration", "c.h5", "--threshold", "9", "--xray-threshold", "inf", "--mask", "m"}));
 }
 
@@ -131,7 +131,9 @@ TEST(summary, has_the_threshold_in_sigmas_of_the_noise_where_it_is_known) {
   used.fit.emplace();
   used.fit->sigma_adu = 2.07;
   used.fit->background_sigmas = 4.5;
-  EXPECT_EQ(cli::summary(used), "background threshold 9.3125 ADU (4.5 sigma), X-ray threshold none, no dark reference");
+  EXPECT_EQ(
+      cli::summary(used),
+      "background threshold 9.3125 ADU (4.5 sigma), X-ray threshold none, no dark reference (false events are not known)");
   used.fit->sigma_adu = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(cli::summary(used), "background threshold 9.3125 ADU, X-ray threshold none, no dark reference");
 }
@@ -143,7 +145,7 @@ class resolved : public testing::Test {
   [[nodiscard]] calibration resolve(std::vector<std::string> words) const {
     words.insert(words.begin(), "frames.bin");
     const parsed line(std::move(words));
-    return line.calibrating.resolve(frames_, line.inputs, 1, false, stop_);
+    return line.calibrating.resolve(frames_, {}, line.inputs, 1, false, stop_);
   }
 
   test::temporary_directory directory_;

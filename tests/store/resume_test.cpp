@@ -54,6 +54,7 @@ const std::vector<changed_field>& changed_fields() {
       {"another background threshold", [](store_description& of) { of.calibrated.background16 += 1; }},
       {"other background thresholds of pixels",
        [](store_description& of) { of.calibrated.pixel_background16.assign(of.shape.pixels(), 5); }},
+      {"another score threshold", [](store_description& of) { of.calibrated.score16 = 700; }},
       {"another X-ray threshold", [](store_description& of) { of.calibrated.xray16 -= 1; }},
   };
   return fields;
