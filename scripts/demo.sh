@@ -24,7 +24,7 @@ say "2. Simulate: raw sector files as the camera writes them, dark frames, and t
 run $countem simulate "$out/raw" --scan "$scan" --occupancy "$occupancy" --kv 300 --seed 1 --dark-frames 64
 
 say "3. Calibrate: the dark reference, for any scan; noise and thresholds of this one, with figures of how they were found"
-run $countem calibrate --dark "$out"/raw/dark_*.data -o "$out/darks.h5"
+run $countem calibrate --dark-only --dark "$out"/raw/dark_*.data -o "$out/darks.h5"
 run $countem calibrate "$out"/raw/data_*.data --dark "$out"/raw/dark_*.data --method peaks --sweep 3:6:0.5 -o "$out/calibration.h5" --png "$out"
 
 say "4. Count: local maxima with enough charge around them, and for comparison connected components"

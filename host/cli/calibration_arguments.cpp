@@ -112,7 +112,7 @@ calibration calibration_arguments::resolve(const frame_source& frames, const cou
 
 calibration calibration_arguments::references_alone(const source_arguments& inputs, unsigned threads,
                                                     const std::atomic<bool>& stop) const {
-  if (darks_.empty()) throw invalid_argument("there is nothing to calibrate: give the frames of a scan, or darks with --dark");
+  if (darks_.empty()) throw invalid_argument("--dark-only makes a calibration of darks: give the darks with --dark");
   if (options_.background_adu || options_.score_adu || options_.xray_adu || options_.per_pixel_thresholds) {
     throw invalid_argument(
         "thresholds are of a scan, and only darks were given: give thresholds where the scan is counted, or its frames here");
@@ -153,7 +153,7 @@ calibration calibration_arguments::from_file(const frame_source& frames, bool ac
     if (option->count() != 0 && !loaded.references_only) {
       throw invalid_argument(fmt::format(
           "{} holds thresholds, which {} is to find: leave it out, or make a calibration of the darks alone (countem calibrate "
-          "--dark DARKS -o FILE)",
+          "--dark-only --dark DARKS -o FILE)",
           file_.string(), option->get_name()));
     }
   }

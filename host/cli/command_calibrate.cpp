@@ -33,6 +33,7 @@ struct calibrate_options {
   source_arguments inputs;
   calibration_arguments calibration;
   counting_options counting;  ///< what the thresholds are for
+  bool dark_only = false;
   std::string sweep;
   std::filesystem::path pictures;
   std::filesystem::path output;
@@ -212,7 +213,8 @@ void report(const calibration& found, json told, const calibrate_options& chosen
 }
 
 void run_calibrate_darks(const calibrate_options& chosen, context& ctx) {
-  if (!chosen.sweep.empty()) throw invalid_argument("--sweep counts frames of a scan: give them as INPUT");
+  if (!chosen.inputs.inputs().empty() || !chosen.sweep.empty())
+    throw invalid_argument("--dark-only takes no frames of a scan and no --sweep, which counts such frames: leave one out");
   const output_rules rules = ctx.rules(paths_of({}, chosen.calibration.files()));
   check_output(chosen.output, calibration_output, rules);
   const calibration found = chosen.calibration.references_alone(chosen.inputs, chosen.threads, ctx.stop);
@@ -223,7 +225,7 @@ void run_calibrate_darks(const calibrate_options& chosen, context& ctx) {
 }
 
 void run_calibrate(const calibrate_options& chosen, context& ctx) {
-  if (chosen.inputs.inputs().empty()) return run_calibrate_darks(chosen, ctx);
+  if (chosen.dark_only) return run_calibrate_darks(chosen, ctx);
   const std::optional<sweep_range> range = chosen.sweep.empty() ? std::nullopt : std::optional(parse_sweep(chosen.sweep));
   const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
   const output_rules rules = ctx.rules(paths_of(frames->info().files, chosen.calibration.files()));
@@ -256,6 +258,10 @@ void add_calibrate(CLI::App& app, context& ctx) {
   chosen->calibration.add_making_to(*command);
   add_choice(*command, "--method", chosen->counting.method, "How hits will become events: what the thresholds are for");
   add_choice(*command, "--background", chosen->counting.background, "What counting will subtract from all charges of a frame");
+  command
+      ->add_flag("--dark-only", chosen->dark_only,
+                 "References without thresholds, for many scans: each finds its own when it is counted; takes no INPUT")
+      ->group("Calibration");
   command->add_option("--sweep", chosen->sweep,
                       "Count the sampled frames with thresholds of so many sigmas, as 3:6:0.25, and print what each gives");
   command->add_option("--png", chosen->pictures,
@@ -264,7 +270,13 @@ void add_calibrate(CLI::App& app, context& ctx) {
   command->add_option("--threads", chosen->threads, "Threads; 0: all cores")->capture_default_str();
   ctx.add_force_option(*command);
   ctx.add_output_options(*command);
-  command->callback([chosen, &ctx] { run_calibrate(*chosen, ctx); });
+  command->callback([chosen, command, &ctx] {
+    // Darks that swallowed the frames of a scan would be averaged with them.
+    CLI::Option* const input = command->get_option("INPUT");
+    input->required(!chosen->dark_only);
+    if (input->get_required() && input->count() == 0) throw CLI::RequiredError("INPUT");
+    run_calibrate(*chosen, ctx);
+  });
 }
 
 }  // namespace countem::cli

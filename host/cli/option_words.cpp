@@ -43,6 +43,7 @@ constexpr std::array table{
     option_words{"--threshold", "", "ADU", any},
     option_words{"--score-threshold", "", "ADU", any},
     option_words{"--xray-threshold", "", "ADU", any},
+    option_words{"--dark-only", "", "", any},
     option_words{"--sweep", "", "N:N:STEP", any},
     option_words{"--background-sigma", "", "SIGMAS", any},
     option_words{"--xray-sigma", "", "SIGMAS", any},

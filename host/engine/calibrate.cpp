@@ -216,8 +216,9 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   validate(result, frames.info().shape);
   engine::note_noise(result);
   // Thresholds that the sample gives may be low on purpose.
-  if ((options.background_sigmas || options.background_adu) && !result.score16) engine::note_threshold(result);
-  if (!options.background_sigmas && !options.background_adu && !options.score_adu) engine::note_blinking(result);
+  const bool given = options.background_sigmas || options.background_adu;
+  if (given && !options.false_hits && !result.score16) engine::note_threshold(result);
+  if (options.false_hits || (!given && !options.score_adu)) engine::note_blinking(result);
   engine::note_frames(result, sampled);
   if (sample) engine::note_drift(result, sample->frames);
   return result;

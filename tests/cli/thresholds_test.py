@@ -50,7 +50,7 @@ class Thresholds(ProgramTest):
     def test_a_calibration_of_darks_serves_many_scans(self):
         other, _, _ = self.simulate("other", 3, "--kv", 100)
         darks = self.directory / "darks.h5"
-        told = self.succeed_json("calibrate", "--dark", *self.darks, "-o", darks)
+        told = self.succeed_json("calibrate", "--dark-only", "--dark", *self.darks, "-o", darks)
         self.assertEqual(told["dark_frames"], 20)
         self.assertNotIn("background_threshold_adu", told)
         for frames in (self.frames, other):
@@ -63,9 +63,10 @@ class Thresholds(ProgramTest):
                     found.append((told["events"], told["thresholds"]))
                 self.assertEqual(*found)
         self.assertEqual(self.succeed_json("info", darks)["kind"], "calibration")
-        self.refuse(2, "calibrate", "-o", darks, "--force", mentions=["nothing to calibrate"])
-        self.refuse(2, "calibrate", "--dark", *self.darks, "-o", darks, "--force", "--threshold", 9, mentions=["thresholds are of a scan"])
-        self.refuse(2, "calibrate", "--dark", *self.darks, "-o", darks, "--force", "--sweep", "3:4:1", mentions=["--sweep"])
+        self.refuse(2, "calibrate", "-o", darks, "--force", mentions=["INPUT is required"])
+        self.refuse(2, "calibrate", "--dark-only", "-o", darks, "--force", mentions=["give the darks"])
+        self.refuse(2, "calibrate", "--dark-only", "--dark", *self.darks, "-o", darks, "--force", "--threshold", 9, mentions=["thresholds are of a scan"])
+        self.refuse(2, "calibrate", "--dark-only", "--dark", *self.darks, "-o", darks, "--force", "--sweep", "3:4:1", mentions=["--sweep"])
 
     def test_a_calibration_is_for_its_method(self):
         for made, used in (("peaks", "cluster"), ("cluster", "peaks")):

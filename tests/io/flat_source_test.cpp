@@ -205,10 +205,17 @@ TEST_F(npy_files, values_that_no_pixel_holds) {
   };
   store<std::int32_t>("<i4", "(2, 2, 1)", {1, 1, 1, 16777217});
   expect_refusal("16777217");
-  store<std::uint64_t>("<u8", "(2, 2, 1)", {1, 1, 1, 0x1'0000'0000});
-  expect_refusal("4294967296");
   store<double>("<f8", "(2, 2, 1)", {1, 1, 1, 1048576.5});
   expect_refusal("1048576.5");
+}
+
+TEST_F(npy_files, values_beyond_all_charges_are_the_largest) {
+  store<std::uint64_t>("<u8", "(1, 1, 3)", {0xffff'ffff, 0x1'0000'0000, 0xffff'ffff'ffff'ffff});
+  EXPECT_EQ(read_all<std::uint32_t>(*open_source({path}, {})),
+            (std::vector<std::uint32_t>{0xffff'ffff, 0xffff'ffff, 0xffff'ffff}));
+  store<double>("<f8", "(1, 1, 2)", {67'108'865.3, -1e300});
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})),
+            (std::vector<float>{67'108'864, -std::numeric_limits<float>::infinity()}));
 }
 
 TEST_F(npy_files, cut_short_and_too_long) {
