@@ -196,7 +196,8 @@ std::string method_advice(const calibration& used, counting_method method, frame
   const threshold_curve& curve = used.fit->curve;
   const double at = (static_cast<double>(used.background16) / charge_units_per_adu - curve.first_adu) / curve.step_adu;
   const auto place = static_cast<std::size_t>(std::clamp(at, 0.0, static_cast<double>(curve.charges.size() - 1)));
-  const double per_frame = static_cast<double>(curve.charges[place]) / static_cast<double>(used.fit->frames.size());
+  const double electrons = static_cast<double>(curve.charges[place]) - static_cast<double>(curve.noise[place]);
+  const double per_frame = electrons / static_cast<double>(used.fit->frames.size());
   const double occupancy = per_frame / static_cast<double>(frames.pixels());
   constexpr double peaks_are_better_from = 0.003;  // at any voltage
   if (occupancy < peaks_are_better_from) return {};

@@ -30,9 +30,9 @@ struct swept_threshold {
   double pixels = 0;                   ///< hits of an event, on average; NaN without events
 };
 
-/// Counts the frames that `found` was calibrated with once more for each threshold, on the cpu.
-/// @param found of calibrate(), with the fit of the noise peak
-/// @param counting method, row noise and background
+/// Counts the frames that `found` was calibrated with once more for each threshold of `range`, on the cpu. `frames` are those
+/// of the scan; `found` comes from calibrate() and holds the fit of the noise peak; of `counting` method, row noise and
+/// background are used. `threads` 0: all cores.
 /// @throws invalid_argument where `found` holds no fit; what reading and counting throw
 [[nodiscard]] std::vector<swept_threshold> sweep_thresholds(const frame_source& frames, const calibration& found,
                                                             const counting_options& counting, const sweep_range& range,
