@@ -36,7 +36,8 @@ std::optional<frame_level> level_of(std::span<const std::int32_t> charges, frame
     }
   }
   if (some.empty()) return std::nullopt;
-  return frame_level{cpu::row_statistic(row_noise_method::mean, some), cpu::median(some) - lower_quartile(some)};
+  const std::int32_t middle = cpu::median(some);
+  return frame_level{cpu::mean_about(middle, some), middle - lower_quartile(some)};
 }
 
 std::optional<std::int32_t> drift_of(std::span<const frame_level> levels) {

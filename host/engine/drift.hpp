@@ -15,8 +15,9 @@ namespace countem::engine {
 
 /// Where a frame's noise peak lies, from the charges of rows spread over it; in 1/16 ADU.
 struct frame_level {
-  std::int32_t level16 =
-      0;  ///< as row_noise_method::mean defines it for a half-row: fractions of an ADU show in whole ones too
+  /// The median and the mean distance from it, distances cut as row_noise_method::mean does: fractions of an ADU show in
+  /// whole ones too.
+  std::int32_t level16 = 0;
   std::int32_t spread16 = 0;  ///< from the lower quartile to the median: electrons do not widen it
 };
 

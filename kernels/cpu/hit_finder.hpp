@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -137,7 +138,10 @@ class hit_finder {
   void find_above_wide_noise(frame_in_work<Pixel>& work, std::uint32_t y, std::uint32_t half) {
     load_half_row(work, y, half);
     std::int32_t& noise = work.noise[std::size_t{y} * 2 + half];
-    if (options_.background == background_method::none) noise = row_statistic(options_.row_noise, half_charges_);
+    if (options_.background == background_method::none) {
+      const auto pixels = std::span(row_charges_).subspan(first_column(half), first_column(half + 1) - first_column(half));
+      noise = row_statistic(options_.row_noise, pixels, half_charges_);
+    }
     for (std::uint32_t x = first_column(half); x < first_column(half + 1); ++x) {
       if (row_charges_[x] != no_charge && without_noise(row_charges_[x], noise) > background16(pixel_index(y, x)))
         work.hits.set(y, x);

@@ -92,38 +92,46 @@ HWY_INLINE std::size_t counted(const narrow_half_row& half) {
   return (half.longer_count + lanes - 1) / lanes * lanes;
 }
 
-/// Charges of a half-row, and where `Summed` the sum of them that predicts their median.
+#if HWY_TARGET != HWY_SCALAR
+
+/// The charges of a vector of raw pixels; 0 is the dark of all where there is no `dark16`.
+template <class Tag, class Pixel>
+HWY_INLINE auto charges_at(Tag tag, const Pixel* raw, const std::int16_t* dark16) {
+  const hn::RebindToUnsigned<Tag> raw_tag;
+  const auto brightest = hn::Set(raw_tag, static_cast<std::uint16_t>(narrow_calibration::brightest_raw));
+  const auto wide = [&] {
+    if constexpr (sizeof(Pixel) == 1) {
+      return hn::PromoteTo(raw_tag, hn::LoadU(hn::Rebind<std::uint8_t, Tag>(), raw));
+    } else {
+      return hn::LoadU(raw_tag, raw);
+    }
+  }();
+  const auto charge = hn::BitCast(tag, hn::ShiftLeft<4>(hn::Min(wide, brightest)));
+  return dark16 == nullptr ? charge : hn::SaturatedSub(charge, hn::LoadU(tag, dark16));
+}
+
+#endif
+
+/// Charges of a half-row, and where `Summed` the sum of them, each cut as the half-row has it.
 template <bool Summed, class Pixel>
-HWY_INLINE void load_charges(const Pixel* raw, [[maybe_unused]] const Pixel* ahead, const std::int16_t* dark16,
-                             std::uint16_t masked, narrow_half_row& half) {
+HWY_INLINE void load_charges(const Pixel* raw, const std::int16_t* dark16, std::uint16_t masked, narrow_half_row& half) {
   const std::size_t count = half.count;
   std::int16_t* const charges = half.charges;
-  const std::int16_t from = half.cut_from();
-  const std::int16_t to = half.cut_to();
+  const std::int16_t from = half.cut_from;
+  const std::int16_t to = half.cut_to;
   std::size_t i = 0;
   half.near_sum = 0;
 #if HWY_TARGET != HWY_SCALAR
   const charge_tag tag;
   const std::size_t lanes = hn::Lanes(tag);
-  const hn::RebindToUnsigned<charge_tag> raw_tag;
   const hn::RepartitionToWide<charge_tag> sum_tag;
-  const auto brightest = hn::Set(raw_tag, static_cast<std::uint16_t>(narrow_calibration::brightest_raw));
   const auto one = hn::Set(tag, std::int16_t{1});
   const auto lowest = hn::Set(tag, from);
   const auto highest = hn::Set(tag, to);
   auto sum = hn::Zero(sum_tag);
   auto other_sum = hn::Zero(sum_tag);
   for (; i + lanes <= count; i += lanes) {
-    if (ahead != nullptr) __builtin_prefetch(ahead + i, 0, 2);
-    const auto wide = [&, at = raw + i] {
-      if constexpr (sizeof(Pixel) == 1) {
-        return hn::PromoteTo(raw_tag, hn::LoadU(hn::Rebind<std::uint8_t, charge_tag>(), at));
-      } else {
-        return hn::LoadU(raw_tag, at);
-      }
-    }();
-    auto charge = hn::BitCast(tag, hn::ShiftLeft<4>(hn::Min(wide, brightest)));
-    if (dark16 != nullptr) charge = hn::SaturatedSub(charge, hn::LoadU(tag, dark16 + i));
+    const auto charge = charges_at(tag, raw + i, dark16 == nullptr ? nullptr : dark16 + i);
     hn::StoreU(charge, tag, charges + i);
     // Products with 1, added in pairs: half-rows are short enough for 32 bits.
     if constexpr (Summed)
@@ -149,7 +157,7 @@ void set_missing(narrow_half_row& half, std::size_t pixel) {
     --half.masked;
   } else {
     --half.number;
-    half.near_sum -= std::clamp(charge, half.cut_from(), half.cut_to());
+    half.near_sum -= std::clamp(charge, half.cut_from, half.cut_to);
   }
   ++half.missing;
   charge = narrow_calibration::missing;

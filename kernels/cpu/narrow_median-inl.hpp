@@ -59,7 +59,6 @@ HWY_INLINE std::int32_t next_above(const narrow_half_row& half, std::int32_t lim
 /// Searches for lower medians, each the charge with `rank` others before it in ascending order. At most `rank` charges
 /// are up to `below`, and `up_to_found`, which are more, are up to the value behind it.
 constexpr std::size_t searched_at_once = 4;
-constexpr std::size_t most_halves = 2 * narrow_rows<std::uint8_t>::most_frames;
 struct median_searches {
   alignas(16) std::array<std::int32_t, searched_at_once> rank{};
   alignas(16) std::array<std::int32_t, searched_at_once> below{};
@@ -172,7 +171,10 @@ HWY_INLINE void find_medians_of(std::span<narrow_half_row> halves, std::int32_t 
     group.below[i % searched_at_once] = std::clamp<std::int32_t>(expected, narrow_calibration::missing, highest_guess);
   }
   for (std::int32_t step = guessed_values / 2; step > 0; step /= 2) {
-    for (std::size_t g = 0; g < groups; ++g) try_values(halves.data() + g * searched_at_once, step, searches[g]);
+    for (std::size_t g = 0; g < groups; ++g) {
+      for (std::size_t i = g * searched_at_once; i < (g + 1) * searched_at_once; ++i) halves.data()[i].ahead.fetch(1);
+      try_values(halves.data() + g * searched_at_once, step, searches[g]);
+    }
   }
   for (std::size_t i = 0; i < halves.size(); ++i) {
     narrow_half_row& half = halves[i];
@@ -187,49 +189,6 @@ HWY_INLINE void find_medians_of(std::span<narrow_half_row> halves, std::int32_t 
     const std::int32_t high = same ? low.value : next_above(half, low.value);
     half.median = high > highest ? narrow_half_row::beyond : rounded_middle(low.value, high);
     half.above_mean += (static_cast<float>(low.value) - means[i] - half.above_mean) / 32;
-  }
-}
-
-/// Sums of the charges of four halves, each cut to row_mean_reach from its median; whatever is no charge is cut too.
-HWY_INLINE void sum_cut_charges(const narrow_half_row* halves, std::int32_t* sums) {
-  const auto from = [&](std::size_t h) { return narrow_half_row::cut(halves[h].median - row_mean_reach); };
-  const auto to = [&](std::size_t h) { return narrow_half_row::cut(halves[h].median + row_mean_reach); };
-#if HWY_TARGET == HWY_SCALAR
-  for (std::size_t h = 0; h < searched_at_once; ++h) {
-    sums[h] = 0;
-    for (std::size_t i = 0; i < counted(halves[h]); ++i) sums[h] += std::clamp(halves[h].charges[i], from(h), to(h));
-  }
-#else
-  const charge_tag tag;
-  const hn::RepartitionToWide<charge_tag> sum_tag;
-  const hn::FixedTag<std::int32_t, searched_at_once> four;
-  const auto one = hn::Set(tag, std::int16_t{1});
-  const std::size_t lanes = hn::Lanes(tag);
-  const std::size_t end = counted(halves[0]);
-  const auto sum_of_half = [&](std::size_t h) {
-    const auto lowest = hn::Set(tag, from(h));
-    const auto highest = hn::Set(tag, to(h));
-    auto sum = hn::Zero(sum_tag);
-    auto other_sum = hn::Zero(sum_tag);
-    for (std::size_t i = 0; i < end; i += lanes) {
-      const auto charge = hn::LoadU(tag, halves[h].charges + i);
-      sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::Max(hn::Min(charge, highest), lowest), one, sum, other_sum);
-    }
-    return hn::Add(sum, other_sum);
-  };
-  hn::StoreU(four_sums(sum_tag, sum_of_half(0), sum_of_half(1), sum_of_half(2), sum_of_half(3)), four, sums);
-#endif
-}
-
-/// Noise of row_noise_method::mean of halves whose medians are known.
-HWY_INLINE void find_means_of(std::span<const narrow_half_row> halves, std::span<std::int32_t> noise) {
-  std::array<std::int32_t, most_halves> sums{};
-  for (std::size_t i = 0; i < halves.size(); i += searched_at_once) sum_cut_charges(halves.data() + i, sums.data() + i);
-  for (std::size_t i = 0; i < halves.size(); ++i) {
-    const narrow_half_row& half = halves[i];
-    const std::int64_t no_charges = half.missing * narrow_half_row::cut(half.median - row_mean_reach) +
-                                    half.masked * narrow_half_row::cut(half.median + row_mean_reach);
-    noise[i] = half.number == 0 ? 0 : mean_about(half.median, sums[i] - no_charges, half.number);
   }
 }
 

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <limits>
 #include <memory>
+#include <new>
 
 #include "kernels/cpu/widest_vector.hpp"
 
@@ -12,6 +15,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/cpu/narrow_charges-inl.hpp"
+#include "kernels/cpu/narrow_mean-inl.hpp"
 #include "kernels/cpu/narrow_median-inl.hpp"
 
 #ifndef COUNTEM_CPU_ROW_NOISE_TYPES
@@ -45,14 +49,36 @@ HWY_INLINE void find_above(const narrow_half_row& half, std::int32_t noise16, co
 #else
   const charge_tag tag;
   const std::size_t lanes = hn::Lanes(tag);
+  [[maybe_unused]] constexpr std::size_t pixels_in_line = fetch_ahead::line_bytes / sizeof(std::int16_t);
+  fetch_ahead ahead = half.ahead;
+  // Copies: the bytes that are written could be anything else to the compiler.
+  const std::int16_t* const charges = half.charges;
+  const std::size_t count = half.count;
   // Compared with one more on either side: that makes the lowest number of a masked pixel's.
   const auto one = hn::Set(tag, std::int16_t{1});
   const auto noise = hn::Set(tag, static_cast<std::int16_t>(noise16 + 1));
   const auto common = hn::Add(noise, hn::Set(tag, everywhere));
-  for (std::size_t i = 0; i < half.count; i += lanes) {
+  const auto above = [&](std::size_t i) {
     const auto limit = background == nullptr ? common : hn::Add(hn::LoadU(tag, background + i), noise);
-    hn::StoreMaskBits(tag, hn::Gt(hn::Add(hn::LoadU(tag, half.charges + i), one), limit), bytes + i / 8);
+    return hn::Gt(hn::Add(hn::LoadU(tag, charges + i), one), limit);
+  };
+#if HWY_TARGET == HWY_AVX2
+  // The bits of two vectors at once: here they are taken from bytes.
+  for (std::size_t i = 0; i < count; i += 2 * lanes) {
+    ahead.fetch(1);
+    const auto first = hn::VecFromMask(tag, above(i));
+    const auto second = hn::VecFromMask(tag, above(i + lanes));
+    constexpr int blocks_in_order = 0b11'01'10'00;
+    const __m256i both = _mm256_permute4x64_epi64(_mm256_packs_epi16(first.raw, second.raw), blocks_in_order);
+    const auto bits = static_cast<std::uint32_t>(_mm256_movemask_epi8(both));
+    std::memcpy(bytes + i / 8, &bits, sizeof bits);
   }
+#else
+  for (std::size_t i = 0; i < count; i += lanes) {
+    if (i % pixels_in_line == 0) ahead.fetch(1);
+    hn::StoreMaskBits(tag, above(i), bytes + i / 8);
+  }
+#endif
 #endif
 }
 
@@ -89,30 +115,67 @@ HWY_INLINE void set_hits(const narrow_rows<Pixel>& rows, const typename narrow_r
 }
 
 template <bool Summed, class Pixel>
-HWY_INLINE void load_halves(const narrow_rows<Pixel>& rows, std::span<narrow_half_row> halves) {
+HWY_INLINE void load_halves_of(const narrow_rows<Pixel>& rows, std::size_t f, std::span<narrow_half_row> halves) {
   const std::array<std::size_t, 2> start{0, rows.width / 2};
-  for (std::size_t f = 0; f < rows.count; ++f) {
-    const auto& frame = rows.frames[f];
-    for (std::size_t h = 0; h < 2; ++h) {
-      load_charges<Summed>(frame.raw + start[h], frame.ahead == nullptr ? nullptr : frame.ahead + start[h],
-                           rows.dark16 == nullptr ? nullptr : rows.dark16 + start[h], rows.masked[h], halves[2 * f + h]);
-    }
-    for (const std::uint32_t x : frame.missing) {
-      const std::size_t h = x < start[1] ? 0 : 1;
-      set_missing(halves[2 * f + h], x - start[h]);
+  const auto& frame = rows.frames[f];
+  for (std::size_t h = 0; h < 2; ++h) {
+    load_charges<Summed>(frame.raw + start[h], rows.dark16 == nullptr ? nullptr : rows.dark16 + start[h], rows.masked[h],
+                         halves[2 * f + h]);
+  }
+  for (const std::uint32_t x : frame.missing) {
+    const std::size_t h = x < start[1] ? 0 : 1;
+    set_missing(halves[2 * f + h], x - start[h]);
+  }
+}
+
+template <bool Summed, class Pixel>
+HWY_INLINE void load_halves(const narrow_rows<Pixel>& rows, std::span<narrow_half_row> halves) {
+  for (std::size_t f = 0; f < rows.count; ++f) load_halves_of<Summed>(rows, f, halves);
+}
+
+/// The samples of all halves: from the raw pixels, or where some did not arrive from the charges.
+template <class Pixel>
+HWY_INLINE void take_samples(const narrow_rows<Pixel>& rows, std::span<narrow_half_row> halves) {
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    const auto& frame = rows.frames[i / 2];
+    narrow_half_row& half = halves[i];
+    if (frame.missing.empty()) {
+      const std::size_t start = i % 2 == 0 ? 0 : rows.width / 2;
+      const Pixel* raw = frame.raw + start;
+      const std::int16_t* dark16 = rows.dark16 == nullptr ? nullptr : rows.dark16 + start;
+      take_sample(
+          half, rows.masked[i % 2] != 0,
+          [=](auto tag, std::size_t at) { return charges_at(tag, raw + at, dark16 == nullptr ? nullptr : dark16 + at); },
+          [=](std::size_t at) { return narrow_charge(raw[at], dark16 == nullptr ? 0 : dark16[at]); });
+    } else {
+      if (i % 2 == 0) load_halves_of<false>(rows, i / 2, halves);
+      const std::int16_t* charges = half.charges;
+      take_sample(
+          half, true, [=](auto tag, std::size_t at) { return hn::LoadU(tag, charges + at); },
+          [=](std::size_t at) { return charges[at]; });
     }
   }
 }
 
-/// Noise of each half: of the medians those that are no_charge where there are none.
-HWY_INLINE void find_noise(const noise_work& work, std::int32_t highest_noise, std::span<narrow_half_row> halves,
-                           std::span<std::int32_t> noise) {
-  find_medians_of(halves, highest_noise);
-  if (work.task == noise_task::noise_and_hits && work.method == row_noise_method::mean) {
-    find_means_of(halves, noise);
-    return;
-  }
-  const std::int32_t otherwise = work.task == noise_task::medians ? no_charge : 0;
+/// The noise of row_noise_method::mean of each half, and its charges.
+template <class Pixel>
+HWY_INLINE void find_means(const narrow_rows<Pixel>& rows, std::span<narrow_half_row> halves, std::span<std::int32_t> noise) {
+  take_samples(rows, halves);
+  find_middles(halves, [&](std::size_t i) { load_halves_of<false>(rows, i / 2, halves); });
+  for (narrow_half_row& half : halves) half.set_cut(half.middle, row_mean_reach);
+  load_halves<true>(rows, halves);
+  std::ranges::transform(halves, noise.begin(), [](const narrow_half_row& half) {
+    return half.number == 0 ? 0 : half.middle + rounded_mean(half.near_sum - half.number * half.middle, half.number);
+  });
+}
+
+/// The median of each half, or `otherwise` where it has no charges, and the charges.
+template <class Pixel>
+HWY_INLINE void find_medians(const narrow_rows<Pixel>& rows, std::int32_t otherwise, std::span<narrow_half_row> halves,
+                             std::span<std::int32_t> noise) {
+  for (narrow_half_row& half : halves) half.set_cut(half.median, narrow_half_row::median_reach);
+  load_halves<true>(rows, halves);
+  find_medians_of(halves, rows.highest_noise);
   std::ranges::transform(halves, noise.begin(),
                          [&](const narrow_half_row& half) { return half.number == 0 ? otherwise : half.median; });
 }
@@ -120,12 +183,21 @@ HWY_INLINE void find_noise(const noise_work& work, std::int32_t highest_noise, s
 template <class Pixel>
 HWY_INLINE void do_task(const narrow_rows<Pixel> rows, const noise_work& work) {
   const auto halves = work.halves.first(2 * rows.count);
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    const Pixel* ahead = rows.frames[i / 2].ahead;
+    halves[i].ahead = ahead == nullptr
+                          ? fetch_ahead()
+                          : fetch_ahead(ahead + (i % 2 == 0 ? 0 : rows.width / 2), halves[i].count * sizeof(Pixel));
+  }
   if (work.task == noise_task::hits) {
     load_halves<false>(rows, halves);
   } else {
-    load_halves<true>(rows, halves);
     std::array<std::int32_t, most_halves> noise{};
-    find_noise(work, rows.highest_noise, halves, noise);
+    if (work.task == noise_task::noise_and_hits && work.method == row_noise_method::mean) {
+      find_means(rows, halves, noise);
+    } else {
+      find_medians(rows, work.task == noise_task::medians ? no_charge : 0, halves, noise);
+    }
     for (std::size_t i = 0; i < halves.size(); ++i) rows.frames[i / 2].noise[i % 2] = noise[i];
   }
   if (work.task == noise_task::medians) return;
@@ -156,6 +228,13 @@ narrow_noise::narrow_noise(row_noise_method method, std::size_t width)
   constexpr std::size_t line = 64 / sizeof(std::int16_t);
   const std::size_t room = (longest + widest_vector<std::int16_t> + line - 1) / line * line;
   memory_.assign(halves_.size() * room + line, narrow_calibration::missing);
+  // Whole vectors, which are thus aligned too. Nothing is written behind the last step.
+  const std::size_t sample_room =
+      (longest / row_sample_period + 1) * row_sample_columns / widest_vector<std::int8_t> * widest_vector<std::int8_t> +
+      widest_vector<std::int8_t>;
+  samples_ = hwy::AllocateAligned<std::int8_t>(halves_.size() * sample_room);
+  if (samples_ == nullptr) throw std::bad_alloc();
+  std::fill_n(samples_.get(), halves_.size() * sample_room, std::numeric_limits<std::int8_t>::max());
   std::size_t left = memory_.size() * sizeof(std::int16_t);
   void* aligned = memory_.data();
   auto* free =
@@ -166,6 +245,7 @@ narrow_noise::narrow_noise(row_noise_method method, std::size_t width)
     half.longer_count = longest;
     half.charges = free;
     free += room;
+    half.sample = samples_.get() + i * sample_room;
   }
 }
 

@@ -7,8 +7,11 @@
 #include <span>
 #include <vector>
 
+#include <hwy/aligned_allocator.h>
+
 #include <countem/counting.hpp>
 
+#include "kernels/cpu/fetch_ahead.hpp"
 #include "kernels/cpu/narrow_calibration.hpp"
 
 namespace countem::cpu {
@@ -43,20 +46,37 @@ struct narrow_half_row {
   std::int64_t missing = 0;      ///< pixels that did not arrive, with those that fill up whole vectors of the longer half
   std::int64_t masked = 0;       ///< pixels that are masked
   std::int64_t number = 0;       ///< pixels with a charge ...
-  std::int64_t near_sum = 0;     ///< ... and the sum of their charges, cut to `near`
-  std::int32_t median = 0;       ///< 0 where there are no charges; of the half-row before while charges are loaded
-  float above_mean = 0;          ///< where medians of this half lay lately, from the mean of the cut charges
+  std::int64_t near_sum = 0;     ///< ... and the sum of their charges, cut to `cut_from` and `cut_to`
+  fetch_ahead ahead;             ///< the pixels of a later row
+  std::int16_t cut_from = 0;
+  std::int16_t cut_to = 0;
+
+  // For the median.
+  std::int32_t median = 0;  ///< 0 where there are no charges; of the half-row before while charges are loaded
+  float above_mean = 0;     ///< where medians of this half lay lately, from the mean of the cut charges
+
+  // For the mean.
+  std::int8_t* sample = nullptr;  ///< steps of the sample's charges from that of the middle before; the highest behind the last
+  std::size_t sampled = 0;        ///< pixels of the sample ...
+  std::size_t sample_masked = 0;  ///< ... that are masked
+  std::size_t sample_missing = 0;  ///< ... that did not arrive
+  std::int32_t middle = 0;         ///< of the half-row before until it is found
 
   static constexpr std::int32_t beyond = narrow_calibration::masked;  ///< a median that 16 bits may not hold
-  static constexpr std::int32_t reach = 128;                          ///< of cut charges from the median before, in 1/16 ADU
-  [[nodiscard]] std::int16_t cut_from() const { return cut(median - reach); }
-  [[nodiscard]] std::int16_t cut_to() const { return cut(median + reach); }
+  static constexpr std::int32_t median_reach = 128;                   ///< of cut charges from the median before, in 1/16 ADU
+  void set_cut(std::int32_t centre, std::int32_t reach) {
+    cut_from = cut(centre - reach);
+    cut_to = cut(centre + reach);
+  }
   /// The nearest number that may be a charge.
   [[nodiscard]] static std::int16_t cut(std::int32_t charge) {
     return static_cast<std::int16_t>(
         std::clamp<std::int32_t>(charge, narrow_calibration::missing + 1, narrow_calibration::masked - 1));
   }
 };
+
+/// Of the frames that go side by side.
+inline constexpr std::size_t most_halves = 2 * narrow_rows<std::uint8_t>::most_frames;
 
 /// What is wanted of rows.
 enum class noise_task : std::uint8_t {
@@ -66,7 +86,7 @@ enum class noise_task : std::uint8_t {
 };
 
 /// Finds noise and hits in 16-bit numbers. Words of `hits` are written whole. Scratch memory, and what earlier rows predict of
-/// the next median.
+/// the next median or middle.
 class narrow_noise {
  public:
   /// For rows of that many pixels.
@@ -80,7 +100,8 @@ class narrow_noise {
  private:
   row_noise_method method_;
   std::vector<std::int16_t> memory_;
-  std::array<narrow_half_row, 2 * narrow_rows<std::uint8_t>::most_frames> halves_{};
+  hwy::AlignedFreeUniquePtr<std::int8_t[]> samples_;
+  std::array<narrow_half_row, most_halves> halves_{};
   std::vector<std::uint64_t> words_;
 };
 

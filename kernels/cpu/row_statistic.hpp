@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include <countem/counting.hpp>
 
@@ -29,13 +31,32 @@ namespace countem::cpu {
 /// The median, halves rounded up. Reorders `charges`, which are not empty.
 [[nodiscard]] std::int32_t median(std::span<std::int32_t> charges);
 
-/// The noise of a half-row of these charges, as docs/semantics.md defines it; 0 where there are none. Reorders `charges`.
-[[nodiscard]] std::int32_t row_statistic(row_noise_method method, std::span<std::int32_t> charges);
-
-/// What remains of a mean once the median is known: the noise of a half-row whose charges have this sum after each was cut to
-/// at most `row_mean_reach` from it. `number` is above 0.
-[[nodiscard]] constexpr std::int32_t mean_about(std::int32_t median, std::int64_t cut_sum, std::int64_t number) {
-  return median + rounded_mean(cut_sum - number * median, number);
+/// Whether row_noise_method::mean finds the middle of a half-row from this of its pixels, counted from its first.
+[[nodiscard]] constexpr bool in_row_sample(std::size_t pixel) {
+  return pixel % row_sample_period < row_sample_columns;
 }
+
+/// The number of the step of `row_middle_step` that holds a charge.
+[[nodiscard]] constexpr std::int32_t step_of(std::int32_t charge) {
+  static_assert(row_middle_step == 8);
+  return charge >> 3;  // towards minus infinity
+}
+
+/// The middle of a half-row whose sample's lower median lies in this step.
+[[nodiscard]] constexpr std::int32_t middle_of_step(std::int32_t step) {
+  return step * row_middle_step + row_middle_step / 2;
+}
+
+/// The middle that row_noise_method::mean starts from, given the charges of the sample or, where it has none, of all pixels.
+/// Reorders `charges`, which are not empty.
+[[nodiscard]] std::int32_t row_middle(std::span<std::int32_t> charges);
+
+/// The middle and the mean distance from it of these charges, distances cut at `row_mean_reach`. There is a charge.
+[[nodiscard]] std::int32_t mean_about(std::int32_t middle, std::span<const std::int32_t> charges);
+
+/// The noise of a half-row of these pixels, some of which may be no_charge, as docs/semantics.md defines it; 0 where all are.
+/// `scratch` is overwritten.
+[[nodiscard]] std::int32_t row_statistic(row_noise_method method, std::span<const std::int32_t> half_row,
+                                         std::vector<std::int32_t>& scratch);
 
 }  // namespace countem::cpu

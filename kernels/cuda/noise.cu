@@ -42,15 +42,28 @@ class half_row_charges {
         cache_(cache) {
     if (cache_ == nullptr) return;
     for (std::uint32_t i = threadIdx.x % warp_lanes; i < size_; i += warp_lanes) cache_[i] = charge(i);
+    __syncwarp();  // a sample's charges are those of other lanes
   }
 
   template <class T, class Fold>
   __device__ T fold(T result, Fold fold_one) const {
     return fold_charges(
-        size_, [this](std::uint32_t i) { return cache_ == nullptr ? charge(i) : cache_[i]; }, result, fold_one);
+        size_, [this](std::uint32_t i) { return at(i); }, result, fold_one);
+  }
+
+  /// fold() of the pixels that row_noise_method::mean finds the middle of a half-row from.
+  template <class T, class Fold>
+  __device__ T fold_sample(T result, Fold fold_one) const {
+    const std::uint32_t groups = (size_ + row_sample_period - 1) / row_sample_period;
+    const auto sampled = [this](std::uint32_t i) {
+      const std::uint32_t pixel = i / row_sample_columns * row_sample_period + i % row_sample_columns;
+      return pixel < size_ ? at(pixel) : no_charge;
+    };
+    return fold_charges(groups * row_sample_columns, sampled, result, fold_one);
   }
 
  private:
+  __device__ std::int32_t at(std::uint32_t i) const { return cache_ == nullptr ? charge(i) : cache_[i]; }
   __device__ std::int32_t charge(std::uint32_t i) const { return charge_or_none<Pixel>(batch_, frame_, row_, first_ + i); }
 
   const batch_view& batch_;
@@ -100,34 +113,70 @@ __device__ __forceinline__ std::uint32_t to_key(std::int32_t charge) {
 __device__ __forceinline__ std::int32_t from_key(std::uint32_t key) {
   return static_cast<std::int32_t>(key - charge_limit);
 }
+constexpr std::uint32_t highest_key = 2U * charge_limit;
 
-/// The median by counting: bisects for the least charge with enough others at or below it. `number`, of charges, is above 0.
 template <class Charges>
-__device__ std::int32_t median(const Charges& charges, std::uint32_t number) {
-  constexpr std::uint32_t most = 2U * charge_limit;
-  const auto at_or_below = [&](std::uint32_t key) {
-    return count_if(charges, [=](std::int32_t charge) { return to_key(charge) <= key; });
-  };
-  std::uint32_t low = __reduce_min_sync(
-      whole_warp, charges.fold(most, [](std::uint32_t least, std::int32_t charge) { return min(least, to_key(charge)); }));
+__device__ std::uint32_t count_up_to(const Charges& charges, std::uint32_t key) {
+  return count_if(charges, [=](std::int32_t charge) { return to_key(charge) <= key; });
+}
+
+/// The key of the lower median by counting: bisects for the least charge with enough others at or below it. `number`, of
+/// charges, is above 0.
+template <class Charges>
+__device__ std::uint32_t lower_median_key(const Charges& charges, std::uint32_t number) {
+  std::uint32_t low = __reduce_min_sync(whole_warp, charges.fold(highest_key, [](std::uint32_t least, std::int32_t charge) {
+    return min(least, to_key(charge));
+  }));
   std::uint32_t high = __reduce_max_sync(
       whole_warp, charges.fold(0U, [](std::uint32_t largest, std::int32_t charge) { return max(largest, to_key(charge)); }));
   while (low < high) {
     const std::uint32_t middle = low + (high - low) / 2;
-    if (at_or_below(middle) > (number - 1) / 2) {
+    if (count_up_to(charges, middle) > (number - 1) / 2) {
       high = middle;
     } else {
       low = middle + 1;
     }
   }
+  return low;
+}
+
+/// `number`, of charges, is above 0.
+template <class Charges>
+__device__ std::int32_t median(const Charges& charges, std::uint32_t number) {
+  const std::uint32_t low = lower_median_key(charges, number);
   // The upper of the two middle elements is the same charge, or the next one up.
   std::uint32_t upper = low;
-  if (at_or_below(low) <= number / 2) {
-    upper = __reduce_min_sync(whole_warp, charges.fold(most, [=](std::uint32_t least, std::int32_t charge) {
+  if (count_up_to(charges, low) <= number / 2) {
+    upper = __reduce_min_sync(whole_warp, charges.fold(highest_key, [=](std::uint32_t least, std::int32_t charge) {
       return to_key(charge) > low ? min(least, to_key(charge)) : least;
     }));
   }
   return static_cast<std::int32_t>((std::int64_t{from_key(low)} + from_key(upper) + 1) >> 1);  // towards minus infinity
+}
+
+/// The sample of a half-row that row_noise_method::mean finds its middle from.
+template <class Charges>
+class row_sample {
+ public:
+  __device__ explicit row_sample(const Charges& charges) : charges_(charges) {}
+
+  template <class T, class Fold>
+  __device__ T fold(T result, Fold fold_one) const {
+    return charges_.fold_sample(result, fold_one);
+  }
+
+ private:
+  const Charges& charges_;
+};
+
+/// The middle of the step that holds the lower median of the sample, or of all charges, `number` above 0, where it has none.
+template <class Charges>
+__device__ std::int32_t row_middle(const Charges& charges, std::uint32_t number) {
+  static_assert(row_middle_step == 8);
+  const row_sample<Charges> sample(charges);
+  const std::uint32_t sampled = number_of(sample);
+  const std::uint32_t key = sampled != 0 ? lower_median_key(sample, sampled) : lower_median_key(charges, number);
+  return (from_key(key) >> 3) * row_middle_step + row_middle_step / 2;  // towards minus infinity
 }
 
 template <class Charges>
@@ -153,8 +202,11 @@ __global__ void __launch_bounds__(noise_warps* warp_lanes, 8)
   const std::uint32_t there = number_of(charges);
   std::int32_t noise = otherwise;
   if (there != 0) {
-    noise = median(charges, there);
-    if constexpr (Method == row_noise_method::mean) noise = mean_about(noise, charges, there);
+    if constexpr (Method == row_noise_method::mean) {
+      noise = mean_about(row_middle(charges, there), charges, there);
+    } else {
+      noise = median(charges, there);
+    }
   }
   if (threadIdx.x % warp_lanes == 0) batch.noise16[(std::uint64_t{frame} * batch.height + row) * 2 + half] = noise;
 }

@@ -35,9 +35,30 @@ std::int32_t median(std::vector<std::int32_t> numbers) {
   return static_cast<std::int32_t>(floor_divide(low + high + 1, 2));
 }
 
-std::int32_t row_noise(const std::vector<std::int32_t>& charges, row_noise_method method) {
-  const std::int32_t middle = median(charges);
-  if (method == row_noise_method::median) return middle;
+std::vector<std::int32_t> charges_of(std::span<const std::int32_t> pixels) {
+  std::vector<std::int32_t> charges;
+  std::ranges::remove_copy(pixels, std::back_inserter(charges), no_charge);
+  return charges;
+}
+
+/// The middle of the step that holds the lower median of the sample, or of all charges where the sample has none.
+std::int32_t row_middle(std::span<const std::int32_t> half_row) {
+  std::vector<std::int32_t> pixels;
+  for (std::size_t i = 0; i < half_row.size(); ++i) {
+    if (i % row_sample_period < row_sample_columns) pixels.push_back(half_row[i]);
+  }
+  std::vector<std::int32_t> charges = charges_of(pixels);
+  if (charges.empty()) charges = charges_of(half_row);
+  std::sort(charges.begin(), charges.end());
+  const std::int64_t step = floor_divide(charges[(charges.size() - 1) / 2], row_middle_step);
+  return static_cast<std::int32_t>(step * row_middle_step + row_middle_step / 2);
+}
+
+/// There is a charge.
+std::int32_t row_noise(std::span<const std::int32_t> half_row, row_noise_method method) {
+  const std::vector<std::int32_t> charges = charges_of(half_row);
+  if (method == row_noise_method::median) return median(charges);
+  const std::int32_t middle = row_middle(half_row);
   const auto n = static_cast<std::int64_t>(charges.size());
   std::int64_t sum = 0;
   for (const std::int32_t charge : charges)
@@ -57,12 +78,6 @@ struct half_rows {
     return half_row % 2 == 0 ? row.first(middle) : row.subspan(middle);
   }
 
-  [[nodiscard]] std::vector<std::int32_t> charges(std::uint64_t half_row) const {
-    std::vector<std::int32_t> there;
-    std::ranges::remove_copy(pixels(half_row), std::back_inserter(there), no_charge);
-    return there;
-  }
-
   void subtract(std::uint64_t half_row, std::int64_t noise) const {
     for (std::int32_t& here : pixels(half_row)) {
       if (here != no_charge) here = clamp_charge(static_cast<double>(here - noise));
@@ -72,8 +87,7 @@ struct half_rows {
 
 void subtract_row_noise(const half_rows& frame, row_noise_method method) {
   for (std::uint64_t i = 0; i < 2 * std::uint64_t{frame.shape.height}; ++i) {
-    const std::vector<std::int32_t> charges = frame.charges(i);
-    if (!charges.empty()) frame.subtract(i, row_noise(charges, method));
+    if (!charges_of(frame.pixels(i)).empty()) frame.subtract(i, row_noise(frame.pixels(i), method));
   }
 }
 
@@ -81,7 +95,7 @@ void subtract_shift(const half_rows& frame) {
   std::vector<std::int32_t> medians;
   for (std::uint64_t row = 0; row < frame.shape.height; row += background_row_step(frame.shape.height)) {
     for (const std::uint64_t i : {2 * row, 2 * row + 1}) {
-      const std::vector<std::int32_t> charges = frame.charges(i);
+      const std::vector<std::int32_t> charges = charges_of(frame.pixels(i));
       if (!charges.empty()) medians.push_back(median(charges));
     }
   }
