@@ -27,13 +27,13 @@ std::vector<std::uint32_t> charges_after(row_noise_method method, std::vector<Pi
 }
 
 TEST(row_noise, mean_cuts_what_is_far_from_the_middle) {
-  // Left half, charges 16 16 32 1440: 16 lies in 16 to 23, middle 20, distances -4 -4 12 and 48 of 1420; 52 / 4 = 13. Right
-  // half 0 0 0 80: middle 4, distances -4 -4 -4 48; 36 / 4 = 9.
-  EXPECT_THAT(charges_after<std::uint16_t>(row_noise_method::mean, {1, 1, 2, 90, 0, 0, 0, 5}), ElementsAre(1440 - 33, 80 - 13));
-  // 160 208 256 0: of 160 and 208 the lower, middle 164, distances -4 44 48 (of 92) -48 (of -164); 40 / 4 = 10. Then 80 80 160
-  // 0 0: middle 84, -56 / 5 -> -11.
+  // Left half, charges 16 16 32 1440: 16 lies in 16 to 23, middle 20, distances -4 -4 12 and 96 of 1420; 100 / 4 = 25. Right
+  // half 0 0 0 80: middle 4, distances -4 -4 -4 76; 64 / 4 = 16.
+  EXPECT_THAT(charges_after<std::uint16_t>(row_noise_method::mean, {1, 1, 2, 90, 0, 0, 0, 5}), ElementsAre(1440 - 45, 80 - 20));
+  // 160 208 256 0: of 160 and 208 the lower, middle 164, distances -4 44 92 -96 (of -164); 36 / 4 = 9. Then 80 80 160 0 0:
+  // middle 84, -100 / 5 = -20.
   EXPECT_THAT(charges_after<std::uint16_t>(row_noise_method::mean, {10, 13, 16, 0, 5, 5, 10, 0, 0}),
-              ElementsAre(256 - 174, 160 - 73));
+              ElementsAre(256 - 173, 160 - 64));
 }
 
 TEST(row_noise, median_and_thresholds_again) {
@@ -61,19 +61,19 @@ TEST(row_noise, even_count_takes_the_middle_halves_up) {
 }
 
 TEST(row_noise, negative_mean_rounds_halves_up) {
-  // -3 lies in -8 to -1, middle -4: distances 1 1 48 -42, 8 / 4 = 2. Then the same middle, 2 1 48 -48 2 -14: -9 / 6 = -1.5 ->
+  // -3 lies in -8 to -1, middle -4: distances 1 1 96 -42, 56 / 4 = 14. Then the same middle, 2 1 96 -96 2 -14: -9 / 6 = -1.5 ->
   // -1.
   EXPECT_THAT(charges_after<float>(row_noise_method::mean, {-3 / 16.F, -3 / 16.F, 9, -46 / 16.F, 0, 0, 0, 0}),
-              ElementsAre(144 + 2));
+              ElementsAre(144 - 10));
   EXPECT_THAT(
       charges_after<float>(row_noise_method::mean, {-2 / 16.F, -3 / 16.F, 9, -9, -2 / 16.F, -18 / 16.F, 0, 0, 0, 0, 0, 0}),
       ElementsAre(144 + 5));
 }
 
-/// A row whose left half of 100 pixels has 20 ADU in the columns of the sample, 0 to 15 and 80 to 95, and 25 in the others.
+/// A row whose left half of 100 pixels has 20 ADU in the columns of the sample, 0 to 15 and 80 to 95, and 27 in the others.
 u16_frame row_with_another_sample() {
   std::vector<std::uint16_t> pixels(200);
-  for (std::size_t x = 0; x < 100; ++x) pixels[x] = x < 16 || (x >= 80 && x < 96) ? 20 : 25;
+  for (std::size_t x = 0; x < 100; ++x) pixels[x] = x < 16 || (x >= 80 && x < 96) ? 20 : 27;
   pixels[99] = 60;
   u16_frame frame({1, 200}, pixels);
   frame.setup.options = {.method = counting_method::pixels, .row_noise = row_noise_method::mean, .values = event_value::charge};
@@ -81,15 +81,15 @@ u16_frame row_with_another_sample() {
 }
 
 TEST(row_noise, middle_of_the_mean_is_that_of_16_of_80_columns) {
-  // Middle 324: 32 distances of -4 and 68 of 48 (of 76 and 636), 3136 / 100 -> 31. From all charges, 404, it would be 386.
-  EXPECT_THAT(row_with_another_sample().count().values, ElementsAre(960 - 355));
+  // Middle 324: 32 distances of -4 and 68 of 96 (of 108 and 636), 6400 / 100. From all charges, 436, it would be 404.
+  EXPECT_THAT(row_with_another_sample().count().values, ElementsAre(960 - 388));
 }
 
 TEST(row_noise, middle_of_the_mean_is_that_of_all_columns_where_the_sample_has_no_charge) {
   u16_frame frame = row_with_another_sample();
   for (std::size_t x = 0; x < 200; ++x) frame.setup.calibrated.mask.push_back(x < 16 || (x >= 80 && x < 96) ? 1 : 0);
-  // Middle 404: 67 distances of -4 and one of 48, -220 / 68 -> -3.
-  EXPECT_THAT(frame.count().values, ElementsAre(960 - 401));
+  // Middle 436: 67 distances of -4 and one of 96, -172 / 68 -> -3.
+  EXPECT_THAT(frame.count().values, ElementsAre(960 - 433));
 }
 
 TEST(row_noise, masked_pixels_take_no_part) {

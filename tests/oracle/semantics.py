@@ -93,7 +93,7 @@ def row_middle(charge: np.ndarray, has_charge: np.ndarray) -> int:
 def mean_about(middle: int, values: np.ndarray) -> int:
     """Values beyond 3 ADU of the middle are cut to it; halves rounded up."""
     n = len(values)
-    return middle + (2 * int(np.clip(values - middle, -48, 48).sum()) + n) // (2 * n)
+    return middle + (2 * int(np.clip(values - middle, -96, 96).sum()) + n) // (2 * n)
 
 
 def noise(charge: np.ndarray, has_charge: np.ndarray, setup: Setup) -> np.ndarray:

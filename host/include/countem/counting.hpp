@@ -52,13 +52,13 @@ struct choice_table<row_noise_method> {
   /// One entry per enumerator, in their order.
   static constexpr std::array<choice<row_noise_method>, 3> entries{
       {{row_noise_method::none, "none", "nothing is subtracted"},
-       {row_noise_method::mean, "mean", "mean of the charges, those beyond 3 ADU of the middle of a sample of them cut to it"},
+       {row_noise_method::mean, "mean", "mean of the charges, those beyond 6 ADU of the middle of a sample of them cut to it"},
        {row_noise_method::median, "median", "median of the charges"}}};
 };
 
 /// Charges that are farther than this from the middle of their half-row are taken as this far by row_noise_method::mean:
-/// 3 ADU, in 1/16 ADU.
-inline constexpr std::int32_t row_mean_reach = 3 * charge_units_per_adu;
+/// 6 ADU, in 1/16 ADU.
+inline constexpr std::int32_t row_mean_reach = 6 * charge_units_per_adu;
 
 /// The middle that row_noise_method::mean starts from is found from the first `row_sample_columns` of every `row_sample_period`
 /// columns of the half-row, and known to `row_middle_step`, half an ADU in 1/16 ADU.
