@@ -24,11 +24,11 @@ std::vector<frame_level> levels(const std::vector<std::int32_t>& levels16, std::
 }
 
 TEST(level_of_a_frame, is_that_of_its_charges_with_far_ones_cut) {
-  // Charges 0 0 16 16 32 no_charge 9000: median 16, quartile 0; distances -16 -16 0 0 16 48: 32 / 6 -> 5.
+  // Charges 0 0 16 16 32 no_charge 9000: median 16, quartile 0; distances -16 -16 0 0 16 96: 80 / 6 -> 13.
   const std::vector<std::int32_t> charges{0, 9000, 16, no_charge, 0, 32, 16};
   const auto level = level_of(charges, {1, 7});
   ASSERT_TRUE(level.has_value());
-  EXPECT_EQ(level->level16, 16 + 5);
+  EXPECT_EQ(level->level16, 16 + 13);
   EXPECT_EQ(level->spread16, 16);
   EXPECT_FALSE(level_of(std::vector<std::int32_t>(7, no_charge), {1, 7}).has_value());
 }
@@ -37,7 +37,7 @@ TEST(level_of_a_frame, takes_every_second_row_of_128) {
   std::vector<std::int32_t> charges;
   for (int row = 0; row < 128; ++row) charges.insert(charges.end(), 2, row % 2 == 0 ? 100 : 7);
   EXPECT_EQ(level_of(charges, {128, 2})->level16, 100);
-  EXPECT_EQ(level_of(charges, {127, 2})->level16, 100 - 24) << "63 of 127 rows are 48 below the median";
+  EXPECT_EQ(level_of(charges, {127, 2})->level16, 100 - 46) << "63 of 127 rows are 93 below the median";
 }
 
 TEST(drift, is_the_difference_of_the_outermost_stretches) {

@@ -120,14 +120,14 @@ TEST(narrow_noise, highest_noise) {
   constexpr std::int32_t cut = 16 * narrow_calibration::brightest_raw;  // 32752
   EXPECT_EQ(highest_narrow_noise(0, 1000), cut - 1001);
   EXPECT_EQ(highest_narrow_noise(5, 1000), cut - 1006);
-  EXPECT_EQ(highest_narrow_noise(0, 96), cut - 97);
-  EXPECT_EQ(highest_narrow_noise(0, 0), cut - 97) << "what a mean may reach counts too";
+  EXPECT_EQ(highest_narrow_noise(0, 192), cut - 193);
+  EXPECT_EQ(highest_narrow_noise(0, 0), cut - 193) << "what a mean may reach counts too";
 }
 
 TEST(narrow_noise, darks_and_thresholds_that_leave_no_room) {
   counting_setup setup = noisy_row(16);
-  setup.calibrated.background16 = 96;
-  constexpr std::int32_t most = 16 * narrow_calibration::brightest_raw - 97;
+  setup.calibrated.background16 = 192;
+  constexpr std::int32_t most = 16 * narrow_calibration::brightest_raw - 193;
   for (const std::int32_t dark : {most, most + 1}) {
     setup.calibrated.dark16.assign(16, 0);
     setup.calibrated.dark16[3] = dark;
