@@ -32,6 +32,8 @@ class csr_rows final : public row_source {
     const auto& matrix = tag.is_object() && tag.contains("binsparse") ? tag["binsparse"] : tag;
     if (!matrix.is_object() || !matrix.contains("format") || matrix["format"] != "CSR")
       throw format_error("the binsparse matrix is not in CSR form");
+    require_whole_chunk(indices_, "dataset indices_1");
+    require_whole_chunk(values_, "dataset values");
     const std::uint64_t most = most_elements(file);
     pointers_ = read_dataset<std::uint64_t>(file, "pointers_to_1", nullptr, most, {.highest = length(indices_)});
     if (length(indices_) > most)

@@ -74,6 +74,7 @@ std::vector<T> read_dataset(hid_t location, const std::string& path, std::vector
                        " make sense");
   }
   require_stored(dataset, static_cast<std::uint64_t>(points) * sizeof(T), what);
+  require_whole_chunk(dataset, what);
   std::vector<T> values(static_cast<std::size_t>(points));
   if (!values.empty()) read_slab<T>(dataset, {std::vector<hsize_t>(shape.size()), shape}, values, what, expected);
   if (extent != nullptr) *extent = std::move(shape);

@@ -1,7 +1,13 @@
 #include "io/hdf5/storage.hpp"
 
+#include <libdeflate.h>
+
 #include <algorithm>
+#include <array>
 #include <map>
+#include <memory>
+#include <new>
+#include <optional>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -169,6 +175,36 @@ bool lies_elsewhere(hid_t dataset, const std::string& what) {
   return H5Pget_external_count(creation) > 0 || H5Pget_layout(creation) == H5D_VIRTUAL;
 }
 
+/// Place of the deflate filter among those of a dataset; empty without it, or where a filter is of another kind than those that
+/// keep or append to a chunk's bytes.
+std::optional<unsigned> deflate_of(hid_t creation) {
+  std::optional<unsigned> found;
+  for (int number = 0; number < H5Pget_nfilters(creation); ++number) {
+    unsigned flags = 0;
+    std::size_t values = 0;
+    const auto at = static_cast<unsigned>(number);
+    const H5Z_filter_t filter = H5Pget_filter2(creation, at, &flags, &values, nullptr, 0, nullptr, nullptr);
+    if (filter == H5Z_FILTER_DEFLATE && !found) {
+      found = at;
+    } else if (filter != H5Z_FILTER_SHUFFLE) {
+      return std::nullopt;
+    }
+  }
+  return found;
+}
+
+/// Bytes of an unpacked chunk.
+std::uint64_t chunk_bytes(hid_t dataset, hid_t creation, const std::string& what) {
+  const hdf5_handle type(H5Dget_type(dataset), what);
+  std::array<hsize_t, H5S_MAX_RANK> extent{};
+  const int rank = H5Pget_chunk(creation, H5S_MAX_RANK, extent.data());
+  std::uint64_t bytes = H5Tget_size(type);
+  constexpr std::uint64_t too_many = std::uint64_t{1} << 31;  // for one more 32-bit extent, too
+  for (int axis = 0; axis < std::clamp(rank, 0, H5S_MAX_RANK) && bytes < too_many; ++axis)
+    bytes *= extent[static_cast<std::size_t>(axis)];
+  return bytes;
+}
+
 }  // namespace
 
 hdf5_handle open_dataset(hid_t location, const std::string& path, std::string what, hid_t access) {
@@ -228,6 +264,40 @@ void require_stored(hid_t dataset, std::uint64_t claimed_bytes, const std::strin
   const std::uint64_t stored = stored_bytes(dataset, what);
   if (claimed_bytes / best_packing <= stored) return;
   throw format_error(what + " claims " + std::to_string(claimed_bytes) + " bytes but stores only " + std::to_string(stored));
+}
+
+void require_whole_chunk(hid_t dataset, const std::string& what) {
+  const hdf5_handle creation(H5Dget_create_plist(dataset), what);
+  if (H5Pget_layout(creation) != H5D_CHUNKED) return;
+  const std::optional<unsigned> deflate = deflate_of(creation);
+  if (!deflate) return;
+  const hdf5_handle space(H5Dget_space(dataset), what);
+  std::array<hsize_t, H5S_MAX_RANK> place{};
+  haddr_t address = 0;
+  hsize_t packed = 0;
+  unsigned skipped = 0;
+  // A dataset without chunks holds fill values; what else is wrong with the first chunk reading it reports.
+  if (H5Dget_chunk_info(dataset, space, 0, place.data(), &skipped, &address, &packed) < 0 || packed == 0) return;
+  if (packed > stored_bytes(dataset, what)) throw format_error(what + " claims a chunk larger than its file; it is damaged");
+  std::vector<std::uint8_t> bytes(packed);
+  if (H5Dread_chunk(dataset, H5P_DEFAULT, place.data(), &skipped, bytes.data()) < 0) return;
+  const std::uint64_t described = chunk_bytes(dataset, creation, what);
+  const bool is_packed = ((skipped >> *deflate) & 1U) == 0;
+  constexpr std::uint64_t best_packing = 1032;  // of deflate
+  bool whole = described / best_packing <= packed;
+  if (whole && is_packed) {
+    std::vector<std::uint8_t> unpacked(described);
+    const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> decompressor(
+        libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
+    if (!decompressor) throw std::bad_alloc();
+    // Exactly so many bytes, or an error. A wrong checksum is for the reader to report.
+    const libdeflate_result done =
+        libdeflate_zlib_decompress(decompressor.get(), bytes.data(), bytes.size(), unpacked.data(), unpacked.size(), nullptr);
+    whole = done != LIBDEFLATE_SHORT_OUTPUT && done != LIBDEFLATE_INSUFFICIENT_SPACE;
+  } else if (whole) {
+    whole = packed >= described;
+  }
+  if (!whole) throw format_error(what + " has chunks that hold fewer or more bytes than it describes; it is damaged");
 }
 
 }  // namespace countem::io

@@ -132,6 +132,7 @@ class truth_file : public truth_reader {
 
   void require_length(const char* name) const {
     const hdf5_handle data = open_dataset(file_, name);
+    require_whole_chunk(data, std::string("dataset ") + name);
     const hdf5_handle space(H5Dget_space(data), name);
     if (H5Sget_simple_extent_ndims(space) != 1 ||
         static_cast<std::uint64_t>(H5Sget_simple_extent_npoints(space)) != indptr_.back()) {

@@ -124,6 +124,7 @@ hdf5_handle open_frame_dataset(hid_t file, const std::string& path, const fs::pa
     throw format_error(fmt::format("{}: its chunks of {} x {} bytes are larger than 1 GiB: rewrite it with h5repack -l CHUNK=",
                                    what, fmt::join(chunk, " x "), element_bytes));
   }
+  require_whole_chunk(dataset, what);
   const cache_need need = cache_of(extent, chunk, element_bytes);
   if (need.chunks == 0) return dataset;
   if (need.bytes > largest_cache) {
