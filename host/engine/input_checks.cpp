@@ -227,6 +227,14 @@ void require_charges(const calibration& made, const sampled_frames& frames) {
       {{advice_kind::scale}});
 }
 
+double sigmas_of(const calibration& found) {
+  const noise_fit& fit = *found.fit;
+  if (!found.score16) return (in_adu(found.background16) - fit.mean_adu) / fit.sigma_adu;
+  // A lone pixel's score: twice its charge, and a block of it and three pixels of the mean.
+  const double score_adu = static_cast<double>(*found.score16) / charge_units_per_adu;
+  return (score_adu - 6 * fit.mean_adu) / (3 * fit.sigma_adu);
+}
+
 void note_blinking(calibration& made) {
   if (made.dark16.empty() || made.dark_frames > 1) return;
   add_note(made, "blinking_unknown",
@@ -314,13 +322,12 @@ void check_loaded(calibration& loaded, const frame_source& frames, bool accept_m
   // Other thresholds than those that the notes are about.
   if (loaded.fit && loaded.fit->sigma_adu > 0) {
     noise_fit& fit = *loaded.fit;
-    const double made_with = fit.mean_adu + fit.background_sigmas * fit.sigma_adu;
-    const double now = engine::in_adu(loaded.background16);
-    if (std::abs(made_with - now) > 1.0 / charge_units_per_adu) {
+    const double now = engine::sigmas_of(loaded);
+    if (std::abs(now - fit.background_sigmas) * fit.sigma_adu > 1.0 / charge_units_per_adu) {
       std::erase_if(loaded.notes, [](const source_issue& note) { return note.kind == "threshold_in_noise"; });
-      fit.background_sigmas = (now - fit.mean_adu) / fit.sigma_adu;
+      fit.background_sigmas = now;
       fit.expected.reset();
-      engine::note_threshold(loaded);
+      if (!loaded.score16) engine::note_threshold(loaded);
     }
   }
   if (accept_masked || loaded.mask.empty() || !engine::masks_much(loaded)) return;

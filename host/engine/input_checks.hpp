@@ -34,6 +34,9 @@ void require_charges(const calibration& made, const sampled_frames& frames);
 /// A note where the background threshold lies within the noise.
 void note_threshold(calibration& made);
 
+/// How many sigmas above the fitted noise the background threshold is; method peaks: a lone pixel at the score threshold.
+[[nodiscard]] double sigmas_of(const calibration& found);
+
 /// A note where a threshold was found from mirrored charges with darks that do not show which pixels blink.
 void note_blinking(calibration& made);
 

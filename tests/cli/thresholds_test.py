@@ -77,6 +77,15 @@ class Thresholds(ProgramTest):
             self.refuse(2, "count", *self.frames, "--calibration", path, "--method", made, "-o", self.directory / "counted.h5",
                         "--no-png", "--false-events", 3, mentions=["holds thresholds", "--false-events"])
 
+    def test_a_loaded_calibration_keeps_what_is_known_of_its_thresholds(self):
+        for method in ("cluster", "peaks"):
+            path = self.directory / f"{method}.h5"
+            made = self.succeed_json("calibrate", *self.frames, "--dark", *self.darks, "-o", path, "--method", method)
+            told = self.succeed_json("count", *self.frames, "--calibration", path, "--method", method, "-o", self.directory / "counted.h5",
+                                     "--no-png", "--force")
+            self.assertEqual(told["warnings"], [])
+            self.assertEqual(told["thresholds"]["background_sigmas"], made["background_sigmas"])
+
     def test_given_thresholds_of_peaks(self):
         def thresholds(*options):
             return self.succeed_json("count", *self.frames, "--dark", *self.darks, "-o", self.directory / "counted.h5", "--no-png",
