@@ -116,10 +116,10 @@ class Modules(ReportPage):
         for options, about in ((("--threshold", 40), "threshold"), (("--threshold", 40, "--xray-threshold", 900), "both thresholds")):
             _, page = self.real_scan(*options)
             self.show(page)
-            self.assertEqual(self.js("document.querySelectorAll('#calibration-charts svg').length"), 2, about)
-            self.assertEqual(self.js("document.querySelectorAll('#noise-chart .curve').length"), 0, about)
+            self.assertEqual(self.js("document.querySelectorAll('#calibration-charts svg').length"), 3, about)
+            self.assertEqual(self.js("document.querySelectorAll('#noise-chart .curve').length"), 2, about)
             self.assertIn("threshold 40 ADU", self.text("#noise-chart"), about)
-            self.assertIn("The threshold was given", self.text("#calibration-words"), about)
+            self.assertRegex(self.text("#calibration-words"), r"the threshold lies [\d.]+ sigma above its mean", about)
 
     def test_a_centre_that_is_a_guess_is_marked(self):
         self.assertTrue(self.js("document.getElementById('guesses').hidden"))
