@@ -43,12 +43,6 @@ class hit_bits {
   [[nodiscard]] bool test(std::uint32_t y, std::uint32_t x) const {
     return ((row(y)[x / bits_per_word] >> (x % bits_per_word)) & 1U) != 0;
   }
-  /// 64 columns of a row from x on.
-  [[nodiscard]] std::uint64_t from(std::uint32_t y, std::uint32_t x) const {
-    const std::uint64_t* const words = row(y) + x / bits_per_word;
-    const std::uint32_t shift = x % bits_per_word;
-    return (words[0] >> shift) | (words[1] << 1 << (bits_per_word - 1 - shift));
-  }
   void set(std::uint32_t y, std::uint32_t x) { row(y)[x / bits_per_word] |= std::uint64_t{1} << (x % bits_per_word); }
 
   void clear(std::uint32_t y, std::uint32_t x) { row(y)[x / bits_per_word] &= ~(std::uint64_t{1} << (x % bits_per_word)); }

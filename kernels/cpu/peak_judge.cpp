@@ -74,8 +74,14 @@ HWY_INLINE std::size_t judge(std::span<const peak_candidate> candidates, const C
   const auto most_noise =
       static_cast<std::int32_t>(std::clamp<std::int64_t>(limits.score16, 0, std::numeric_limits<std::int32_t>::max()));
   const std::size_t lines_each = candidates.empty() ? 0 : std::min<std::size_t>(ahead.lines_left() / candidates.size() + 1, 2);
+  constexpr std::size_t fetched_before = 8;
   std::size_t count = 0;
-  for (const peak_candidate& hit : candidates) {
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const peak_candidate& hit = candidates[i];
+    const peak_candidate& later = candidates[std::min(i + fetched_before, candidates.size() - 1)];
+    // Two rows each; addresses before the plane are harmless.
+    charges.prefetch(later.row - 1, later.column);
+    charges.prefetch(later.row + 1, later.column);
     ahead.fetch(lines_each);
     judged_peak& next = kept[count];
     next.row = hit.row;

@@ -25,6 +25,26 @@ namespace countem::cpu {
   return without;
 }
 
+/// Pixels beside which one has no charge, or whose neighbours vectors cannot load: at the frame's border, and those whose
+/// second pixel to the right is outside.
+[[nodiscard]] inline hit_bits pixels_beside_none(const hit_bits& without, frame_shape shape) {
+  hit_bits beside(shape);
+  const auto [height, width] = shape;
+  const auto mark_around = [&](std::uint32_t y, std::uint32_t x) {
+    for (std::uint32_t row = y == 0 ? 0 : y - 1; row <= std::min(y + 1, height - 1); ++row) {
+      for (std::uint32_t column = x == 0 ? 0 : x - 1; column <= std::min(x + 1, width - 1); ++column) beside.set(row, column);
+    }
+  };
+  for (std::uint32_t y = 0; y < height; ++y) {
+    const bool edge = y == 0 || y + 1 == height;
+    for (std::uint32_t x = 0; x < width; ++x) {
+      if (edge || x == 0 || x + 2 >= width) beside.set(y, x);
+      if (!without.empty() && without.test(y, x)) mark_around(y, x);
+    }
+  }
+  return beside;
+}
+
 /// A hit and its neighbours, as method peaks sees them (docs/semantics.md). All is worked out from nine charges that are read
 /// once: raw pixels that lie in a file may change meanwhile.
 struct nine_charges {
@@ -85,26 +105,12 @@ template <class Pixel, class ChargeOf>
 class neighbourhoods {
  public:
   neighbourhoods(const frame_in_work<Pixel>& work, const hit_bits& without, const ChargeOf& charge_of)
-      : work_(work),
-        without_(without),
-        charge_of_(charge_of),
-        shape_(work.frame->shape),
-        whole_(std::is_integral_v<Pixel> && work.frame->present == all_sectors) {}
+      : work_(work), without_(without), charge_of_(charge_of), shape_(work.frame->shape) {}
 
   [[nodiscard]] nine_charges around(std::uint32_t y, std::uint32_t x) const {
-    if (all_have_charges(y, x)) return collect_nine(y, x, charge_of_);
     return collect_nine(y, x, [this](std::uint32_t row, std::uint32_t column) {
       return has_charge(row, column) ? charge_of_(row, column) : no_charge;
     });
-  }
-
-  /// The usual case, with one question in place of nine.
-  [[nodiscard]] bool all_have_charges(std::uint32_t y, std::uint32_t x) const {
-    if (!whole_ || y == 0 || x == 0 || y + 1 >= shape_.height || x + 1 >= shape_.width) return false;
-    if (without_.empty()) return true;
-    std::uint64_t without = 0;
-    for (std::uint32_t row = y - 1; row <= y + 1; ++row) without |= without_.from(row, x - 1);
-    return (without & 7U) == 0;
   }
 
   /// Hits among the nine.
@@ -129,7 +135,6 @@ class neighbourhoods {
   const hit_bits& without_;
   const ChargeOf& charge_of_;
   frame_shape shape_;
-  bool whole_;  ///< all sectors arrived, and no pixel is a NaN
 };
 
 }  // namespace countem::cpu
