@@ -29,7 +29,8 @@ namespace countem::cpu {
 /// second pixel to the right is outside.
 [[nodiscard]] inline hit_bits pixels_beside_none(const hit_bits& without, frame_shape shape) {
   hit_bits beside(shape);
-  const auto [height, width] = shape;
+  const std::uint32_t height = shape.height;
+  const std::uint32_t width = shape.width;
   const auto mark_around = [&](std::uint32_t y, std::uint32_t x) {
     for (std::uint32_t row = y == 0 ? 0 : y - 1; row <= std::min(y + 1, height - 1); ++row) {
       for (std::uint32_t column = x == 0 ? 0 : x - 1; column <= std::min(x + 1, width - 1); ++column) beside.set(row, column);
