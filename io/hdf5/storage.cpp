@@ -175,19 +175,23 @@ bool lies_elsewhere(hid_t dataset, const std::string& what) {
   return H5Pget_external_count(creation) > 0 || H5Pget_layout(creation) == H5D_VIRTUAL;
 }
 
-/// Place of the deflate filter among those of a dataset; empty without it, or where a filter is of another kind than those that
-/// keep or append to a chunk's bytes.
-std::optional<unsigned> deflate_of(hid_t creation) {
-  std::optional<unsigned> found;
+/// What is known of a dataset's filters.
+struct known_filters {
+  bool all = true;                  ///< none but deflate and shuffle
+  std::optional<unsigned> deflate;  ///< its place among them
+};
+
+known_filters filters_of(hid_t creation) {
+  known_filters found;
   for (int number = 0; number < H5Pget_nfilters(creation); ++number) {
     unsigned flags = 0;
     std::size_t values = 0;
     const auto at = static_cast<unsigned>(number);
     const H5Z_filter_t filter = H5Pget_filter2(creation, at, &flags, &values, nullptr, 0, nullptr, nullptr);
-    if (filter == H5Z_FILTER_DEFLATE && !found) {
-      found = at;
+    if (filter == H5Z_FILTER_DEFLATE && !found.deflate) {
+      found.deflate = at;
     } else if (filter != H5Z_FILTER_SHUFFLE) {
-      return std::nullopt;
+      found.all = false;
     }
   }
   return found;
@@ -269,8 +273,8 @@ void require_stored(hid_t dataset, std::uint64_t claimed_bytes, const std::strin
 void require_whole_chunk(hid_t dataset, const std::string& what) {
   const hdf5_handle creation(H5Dget_create_plist(dataset), what);
   if (H5Pget_layout(creation) != H5D_CHUNKED) return;
-  const std::optional<unsigned> deflate = deflate_of(creation);
-  if (!deflate) return;
+  const known_filters filters = filters_of(creation);
+  if (!filters.all) return;
   const hdf5_handle space(H5Dget_space(dataset), what);
   std::array<hsize_t, H5S_MAX_RANK> place{};
   haddr_t address = 0;
@@ -282,7 +286,7 @@ void require_whole_chunk(hid_t dataset, const std::string& what) {
   std::vector<std::uint8_t> bytes(packed);
   if (H5Dread_chunk(dataset, H5P_DEFAULT, place.data(), &skipped, bytes.data()) < 0) return;
   const std::uint64_t described = chunk_bytes(dataset, creation, what);
-  const bool is_packed = ((skipped >> *deflate) & 1U) == 0;
+  const bool is_packed = filters.deflate && ((skipped >> *filters.deflate) & 1U) == 0;
   constexpr std::uint64_t best_packing = 1032;  // of deflate
   bool whole = described / best_packing <= packed;
   if (whole && is_packed) {

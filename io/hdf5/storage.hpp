@@ -45,7 +45,8 @@ struct lost_part {
 void require_stored(hid_t dataset, std::uint64_t claimed_bytes, const std::string& what);
 
 /// HDF5 unpacks a chunk and takes from it what the described chunk holds, even where that is more: beyond the memory of the
-/// chunk. So the first chunk of a deflated dataset must unpack to what is described; others are described by the same numbers.
+/// chunk. So the first chunk must hold, or unpack to, what is described; others are described by the same numbers. Chunks with
+/// other filters than deflate and shuffle are not asked.
 /// @throws format_error
 void require_whole_chunk(hid_t dataset, const std::string& what);
 
