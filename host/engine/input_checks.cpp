@@ -13,6 +13,7 @@
 #include "host/engine/frame_facts.hpp"
 #include "host/engine/robust.hpp"
 #include "host/engine/sample.hpp"
+#include "host/engine/thresholds.hpp"
 
 namespace countem {
 
@@ -230,9 +231,9 @@ void require_charges(const calibration& made, const sampled_frames& frames) {
 double sigmas_of(const calibration& found) {
   const noise_fit& fit = *found.fit;
   if (!found.score16) return (in_adu(found.background16) - fit.mean_adu) / fit.sigma_adu;
-  // A lone pixel's score: twice its charge, and a block of it and three pixels of the mean.
   const double score_adu = static_cast<double>(*found.score16) / charge_units_per_adu;
-  return (score_adu - 6 * fit.mean_adu) / (3 * fit.sigma_adu);
+  const double level_adu = score_with_sigmas(fit, 0);
+  return (score_adu - level_adu) / (score_per_charge * fit.sigma_adu);
 }
 
 void note_blinking(calibration& made) {
@@ -246,7 +247,7 @@ void note_blinking(calibration& made) {
 void note_threshold(calibration& made) {
   if (!made.fit || !(made.fit->sigma_adu > 0)) return;
   const noise_fit& fit = *made.fit;
-  const double sigmas = (in_adu(made.background16) - fit.mean_adu) / fit.sigma_adu;
+  const double sigmas = sigmas_of(made);
   // The threshold is the lower end of a step of 1/16 ADU.
   if (sigmas + 1 / (charge_units_per_adu * fit.sigma_adu) >= least_sigmas) return;
   const double share = 0.5 * std::erfc(sigmas / std::sqrt(2.0));

@@ -14,13 +14,13 @@
 #include <countem/error.hpp>
 
 #include "host/engine/threads.hpp"
+#include "host/engine/thresholds.hpp"
 
 namespace countem {
 
 namespace {
 
 constexpr double most_thresholds = 1000;
-constexpr double candidate_sigmas = 3;
 
 double number_from(std::string_view text, std::string_view whole) {
   double value = 0;
@@ -37,8 +37,9 @@ calibration with_threshold(calibration used, const noise_fit& fit, counting_meth
   if (method != counting_method::peaks) {
     used.background16 = background_from_adu(std::max(0.0, fit.mean_adu + sigmas * fit.sigma_adu));
   } else {
-    used.background16 = background_from_adu(std::max(0.0, fit.mean_adu + std::min(sigmas, candidate_sigmas) * fit.sigma_adu));
-    used.score16 = score_from_adu(std::max(0.0, 6 * fit.mean_adu + 3 * sigmas * fit.sigma_adu));
+    used.background16 =
+        background_from_adu(std::max(0.0, fit.mean_adu + std::min(sigmas, engine::fewest_sigmas) * fit.sigma_adu));
+    used.score16 = score_from_adu(std::max(0.0, engine::score_with_sigmas(fit, sigmas)));
   }
   used.xray16 = std::max(used.xray16, used.background16 + 1);
   return used;

@@ -12,10 +12,7 @@ namespace countem::engine {
 
 namespace {
 
-/// No automatic threshold is lower, and peaks are looked for from here on.
-constexpr double fewest_sigmas = 3;
 /// The score of a pixel of charge c among pixels of charge m: twice c, and a block of c and three m.
-constexpr double score_per_charge = 3;
 constexpr double score_per_level = 3;
 /// What a fit may hold: a threshold may be given beside almost no noise.
 constexpr double most_sigmas = 1 << 20;
@@ -173,8 +170,7 @@ void set_score(calibration& found, const std::optional<described_sample>& sample
   if (!sample || !is_fitted(found)) return;
   noise_fit& fit = *found.fit;
   const gaussian noise = noise_of(fit);
-  const double level = lone_score_adu(noise.mean, noise.mean);
-  const auto score_of = [&](double sigmas) { return level + score_per_charge * sigmas * noise.sigma; };
+  const auto score_of = [&](double sigmas) { return charge_units_per_adu * score_with_sigmas(fit, sigmas); };
   std::optional<peak_tails> tails;
   if (can_mirror(found)) {
     const auto highest = static_cast<std::int32_t>(std::clamp(score_of(64), 0x1p12, 0x1p22));
@@ -182,7 +178,7 @@ void set_score(calibration& found, const std::optional<described_sample>& sample
   }
   if (!found.score16 && asks_sample(found, options)) {
     const auto best =
-        sampled_threshold(found, mirrored_peaks(*tails, 0), rounded_up(level + fewest_sigmas * noise.sigma), options);
+        sampled_threshold(found, mirrored_peaks(*tails, 0), rounded_up(score_of(0) + fewest_sigmas * noise.sigma), options);
     if (best) found.score16 = best->threshold16;
   }
   if (!found.score16) {
@@ -190,7 +186,7 @@ void set_score(calibration& found, const std::optional<described_sample>& sample
     found.score16 = score_from_adu(std::max(0.0, in_adu(score_of(sigmas))));
   }
   if (tails) describe_threshold(fit, mirrored_peaks(*tails, 0), *found.score16, 0, rounded_up(score_of(described_sigmas)));
-  fit.background_sigmas = (static_cast<double>(*found.score16) - level) / (score_per_charge * noise.sigma);
+  fit.background_sigmas = sigmas_of(found);
 }
 
 /// The noise peak's mean + n of the pixel's own dark sigmas, never below the threshold for all pixels: few dark frames make
@@ -212,6 +208,10 @@ std::vector<std::int32_t> pixel_backgrounds(const calibration& found, double mea
 }
 
 }  // namespace
+
+double score_with_sigmas(const noise_fit& fit, double sigmas) {
+  return lone_score_adu(fit.mean_adu, fit.mean_adu) + score_per_charge * sigmas * fit.sigma_adu;
+}
 
 void set_thresholds(calibration& found, const std::optional<described_sample>& sample, const calibration_options& options) {
   found.xray16 = xray_from_adu(

@@ -26,6 +26,8 @@ namespace fs = std::filesystem;
 
 /// Virtual datasets may be made of virtual datasets.
 constexpr unsigned deepest = 8;
+/// Bytes that deflate can make of one, at most.
+constexpr std::uint64_t best_packing = 1032;
 
 fs::path file_of(hid_t object, const std::string& what) {
   const ssize_t length = H5Fget_name(object, nullptr, 0);
@@ -263,7 +265,6 @@ std::uint64_t stored_bytes(hid_t dataset, const std::string& what) {
 
 void require_stored(hid_t dataset, std::uint64_t claimed_bytes, const std::string& what) {
   constexpr std::uint64_t always_believed = std::uint64_t{16} << 20;
-  constexpr std::uint64_t best_packing = 1032;  // of deflate
   if (claimed_bytes <= always_believed) return;
   const std::uint64_t stored = stored_bytes(dataset, what);
   if (claimed_bytes / best_packing <= stored) return;
@@ -287,7 +288,6 @@ void require_whole_chunk(hid_t dataset, const std::string& what) {
   if (H5Dread_chunk(dataset, H5P_DEFAULT, place.data(), &skipped, bytes.data()) < 0) return;
   const std::uint64_t described = chunk_bytes(dataset, creation, what);
   const bool is_packed = filters.deflate && ((skipped >> *filters.deflate) & 1U) == 0;
-  constexpr std::uint64_t best_packing = 1032;  // of deflate
   bool whole = described / best_packing <= packed;
   if (whole && is_packed) {
     std::vector<std::uint8_t> unpacked(described);
