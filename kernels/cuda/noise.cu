@@ -217,7 +217,7 @@ __global__ void __launch_bounds__(warp_lanes) shift_kernel(batch_view batch, std
   const frame_medians medians(batch, frame, row_step);
   const std::uint32_t there = number_of(medians);
   const std::int32_t shift = there == 0 ? 0 : median(medians, there);
-  // What every lane read went into the last reduction, so that it may be overwritten.
+  __syncwarp();  // a reduction orders no memory, and what is written now is what other lanes read
   const std::uint64_t half_rows = std::uint64_t{batch.height} * 2;
   for (std::uint64_t i = threadIdx.x; i < half_rows; i += warp_lanes) batch.noise16[frame * half_rows + i] = shift;
 }
