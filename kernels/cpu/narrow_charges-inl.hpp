@@ -149,6 +149,30 @@ HWY_INLINE void load_charges(const Pixel* raw, const std::int16_t* dark16, std::
   half.missing = static_cast<std::int64_t>(counted(half) - count);
 }
 
+/// The sum of the charges that are loaded, each cut as the half-row has it now.
+HWY_INLINE void sum_charges(narrow_half_row& half) {
+  half.near_sum = 0;
+#if HWY_TARGET == HWY_SCALAR
+  for (std::size_t i = 0; i < half.count; ++i) half.near_sum += std::clamp(half.charges[i], half.cut_from, half.cut_to);
+  const std::int64_t missing = half.missing - static_cast<std::int64_t>(counted(half) - half.count);
+#else
+  const charge_tag tag;
+  const hn::RepartitionToWide<charge_tag> sum_tag;
+  const auto one = hn::Set(tag, std::int16_t{1});
+  const auto lowest = hn::Set(tag, half.cut_from);
+  const auto highest = hn::Set(tag, half.cut_to);
+  auto sum = hn::Zero(sum_tag);
+  auto other_sum = hn::Zero(sum_tag);
+  for (std::size_t i = 0; i < counted(half); i += hn::Lanes(tag)) {
+    const auto charge = hn::LoadU(tag, half.charges + i);
+    sum = hn::ReorderWidenMulAccumulate(sum_tag, hn::Max(hn::Min(charge, highest), lowest), one, sum, other_sum);
+  }
+  half.near_sum = hn::GetLane(hn::SumOfLanes(sum_tag, hn::Add(sum, other_sum)));
+  const std::int64_t missing = half.missing;
+#endif
+  half.near_sum -= half.masked * half.cut_to + missing * half.cut_from;
+}
+
 /// A pixel of those loaded has no charge.
 void set_missing(narrow_half_row& half, std::size_t pixel) {
   std::int16_t& charge = half.charges[pixel];

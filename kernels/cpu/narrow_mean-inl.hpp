@@ -1,5 +1,5 @@
-// The middles of half-rows of 16-bit charges that row_noise_method::mean starts from: the median of a sample, in steps of half
-// an ADU, so that a byte holds one.
+// The middles of half-rows of 16-bit charges that row_noise_method::mean starts from where 0 is far: the median of a sample, in
+// steps of half an ADU, so that a byte holds one.
 //
 // Per-target include guard, as Highway has it: included once for each instruction set.
 #if defined(COUNTEM_CPU_NARROW_MEAN_INL) == defined(HWY_TARGET_TOGGLE)
@@ -38,10 +38,10 @@ HWY_INLINE std::int32_t first_step(const narrow_half_row& half) {
   return std::clamp(step_of(half.middle), -farthest, farthest);
 }
 
-/// Steps of the sample's charges as bytes. `at(tag, i)` has a vector of charges from pixel i on, `one(i)` a single one.
-template <class At, class One>
-HWY_INLINE void take_sample(narrow_half_row& half, [[maybe_unused]] bool some_are_none, [[maybe_unused]] At at, One one) {
+/// Steps of the sample's charges as bytes.
+HWY_INLINE void take_sample(narrow_half_row& half) {
   const std::int32_t first = first_step(half);
+  const std::int16_t* const charges = half.charges;
   step_byte* to = half.sample;
   half.sample_masked = 0;
   half.sample_missing = 0;
@@ -53,22 +53,19 @@ HWY_INLINE void take_sample(narrow_half_row& half, [[maybe_unused]] bool some_ar
   const auto origin = hn::Set(tag, static_cast<std::int16_t>(first * row_middle_step));
   for (; i + row_sample_columns <= half.count; i += row_sample_period) {
     for (std::size_t v = 0; v < row_sample_columns; v += lanes, to += lanes) {
-      const auto charges = at(tag, i + v);
+      const auto charge = hn::LoadU(tag, charges + i + v);
       // Saturated twice: what is no charge remains an end of the range.
-      hn::StoreU(hn::DemoteTo(byte_tag, hn::ShiftRight<3>(hn::SaturatedSub(charges, origin))), byte_tag, to);
-      if (some_are_none) {
-        half.sample_masked += hn::CountTrue(tag, hn::Eq(charges, hn::Set(tag, narrow_calibration::masked)));
-        half.sample_missing += hn::CountTrue(tag, hn::Eq(charges, hn::Set(tag, narrow_calibration::missing)));
-      }
+      hn::StoreU(hn::DemoteTo(byte_tag, hn::ShiftRight<3>(hn::SaturatedSub(charge, origin))), byte_tag, to);
+      half.sample_masked += hn::CountTrue(tag, hn::Eq(charge, hn::Set(tag, narrow_calibration::masked)));
+      half.sample_missing += hn::CountTrue(tag, hn::Eq(charge, hn::Set(tag, narrow_calibration::missing)));
     }
   }
 #endif
   for (; i < half.count; ++i) {
     if (!in_row_sample(i)) continue;
-    const std::int16_t charge = one(i);
-    *to++ = static_cast<step_byte>(std::clamp(step_of(charge) - first, lowest_step, highest_step));
-    half.sample_masked += charge == narrow_calibration::masked ? 1 : 0;
-    half.sample_missing += charge == narrow_calibration::missing ? 1 : 0;
+    *to++ = static_cast<step_byte>(std::clamp(step_of(charges[i]) - first, lowest_step, highest_step));
+    half.sample_masked += charges[i] == narrow_calibration::masked ? 1 : 0;
+    half.sample_missing += charges[i] == narrow_calibration::missing ? 1 : 0;
   }
   half.sampled = static_cast<std::size_t>(to - half.sample);
 }
@@ -138,38 +135,28 @@ HWY_NOINLINE std::int32_t middle_of_charges(const narrow_half_row& half) {
   return charges.empty() ? half.middle : row_middle(charges);
 }
 
-/// Middles of halves whose samples are taken. Halves side by side: each has to wait for its own counts. `load(i)` loads the
-/// charges of a half, where it needs them all.
-template <class Load>
-HWY_INLINE void find_middles(std::span<narrow_half_row> halves, Load load) {
-  constexpr std::size_t lines_at_once = 2;
+/// Middles of halves whose samples are taken. Halves side by side: each has to wait for its own counts.
+HWY_INLINE void find_middles(std::span<narrow_half_row* const> halves) {
   constexpr std::int32_t guess = 8;  // steps on either side of the middle before, which nearly all are within
   std::array<std::int32_t, most_halves> rank{};
   std::array<std::int32_t, most_halves> below{};
   for (std::size_t i = 0; i < halves.size(); ++i) {
-    const narrow_half_row& half = halves[i];
+    const narrow_half_row& half = *halves[i];
     const auto number = static_cast<std::int32_t>(half.sampled - half.sample_masked - half.sample_missing);
     rank[i] = static_cast<std::int32_t>(half.sample_missing) + (number - 1) / 2;
     below[i] = number == 0 ? lowest_step : -guess - 1;
   }
+  for (std::size_t i = 0; i < halves.size(); ++i) narrow_search<guess / 2>(*halves[i], rank[i], below[i]);
+  for (std::size_t i = 0; i < halves.size(); ++i) narrow_search<guess / 8>(*halves[i], rank[i], below[i]);
   for (std::size_t i = 0; i < halves.size(); ++i) {
-    halves[i].ahead.fetch(2 * lines_at_once);
-    narrow_search<guess / 2>(halves[i], rank[i], below[i]);
-  }
-  for (std::size_t i = 0; i < halves.size(); ++i) narrow_search<guess / 8>(halves[i], rank[i], below[i]);
-  for (std::size_t i = 0; i < halves.size(); ++i) {
-    narrow_half_row& half = halves[i];
+    narrow_half_row& half = *halves[i];
     const auto is_between = [&](std::int32_t low, std::int32_t high) { return below[i] + 1 > low && below[i] + 1 < high; };
     if (!is_between(-guess, guess - 1)) {
       const bool some = half.sampled > half.sample_masked + half.sample_missing;
       below[i] = some ? search_all(half, rank[i]) : lowest_step - 1;
     }
-    if (is_between(lowest_step, highest_step)) {
-      half.middle = middle_of_step(first_step(half) + below[i] + 1);
-    } else {
-      load(i);
-      half.middle = middle_of_charges(half);
-    }
+    half.middle =
+        is_between(lowest_step, highest_step) ? middle_of_step(first_step(half) + below[i] + 1) : middle_of_charges(half);
   }
 }
 

@@ -133,40 +133,38 @@ HWY_INLINE void load_halves(const narrow_rows<Pixel>& rows, std::span<narrow_hal
   for (std::size_t f = 0; f < rows.count; ++f) load_halves_of<Summed>(rows, f, halves);
 }
 
-/// The samples of all halves: from the raw pixels, or where some did not arrive from the charges.
-template <class Pixel>
-HWY_INLINE void take_samples(const narrow_rows<Pixel>& rows, std::span<narrow_half_row> halves) {
+/// The mean charge of a half-row that has some, each cut as the half-row has it around `middle`.
+HWY_INLINE std::int32_t mean_about(std::int32_t middle, const narrow_half_row& half) {
+  return middle + rounded_mean(half.near_sum - half.number * middle, half.number);
+}
+
+/// The noise of row_noise_method::mean of loaded halves that 0 is too far from.
+HWY_NOINLINE void find_means_of_far(std::span<narrow_half_row* const> halves, std::span<std::int32_t* const> noise) {
+  for (narrow_half_row* half : halves) take_sample(*half);
+  find_middles(halves);
   for (std::size_t i = 0; i < halves.size(); ++i) {
-    const auto& frame = rows.frames[i / 2];
-    narrow_half_row& half = halves[i];
-    if (frame.missing.empty()) {
-      const std::size_t start = i % 2 == 0 ? 0 : rows.width / 2;
-      const Pixel* raw = frame.raw + start;
-      const std::int16_t* dark16 = rows.dark16 == nullptr ? nullptr : rows.dark16 + start;
-      take_sample(
-          half, rows.masked[i % 2] != 0,
-          [=](auto tag, std::size_t at) { return charges_at(tag, raw + at, dark16 == nullptr ? nullptr : dark16 + at); },
-          [=](std::size_t at) { return narrow_charge(raw[at], dark16 == nullptr ? 0 : dark16[at]); });
-    } else {
-      if (i % 2 == 0) load_halves_of<false>(rows, i / 2, halves);
-      const std::int16_t* charges = half.charges;
-      take_sample(
-          half, true, [=](auto tag, std::size_t at) { return hn::LoadU(tag, charges + at); },
-          [=](std::size_t at) { return charges[at]; });
-    }
+    narrow_half_row& half = *halves[i];
+    half.set_cut(half.middle, row_mean_reach);
+    sum_charges(half);
+    *noise[i] = mean_about(half.middle, half);
   }
 }
 
 /// The noise of row_noise_method::mean of each half, and its charges.
 template <class Pixel>
 HWY_INLINE void find_means(const narrow_rows<Pixel>& rows, std::span<narrow_half_row> halves, std::span<std::int32_t> noise) {
-  take_samples(rows, halves);
-  find_middles(halves, [&](std::size_t i) { load_halves_of<false>(rows, i / 2, halves); });
-  for (narrow_half_row& half : halves) half.set_cut(half.middle, row_mean_reach);
+  for (narrow_half_row& half : halves) half.set_cut(0, row_mean_reach);
   load_halves<true>(rows, halves);
-  std::ranges::transform(halves, noise.begin(), [](const narrow_half_row& half) {
-    return half.number == 0 ? 0 : half.middle + rounded_mean(half.near_sum - half.number * half.middle, half.number);
-  });
+  std::array<narrow_half_row*, most_halves> far;
+  std::array<std::int32_t*, most_halves> far_noise;
+  std::size_t number_far = 0;
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    noise[i] = halves[i].number == 0 ? 0 : mean_about(0, halves[i]);
+    far[number_far] = &halves[i];
+    far_noise[number_far] = &noise[i];
+    number_far += is_row_mean(noise[i]) ? 0 : 1;
+  }
+  if (number_far != 0) find_means_of_far(std::span(far).first(number_far), std::span(far_noise).first(number_far));
 }
 
 /// The median of each half, or `otherwise` where it has no charges, and the charges.

@@ -55,12 +55,12 @@ struct narrow_half_row {
   std::int32_t median = 0;  ///< 0 where there are no charges; of the half-row before while charges are loaded
   float above_mean = 0;     ///< where medians of this half lay lately, from the mean of the cut charges
 
-  // For the mean.
+  // For the mean, where it is far from 0.
   std::int8_t* sample = nullptr;  ///< steps of the sample's charges from that of the middle before; the highest behind the last
   std::size_t sampled = 0;        ///< pixels of the sample ...
   std::size_t sample_masked = 0;  ///< ... that are masked
   std::size_t sample_missing = 0;  ///< ... that did not arrive
-  std::int32_t middle = 0;         ///< of the half-row before until it is found
+  std::int32_t middle = 0;         ///< of the last such half-row until it is found
 
   static constexpr std::int32_t beyond = narrow_calibration::masked;  ///< a median that 16 bits may not hold
   static constexpr std::int32_t median_reach = 128;                   ///< of cut charges from the median before, in 1/16 ADU

@@ -40,6 +40,8 @@ std::int32_t row_statistic(row_noise_method method, std::span<const std::int32_t
   const auto charges = std::span(scratch).subspan(sampled);
   if (charges.empty()) return 0;
   if (method == row_noise_method::median) return median(charges);
+  const std::int32_t about_zero = mean_about(0, charges);
+  if (is_row_mean(about_zero)) return about_zero;
   return mean_about(row_middle(sampled == 0 ? charges : std::span(scratch).first(sampled)), charges);
 }
 

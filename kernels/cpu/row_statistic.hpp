@@ -31,6 +31,11 @@ namespace countem::cpu {
 /// The median, halves rounded up. Reorders `charges`, which are not empty.
 [[nodiscard]] std::int32_t median(std::span<std::int32_t> charges);
 
+/// Whether the mean about 0 is what row_noise_method::mean is.
+[[nodiscard]] constexpr bool is_row_mean(std::int32_t about_zero) {
+  return about_zero >= -row_mean_near && about_zero <= row_mean_near;
+}
+
 /// Whether row_noise_method::mean finds the middle of a half-row from this of its pixels, counted from its first.
 [[nodiscard]] constexpr bool in_row_sample(std::size_t pixel) {
   return pixel % row_sample_period < row_sample_columns;
@@ -47,8 +52,8 @@ namespace countem::cpu {
   return step * row_middle_step + row_middle_step / 2;
 }
 
-/// The middle that row_noise_method::mean starts from, given the charges of the sample or, where it has none, of all pixels.
-/// Reorders `charges`, which are not empty.
+/// The middle that row_noise_method::mean starts from where 0 is far, given the charges of the sample or, where it has none, of
+/// all pixels. Reorders `charges`, which are not empty.
 [[nodiscard]] std::int32_t row_middle(std::span<std::int32_t> charges);
 
 /// The middle and the mean distance from it of these charges, distances cut at `row_mean_reach`. There is a charge.

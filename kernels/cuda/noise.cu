@@ -203,7 +203,8 @@ __global__ void __launch_bounds__(noise_warps* warp_lanes, 8)
   std::int32_t noise = otherwise;
   if (there != 0) {
     if constexpr (Method == row_noise_method::mean) {
-      noise = mean_about(row_middle(charges, there), charges, there);
+      noise = mean_about(0, charges, there);
+      if (abs(noise) > row_mean_near) noise = mean_about(row_middle(charges, there), charges, there);
     } else {
       noise = median(charges, there);
     }

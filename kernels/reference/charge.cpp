@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <span>
@@ -55,15 +56,20 @@ std::int32_t row_middle(std::span<const std::int32_t> half_row) {
 }
 
 /// There is a charge.
-std::int32_t row_noise(std::span<const std::int32_t> half_row, row_noise_method method) {
-  const std::vector<std::int32_t> charges = charges_of(half_row);
-  if (method == row_noise_method::median) return median(charges);
-  const std::int32_t middle = row_middle(half_row);
+std::int32_t mean_about(std::int32_t middle, std::span<const std::int32_t> charges) {
   const auto n = static_cast<std::int64_t>(charges.size());
   std::int64_t sum = 0;
   for (const std::int32_t charge : charges)
     sum += std::clamp<std::int64_t>(std::int64_t{charge} - middle, -row_mean_reach, row_mean_reach);
   return middle + static_cast<std::int32_t>(floor_divide(2 * sum + n, 2 * n));
+}
+
+/// There is a charge.
+std::int32_t row_noise(std::span<const std::int32_t> half_row, row_noise_method method) {
+  const std::vector<std::int32_t> charges = charges_of(half_row);
+  if (method == row_noise_method::median) return median(charges);
+  const std::int32_t about_zero = mean_about(0, charges);
+  return std::abs(about_zero) <= row_mean_near ? about_zero : mean_about(row_middle(half_row), charges);
 }
 
 /// A frame's charges by half-rows, numbered row by row.

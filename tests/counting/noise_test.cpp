@@ -27,13 +27,23 @@ std::vector<std::uint32_t> charges_after(row_noise_method method, std::vector<Pi
 }
 
 TEST(row_noise, mean_cuts_what_is_far_from_the_middle) {
-  // Left half, charges 16 16 32 1440: 16 lies in 16 to 23, middle 20, distances -4 -4 12 and 96 of 1420; 100 / 4 = 25. Right
-  // half 0 0 0 80: middle 4, distances -4 -4 -4 76; 64 / 4 = 16.
+  // Left half, charges 16 16 32 1440: about 0 160 / 4 = 40, above 32. 16 lies in 16 to 23, middle 20, distances -4 -4 12 and 96
+  // of 1420; 100 / 4 = 25. Right half 0 0 0 80: 80 / 4 = 20.
   EXPECT_THAT(charges_after<std::uint16_t>(row_noise_method::mean, {1, 1, 2, 90, 0, 0, 0, 5}), ElementsAre(1440 - 45, 80 - 20));
   // 160 208 256 0: of 160 and 208 the lower, middle 164, distances -4 44 92 -96 (of -164); 36 / 4 = 9. Then 80 80 160 0 0:
   // middle 84, -100 / 5 = -20.
   EXPECT_THAT(charges_after<std::uint16_t>(row_noise_method::mean, {10, 13, 16, 0, 5, 5, 10, 0, 0}),
               ElementsAre(256 - 173, 160 - 64));
+}
+
+TEST(row_noise, mean_starts_from_0_and_is_done_within_2_adu) {
+  // 16 16 0 1440: (16 + 16 + 96) / 4 = 32. 16 16 2 1440 is 130 / 4 = 32.5 -> 33; then middle 20, -4 -4 -18 96: 70 / 4 -> 18.
+  EXPECT_THAT(charges_after<float>(row_noise_method::mean, {1, 1, 0, 90, 1, 1, 2 / 16.F, 90}),
+              ElementsAre(1440 - 32, 1440 - 38));
+  // -96 -96 -32 96: -128 / 4 = -32. -96 -96 -34 96: -32.5 -> -32. -96 -96 -36 96: -33; then of -96 -96 -36 96 the middle -92,
+  // -4 -4 56 96: 144 / 4 = 36, -56.
+  EXPECT_THAT(charges_after<float>(row_noise_method::mean, {-6, -6, -2, 6, -6, -6, -34 / 16.F, 6}), ElementsAre(128, 128));
+  EXPECT_THAT(charges_after<float>(row_noise_method::mean, {-6, -6, -36 / 16.F, 6, 0, 0, 0, 0}), ElementsAre(96 + 56));
 }
 
 TEST(row_noise, median_and_thresholds_again) {
@@ -44,13 +54,15 @@ TEST(row_noise, median_and_thresholds_again) {
 TEST(row_noise, an_offset_above_the_threshold_changes_nothing) {
   const std::vector<std::uint16_t> row{1, 0, 2, 50, 1, 2, 0, 40, 3, 1};
   for (const row_noise_method method : {row_noise_method::mean, row_noise_method::median}) {
-    const std::vector<std::uint32_t> expected = charges_after(method, row);
-    EXPECT_EQ(expected.size(), 2U);
-    for (const int offset : {4, 20, 3000, 60'000}) {
+    const auto shifted_by = [&](int offset) {
       std::vector<std::uint16_t> shifted = row;
       for (std::uint16_t& pixel : shifted) pixel = static_cast<std::uint16_t>(pixel + offset);
-      EXPECT_EQ(charges_after(method, shifted), expected) << offset;
-    }
+      return charges_after(method, shifted);
+    };
+    EXPECT_EQ(shifted_by(0).size(), 2U);
+    const std::vector<std::uint32_t> expected = shifted_by(4);  // farther from 0 than the mean's first try reaches
+    EXPECT_EQ(expected.size(), 2U);
+    for (const int offset : {20, 3000, 60'000}) EXPECT_EQ(shifted_by(offset), expected) << offset;
   }
 }
 
@@ -61,13 +73,13 @@ TEST(row_noise, even_count_takes_the_middle_halves_up) {
 }
 
 TEST(row_noise, negative_mean_rounds_halves_up) {
-  // -3 lies in -8 to -1, middle -4: distances 1 1 96 -42, 56 / 4 = 14. Then the same middle, 2 1 96 -96 2 -14: -9 / 6 = -1.5 ->
+  // -83 lies in -88 to -81, middle -84: distances 1 1 96 -42, 56 / 4 = 14. Then about 0, -2 -3 96 -96 -2 -2: -9 / 6 = -1.5 ->
   // -1.
-  EXPECT_THAT(charges_after<float>(row_noise_method::mean, {-3 / 16.F, -3 / 16.F, 9, -46 / 16.F, 0, 0, 0, 0}),
-              ElementsAre(144 - 10));
+  EXPECT_THAT(charges_after<float>(row_noise_method::mean, {-83 / 16.F, -83 / 16.F, 4, -126 / 16.F, 0, 0, 0, 0}),
+              ElementsAre(64 + 70));
   EXPECT_THAT(
-      charges_after<float>(row_noise_method::mean, {-2 / 16.F, -3 / 16.F, 9, -9, -2 / 16.F, -18 / 16.F, 0, 0, 0, 0, 0, 0}),
-      ElementsAre(144 + 5));
+      charges_after<float>(row_noise_method::mean, {-2 / 16.F, -3 / 16.F, 9, -9, -2 / 16.F, -2 / 16.F, 0, 0, 0, 0, 0, 0}),
+      ElementsAre(144 + 1));
 }
 
 /// A row whose left half of 100 pixels has 20 ADU in the columns of the sample, 0 to 15 and 80 to 95, and 27 in the others.

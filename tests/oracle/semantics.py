@@ -91,7 +91,7 @@ def row_middle(charge: np.ndarray, has_charge: np.ndarray) -> int:
 
 
 def mean_about(middle: int, values: np.ndarray) -> int:
-    """Values beyond 3 ADU of the middle are cut to it; halves rounded up."""
+    """Values beyond 6 ADU of the middle are cut to it; halves rounded up."""
     n = len(values)
     return middle + (2 * int(np.clip(values - middle, -96, 96).sum()) + n) // (2 * n)
 
@@ -107,7 +107,9 @@ def noise(charge: np.ndarray, has_charge: np.ndarray, setup: Setup) -> np.ndarra
             if len(values) == 0:
                 continue
             if setup.row_noise == "mean":
-                found[row, half] = mean_about(row_middle(charge[row, half], has_charge[row, half]), values)
+                about_zero = mean_about(0, values)
+                near = abs(about_zero) <= 32
+                found[row, half] = about_zero if near else mean_about(row_middle(charge[row, half], has_charge[row, half]), values)
                 continue
             middle = median(values)
             found[row, half] = middle

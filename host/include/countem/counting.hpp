@@ -40,7 +40,7 @@ struct choice_table<counting_method> {
 /// half-row, hits included, so that it depends on no threshold.
 enum class row_noise_method : std::uint8_t {
   none,    ///< nothing
-  mean,    ///< middle of a sample plus the mean distance from it, distances cut at `row_mean_reach`; in 1/16 ADU
+  mean,    ///< mean charge, those beyond `row_mean_reach` of 0 or of the middle of a sample cut to it; in 1/16 ADU
   median,  ///< median charge, in 1/16 ADU
 };
 
@@ -52,16 +52,19 @@ struct choice_table<row_noise_method> {
   /// One entry per enumerator, in their order.
   static constexpr std::array<choice<row_noise_method>, 3> entries{
       {{row_noise_method::none, "none", "nothing is subtracted"},
-       {row_noise_method::mean, "mean", "mean of the charges, those beyond 6 ADU of the middle of a sample of them cut to it"},
+       {row_noise_method::mean, "mean", "mean of the charges, those beyond 6 ADU of where most of them lie cut to it"},
        {row_noise_method::median, "median", "median of the charges"}}};
 };
 
-/// Charges that are farther than this from the middle of their half-row are taken as this far by row_noise_method::mean:
-/// 6 ADU, in 1/16 ADU.
+/// Charges that are farther than this from where row_noise_method::mean starts are taken as this far: 6 ADU, in 1/16 ADU.
 inline constexpr std::int32_t row_mean_reach = 6 * charge_units_per_adu;
 
-/// The middle that row_noise_method::mean starts from is found from the first `row_sample_columns` of every `row_sample_period`
-/// columns of the half-row, and known to `row_middle_step`, half an ADU in 1/16 ADU.
+/// row_noise_method::mean starts from 0, where a dark reference leaves a row, and is done where the result is within this of
+/// it: 2 ADU, in 1/16 ADU. Elsewhere it starts again from the half-row's own middle.
+inline constexpr std::int32_t row_mean_near = 2 * charge_units_per_adu;
+
+/// That middle is found from the first `row_sample_columns` of every `row_sample_period` columns of the half-row, and known to
+/// `row_middle_step`, half an ADU in 1/16 ADU.
 inline constexpr std::uint32_t row_sample_period = 80;
 inline constexpr std::uint32_t row_sample_columns = 16;  ///< see `row_sample_period`
 inline constexpr std::int32_t row_middle_step = 8;       ///< see `row_sample_period`
