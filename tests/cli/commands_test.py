@@ -191,9 +191,13 @@ class Commands(ProgramTest):
     def test_interrupt_keeps_what_was_finished(self):
         raw = self.directory / "raw"
         self.succeed("simulate", raw, "--scan", "16x16", "--occupancy", 0.001)
+        self.succeed("simulate", self.directory / "other", "--scan", "4x4", "--seed", 9, "--dark-frames", 16)
+        others = sorted((self.directory / "other").glob("dark_*"))  # of another detector, which is noted
         counted = self.directory / "counted.h5"
-        running = subprocess.Popen([COUNTEM, "count", *map(str, sorted(raw.glob("data_*"))), "-o", str(counted), "--backend", "reference",
-                                    "--threads", "1", "--threshold", "30", "--row-noise", "median"], stderr=subprocess.PIPE, text=True)
+        files = sorted(raw.glob("data_*"))
+        options = ["--threshold", "30", "--row-noise", "median", "--dark", *others]
+        running = subprocess.Popen([COUNTEM, "count", *map(str, [*files, "-o", counted, "--backend", "reference", "--threads", "1", *options])],
+                                   stderr=subprocess.PIPE, text=True)
         self.wait_for_events(running, counted)
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=120)
@@ -206,12 +210,14 @@ class Commands(ProgramTest):
         self.assertGreater(described["missing_frames"], 0)
 
         # Going on gives the file that an uninterrupted count gives.
-        files = sorted(raw.glob("data_*"))
-        told = self.succeed_json("count", *files, "-o", counted, "--threshold", 30, "--row-noise", "median", "--resume")
+        told = self.succeed_json("count", *files, "-o", counted, *options, "--resume")
         self.assertGreater(told["resumed_after_frames"], 0)
         self.succeed("verify", counted)
         whole = self.directory / "whole.h5"
-        self.succeed("count", *files, "-o", whole, "--threshold", 30, "--row-noise", "median")
+        self.succeed("count", *files, "-o", whole, *options)
+        issues = [self.succeed_json("info", store)["provenance"]["issues"] for store in (counted, whole)]
+        self.assertTrue(any("another detector" in issue["text"] for issue in issues[0]), issues[0])
+        self.assertEqual(issues[0], issues[1])
         compared = self.succeed_json("compare", counted, whole)
         self.assertEqual((compared["recall"], compared["precision"]), (1.0, 1.0))
         self.assertEqual((self.directory / "counted_sum.png").read_bytes(), (self.directory / "whole_sum.png").read_bytes())
