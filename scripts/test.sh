@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 depth=${1:---normal}
 case "$depth" in --quick | --normal | --full) ;; *) sed -n '2,5p' "$0" >&2; exit 2 ;; esac
 
-step() { printf '\n== %s\n' "$*"; }
+step() { printf '\n== %s (%d s since the start)\n' "$*" "$SECONDS"; }
 jobs=$(nproc)
 
 step "packages"
