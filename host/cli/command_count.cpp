@@ -21,6 +21,7 @@
 #include <countem/scan_pictures.hpp>
 
 #include "host/cli/advice.hpp"
+#include "host/cli/beam_words.hpp"
 #include "host/cli/calibration_arguments.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
@@ -87,7 +88,7 @@ class count_run {
     source_ = open_source(wanted_.inputs.inputs(), opening);
     chosen_ = choose_backend(wanted_.where, wanted_.devices);
     if (!wanted_.live.empty()) plan_ = parse_plan(wanted_.live);
-    plan_.centre = parse_centre(wanted_.live_centre);
+    centre_ = parse_centre(wanted_.live_centre);
     check_outputs();
     ctx_.warn_of(info().issues);
     ctx_.inform("{} frames of {} x {} {} from {} file{}, {}", with_separators(info().scan.frames()), info().shape.height,
@@ -99,6 +100,7 @@ class count_run {
   void check_outputs() {
     rules_ = ctx_.rules(paths_of(info().files, references_));
     for (std::filesystem::path& file : files_of(plan_)) rules_.inputs.push_back(std::move(file));
+    if (!centre_.vacuum.empty()) rules_.inputs.push_back(centre_.vacuum);
     check_output(wanted_.output, event_store_output, rules_);
     if (wanted_.no_pictures) return;
     io::make_folder(wanted_.pictures);
@@ -139,10 +141,23 @@ class count_run {
     return wanted_.pictures.empty() ? folder_of(wanted_.output) : wanted_.pictures;
   }
 
+  void find_centre() {
+    if (centre_.point) plan_.beam = given_centre(*centre_.point);
+    if (!plan_.needs_centre() && !plan_.beam) return;
+    if (!centre_.vacuum.empty()) {
+      plan_.beam = vacuum_beam(centre_.vacuum, event_grid(setup_), setup_.options.upsample, wanted_.threads);
+    } else if (!plan_.beam) {
+      plan_.beam = sampled_beam(*source_, setup_);
+    }
+    plan_.centre = plan_.beam->centre;
+    if (plan_.beam->guess) ctx_.warn(guess_warning(*plan_.beam, "--live-centre"));
+    if (plan_.needs_centre()) ctx_.inform("centre: {}", beam_words(*plan_.beam));
+  }
+
   void prepare_reductions() {
     if (!wanted_.no_pictures) pictures_.emplace(event_grid(setup_), info().scan, wanted_.threads);
     if (wanted_.live.empty()) return;
-    if (!plan_.centre && plan_.needs_centre()) plan_.centre = sampled_centre(*source_, setup_);
+    find_centre();
     live_.emplace(plan_, event_grid(setup_), info().scan, chosen_.used, wanted_.threads, live_directory(),
                   wanted_.output.stem().string(), rules_);
   }
@@ -187,6 +202,11 @@ class count_run {
     if (pictures_)
       drawn_ = pictures_->write(wanted_.output, wanted_.pictures, store_.next_frame,
                                 wanted_.plain_pictures ? picture_style::plain : picture_style::figure, rules_);
+    if (pictures_ && pictures_->beam().guess) {
+      ctx_.warn(
+          "no beam was found in the summed pattern: bright and dark field are drawn around the frame's middle; countem "
+          "reduce --centre ROW,COLUMN draws others");
+    }
   }
 
   void report() const {
@@ -211,6 +231,7 @@ class count_run {
   output_rules rules_;
   counting_setup setup_;
   reduction_plan plan_;  ///< what is computed live
+  centre_choice centre_;
   resumed_event_store store_;
   std::optional<scan_pictures> pictures_;
   std::optional<live_reductions> live_;
@@ -249,7 +270,9 @@ void add_count(CLI::App& app, context& ctx) {
       "--live", wanted->live,
       "Reductions to compute while counting, as sum,com,max,radial,virtual:annulus:60,200 (all items of countem reduce: "
       "docs/reductions.md); kept in the group /reductions of the output, drawn anew every few seconds");
-  command->add_option("--live-centre", wanted->live_centre, "Their centre: ROW,COLUMN, or auto: the bright disk of some frames")
+  command
+      ->add_option("--live-centre", wanted->live_centre,
+                   "Their centre: ROW,COLUMN; auto: the beam on some frames; or a vacuum scan's store or image")
       ->capture_default_str()
       ->needs(live);
   command->add_flag("--resume", wanted->resume, "Resume what an interrupted or killed count left in OUTPUT.part");

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 
-#include <countem/centre.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 #include <countem/provenance.hpp>
@@ -17,6 +16,7 @@
 #include <countem/store_copy.hpp>
 #include <countem/store_reduction.hpp>
 
+#include "host/cli/beam_words.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/progress.hpp"
@@ -130,6 +130,7 @@ class reduction_run {
   void check_outputs() {
     rules_ = ctx_.rules(files_of(plan_));
     rules_.inputs.push_back(wanted_.input);
+    add_centre_file(rules_, wanted_.centre);
     check_output(wanted_.output, makes_store() ? event_store_output : images_output, rules_);
     io::make_folder(wanted_.arrays);
     io::make_folder(wanted_.pictures);
@@ -142,7 +143,9 @@ class reduction_run {
   [[nodiscard]] scan_shape scan() const { return inside(described().scan, window_); }
 
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> provenance() const {
-    return describe_reduction(wanted_.input, used_.used, ctx_.command_line);
+    auto facts = describe_reduction(wanted_.input, used_.used, ctx_.command_line);
+    if (beam_) facts.emplace_back("centre", beam_words(*beam_));
+    return facts;
   }
 
   /// Warns of them, too.
@@ -169,7 +172,8 @@ class reduction_run {
   std::vector<saved_image> reduce() {
     const reduced_store reduced = reduce_store(*store_, plan_, window_, used_.used, reading_);
     warn_of_empty(reduced.plan);
-    centre_ = reduced.plan.centre;
+    if (reduced.plan.needs_centre()) beam_ = reduced.plan.beam;
+    if (beam_ && beam_->guess) ctx_.warn(guess_warning(*beam_, "--centre"));
     frames_ = reduced.result.frames;
     events_ = reduced.result.events;
     return images_of(reduced.result, reduced.plan, described().shape, scan());
@@ -179,7 +183,8 @@ class reduction_run {
     reduction_plan plan = empty_plan();
     for (const std::string& item : wanted_.items()) add_item(plan, item);
     plan.radial_step = wanted_.radial_step;
-    plan.centre = parse_centre(wanted_.centre);
+    plan.beam = centre_from(wanted_.centre, described(), wanted_.threads);
+    if (plan.beam) plan.centre = plan.beam->centre;
     validate(plan);
     read_detector_images(plan, described().shape);
     return plan;
@@ -235,14 +240,14 @@ class reduction_run {
                                   {"events", events_},
                                   {"copied_frames", copied_},
                                   {"seconds", seconds}};
-      if (centre_) told["centre"] = {{"row", centre_->row}, {"column", centre_->column}};
+      if (beam_) told["centre"] = beam_json(*beam_);
       told["images"] = nlohmann::ordered_json::array();
       for (const saved_image& image : images)
         told["images"].push_back(
             {{"name", image.name}, {"extent", image.extent}, {"units", image.units}, {"meaning", image.meaning}});
       ctx_.print_json(told);
     }
-    if (centre_) ctx_.inform("centre: row {:.2f}, column {:.2f}", centre_->row, centre_->column);
+    if (beam_) ctx_.inform("centre: {}", beam_words(*beam_));
     for (const saved_image& image : images) ctx_.inform("reductions/{}: {}", image.name, image.meaning);
     ctx_.inform("wrote {} ({}, {:.2f} s)", wanted_.output.string(), human_bytes(std::filesystem::file_size(wanted_.output)),
                 seconds);
@@ -256,7 +261,7 @@ class reduction_run {
   output_rules rules_;
   scan_window window_;
   reduction_plan plan_ = empty_plan();
-  std::optional<detector_point> centre_;
+  std::optional<found_beam> beam_;
   std::uint64_t frames_ = 0;
   std::uint64_t events_ = 0;
   std::uint64_t copied_ = 0;
@@ -292,7 +297,8 @@ void add_reduce(CLI::App& app, context& ctx) {
   command->add_option("--weights", wanted->weights,
                       "Images of the detector (flat: float32): each electron counts as much as its pixel says");
   command
-      ->add_option("--centre", wanted->centre, "Centre of detectors and rings: ROW,COLUMN, or auto: the bright disk of the sum")
+      ->add_option("--centre", wanted->centre,
+                   "Centre of detectors and rings: ROW,COLUMN; auto: the beam on the sum; or a vacuum scan's store or image")
       ->capture_default_str();
   command->add_option("--scan-crop", wanted->scan_window, "Positions to use: ROW:ROW,COLUMN:COLUMN");
   command->add_option("--crop", wanted->detector_window, "Store with these detector pixels only: ROW:ROW,COLUMN:COLUMN");

@@ -8,11 +8,11 @@
 #include <optional>
 #include <system_error>
 
-#include <countem/centre.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 #include <countem/version.hpp>
 
+#include "host/cli/beam_words.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/progress.hpp"
@@ -97,12 +97,13 @@ void run(const report_arguments& wanted, context& ctx) {
   const std::unique_ptr<event_store> store = open_counted(wanted.input);
   output_rules rules = ctx.rules({wanted.input});
   if (!wanted.counted.empty()) rules.inputs.push_back(wanted.counted);
+  add_centre_file(rules, wanted.centre);
   check_output(wanted.output, report_output, rules);
   const store_description& described = store->description();
 
   report::content_options options;
   for (const std::string& text : wanted.detectors) options.detectors.push_back({text, parse_detector(text)});
-  options.centre = parse_centre(wanted.centre);
+  options.beam = centre_from(wanted.centre, described, wanted.threads);
   options.skip_incomplete = wanted.skip_incomplete;
   options.where = choose_backend(wanted.where).used;
   options.reading.threads = wanted.threads;
@@ -135,9 +136,7 @@ void run(const report_arguments& wanted, context& ctx) {
   ctx.warn_of(changed_inputs(store->files()));
   if (page.size() > limit_bytes) ctx.warn("the page is larger than --limit even without frames");
   if (content.centre_guess) {
-    ctx.warn(fmt::format(
-        "no bright disk was found: the centre (row {:.1f}, column {:.1f}) is a guess; give it with --centre ROW,COLUMN",
-        content.centre.row, content.centre.column));
+    ctx.warn(guess_warning(content.centre_from, "--centre"));
   }
   ctx.inform("wrote {} ({}, {}, {:.2f} s)", wanted.output.string(), human_bytes(page.size()), embedded_words(frames), seconds);
   ctx.wrote(wanted.output);
@@ -145,7 +144,7 @@ void run(const report_arguments& wanted, context& ctx) {
     json told{{"output", wanted.output.string()},
               {"bytes", page.size()},
               {"events", content.events},
-              {"centre", {{"row", content.centre.row}, {"column", content.centre.column}, {"guess", content.centre_guess}}},
+              {"centre", beam_json(content.centre_from)},
               {"embedded_frames", frames ? json{{"stride", frames->choice.stride},
                                                 {"bin", frames->choice.bin},
                                                 {"frames", std::uint64_t{frames->rows.count} * frames->columns.count}}
@@ -166,7 +165,9 @@ void add_report(CLI::App& app, context& ctx) {
   command->add_option("--virtual", wanted->detectors,
                       "Virtual detectors instead of the usual four: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with "
                       "@ROW,COLUMN to move it");
-  command->add_option("--centre", wanted->centre, "Centre of the detectors: ROW,COLUMN, or auto: the bright disk of the sum")
+  command
+      ->add_option("--centre", wanted->centre,
+                   "Centre of the detectors: ROW,COLUMN; auto: the beam on the sum; or a vacuum scan's store or image")
       ->capture_default_str();
   command->add_option("--pixel-mrad", wanted->pixel_mrad, "Scattering angle per detector pixel in mrad, for the scale bars")
       ->check(CLI::Range(1e-9, 1e9));

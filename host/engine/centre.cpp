@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <system_error>
 #include <vector>
 
-#include <countem/bright_disk.hpp>
+#include <countem/calibrate.hpp>
+#include <countem/detector_image.hpp>
 #include <countem/error.hpp>
+#include <countem/scan_reducer.hpp>
+#include <countem/store_batches.hpp>
 
 namespace countem {
 
@@ -14,25 +18,76 @@ namespace {
 
 constexpr std::uint64_t frames_for_the_centre = 64;
 
-}  // namespace
-
-std::optional<detector_point> parse_centre(const std::string& text) {
-  if (text == "auto") return std::nullopt;
-  try {
-    std::size_t row_end = 0;
-    std::size_t column_end = 0;
-    const double row = std::stod(text, &row_end);
-    if (row_end < text.size() && text[row_end] == ',') {
-      const double column = std::stod(text.substr(row_end + 1), &column_end);
-      const bool ends = row_end + 1 + column_end == text.size();
-      if (ends && std::isfinite(row) && std::isfinite(column)) return detector_point{row, column};
-    }
-  } catch (const std::exception&) {  // not a number
-  }
-  throw invalid_argument("the centre '" + text + "' is neither 'auto' nor of the form ROW,COLUMN, as 287.5,290");
+std::optional<detector_point> point_of(const std::string& text) try {
+  std::size_t row_end = 0;
+  std::size_t column_end = 0;
+  const double row = std::stod(text, &row_end);
+  if (row_end >= text.size() || text[row_end] != ',') return std::nullopt;
+  const double column = std::stod(text.substr(row_end + 1), &column_end);
+  const bool ends = row_end + 1 + column_end == text.size();
+  if (!ends || !std::isfinite(row) || !std::isfinite(column)) return std::nullopt;
+  return detector_point{row, column};
+} catch (const std::exception&) {  // not a number
+  return std::nullopt;
 }
 
-detector_point sampled_centre(const frame_source& source, const counting_setup& setup) {
+std::string text_of(frame_shape shape) {
+  return std::to_string(shape.height) + " x " + std::to_string(shape.width);
+}
+
+found_beam beam_of_store(const std::filesystem::path& path, frame_shape grid, unsigned threads) {
+  const std::unique_ptr<event_store> store = open_event_store(path);
+  const store_description& described = store->description();
+  if (described.shape != grid) {
+    throw invalid_argument(path.string() + ": the vacuum scan has frames of " + text_of(described.shape) +
+                           " pixels, the scan has frames of " + text_of(grid) + "; give one of the same detector and grid");
+  }
+  scan_reducer reducer(reduction_plan{}, grid, described.scan, backend::cpu, threads);
+  reading_options reading;
+  reading.threads = threads;
+  for_batches(*store, whole(described.scan), reading, [&](const event_batch& events) { reducer.add(events); });
+  return find_stored_beam(reducer.result().sum, described, path.filename().string());
+}
+
+}  // namespace
+
+centre_choice parse_centre(const std::string& text) {
+  if (text == "auto") return {};
+  if (const std::optional<detector_point> point = point_of(text)) return {point, {}};
+  std::error_code unknown;
+  if (!text.empty() && std::filesystem::is_regular_file(text, unknown)) return {{}, text};
+  throw invalid_argument("the centre '" + text +
+                         "' is neither 'auto' nor of the form ROW,COLUMN, as 287.5,290, nor a file of a vacuum scan");
+}
+
+found_beam given_centre(detector_point centre) {
+  found_beam beam;
+  beam.centre = centre;
+  beam.how = "given";
+  return beam;
+}
+
+std::vector<std::uint8_t> masked_events(const calibration& calibrated, frame_shape grid, std::uint32_t upsample) {
+  const frame_shape pixels = calibrated.shape;
+  if (calibrated.mask.empty() || calibrated.mask.size() != pixels.pixels()) return {};
+  if (pixels == grid) return calibrated.mask;
+  if (std::uint64_t{pixels.height} * upsample != grid.height || std::uint64_t{pixels.width} * upsample != grid.width) return {};
+  std::vector<std::uint8_t> masked(grid.pixels());
+  for (std::uint32_t row = 0; row < grid.height; ++row) {
+    for (std::uint32_t column = 0; column < grid.width; ++column) {
+      masked[std::size_t{row} * grid.width + column] =
+          calibrated.mask[std::size_t{row / upsample} * pixels.width + column / upsample];
+    }
+  }
+  return masked;
+}
+
+found_beam find_stored_beam(std::span<const std::uint64_t> sum, const store_description& store, const std::string& where) {
+  const std::vector<std::uint8_t> masked = masked_events(store.calibrated, store.shape, store.options.upsample);
+  return find_beam(sum, store.shape, {masked, store.options.upsample, where});
+}
+
+found_beam sampled_beam(const frame_source& source, const counting_setup& setup) {
   const frame_shape grid = event_grid(setup);
   const std::uint64_t total = source.info().scan.frames();
   const std::uint64_t sampled = std::min(total, frames_for_the_centre);
@@ -47,7 +102,23 @@ detector_point sampled_centre(const frame_source& source, const counting_setup& 
     reducer->load(view_of(events, grid));
     reducer->add_sum(sum);
   }
-  return find_bright_disk(sum, grid).centre;
+  const std::vector<std::uint8_t> masked = masked_events(setup.calibrated, grid, setup.options.upsample);
+  return find_beam(sum, grid, {masked, setup.options.upsample, "the sum of " + std::to_string(sampled) + " frames"});
+}
+
+found_beam vacuum_beam(const std::filesystem::path& path, frame_shape grid, std::uint32_t upsample, unsigned threads) {
+  found_beam beam;
+  if (event_store_output.is_own(path)) {
+    beam = beam_of_store(path, grid, threads);
+  } else {
+    const std::vector<float> image = read_image(*open_detector_image(path, grid, pixel_type::f32), "vacuum pattern");
+    beam = find_beam(image, grid, {{}, upsample, path.filename().string()});
+  }
+  if (!beam.found) {
+    throw invalid_argument(path.string() +
+                           ": shows no beam; give a vacuum scan with more electrons, or the centre as ROW,COLUMN");
+  }
+  return beam;
 }
 
 }  // namespace countem

@@ -36,6 +36,23 @@ std::pair<deflection, std::string> deflections_from(deflection_origin origin, de
   return {std::move(maps), what + "; NaN without electrons"};
 }
 
+/// For an image that depends on the common centre: where that is, how well it is known and how it was found.
+saved_image around(const reduction_plan& plan, frame_shape grid, saved_image image) {
+  const detector_point centre = plan.centre.value_or(middle_of(grid));
+  image.attributes = {{"centre_row", centre.row},
+                      {"centre_column", centre.column},
+                      {"centre_from", plan.beam ? plan.beam->how : std::string(plan.centre ? "given" : "the frame's middle")}};
+  if (plan.beam && plan.beam->found) {
+    const found_beam& beam = *plan.beam;
+    image.attributes.insert(image.attributes.end(), {{"centre_row_error", beam.centre_error.row},
+                                                     {"centre_column_error", beam.centre_error.column},
+                                                     {"beam_radius", beam.radius},
+                                                     {"beam_radius_error", beam.radius_error},
+                                                     {"beam_electrons", beam.electrons}});
+  }
+  return image;
+}
+
 }  // namespace
 
 std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
@@ -50,24 +67,31 @@ std::vector<saved_image> images_of(const reduction_result& result, const reducti
   if (plan.centre_of_mass) {
     const detector_point centre = plan.centre.value_or(middle_of(grid));
     const auto [maps, what] = deflections_from(plan.origin, centre, result, scan);
-    images.push_back({"com_row", positions, maps.row, "pixels", "row" + what});
-    images.push_back({"com_column", positions, maps.column, "pixels", "column" + what});
+    for (saved_image map : {saved_image{"com_row", positions, maps.row, "pixels", "row" + what},
+                            saved_image{"com_column", positions, maps.column, "pixels", "column" + what}}) {
+      images.push_back(plan.origin == deflection_origin::centre ? around(plan, grid, std::move(map)) : std::move(map));
+    }
   }
   if (plan.radial) {
     std::vector<std::uint64_t> extent = positions;
     extent.push_back(result.rings);
-    images.push_back({"radial", extent, result.radial, "electrons", "electrons" + in_rings(plan.radial_step)});
-  }
-  for (std::size_t d = 0; d < result.virtual_images.size(); ++d)
     images.push_back(
-        {"virtual_" + std::to_string(d), positions, result.virtual_images[d], "electrons", plan.detectors[d].name});
+        around(plan, grid, {"radial", extent, result.radial, "electrons", "electrons" + in_rings(plan.radial_step)}));
+  }
+  for (std::size_t d = 0; d < result.virtual_images.size(); ++d) {
+    const virtual_detector& one = plan.detectors[d];
+    saved_image map{"virtual_" + std::to_string(d), positions, result.virtual_images[d], "electrons", one.name};
+    const bool common = !one.centre && one.mask.empty();
+    images.push_back(common ? around(plan, grid, std::move(map)) : std::move(map));
+  }
   for (std::size_t w = 0; w < result.weighted_images.size(); ++w)
     images.push_back(
         {"weighted_" + std::to_string(w), positions, result.weighted_images[w], "electrons", plan.weights[w].name});
   if (plan.phase) images.push_back(phase_image(result, scan, plan.origin));
   if (plan.radial_profile) {
     const detector_point centre = plan.centre.value_or(middle_of(grid));
-    std::ranges::move(radial_profile(result.sum, make_rings(grid, centre, plan.radial_step)), std::back_inserter(images));
+    for (saved_image& profile : radial_profile(result.sum, make_rings(grid, centre, plan.radial_step)))
+      images.push_back(around(plan, grid, std::move(profile)));
   }
   return images;
 }

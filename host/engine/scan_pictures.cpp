@@ -6,7 +6,7 @@
 #include <array>
 #include <string>
 
-#include <countem/bright_disk.hpp>
+#include <countem/centre.hpp>
 
 #include "host/engine/image_figure.hpp"
 #include "host/engine/picture.hpp"
@@ -88,12 +88,12 @@ std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::p
   const std::vector<std::uint64_t>& sum = sum_.result().sum;
   draw_values(drawn.front(), std::span(sum), grid_.height, grid_.width, {picture_names[0], "electrons", ""}, style, rules);
 
-  const bright_disk beam = find_bright_disk(sum, grid_);
+  beam_ = find_stored_beam(sum, counted->description());
   reduction_plan plan;
   plan.sum = false;
-  plan.centre = beam.centre;
-  plan.detectors = {parse_detector(fmt::format("disk:{}", beam.radius)),
-                    parse_detector(fmt::format("annulus:{},{}", dark_field_from * beam.radius, grid_.height + grid_.width))};
+  plan.centre = beam_.centre;
+  plan.detectors = {parse_detector(fmt::format("disk:{}", beam_.radius)),
+                    parse_detector(fmt::format("annulus:{},{}", dark_field_from * beam_.radius, grid_.height + grid_.width))};
   scan_reducer images(plan, grid_, scan_, backend::cpu, threads_);
   reduce_stored(*counted, scan_.frames(), images, threads_);
   for (std::size_t i = 0; i < plan.detectors.size(); ++i) {

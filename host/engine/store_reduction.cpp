@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <countem/bright_disk.hpp>
+#include <countem/centre.hpp>
 #include <countem/scan_reducer.hpp>
 
 namespace countem {
@@ -40,7 +40,8 @@ reduced_store reduce_store(const event_store& store, const reduction_plan& plan,
     return reduced;
   }
   reduced.result = pass(without_centre(plan));
-  reduced.plan.centre = find_bright_disk(reduced.result.sum, described.shape).centre;
+  reduced.plan.beam = find_stored_beam(reduced.result.sum, described);
+  reduced.plan.centre = reduced.plan.beam->centre;
   const reduction_plan second = around_centre(reduced.plan);
   if (!second.detectors.empty() || second.radial) {
     reduction_result around = pass(second);

@@ -27,6 +27,9 @@ void make_reductions(hid_t file, std::span<const saved_image> images) {
     const hdf5_handle made(H5Dopen2(group, image.name.c_str(), H5P_DEFAULT), image.name);
     write_attribute(made, "units", image.units);
     write_attribute(made, "meaning", image.meaning);
+    for (const image_attribute& one : image.attributes) {
+      std::visit([&](const auto& value) { write_attribute(made, one.name, value); }, one.value);
+    }
   }
 }
 

@@ -5,11 +5,9 @@
 #include <cstddef>
 #include <memory>
 #include <new>
-#include <numbers>
 #include <utility>
 #include <vector>
 
-#include <countem/bright_disk.hpp>
 #include <countem/calibration.hpp>
 #include <countem/compare.hpp>
 #include <countem/counting.hpp>
@@ -20,37 +18,6 @@ namespace {
 
 using namespace countem;
 using testing::ElementsAre;
-
-TEST(bright_disk_limits, a_rectangle_of_blocks_is_found_exactly) {
-  // 192 rows: blocks of 2 x 2. Rows 20 to 39 and columns 40 to 79 are 10 x 20 cells, whose middle is row 29.5, column 59.5.
-  constexpr frame_shape shape{192, 384};
-  std::vector<std::uint64_t> sum(shape.pixels(), 0);
-  for (std::uint32_t row = 20; row < 40; ++row) {
-    for (std::uint32_t column = 40; column < 80; ++column) sum[std::size_t{row} * shape.width + column] = 100;
-  }
-  const bright_disk found = find_bright_disk(sum, shape);
-  EXPECT_DOUBLE_EQ(found.centre.row, 29.5);
-  EXPECT_DOUBLE_EQ(found.centre.column, 59.5);
-  EXPECT_DOUBLE_EQ(found.radius, 2 * std::sqrt(200 / std::numbers::pi));
-}
-
-TEST(bright_disk_limits, half_the_brightest_belongs_to_the_disk_and_the_larger_patch_wins) {
-  // One row, blocks of one pixel: a patch of three (100, 50, 100) and one of two. 49 is below half.
-  const std::vector<std::uint64_t> sum{0, 100, 50, 100, 49, 100, 100, 0};
-  const bright_disk found = find_bright_disk(sum, {1, 8});
-  EXPECT_DOUBLE_EQ(found.centre.column, 2);
-  EXPECT_DOUBLE_EQ(found.radius, std::sqrt(3 / std::numbers::pi));
-}
-
-TEST(bright_disk_limits, patches_reach_the_edges_and_do_not_wrap) {
-  // Column 2 of row 0 and column 0 of row 1 are neighbours in memory only.
-  const bright_disk wrapped = find_bright_disk(std::vector<std::uint64_t>{0, 0, 9, 9, 0, 0, 9, 0, 0}, {3, 3});
-  EXPECT_DOUBLE_EQ(wrapped.centre.row, 1.5);
-  EXPECT_DOUBLE_EQ(wrapped.centre.column, 0);
-  const bright_disk corner = find_bright_disk(std::vector<std::uint64_t>{0, 0, 0, 0, 9, 9, 0, 9, 9}, {3, 3});
-  EXPECT_DOUBLE_EQ(corner.centre.row, 1.5);
-  EXPECT_DOUBLE_EQ(corner.centre.column, 1.5);
-}
 
 /// One frame without events.
 event_batch one_empty_frame() {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include <countem/centre.hpp>
 #include <countem/error.hpp>
 
 namespace countem::cli::report {
@@ -122,7 +123,7 @@ void find_radial_profile(const std::vector<std::uint64_t>& sum, frame_shape shap
 
 }  // namespace
 
-std::vector<named_detector> usual_detectors(const bright_disk& beam) {
+std::vector<named_detector> usual_detectors(const found_beam& beam) {
   const auto ring = [](const char* label, double inner, double outer) {
     virtual_detector detector;
     detector.name = label;
@@ -167,9 +168,10 @@ scan_content compute_content(const event_store& store, const content_options& op
   const std::vector<std::uint64_t>& sum = summing.result().sum;
   content.events = summing.result().events;
   content.sum = summed(sum, {shape.height, shape.width, 1}, content.cell.bin);
-  const bright_disk beam = find_bright_disk(sum, shape);
-  content.centre = options.centre.value_or(beam.centre);
-  content.centre_guess = !beam.found && !options.centre;
+  const found_beam beam = options.beam && options.beam->found ? *options.beam : find_stored_beam(sum, described);
+  content.centre_from = options.beam.value_or(beam);
+  content.centre = content.centre_from.centre;
+  content.centre_guess = content.centre_from.guess;
   content.beam_radius = beam.found ? beam.radius : 0;
   content.beam_guess = !beam.found && options.detectors.empty();
   find_radial_profile(sum, shape, content);

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include <countem/bright_disk.hpp>
 #include <countem/deflection.hpp>
 #include <countem/event_store.hpp>
+#include <countem/found_beam.hpp>
 #include <countem/scan_reducer.hpp>
 #include <countem/store_batches.hpp>
 
@@ -25,11 +25,11 @@ struct named_detector {
 
 /// The detectors of a report that was given none: bright field, annular bright field, and dark fields at low and high angles,
 /// from the radius of the unscattered beam.
-[[nodiscard]] std::vector<named_detector> usual_detectors(const bright_disk& beam);
+[[nodiscard]] std::vector<named_detector> usual_detectors(const found_beam& beam);
 
 struct content_options {
   std::vector<named_detector> detectors;  ///< empty: the usual ones
-  std::optional<detector_point> centre;   ///< unset: the bright disk of the summed pattern
+  std::optional<found_beam> beam;         ///< the centre, given or found elsewhere; unset: that of the summed pattern's beam
   bool skip_incomplete = false;           ///< frames that lack a sector count as frames without electrons
   backend where = backend::cpu;           ///< not automatic
   reading_options reading;
@@ -65,9 +65,10 @@ struct scan_content {
   frame_shape pattern{};
   std::vector<std::uint64_t> sum;  ///< [pattern cell]
   detector_point centre{};
-  bool centre_guess = false;  ///< no bright disk was found and no centre given
+  found_beam centre_from;     ///< how the centre was found
+  bool centre_guess = false;  ///< no beam was found and no centre given
   double beam_radius = 0;     ///< of the unscattered beam; 0: not found
-  bool beam_guess = false;    ///< no bright disk was found and the usual detectors are used
+  bool beam_guess = false;    ///< no beam was found and the usual detectors are used
   std::vector<named_detector> detectors;
   std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][cell]
   std::vector<std::uint64_t> counts;                       ///< [cell]

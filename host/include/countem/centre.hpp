@@ -1,18 +1,47 @@
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <countem/counting.hpp>
+#include <countem/event_store.hpp>
+#include <countem/found_beam.hpp>
 #include <countem/frame_source.hpp>
 #include <countem/reductions.hpp>
 
 namespace countem {
 
-/// "ROW,COLUMN"; empty for "auto". @throws invalid_argument for anything else.
-[[nodiscard]] std::optional<detector_point> parse_centre(const std::string& text);
+/// Where the common centre of detectors and rings comes from. Neither set: it is found in the pattern itself.
+struct centre_choice {
+  std::optional<detector_point> point;  ///< as it was given
+  std::filesystem::path vacuum;         ///< a scan of the beam alone, or an image of it
+};
 
-/// The centre of the bright disk on the sum of some frames of the source, evenly spread, counted for this alone.
-[[nodiscard]] detector_point sampled_centre(const frame_source& source, const counting_setup& setup);
+/// "auto", "ROW,COLUMN", or the name of a file that exists. @throws invalid_argument for anything else.
+[[nodiscard]] centre_choice parse_centre(const std::string& text);
+
+/// A centre that was given: neither found nor with errors.
+[[nodiscard]] found_beam given_centre(detector_point centre);
+
+/// The masked pixels of a calibration on the grid of events; empty where none is masked, or the mask does not fit the grid.
+[[nodiscard]] std::vector<std::uint8_t> masked_events(const calibration& calibrated, frame_shape grid, std::uint32_t upsample);
+
+/// The beam on the sum of frames of a store. @throws invalid_argument when the sum is not of the frame's size.
+[[nodiscard]] found_beam find_stored_beam(std::span<const std::uint64_t> sum, const store_description& store,
+                                          const std::string& where = "the summed pattern");
+
+/// The beam on the sum of some frames of the source, evenly spread, counted for this alone.
+[[nodiscard]] found_beam sampled_beam(const frame_source& source, const counting_setup& setup);
+
+/// The beam of a vacuum scan: an event store, or an image of the detector (.npy, .mrc, HDF5) that holds electrons or their
+/// mean.
+/// @throws invalid_argument when it is of another frame size or shows no beam; as open_event_store() and open_detector_image()
+/// do.
+[[nodiscard]] found_beam vacuum_beam(const std::filesystem::path& path, frame_shape grid, std::uint32_t upsample,
+                                     unsigned threads = 0);
 
 }  // namespace countem

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <countem/choices.hpp>
+#include <countem/found_beam.hpp>
 #include <countem/reductions.hpp>
 #include <countem/types.hpp>
 
@@ -53,6 +54,7 @@ struct reduction_plan {
   std::vector<virtual_detector> detectors;               ///< a map of the scan for each
   std::vector<weight_map> weights;                       ///< each of the frame's size
   std::optional<detector_point> centre;                  ///< common centre of detectors and rings; unset: the frame's middle
+  std::optional<found_beam> beam{};                      ///< how `centre` was found; unset: it was given
   bool skip_incomplete = false;  ///< frames that lack a sector or were cut short count as frames without events
 
   /// Whether a result depends on the common centre.

@@ -12,18 +12,25 @@
 
 namespace countem {
 
+/// What is known of an image besides its values.
+struct image_attribute {
+  std::string name;                                        ///< letters, digits and underscores
+  std::variant<double, std::uint64_t, std::string> value;  ///< as the attribute holds it
+};
+
 /// A result with a name, as it goes into a file: row-major, slowest axis first.
 struct saved_image {
   std::string name;                   ///< of the dataset; letters, digits and underscores
   std::vector<std::uint64_t> extent;  ///< length of each axis
   std::variant<std::vector<std::uint32_t>, std::vector<std::uint64_t>, std::vector<double>>
-      values;           ///< as many as the product of the extent
-  std::string units;    ///< as text, in the attribute `units`
-  std::string meaning;  ///< one line for whoever opens the file
+      values;                                 ///< as many as the product of the extent
+  std::string units;                          ///< as text, in the attribute `units`
+  std::string meaning;                        ///< one line for whoever opens the file
+  std::vector<image_attribute> attributes{};  ///< of the dataset
 };
 
-/// Writes the images as datasets of the group /reductions of a new HDF5 file, each with the attributes `units` and `meaning`,
-/// and `provenance` as text attributes of the group /provenance. The file gets its name when it is whole.
+/// Writes the images as datasets of the group /reductions of a new HDF5 file, each with the attributes `units` and `meaning`
+/// and its own, and `provenance` as text attributes of the group /provenance. The file gets its name when it is whole.
 /// @throws io_error, invalid_argument as check_output()
 void save_images(const std::filesystem::path& path, std::span<const saved_image> images,
                  std::span<const std::pair<std::string, std::string>> provenance, const output_rules& rules = {});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <countem/event_store.hpp>
+#include <countem/found_beam.hpp>
 #include <countem/output.hpp>
 #include <countem/saved_image.hpp>
 #include <countem/scan_reducer.hpp>
@@ -42,6 +43,8 @@ class scan_pictures {
   std::vector<std::filesystem::path> write(const std::filesystem::path& store, const std::filesystem::path& directory,
                                            std::uint64_t first_added = 0, picture_style style = picture_style::figure,
                                            const output_rules& rules = {});
+  /// The beam that bright and dark field are drawn around; after write().
+  [[nodiscard]] const found_beam& beam() const { return beam_; }
   /// The files that write() makes.
   [[nodiscard]] static std::vector<std::filesystem::path> names(const std::filesystem::path& store,
                                                                 std::filesystem::path directory);
@@ -51,6 +54,7 @@ class scan_pictures {
   scan_shape scan_;
   unsigned threads_;
   scan_reducer sum_;
+  found_beam beam_;
 };
 
 }  // namespace countem

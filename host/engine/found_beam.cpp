@@ -1,0 +1,153 @@
+#include <countem/found_beam.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <optional>
+#include <vector>
+
+#include <countem/error.hpp>
+
+#include "host/engine/beam_circle.hpp"
+#include "host/engine/beam_fit.hpp"
+#include "host/engine/beam_pattern.hpp"
+
+namespace countem {
+
+namespace {
+
+/// e^-25 is the chance of one place to look like a disk; a pattern has some millions of places and sizes.
+constexpr double least_evidence = 25;
+/// What a fit is tried for.
+constexpr double rough_evidence = 15;
+/// A disk of fewer electrons may be one of chance whatever its contrast.
+constexpr double fewest_electrons = 30;
+/// A disk's rim is seen over so much of its circle, and is a rim over so much of what is seen.
+constexpr double least_rim = 0.2;
+constexpr double least_agreeing = 0.4;
+/// Wider rims are those of a smooth background.
+constexpr double widest_rim = 0.5;  // in the disk's radius
+/// As least_evidence, against a background that falls smoothly.
+constexpr double least_sharpness = 8;
+constexpr double largest_error = 0.2;
+/// A disk is brighter than its surroundings by this share of them.
+constexpr double least_contrast = 0.1;
+
+bool is_beam(const fitted_disk& fit, const beam_pattern& pattern) {
+  const double electrons = fit.level * std::numbers::pi * fit.radius * fit.radius * fit.seen_share;
+  const double error = std::max({fit.centre_error.row, fit.centre_error.column, fit.radius_error});
+  return fit.evidence >= least_evidence && electrons >= fewest_electrons && fit.rim_share >= least_rim &&
+         fit.rim_share >= least_agreeing * fit.seen_share && fit.rim_width <= widest_rim * fit.radius &&
+         fit.sharpness >= least_sharpness &&
+         error <= largest_error * fit.radius && fit.level >= least_contrast * fit.background &&
+         fit.radius < 0.75 * std::min(pattern.height, pattern.width);
+}
+
+std::uint64_t electrons_within(const beam_pattern& pattern, const fitted_disk& fit) {
+  double sum = 0;
+  for (std::uint32_t row = 0; row < pattern.height; ++row) {
+    const double dr = row - fit.centre.row;
+    const double half = fit.radius * fit.radius - dr * dr;
+    if (half < 0) continue;
+    const double reach = std::sqrt(half);
+    const double first = std::max(0.0, std::ceil(fit.centre.column - reach));
+    const double last = std::min<double>(pattern.width - 1, std::floor(fit.centre.column + reach));
+    for (double column = first; column <= last; ++column)
+      sum += pattern.counts[pattern.at(row, static_cast<std::uint32_t>(column))];
+  }
+  return static_cast<std::uint64_t>(std::llround(sum));
+}
+
+/// The fit in cells of `pattern`; with a very wide rim it is made on larger cells.
+std::optional<fitted_disk> fit_of(const beam_pattern& pattern, const rough_disk& rough) {
+  bool too_wide = false;
+  std::optional<fitted_disk> fit = fit_disk(pattern, rough, too_wide);
+  if (!too_wide) return fit;
+  constexpr std::uint32_t factor = 4;
+  const auto coarse_of = [](double place) { return (place + 0.5) / factor - 0.5; };
+  const auto fine_of = [](double place) { return (place + 0.5) * factor - 0.5; };
+  fit = fit_disk(merged(pattern, factor),
+                 {{coarse_of(rough.centre.row), coarse_of(rough.centre.column)}, rough.radius / factor, rough.smoothing / factor},
+                 too_wide);
+  if (!fit) return fit;
+  fit->centre = {fine_of(fit->centre.row), fine_of(fit->centre.column)};
+  for (double* length : {&fit->radius, &fit->rim_width, &fit->centre_error.row, &fit->centre_error.column, &fit->radius_error})
+    *length *= factor;
+  fit->level /= factor * factor;
+  fit->background /= factor * factor;
+  return fit;
+}
+
+std::optional<fitted_disk> search(const beam_pattern& pattern) {
+  std::optional<std::int64_t> side = smallest_side(pattern);
+  constexpr int tries = 3;
+  for (int i = 0; side && i < tries; ++i) {
+    const std::optional<rough_disk> rough = find_rough_disk(pattern, *side);
+    if (rough && evidence_of(pattern, *rough) >= rough_evidence) {
+      const std::optional<fitted_disk> fit = fit_of(pattern, *rough);
+      if (fit && is_beam(*fit, pattern)) return fit;
+    }
+    *side = next_side(next_side(*side));
+    if (*side > std::min(pattern.height, pattern.width)) break;
+  }
+  return std::nullopt;
+}
+
+found_beam find(std::vector<double> values, frame_shape shape, const beam_search& known) {
+  const beam_pattern pattern = make_beam_pattern(std::move(values), shape, known);
+  const std::optional<fitted_disk> fit = search(pattern);
+  if (!fit) return no_beam(shape, known.where);
+  const double block = pattern.block;
+  const auto pixel = [&](double cell) { return (cell + 0.5) * block - 0.5; };
+  found_beam beam;
+  beam.found = true;
+  beam.centre = {pixel(fit->centre.row), pixel(fit->centre.column)};
+  beam.radius = fit->radius * block;
+  beam.centre_error = {fit->centre_error.row * block, fit->centre_error.column * block};
+  beam.radius_error = fit->radius_error * block;
+  beam.rim_width = fit->rim_width * block;
+  beam.electrons = electrons_within(pattern, *fit);
+  beam.how = "found in " + known.where;
+  return beam;
+}
+
+void check(std::size_t values, frame_shape shape, const beam_search& known) {
+  if (values != shape.pixels() || values == 0) throw invalid_argument("the summed pattern is not of the frame's size");
+  if (!known.masked.empty() && known.masked.size() != values) throw invalid_argument("the mask is not of the frame's size");
+}
+
+}  // namespace
+
+found_beam find_beam(std::span<const std::uint64_t> sum, frame_shape shape, const beam_search& known) {
+  check(sum.size(), shape, known);
+  return find({sum.begin(), sum.end()}, shape, known);
+}
+
+found_beam find_beam(std::span<const float> image, frame_shape shape, const beam_search& known) {
+  check(image.size(), shape, known);
+  std::vector<double> values(image.begin(), image.end());
+  double least = std::numeric_limits<double>::infinity();
+  bool whole = true;
+  for (double& value : values) {
+    if (std::isinf(value)) throw invalid_argument("the pattern has a value that is infinite");
+    if (!(value > 0)) value = 0;
+    if (value > 0) least = std::min(least, value);
+    whole = whole && value == std::floor(value);
+  }
+  // The least value of a mean pattern is that of one electron.
+  if (!whole) {
+    for (double& value : values) value /= least;
+  }
+  return find(std::move(values), shape, known);
+}
+
+found_beam no_beam(frame_shape shape, const std::string& where) {
+  found_beam beam;
+  beam.centre = middle_of(shape);
+  beam.guess = true;
+  beam.radius = std::min(shape.height, shape.width) / 4.0;
+  beam.how = "the frame's middle, since no beam was found in " + where;
+  return beam;
+}
+
+}  // namespace countem
