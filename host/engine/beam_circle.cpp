@@ -15,7 +15,8 @@ constexpr double enough_electrons = 64;
 constexpr double seen_share = 0.4;
 /// This share of the pattern is taken to be outside of the beam.
 constexpr double background_share = 0.15;
-/// Of some hundred thousand boxes of chance the fullest has 5 standard deviations more than most, and the background is one low.
+/// Of some hundred thousand boxes of chance the fullest has 5 standard deviations more than most, and the background is one
+/// low.
 constexpr double background_sigmas = 8;
 constexpr std::size_t enough_for_background = 20000;
 constexpr std::size_t most_rim_points = 200;
@@ -92,7 +93,8 @@ std::optional<double> half_level(const smooth_map& map) {
   constexpr int rounds = 3;  // the highest density is one of chance; the median of what is above half of it is not
   for (int round = 0; round < rounds; ++round) {
     std::vector<double> above;
-    std::ranges::copy_if(map.density, std::back_inserter(above), [&](double density) { return density >= half && density > 0; });
+    std::ranges::copy_if(map.density, std::back_inserter(above),
+                         [&](double density) { return density >= half && density > 0; });
     if (above.empty()) return std::nullopt;
     half = (*background + quantile(std::move(above), 0.5)) / 2;
   }
@@ -273,8 +275,8 @@ std::optional<circle> agreed_circle(const rims& rim, const beam_pattern& pattern
     const rim_point& c = one();
     const std::optional<circle> tried = through(a, b, c);
     if (!tried || !(tried->radius <= largest)) continue;
-    const std::ptrdiff_t agreeing = std::ranges::count_if(
-        rim.all, [&](const rim_point& point) { return agrees(*tried, point, tolerance(tried->radius)); });
+    const std::ptrdiff_t agreeing =
+        std::ranges::count_if(rim.all, [&](const rim_point& point) { return agrees(*tried, point, tolerance(tried->radius)); });
     if (agreeing <= most) continue;
     most = agreeing;
     best = tried;

@@ -25,7 +25,8 @@ struct rough_disk {
 [[nodiscard]] std::optional<std::int64_t> smallest_side(const beam_pattern& pattern);
 
 /// The circle that most of the rim of the brightest region of a pattern agrees with, smoothed by boxes of that side: the rim is
-/// where the density is half of the region's. Parts of the rim that are no circle's, as those made by a beam stop, do not matter.
+/// where the density is half of the region's. Parts of the rim that are no circle's, as those made by a beam stop, do not
+/// matter.
 [[nodiscard]] std::optional<rough_disk> find_rough_disk(const beam_pattern& pattern, std::int64_t side);
 
 }  // namespace countem

@@ -8,20 +8,15 @@
 #include <numbers>
 #include <vector>
 
+#include "host/engine/beam_band.hpp"
 #include "host/engine/rim_profile.hpp"
 
 namespace countem {
 
 namespace {
 
-/// Row, column, radius, logarithm of the rim's width; level of disk and background, each with a slope by row and column.
-constexpr int parameters = 10;
-constexpr int geometry = 4;
-using vector = Eigen::Matrix<double, parameters, 1>;
-using matrix = Eigen::Matrix<double, parameters, parameters>;
-enum index : int { row, column, radius, log_width, disk, disk_row, disk_column, back, back_row, back_column };
+using namespace beam;
 
-constexpr double two_pi = 2 * std::numbers::pi;
 constexpr double narrowest_rim = 0.03;
 constexpr double rim_electrons = 5;
 constexpr double usual_rim = 0.5;
@@ -31,124 +26,6 @@ constexpr double least_background = 1e-3;
 constexpr double model_error = 0.002;
 /// Slopes are small against the level: the standard deviation of what is expected of them, in that of the level.
 constexpr double expected_slope = 0.2;
-
-/// A pixel near the rim, or all pixels of a sector that lie on one side of it.
-struct sample {
-  double row = 0;
-  double column = 0;
-  double counts = 0;
-  double cells = 1;
-  double inside = -1;  ///< 1 or 0 for those of a sector; below 0: depends on the distance
-  std::size_t sector = 0;
-};
-
-/// The band around a rim, cut into sectors.
-class rim_band {
- public:
-  rim_band(const beam_pattern& pattern, const vector& at, std::size_t sectors);
-
-  std::vector<sample> samples;
-  std::vector<std::uint8_t> good;  ///< [sector]
-  std::vector<sample> inner;       ///< [sector] what lies well within the rim, for judge_sides()
-  std::vector<sample> outer;       ///< [sector] what lies well outside of it
-  std::vector<double> seen;        ///< [sector] share of its pixels that are used, the lower of both sides
-
-  [[nodiscard]] std::size_t sectors() const { return good.size(); }
-  [[nodiscard]] double slack() const { return slack_; }
-
- private:
-  double slack_ = 1;
-};
-
-double width_of(const vector& at) {
-  return std::exp(at[log_width]);
-}
-
-/// How far a band follows a rim that moves, before a new band is due.
-double slack_of(const vector& at) {
-  return std::max(std::clamp(0.1 * at[radius], 0.3, 0.75), 0.5 * width_of(at));
-}
-
-/// How far a band reaches from the rim, inwards and outwards: far enough for the levels on both sides, no farther, since stops
-/// and other disks may be near.
-std::array<double, 2> depth_of(const vector& at) {
-  const double half = rim_reach(width_of(at)) + slack_of(at);
-  const double inwards = std::clamp(0.3 * at[radius], 4.0, 24.0);
-  const double outwards = std::clamp(0.3 * at[radius], 2.0, 24.0);
-  return {std::min(at[radius], std::max(inwards, half + 1)), std::max(outwards, half + 0.5)};
-}
-
-std::size_t sector_of(double dr, double dc, std::size_t sectors) {
-  const double turn = std::atan2(dr, dc) / two_pi + 0.5;
-  return std::min(sectors - 1, static_cast<std::size_t>(turn * static_cast<double>(sectors)));
-}
-
-rim_band::rim_band(const beam_pattern& pattern, const vector& at, std::size_t sectors)
-    : good(sectors, 1), inner(sectors), outer(sectors), seen(sectors, 0) {
-  const double width = width_of(at);
-  slack_ = slack_of(at);
-  const double half = rim_reach(width) + slack_;
-  const auto [in, out] = depth_of(at);
-  const double beside = std::min(1 + 1.5 * width, 0.45 * at[radius]);
-  std::vector<std::array<sample, 2>> far(sectors);
-  std::vector<std::array<double, 2>> wanted(sectors, {0, 0});
-  std::vector<std::array<double, 2>> there(sectors, {0, 0});
-  for (std::size_t s = 0; s < sectors; ++s) {
-    inner[s].cells = outer[s].cells = 0;
-    for (const std::size_t side : {0, 1}) {
-      far[s][side].inside = side == 0 ? 1 : 0;
-      far[s][side].cells = 0;
-      far[s][side].sector = s;
-    }
-  }
-  const double reach = at[radius] + out;
-  const auto first_row = static_cast<std::int64_t>(std::floor(at[row] - reach));
-  const auto first_column = static_cast<std::int64_t>(std::floor(at[column] - reach));
-  const auto last_row = static_cast<std::int64_t>(std::ceil(at[row] + reach));
-  const auto last_column = static_cast<std::int64_t>(std::ceil(at[column] + reach));
-  for (std::int64_t r = first_row; r <= last_row; ++r) {
-    for (std::int64_t c = first_column; c <= last_column; ++c) {
-      const double dr = static_cast<double>(r) - at[row];
-      const double dc = static_cast<double>(c) - at[column];
-      const double inwards = at[radius] - std::sqrt(dr * dr + dc * dc);
-      if (inwards > in || inwards < -out) continue;
-      const std::size_t s = sector_of(dr, dc, sectors);
-      const std::size_t side = inwards > 0 ? 0 : 1;
-      wanted[s][side] += 1;
-      if (r < 0 || c < 0 || r >= pattern.height || c >= pattern.width) continue;
-      const std::size_t cell = pattern.at(static_cast<std::uint32_t>(r), static_cast<std::uint32_t>(c));
-      if (pattern.used[cell] == 0) continue;
-      there[s][side] += 1;
-      const double counts = pattern.counts[cell];
-      if (std::abs(inwards) > beside) {
-        sample& judged = side == 0 ? inner[s] : outer[s];
-        judged.counts += counts;
-        judged.cells += 1;
-      }
-      if (std::abs(inwards) <= half) {
-        samples.push_back({static_cast<double>(r), static_cast<double>(c), counts, 1, -1, s});
-      } else {
-        sample& sum = far[s][side];
-        sum.row += static_cast<double>(r);
-        sum.column += static_cast<double>(c);
-        sum.counts += counts;
-        sum.cells += 1;
-      }
-    }
-  }
-  for (std::size_t s = 0; s < sectors; ++s) {
-    for (sample& sum : far[s]) {
-      if (sum.cells == 0) continue;
-      sum.row /= sum.cells;
-      sum.column /= sum.cells;
-      samples.push_back(sum);
-    }
-    seen[s] = 1;
-    for (const std::size_t side : {0, 1}) {
-      if (wanted[s][side] > 0) seen[s] = std::min(seen[s], there[s][side] / wanted[s][side]);
-    }
-  }
-}
 
 /// Expected counts of a sample, and their derivatives.
 double expected(const sample& of, const vector& at, vector& slope) {
@@ -264,54 +141,11 @@ bool climb(const rim_band& band, vector& at) {
       damping = damping < 1e-2 ? 1e-1 : damping * 8;
       if (damping > 1e6) return true;
     }
-    const double off = std::max({std::abs(at[row] - start[row]), std::abs(at[column] - start[column]),
-                                 std::abs(at[radius] - start[radius])});
+    const double off =
+        std::max({std::abs(at[row] - start[row]), std::abs(at[column] - start[column]), std::abs(at[radius] - start[radius])});
     if (off > 2 * band.slack() || width_of(at) > widest_in_cells) return true;  // a new band is due
   }
   return true;
-}
-
-double quantile_of(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  const auto rank = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + rank, values.end());
-  return values[static_cast<std::size_t>(rank)];
-}
-
-/// Whether counts are far from what is expected, more than chance explains.
-bool differs(double counts, double mean) {
-  constexpr double sigmas = 3;
-  return std::abs(counts - mean) > sigmas * std::sqrt(mean + 1);
-}
-
-/// Levels of disk and background from the middle of the sectors, whatever a few of them show; of which sectors are good.
-void judge_sides(rim_band& band, double& level, double& background) {
-  std::vector<double> in;
-  std::vector<double> out;
-  for (std::size_t s = 0; s < band.sectors(); ++s) {
-    if (band.seen[s] < 0.5) band.good[s] = 0;
-    if (band.good[s] == 0) continue;
-    if (band.inner[s].cells > 0) in.push_back(band.inner[s].counts / band.inner[s].cells);
-    if (band.outer[s].cells > 0) out.push_back(band.outer[s].counts / band.outer[s].cells);
-  }
-  constexpr double of_inner = 0.6;  // a stop makes sectors darker, other disks make their surroundings brighter
-  constexpr double of_outer = 0.4;
-  background = quantile_of(out, of_outer);
-  level = quantile_of(in, of_inner) - background;
-  if (!(level > 0)) return;
-  constexpr double too_dark = 0.7;
-  constexpr double too_bright = 1.8;
-  constexpr double other_disk = 0.3;
-  for (std::size_t s = 0; s < band.sectors(); ++s) {
-    const sample& inner = band.inner[s];
-    const sample& outer = band.outer[s];
-    const double disk_counts = inner.counts - background * inner.cells;
-    const double mean = (level + background) * inner.cells;
-    const bool odd = disk_counts < too_dark * level * inner.cells || disk_counts > too_bright * level * inner.cells;
-    if (inner.cells > 0 && odd && differs(inner.counts, mean)) band.good[s] = 0;
-    const bool lit = outer.counts > (background + other_disk * level) * outer.cells;
-    if (outer.cells > 0 && lit && differs(outer.counts, background * outer.cells)) band.good[s] = 0;
-  }
 }
 
 /// Leaves out sectors whose rim lies elsewhere than the fitted one.
@@ -332,24 +166,6 @@ void judge_rims(rim_band& band, const vector& at) {
     const double off = score[s] / information[s];
     if (std::abs(off) > harmless + sigmas / std::sqrt(information[s])) band.good[s] = 0;
   }
-}
-
-/// A stop's edge reaches into the neighbours of the sectors that show it.
-void drop_neighbours(rim_band& band) {
-  const std::vector<std::uint8_t> before = band.good;
-  const std::size_t n = band.sectors();
-  for (std::size_t s = 0; s < n; ++s) {
-    if (before[s] == 0) continue;
-    if (before[(s + 1) % n] == 0 || before[(s + n - 1) % n] == 0) band.good[s] = 0;
-  }
-}
-
-std::size_t sectors_for(const rim_band& coarse, double radius_cells) {
-  double electrons = 0;
-  for (const sample& one : coarse.inner) electrons += one.counts;
-  const double by_counts = electrons / 16;
-  const double by_length = two_pi * radius_cells / 3;
-  return static_cast<std::size_t>(std::clamp(std::min(by_counts, by_length), 8.0, 72.0));
 }
 
 /// Likelihood of the good sectors if they were flat.
@@ -434,8 +250,8 @@ double smooth_likelihood(const rim_band& band, const vector& at) {
 fitted_disk described(const rim_band& band, const vector& at) {
   const likelihood best = likelihood_of(band, at, expectation(at), true);
   const matrix inverse = best.information.ldlt().solve(matrix::Identity());
-  // Where the model is right both agree; where it is not (counts are no single electrons, the disk has structure), the residuals
-  // know.
+  // Where the model is right both agree; where it is not (counts are no single electrons, the disk has structure), the
+  // residuals know.
   const matrix by_residuals = inverse * best.spread * inverse;
   const auto error = [&](int p) { return std::hypot(std::sqrt(std::max(inverse(p, p), by_residuals(p, p))), model_error); };
   fitted_disk fit;
@@ -469,19 +285,17 @@ std::optional<fitted_disk> fit_disk(const beam_pattern& pattern, const rough_dis
   at[column] = start.centre.column;
   at[radius] = start.radius;
   at[log_width] = std::log(std::max(0.5, std::min(start.smoothing / 16, start.radius / 8)));
-  const std::size_t sectors = sectors_for(rim_band(pattern, at, 8), start.radius);
+  const std::size_t sectors = sectors_for(pattern, at);
   constexpr int rounds = 10;
   std::optional<rim_band> band;
   vector before = at;
   for (int round = 0; round < rounds; ++round) {
     band.emplace(pattern, at, sectors);
-    double level = 0;
-    double background = 0;
-    judge_sides(*band, level, background);
-    if (!(level > 0)) return std::nullopt;
+    const band_levels levels = judge_sides(*band);
+    if (!(levels.disk > 0)) return std::nullopt;
     if (round == 0) {
-      at[disk] = level;
-      at[back] = std::max(background, least_background * level);
+      at[disk] = levels.disk;
+      at[back] = std::max(levels.background, least_background * levels.disk);
     } else {
       if (round > 1) judge_rims(*band, at);
       drop_neighbours(*band);
@@ -492,8 +306,8 @@ std::optional<fitted_disk> fit_disk(const beam_pattern& pattern, const rough_dis
     too_wide = width_of(at) > widest_in_cells;
     if (too_wide) return std::nullopt;
     if (!(at[radius] > 0.5) || at[radius] > std::max(pattern.height, pattern.width)) return std::nullopt;
-    const double moved = std::max({std::abs(at[row] - before[row]), std::abs(at[column] - before[column]),
-                                   std::abs(at[radius] - before[radius])});
+    const double moved = std::max(
+        {std::abs(at[row] - before[row]), std::abs(at[column] - before[column]), std::abs(at[radius] - before[radius])});
     if (round > 1 && moved < 0.01) break;
   }
   return described(*band, at);

@@ -24,9 +24,9 @@ struct fitted_disk {
 /// A rim wider than this in cells is for a pattern of larger cells.
 inline constexpr double widest_in_cells = 7;
 
-/// Fits a disk with a blurred rim on a flat background, both with a slope across the disk, to a band around a rough disk's rim by
-/// maximum likelihood of Poisson counts. Sectors of the band that show no rim, or another one, are left out.
-/// Empty where nothing is left, or the rim is wider than widest_in_cells: `too_wide` then is set.
+/// Fits a disk with a blurred rim on a flat background, both with a slope across the disk, to a band around a rough disk's rim
+/// by maximum likelihood of Poisson counts. Sectors of the band that show no rim, or another one, are left out. Empty where
+/// nothing is left, or the rim is wider than widest_in_cells: `too_wide` then is set.
 [[nodiscard]] std::optional<fitted_disk> fit_disk(const beam_pattern& pattern, const rough_disk& start, bool& too_wide);
 
 }  // namespace countem

@@ -38,9 +38,8 @@ bool is_beam(const fitted_disk& fit, const beam_pattern& pattern) {
   const double error = std::max({fit.centre_error.row, fit.centre_error.column, fit.radius_error});
   return fit.evidence >= least_evidence && electrons >= fewest_electrons && fit.rim_share >= least_rim &&
          fit.rim_share >= least_agreeing * fit.seen_share && fit.rim_width <= widest_rim * fit.radius &&
-         fit.sharpness >= least_sharpness &&
-         error <= largest_error * fit.radius && fit.level >= least_contrast * fit.background &&
-         fit.radius < 0.75 * std::min(pattern.height, pattern.width);
+         fit.sharpness >= least_sharpness && error <= largest_error * fit.radius &&
+         fit.level >= least_contrast * fit.background && fit.radius < 0.75 * std::min(pattern.height, pattern.width);
 }
 
 std::uint64_t electrons_within(const beam_pattern& pattern, const fitted_disk& fit) {
@@ -66,9 +65,10 @@ std::optional<fitted_disk> fit_of(const beam_pattern& pattern, const rough_disk&
   constexpr std::uint32_t factor = 4;
   const auto coarse_of = [](double place) { return (place + 0.5) / factor - 0.5; };
   const auto fine_of = [](double place) { return (place + 0.5) * factor - 0.5; };
-  fit = fit_disk(merged(pattern, factor),
-                 {{coarse_of(rough.centre.row), coarse_of(rough.centre.column)}, rough.radius / factor, rough.smoothing / factor},
-                 too_wide);
+  fit =
+      fit_disk(merged(pattern, factor),
+               {{coarse_of(rough.centre.row), coarse_of(rough.centre.column)}, rough.radius / factor, rough.smoothing / factor},
+               too_wide);
   if (!fit) return fit;
   fit->centre = {fine_of(fit->centre.row), fine_of(fit->centre.column)};
   for (double* length : {&fit->radius, &fit->rim_width, &fit->centre_error.row, &fit->centre_error.column, &fit->radius_error})

@@ -19,7 +19,7 @@ struct rim_coverage {
 /// distribution.
 inline rim_coverage cover(double distance, double cosine, double sine, double width) {
   constexpr double narrowest_box = 0.05;  // the second difference needs both boxes; its variance of 0.0002 is nothing
-  constexpr double wide = 1.5;  // beside such a blur a square is as good as one of its second moment, 1 / 12
+  constexpr double wide = 1.5;            // beside such a blur a square is as good as one of its second moment, 1 / 12
   if (width > wide) {
     const double all = std::sqrt(width * width + 1.0 / 12);
     const double z = distance / all;
