@@ -27,18 +27,27 @@ constexpr double least_rim = 0.2;
 constexpr double least_agreeing = 0.4;
 /// Wider rims are those of a smooth background.
 constexpr double widest_rim = 0.5;  // in the disk's radius
+/// In the pattern's shorter side.
+constexpr double largest_spot = 0.1;
+/// Smaller ones are clusters of hot pixels.
+constexpr double smallest_radius = 2;
 /// As least_evidence, against a background that falls smoothly.
 constexpr double least_sharpness = 8;
 constexpr double largest_error = 0.2;
 /// A disk is brighter than its surroundings by this share of them.
 constexpr double least_contrast = 0.1;
 
+/// A smooth spot is a beam where it is small; a large one is a halo.
+bool has_rim(const fitted_disk& fit, const beam_pattern& pattern) {
+  const bool sharp = fit.rim_width <= widest_rim * fit.radius && fit.sharpness >= least_sharpness;
+  return sharp || fit.radius + 2 * fit.rim_width < largest_spot * std::min(pattern.height, pattern.width);
+}
+
 bool is_beam(const fitted_disk& fit, const beam_pattern& pattern) {
   const double electrons = fit.level * std::numbers::pi * fit.radius * fit.radius * fit.seen_share;
   const double error = std::max({fit.centre_error.row, fit.centre_error.column, fit.radius_error});
   return fit.evidence >= least_evidence && electrons >= fewest_electrons && fit.rim_share >= least_rim &&
-         fit.rim_share >= least_agreeing * fit.seen_share && fit.rim_width <= widest_rim * fit.radius &&
-         fit.sharpness >= least_sharpness && error <= largest_error * fit.radius &&
+         fit.rim_share >= least_agreeing * fit.seen_share && has_rim(fit, pattern) && error <= largest_error * fit.radius &&
          fit.level >= least_contrast * fit.background && fit.radius < 0.75 * std::min(pattern.height, pattern.width);
 }
 
@@ -78,8 +87,28 @@ std::optional<fitted_disk> fit_of(const beam_pattern& pattern, const rough_disk&
   return fit;
 }
 
-std::optional<fitted_disk> search(const beam_pattern& pattern) {
+/// Cells of a disk that is none, and those around it.
+void drop(beam_pattern& pattern, const rough_disk& disk) {
+  constexpr double around = 2;
+  for (std::uint32_t row = 0; row < pattern.height; ++row) {
+    for (std::uint32_t column = 0; column < pattern.width; ++column) {
+      if (std::hypot(row - disk.centre.row, column - disk.centre.column) > disk.radius + around) continue;
+      pattern.counts[pattern.at(row, column)] = 0;
+      pattern.used[pattern.at(row, column)] = 0;
+    }
+  }
+  pattern.sum_up();
+}
+
+std::optional<fitted_disk> search(beam_pattern& pattern) {
   std::optional<std::int64_t> side = smallest_side(pattern);
+  constexpr int most_clusters = 10;
+  for (int i = 0; side && i < most_clusters; ++i) {
+    const std::optional<rough_disk> rough = find_rough_disk(pattern, *side);
+    if (!rough || rough->radius >= smallest_radius) break;
+    drop(pattern, *rough);
+    side = smallest_side(pattern);
+  }
   constexpr int tries = 3;
   for (int i = 0; side && i < tries; ++i) {
     const std::optional<rough_disk> rough = find_rough_disk(pattern, *side);
@@ -94,7 +123,7 @@ std::optional<fitted_disk> search(const beam_pattern& pattern) {
 }
 
 found_beam find(std::vector<double> values, frame_shape shape, const beam_search& known) {
-  const beam_pattern pattern = make_beam_pattern(std::move(values), shape, known);
+  beam_pattern pattern = make_beam_pattern(std::move(values), shape, known);
   const std::optional<fitted_disk> fit = search(pattern);
   if (!fit) return no_beam(shape, known.where);
   const double block = pattern.block;

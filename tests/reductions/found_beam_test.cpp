@@ -114,21 +114,23 @@ double rms(const std::vector<double>& values) {
   return std::sqrt(squares / static_cast<double>(values.size()));
 }
 
-const std::vector<scene> scenes{{.name = "radius 4, 1,000 electrons", .radius = 4, .electrons = 1e3},
-                                {.name = "radius 4, 10,000 electrons", .radius = 4},
-                                {.name = "radius 12", .radius = 12},
-                                {.name = "radius 60, 1,000 electrons", .electrons = 1e3},
-                                {.name = "radius 60", .flat = 0.5},
-                                {.name = "radius 60, 300,000 electrons", .electrons = 3e5},
-                                {.name = "radius 120", .radius = 120, .electrons = 3e4},
-                                {.name = "blurred, in a halo", .electrons = 3e4, .halo = 0.5, .blur = 1.5},
-                                {.name = "a bar across", .electrons = 3e4, .bar = 20},
-                                {.name = "a round stop", .electrons = 3e4, .stop = 45},
-                                {.name = "over the edge", .electrons = 3e4, .from_middle = {30, -270}},
-                                {.name = "Bragg disks", .radius = 20, .electrons = 3e4, .bragg = 0.4},
-                                {.name = "masked lines", .electrons = 3e4, .masked = true},
-                                {.name = "128 x 128", .shape = {128, 128}, .radius = 20, .from_middle = {5, 7}, .hot = 4},
-                                {.name = "256 x 200", .shape = {256, 200}, .radius = 30, .from_middle = {-15, 7}, .hot = 4}};
+const std::vector<scene> scenes{
+    {.name = "radius 4, 1,000 electrons", .radius = 4, .electrons = 1e3},
+    {.name = "radius 4, 10,000 electrons", .radius = 4},
+    {.name = "radius 4, 1,000 electrons, blurred", .radius = 4, .electrons = 1e3, .halo = 0.5, .blur = 1},
+    {.name = "radius 12", .radius = 12},
+    {.name = "radius 60, 1,000 electrons", .electrons = 1e3},
+    {.name = "radius 60", .flat = 0.5},
+    {.name = "radius 60, 300,000 electrons", .electrons = 3e5},
+    {.name = "radius 120", .radius = 120, .electrons = 3e4},
+    {.name = "blurred, in a halo", .electrons = 3e4, .halo = 0.5, .blur = 1.5},
+    {.name = "a bar across", .electrons = 3e4, .bar = 20},
+    {.name = "a round stop", .electrons = 3e4, .stop = 45},
+    {.name = "over the edge", .electrons = 3e4, .from_middle = {30, -270}},
+    {.name = "Bragg disks", .radius = 20, .electrons = 3e4, .bragg = 0.4},
+    {.name = "masked lines", .electrons = 3e4, .masked = true},
+    {.name = "128 x 128", .shape = {128, 128}, .radius = 20, .from_middle = {5, 7}, .hot = 4},
+    {.name = "256 x 200", .shape = {256, 200}, .radius = 30, .from_middle = {-15, 7}, .hot = 4}};
 
 class beams : public testing::TestWithParam<scene> {};
 
@@ -247,6 +249,27 @@ TEST(found_beam, of_a_mean_pattern_is_that_of_its_sum) {
   EXPECT_NEAR(of_mean.centre.row, of_sum.centre.row, 0.02);
   EXPECT_NEAR(of_mean.radius, of_sum.radius, 0.02);
   EXPECT_NEAR(of_mean.centre_error.row, of_sum.centre_error.row, 0.01);
+}
+
+TEST(found_beam, clusters_of_hot_pixels_are_none) {
+  pattern drawn = draw({.name = "", .shape = {128, 128}, .radius = 10}, {60.25, 70.5}, 5);
+  for (const std::size_t corner : {5U * 128 + 9, 90U * 128 + 20, 30U * 128 + 100}) {
+    for (std::size_t pixel = 0; pixel < 9; ++pixel) drawn.sum[corner + pixel / 3 * 128 + pixel % 3] = 1'000'000;
+  }
+  const found_beam beam = find(drawn);
+  ASSERT_TRUE(beam.found);
+  EXPECT_NEAR(beam.centre.row, 60.25, 0.2);
+  EXPECT_NEAR(beam.radius, 10, 0.2);
+}
+
+TEST(found_beam, a_small_spot_without_a_rim_has_a_centre) {
+  dice random(6);
+  pattern spot{{128, 128}, std::vector<std::uint64_t>(128 * 128, 0), {}};
+  for (int i = 0; i < 10'000; ++i) add(spot, 60.25 + 2 * random.normal(), 70.5 + 2 * random.normal());
+  const found_beam beam = find(spot);
+  ASSERT_TRUE(beam.found);
+  EXPECT_NEAR(beam.centre.row, 60.25, 0.15);  // that of the mean is 0.02
+  EXPECT_NEAR(beam.centre.column, 70.5, 0.15);
 }
 
 TEST(found_beam, refuses_what_does_not_fit) {
