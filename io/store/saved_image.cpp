@@ -24,7 +24,15 @@ void make_reductions(hid_t file, std::span<const saved_image> images) {
     const std::vector<hsize_t> extent(image.extent.begin(), image.extent.end());
     std::visit([&]<class T>(const std::vector<T>&) { write_dataset<T>(group, image.name, extent, nullptr, deflate_level); },
                image.values);
-    const hdf5_handle made(H5Dopen2(group, image.name.c_str(), H5P_DEFAULT), image.name);
+  }
+  describe_reductions(file, images);
+}
+
+void describe_reductions(hid_t file, std::span<const saved_image> images) {
+  const auto lock = hdf5_lock();
+  for (const saved_image& image : images) {
+    const std::string path = std::string(reductions_group) + "/" + image.name;
+    const hdf5_handle made(H5Dopen2(file, path.c_str(), H5P_DEFAULT), place_of(file, path));
     write_attribute(made, "units", image.units);
     write_attribute(made, "meaning", image.meaning);
     for (const image_attribute& one : image.attributes) {

@@ -1,5 +1,6 @@
 #include "io/store/writer.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -157,7 +158,7 @@ void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, st
     fill_reductions(file_, reductions);
   }
   close();
-  record(issues);
+  record(issues, reductions);
   output_.finish();
 } catch (const hdf5_refusal& reason) {
   throw_unwritten(reason);
@@ -213,12 +214,14 @@ void hdf5_event_store_writer::close() {
 }
 
 /// To a file that is closed: attributes cannot be made while readers may follow it.
-void hdf5_event_store_writer::record(std::span<const source_issue> issues) {
+void hdf5_event_store_writer::record(std::span<const source_issue> issues, std::span<const saved_image> reductions) {
   add_issues(issues);
-  if (issues_.empty()) return;
+  const bool described = std::ranges::all_of(reductions, [](const saved_image& image) { return image.attributes.empty(); });
+  if (issues_.empty() && described) return;
   const auto lock = hdf5_lock();
   hdf5_handle file = open_again(output_);
-  layout::add_issues(file, issues_);
+  if (!issues_.empty()) layout::add_issues(file, issues_);
+  describe_reductions(file, reductions);
   close_hdf5(file, name());
 }
 

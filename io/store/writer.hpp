@@ -58,7 +58,7 @@ class hdf5_event_store_writer final : public event_store_writer {
   void write_per_frame(const hdf5_handle& dataset, std::uint64_t first, std::span<const T> values) const;
   void count_unflushed(std::uint64_t frames);
   void close();
-  void record(std::span<const source_issue> issues);
+  void record(std::span<const source_issue> issues, std::span<const saved_image> reductions = {});
 
   [[nodiscard]] std::string name() const { return output_.temporary().string(); }
 
