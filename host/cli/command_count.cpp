@@ -89,6 +89,7 @@ class count_run {
     chosen_ = choose_backend(wanted_.where, wanted_.devices);
     if (!wanted_.live.empty()) plan_ = parse_plan(wanted_.live);
     centre_ = parse_centre(wanted_.live_centre);
+    validate(plan_, info().scan);
     check_outputs();
     ctx_.warn_of(info().issues);
     ctx_.inform("{} frames of {} x {} {} from {} file{}, {}", with_separators(info().scan.frames()), info().shape.height,

@@ -1,8 +1,10 @@
 // countem reduce: a counted scan to images, or to a smaller store.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 
@@ -19,6 +21,7 @@
 #include "host/cli/beam_words.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/deflection_arguments.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/store_facts.hpp"
 #include "io/files/output_file.hpp"
@@ -43,10 +46,7 @@ struct reduce_arguments {
   std::uint32_t scan_bin = 1;
   bool sum = false;
   bool maximum = false;
-  bool centre_of_mass = false;
-  bool from_centre = false;
-  bool without_descan = false;
-  bool phase = false;
+  deflection_arguments deflections;
   bool radial = false;
   bool radial_profile = false;
   double radial_step = 1;
@@ -63,10 +63,7 @@ struct reduce_arguments {
     };
     add(sum, "sum");
     add(maximum, "max");
-    add(centre_of_mass, "com");
-    add(from_centre, "com:centre");
-    add(without_descan, "com:descan");
-    add(phase, "phase");
+    std::ranges::move(deflections.items(), std::back_inserter(list));
     add(radial, "radial");
     add(radial_profile, "radial-profile");
     for (const std::string& detector : detectors) list.push_back("virtual:" + detector);
@@ -87,6 +84,13 @@ detector_window detector_part(const reduce_arguments& wanted, frame_shape grid) 
   if (wanted.detector_window.empty()) return {0, 0, grid};
   const index_ranges part = parse_ranges(wanted.detector_window, grid.height, grid.width);
   return {part.row, part.column, {part.row_end - part.row, part.column_end - part.column}};
+}
+
+nlohmann::ordered_json attributes_json(const saved_image& image) {
+  nlohmann::ordered_json told = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : image.attributes)
+    std::visit([&told, &name = name](const auto& one) { told[name] = one; }, value);
+  return told;
 }
 
 class reduction_run {
@@ -186,6 +190,7 @@ class reduction_run {
     plan.beam = centre_from(wanted_.centre, described(), wanted_.threads);
     if (plan.beam) plan.centre = plan.beam->centre;
     validate(plan);
+    validate(plan, scan());
     read_detector_images(plan, described().shape);
     return plan;
   }
@@ -243,14 +248,33 @@ class reduction_run {
       if (beam_) told["centre"] = beam_json(*beam_);
       told["images"] = nlohmann::ordered_json::array();
       for (const saved_image& image : images)
-        told["images"].push_back(
-            {{"name", image.name}, {"extent", image.extent}, {"units", image.units}, {"meaning", image.meaning}});
+        told["images"].push_back({{"name", image.name},
+                                  {"extent", image.extent},
+                                  {"units", image.units},
+                                  {"meaning", image.meaning},
+                                  {"attributes", attributes_json(image)}});
       ctx_.print_json(told);
     }
     if (beam_) ctx_.inform("centre: {}", beam_words(*beam_));
+    report_rotation(images);
     for (const saved_image& image : images) ctx_.inform("reductions/{}: {}", image.name, image.meaning);
     ctx_.inform("wrote {} ({}, {:.2f} s)", wanted_.output.string(), human_bytes(std::filesystem::file_size(wanted_.output)),
                 seconds);
+  }
+
+  /// What was found of the scan's rotation, as the image of row centres of mass has it.
+  void report_rotation(std::span<const saved_image> images) const {
+    const auto com = std::ranges::find(images, "com_row", &saved_image::name);
+    if (com == images.end()) return;
+    std::string found;
+    std::string description;
+    for (const auto& [name, value] : com->attributes) {
+      const std::string* const text = std::get_if<std::string>(&value);
+      if (name == "scan_rotation_found") found = *text;
+      if (name == "scan_rotation_description") description = *text;
+    }
+    if (found == "yes") ctx_.inform("scan rotation: {}", description);
+    if (found == "no") ctx_.warn("scan rotation: " + description);
   }
 
   const reduce_arguments& wanted_;
@@ -278,13 +302,7 @@ void add_reduce(CLI::App& app, context& ctx) {
       ->required();
   command->add_flag("--sum", wanted->sum, "All frames added up");
   command->add_flag("--max", wanted->maximum, "Most electrons of any one frame in each pixel");
-  command->add_flag("--com", wanted->centre_of_mass, "Centre of mass at each position, row and column");
-  CLI::Option* from_centre =
-      command->add_flag("--from-centre", wanted->from_centre, "Give centres of mass relative to the centre")->needs("--com");
-  command->add_flag("--descan", wanted->without_descan, "Subtract the plane that fits the centres of mass best")
-      ->needs("--com")
-      ->excludes(from_centre);
-  command->add_flag("--phase", wanted->phase, "Integrate the centres of mass: differential phase contrast")->needs("--com");
+  wanted->deflections.add_to(*command);
   command->add_flag("--radial", wanted->radial, "Electrons in rings around the centre at each position");
   command->add_flag("--radial-profile", wanted->radial_profile, "Electrons in rings around the centre, all frames added up");
   command->add_option("--radial-step", wanted->radial_step, "Width of a ring in pixels")->capture_default_str();

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <utility>
 
+#include <countem/error.hpp>
+
 namespace countem {
 
 namespace {
@@ -34,8 +36,8 @@ std::array<double, 3> solve(std::array<std::array<double, 4>, 3> equations) {
   return solution;
 }
 
-void subtract_plane(std::vector<double>& map, const scan_shape& scan) {
-  const scan_plane plane = fit_plane(map, scan);
+void subtract_plane(std::vector<double>& map, const scan_shape& scan, const std::vector<double>& weights) {
+  const scan_plane plane = fit_plane(map, scan, weights);
   for (std::size_t position = 0; position < map.size(); ++position) map[position] -= plane.at(scan, position);
 }
 
@@ -52,28 +54,33 @@ deflection deflections(const reduction_result& result) {
 }
 
 scan_plane fit_plane(const std::vector<double>& map, const scan_shape& scan) {
+  return fit_plane(map, scan, std::vector<double>(map.size(), 1.0));
+}
+
+scan_plane fit_plane(const std::vector<double>& map, const scan_shape& scan, const std::vector<double>& weights) {
+  if (weights.size() != map.size()) throw invalid_argument("a plane is fitted with as many weights as values");
   const double middle_row = (scan.height - 1) / 2.0;
   const double middle_column = (scan.width - 1) / 2.0;
   std::array<std::array<double, 4>, 3> equations{};
   std::size_t points = 0;
   for (std::size_t position = 0; position < map.size(); ++position) {
-    if (!std::isfinite(map[position])) continue;
+    if (!std::isfinite(map[position]) || !(weights[position] > 0)) continue;
     ++points;
     const std::array<double, 3> term{1, static_cast<double>(position / scan.width) - middle_row,
                                      static_cast<double>(position % scan.width) - middle_column};
     for (std::size_t i = 0; i < 3; ++i) {
-      for (std::size_t j = 0; j < 3; ++j) equations[i][j] += term[i] * term[j];
-      equations[i][3] += term[i] * map[position];
+      for (std::size_t j = 0; j < 3; ++j) equations[i][j] += weights[position] * term[i] * term[j];
+      equations[i][3] += weights[position] * term[i] * map[position];
     }
   }
-  if (points < 3) return {points == 0 ? 0 : equations[0][3] / static_cast<double>(points), 0, 0};
+  if (points < 3) return {points == 0 ? 0 : equations[0][3] / equations[0][0], 0, 0};
   const std::array<double, 3> plane = solve(equations);
   return {plane[0], plane[1], plane[2]};
 }
 
-void subtract_plane(deflection& maps, const scan_shape& scan) {
-  subtract_plane(maps.row, scan);
-  subtract_plane(maps.column, scan);
+void subtract_plane(deflection& maps, const scan_shape& scan, const std::vector<double>& weights) {
+  subtract_plane(maps.row, scan, weights);
+  subtract_plane(maps.column, scan, weights);
 }
 
 }  // namespace countem

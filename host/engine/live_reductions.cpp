@@ -28,6 +28,10 @@ std::vector<saved_image> live_reductions::images(const reduction_result& result)
   return images_of(result, reducer_.plan(), grid_, scan_);
 }
 
+std::vector<saved_image> live_reductions::previews() const {
+  return images_of(reducer_.snapshot(), reducer_.plan(), grid_, scan_, image_detail::preview);
+}
+
 std::vector<saved_image> live_reductions::announced() {
   return images(reducer_.snapshot());
 }
@@ -44,7 +48,7 @@ std::vector<saved_image> live_reductions::finish() {
 }
 
 void live_reductions::draw() const {
-  for (const saved_image& image : images(reducer_.snapshot()))
+  for (const saved_image& image : previews())
     draw_image(directory_ / (stem_ + "_live_" + picture_name(image) + ".png"), image, picture_style::figure, rules_);
 }
 

@@ -1,119 +1,112 @@
-// Integration of deflections over the scan: with G the gradient, the phase's Fourier coefficients are k . G / (2 pi i k^2).
-#include <algorithm>
+// Deflections to a phase, its scale and its noise.
+#include <countem/phase.hpp>
+
 #include <cmath>
-#include <complex>
 #include <limits>
 #include <numbers>
-#include <unsupported/Eigen/FFT>
+#include <string>
 #include <utility>
 
-#include <countem/deflection.hpp>
 #include <countem/error.hpp>
-#include <countem/result_images.hpp>
+
+#include "host/engine/phase_noise.hpp"
+#include "host/engine/phase_solver.hpp"
 
 namespace countem {
 
 namespace {
 
-using coefficients = std::vector<std::complex<double>>;
+constexpr double tolerance = 1e-6;
+constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
-/// Which way a transform goes. The inverse divides by the length.
-enum class direction : std::uint8_t { forward, inverse };
-
-/// Transforms each of `lines` lines of `length` numbers, `step` apart; line n begins at n * line_step.
-void transform_lines(coefficients& map, std::size_t lines, std::size_t line_step, std::size_t length, std::size_t step,
-                     direction way) {
-  if (length == 1) return;  // one number is its own transform; Eigen's takes no scratch memory for it and writes there
-  Eigen::FFT<double> fft;
-  coefficients line(length);
-  coefficients transformed(length);
-  for (std::size_t n = 0; n < lines; ++n) {
-    for (std::size_t i = 0; i < length; ++i) line[i] = map[n * line_step + i * step];
-    if (way == direction::forward) {
-      fft.fwd(transformed, line);
-    } else {
-      fft.inv(transformed, line);
-    }
-    for (std::size_t i = 0; i < length; ++i) map[n * line_step + i * step] = transformed[i];
-  }
+void require_scan(const deflection& maps, const std::vector<double>& electrons, const scan_shape& scan) {
+  const std::size_t positions = std::size_t{scan.height} * scan.width;
+  if (positions == 0 || maps.row.size() != positions || maps.column.size() != positions || electrons.size() != positions)
+    throw invalid_argument("the centres of mass to be integrated do not fill the scan");
 }
 
-void transform(coefficients& map, std::size_t height, std::size_t width, direction way) {
-  transform_lines(map, height, width, width, 1, way);
-  transform_lines(map, width, 1, height, width, way);
+void require_positive(double value, const char* what) {
+  if (!(value > 0) || !std::isfinite(value))
+    throw invalid_argument(std::string(what) + " must be above 0, " + std::to_string(value) + " was given");
 }
 
-/// Mean of the values that are numbers; 0 without any.
-double finite_mean(const std::vector<double>& values) {
+double mean_of_squares(const std::vector<double>& values) {
   double sum = 0;
-  std::size_t number = 0;
+  double number = 0;
   for (const double value : values) {
     if (!std::isfinite(value)) continue;
-    sum += value;
+    sum += value * value;
     ++number;
   }
-  return number == 0 ? 0 : sum / static_cast<double>(number);
-}
-
-/// The Fourier coefficients of the deflections from their mean; what is not a number counts as the mean.
-coefficients transformed(const std::vector<double>& deflections, std::size_t height, std::size_t width) {
-  const double mean = finite_mean(deflections);
-  coefficients map(deflections.size());
-  std::ranges::transform(deflections, map.begin(), [&](double d) { return std::isfinite(d) ? d - mean : 0.0; });
-  transform(map, height, width, direction::forward);
-  return map;
-}
-
-/// Cycles a step of the coefficient, below 0 in the upper half.
-double frequency(std::size_t index, std::size_t length) {
-  const auto n = static_cast<double>(length);
-  const auto i = static_cast<double>(index);
-  return (2 * i < n ? i : i - n) / n;
-}
-
-/// The frequency as a derivative sees it: that of half a cycle a step, which only even lengths have, has no sign and drops out.
-double slope(double of_frequency) {
-  return std::abs(of_frequency) == 0.5 ? 0 : of_frequency;
+  return number == 0 ? unknown : sum / number;
 }
 
 }  // namespace
 
-std::vector<double> integrate(const deflection& maps, const scan_shape& scan) {
-  const std::size_t height = scan.height;
-  const std::size_t width = scan.width;
-  if (maps.row.empty() || maps.row.size() != height * width || maps.column.size() != height * width)
-    throw invalid_argument("the centres of mass to be integrated do not fill the scan");
-  coefficients rows = transformed(maps.row, height, width);
-  const coefficients columns = transformed(maps.column, height, width);
-  for (std::size_t r = 0; r < height; ++r) {
-    const double k_row = frequency(r, height);
-    for (std::size_t c = 0; c < width; ++c) {
-      const double k_column = frequency(c, width);
-      const double squared = k_row * k_row + k_column * k_column;
-      std::complex<double>& here = rows[r * width + c];
-      const std::complex<double> along = slope(k_row) * here + slope(k_column) * columns[r * width + c];
-      here = squared == 0 ? 0 : along / std::complex<double>(0, 2 * std::numbers::pi * squared);
-    }
-  }
-  transform(rows, height, width, direction::inverse);
-  std::vector<double> phase;
-  for (const std::complex<double>& value : rows) phase.push_back(value.real());
-  for (std::size_t p = 0; p < phase.size(); ++p) {
-    if (!std::isfinite(maps.row[p])) phase[p] = std::numeric_limits<double>::quiet_NaN();
-  }
-  const double mean = finite_mean(phase);
-  for (double& value : phase) value -= mean;
-  return phase;
+double electron_wavelength_nm(double voltage_kv) {
+  require_positive(voltage_kv, "the acceleration voltage");
+  constexpr double planck_light = 1.239841984;  // keV nm
+  constexpr double rest_energy = 510.99895;     // keV
+  return planck_light / std::sqrt(voltage_kv * (voltage_kv + 2 * rest_energy));
 }
 
-saved_image phase_image(const reduction_result& result, const scan_shape& scan, deflection_origin origin) {
-  deflection maps = deflections(result);
-  if (origin == deflection_origin::descan) subtract_plane(maps, scan);
-  return {"phase",
-          {scan.height, scan.width},
-          integrate(maps, scan),
-          "pixels * steps",
-          "integrated centre of mass (differential phase contrast); NaN without electrons"};
+bool phase_scale::is_given() const {
+  return *this != phase_scale{};
+}
+
+double phase_scale::radians() const {
+  require_positive(step_nm, "a phase in radians needs the step of the scan: it");
+  if ((pixel_mrad != 0) == (pixel_per_nm != 0))
+    throw invalid_argument(
+        "a phase in radians needs the size of a detector pixel either as an angle or as a reciprocal length");
+  double per_nm = pixel_per_nm;
+  if (pixel_mrad != 0) {
+    require_positive(pixel_mrad, "the angle of a detector pixel");
+    if (voltage_kv == 0)
+      throw invalid_argument("a phase in radians needs the acceleration voltage where detector pixels are given as an angle");
+    per_nm = pixel_mrad * 1e-3 / electron_wavelength_nm(voltage_kv);
+  }
+  require_positive(per_nm, "the reciprocal length of a detector pixel");
+  return 2 * std::numbers::pi * per_nm * step_nm;
+}
+
+double single_electron_error(const deflection& maps, const std::vector<double>& electrons, const scan_shape& scan) {
+  require_scan(maps, electrons, scan);
+  double sum = 0;
+  double cells = 0;
+  for (std::size_t r = 0; r + 1 < scan.height; ++r) {
+    for (std::size_t c = 0; c + 1 < scan.width; ++c) {
+      const std::size_t a = r * scan.width + c;
+      const std::size_t b = a + 1;
+      const std::size_t d = a + scan.width;
+      const std::size_t e = d + 1;
+      if (!(electrons[a] > 0 && electrons[b] > 0 && electrons[d] > 0 && electrons[e] > 0)) continue;
+      const double around = maps.column[a] + maps.column[b] - maps.column[d] - maps.column[e] + maps.row[b] + maps.row[e] -
+                            maps.row[a] - maps.row[d];
+      const double variance = 2 * (1 / electrons[a] + 1 / electrons[b] + 1 / electrons[d] + 1 / electrons[e]);
+      sum += around * around / variance;
+      ++cells;
+    }
+  }
+  return cells == 0 ? unknown : std::sqrt(sum / cells);
+}
+
+integrated_phase integrate(const deflection& maps, const std::vector<double>& electrons, const scan_shape& scan,
+                           scan_edges edges, double high_pass, bool with_errors) {
+  require_scan(maps, electrons, scan);
+  if (!(high_pass >= 0) || !std::isfinite(high_pass))
+    throw invalid_argument("the high-pass of a phase must not be negative, " + std::to_string(high_pass) + " was given");
+  engine::phase_solver solver(electrons, scan, edges, high_pass);
+  integrated_phase integrated;
+  integrated.phase = solver.solve(maps, tolerance);
+  for (std::size_t p = 0; p < integrated.phase.size(); ++p) {
+    if (solver.part()[p] == 0) integrated.phase[p] = unknown;
+  }
+  integrated.single_error = single_electron_error(maps, electrons, scan);
+  const double variance = with_errors ? integrated.single_error * integrated.single_error : unknown;
+  integrated.error = engine::phase_errors(solver, electrons, scan, variance);
+  integrated.typical_error = std::sqrt(mean_of_squares(integrated.error));
+  return integrated;
 }
 
 }  // namespace countem

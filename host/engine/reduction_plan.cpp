@@ -11,6 +11,9 @@
 #include <countem/calibrate.hpp>
 #include <countem/detector_image.hpp>
 #include <countem/error.hpp>
+#include <countem/scan_window.hpp>
+
+#include "host/engine/deflection_items.hpp"
 
 namespace countem {
 
@@ -74,7 +77,7 @@ std::vector<std::string> split(std::string_view list) {
   while (true) {
     const std::size_t comma = list.find(',');
     const std::string_view item = list.substr(0, comma);
-    const bool is_number = !item.empty() && std::string_view("0123456789.-+").find(item.front()) != std::string_view::npos;
+    const bool is_number = !item.empty() && std::string_view("0123456789.-+:").find(item.front()) != std::string_view::npos;
     if (is_number && !items.empty()) {
       items.back().append(1, ',').append(item);
     } else {
@@ -112,9 +115,6 @@ void add_item(reduction_plan& plan, std::string_view text) {
     plan.maximum = true;
   } else if (item.name == "com") {
     add_deflections(plan, item);
-  } else if (item.name == "phase") {
-    take_nothing(item);
-    plan.phase = true;
   } else if (item.name == "radial") {
     add_rings(plan, item, plan.radial);
   } else if (item.name == "radial-profile") {
@@ -132,10 +132,11 @@ void add_item(reduction_plan& plan, std::string_view text) {
   } else if (item.name == "skip-incomplete") {
     take_nothing(item);
     plan.skip_incomplete = true;
-  } else {
+  } else if (!engine::take_deflection_item(plan, text, item.name, item.rest)) {
     refuse(text,
            "is none of sum, max, com, com:centre, com:descan, phase, radial, radial-profile, virtual:disk:R, "
-           "virtual:annulus:R1,R2, virtual:wedge:R1,R2,FROM,TO, mask:FILE, weights:FILE, skip-incomplete");
+           "virtual:annulus:R1,R2, virtual:wedge:R1,R2,FROM,TO, mask:FILE, weights:FILE, skip-incomplete, " +
+               std::string(engine::deflection_item_names));
   }
 }
 
@@ -147,13 +148,18 @@ reduction_plan parse_plan(std::string_view items) {
 }
 
 void validate(const reduction_plan& plan) {
-  if (plan.phase && !plan.centre_of_mass) throw invalid_argument("a phase is integrated from centres of mass: ask for com too");
+  engine::validate_deflections(plan);
   if (plan.origin != deflection_origin::corner && !plan.centre_of_mass) {
     throw invalid_argument("an origin of centres of mass is given, but no centres of mass are asked for");
   }
   if (!(plan.radial_step > 0) || !std::isfinite(plan.radial_step)) {
     throw invalid_argument("rings need a width above 0, " + std::to_string(plan.radial_step) + " was given");
   }
+}
+
+void validate(const reduction_plan& plan, const scan_shape& scan) {
+  if (!plan.deflections.descan_from.empty())
+    static_cast<void>(parse_ranges(plan.deflections.descan_from, scan.height, scan.width));
 }
 
 void read_detector_images(reduction_plan& plan, frame_shape grid) {

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
-#include <countem/deflection.hpp>
+#include "host/engine/deflection_images.hpp"
 
 namespace countem {
 
@@ -16,32 +17,14 @@ std::string in_rings(double step) {
   return " in each ring around the centre, " + std::to_string(step) + " pixels wide";
 }
 
-/// The maps, and their meaning, which follows "row" or "column".
-std::pair<deflection, std::string> deflections_from(deflection_origin origin, detector_point centre,
-                                                    const reduction_result& result, const scan_shape& scan) {
-  deflection maps = deflections(result);
-  std::string what = " of the centre of mass";
-  switch (origin) {
-    case deflection_origin::corner: break;
-    case deflection_origin::centre:
-      for (double& row : maps.row) row -= centre.row;
-      for (double& column : maps.column) column -= centre.column;
-      what += " relative to the centre";
-      break;
-    case deflection_origin::descan:
-      subtract_plane(maps, scan);
-      what += ", the scan's descan plane subtracted";
-      break;
-  }
-  return {std::move(maps), what + "; NaN without electrons"};
-}
-
 /// For an image that depends on the common centre: where that is, how well it is known and how it was found.
 saved_image around(const reduction_plan& plan, frame_shape grid, saved_image image) {
   const detector_point centre = plan.centre.value_or(middle_of(grid));
-  image.attributes = {{"centre_row", centre.row},
-                      {"centre_column", centre.column},
-                      {"centre_from", plan.beam ? plan.beam->how : std::string(plan.centre ? "given" : "the frame's middle")}};
+  image.attributes.insert(
+      image.attributes.end(),
+      {{"centre_row", centre.row},
+       {"centre_column", centre.column},
+       {"centre_from", plan.beam ? plan.beam->how : std::string(plan.centre ? "given" : "the frame's middle")}});
   if (plan.beam && plan.beam->found) {
     const found_beam& beam = *plan.beam;
     image.attributes.insert(image.attributes.end(), {{"centre_row_error", beam.centre_error.row},
@@ -56,7 +39,7 @@ saved_image around(const reduction_plan& plan, frame_shape grid, saved_image ima
 }  // namespace
 
 std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
-                                   const scan_shape& scan) {
+                                   const scan_shape& scan, image_detail detail) {
   const std::vector<std::uint64_t> detector{grid.height, grid.width};
   const std::vector<std::uint64_t> positions{scan.height, scan.width};
   std::vector<saved_image> images;
@@ -64,13 +47,11 @@ std::vector<saved_image> images_of(const reduction_result& result, const reducti
   if (plan.sum) images.push_back({"sum", detector, result.sum, "electrons", "all frames added up"});
   if (plan.maximum)
     images.push_back({"maximum", detector, result.maximum, "electrons", "most electrons that any one frame has in a pixel"});
+  std::optional<engine::scan_deflections> deflected;
   if (plan.centre_of_mass) {
-    const detector_point centre = plan.centre.value_or(middle_of(grid));
-    const auto [maps, what] = deflections_from(plan.origin, centre, result, scan);
-    for (saved_image map : {saved_image{"com_row", positions, maps.row, "pixels", "row" + what},
-                            saved_image{"com_column", positions, maps.column, "pixels", "column" + what}}) {
+    deflected = engine::deflections_of(result, plan, plan.centre.value_or(middle_of(grid)), scan);
+    for (saved_image& map : engine::deflection_images(*deflected, scan))
       images.push_back(plan.origin == deflection_origin::centre ? around(plan, grid, std::move(map)) : std::move(map));
-    }
   }
   if (plan.radial) {
     std::vector<std::uint64_t> extent = positions;
@@ -87,7 +68,8 @@ std::vector<saved_image> images_of(const reduction_result& result, const reducti
   for (std::size_t w = 0; w < result.weighted_images.size(); ++w)
     images.push_back(
         {"weighted_" + std::to_string(w), positions, result.weighted_images[w], "electrons", plan.weights[w].name});
-  if (plan.phase) images.push_back(phase_image(result, scan, plan.origin));
+  if (plan.phase && deflected)
+    std::ranges::move(engine::phase_images(*deflected, plan.deflections, scan, detail), std::back_inserter(images));
   if (plan.radial_profile) {
     const detector_point centre = plan.centre.value_or(middle_of(grid));
     for (saved_image& profile : radial_profile(result.sum, make_rings(grid, centre, plan.radial_step)))

@@ -57,16 +57,29 @@ class Reduce(ProgramTest):
         mask.write_bytes(bytes(x % 3 == 0 for x in range(576 * 576)))
         weights = self.directory / "weights.raw"
         weights.write_bytes(array.array("f", (x % 5 for x in range(576 * 576))).tobytes())
-        self.count("--live", f"max,com:descan,phase,radial:20,radial-profile,mask:{mask},weights:{weights}", "--live-centre", "287,288",
+        self.count("--live", f"max,com:descan,phase:periodic,phase-high-pass:0.5,scan-rotation:30,flip,pixel-mrad:0.1,voltage:300,"
+                   f"scan-step:0.05,descan-from:0:2,:,radial:20,radial-profile,mask:{mask},weights:{weights}", "--live-centre", "287,288",
                    "--no-png")
-        images = self.arrays(self.counted, "--max", "--com", "--descan", "--phase", "--radial", "--radial-step", 20, "--radial-profile",
+        images = self.arrays(self.counted, "--max", "--com", "--descan", "--descan-from", "0:2,:", "--phase", "--phase-edges", "periodic",
+                             "--phase-high-pass", 0.5, "--scan-rotation", 30, "--flip", "--pixel-mrad", 0.1, "--voltage", 300, "--scan-step", 0.05, "--radial", "--radial-step", 20, "--radial-profile",
                              "--mask", mask, "--weights", weights, "--centre", "287,288")
-        self.assertEqual(set(images), {"counts", "maximum", "com_row", "com_column", "phase", "radial", "radial_sum", "radial_mean",
+        self.assertEqual(set(images), {"counts", "maximum", "com_row", "com_column", "phase", "phase_error", "radial", "radial_sum", "radial_mean",
                                        "virtual_0", "weighted_0"})
         for name, (shape, numbers) in images.items():
             held = self.dataset(name, numbers.typecode)
             self.assertEqual(held.tobytes(), numbers.tobytes(), name)
         self.refuse(2, "count", *self.frames, "-o", self.directory / "x.h5", "--live", "com:centre,com:descan", mentions=["com:descan", "com:centre"])
+
+    def test_what_is_not_known_of_a_rotation_is_reported(self):
+        self.count("--no-png")
+        out = self.directory / "turned.h5"
+        told = self.succeed_json("reduce", self.counted, "-o", out, "--com", "--scan-rotation", "auto")
+        com = next(image for image in told["images"] if image["name"] == "com_row")
+        self.assertEqual(com["attributes"]["scan_rotation_found"], "no")
+        self.assertIn("detector axes are kept", com["attributes"]["scan_rotation_description"])
+        self.assertIn("no scan rotation was found", com["meaning"])
+        self.refuse(2, "reduce", self.counted, "-o", out, "--com", "--phase", "--voltage", 300, mentions=["step of the scan"])
+        self.refuse(2, "reduce", self.counted, "-o", out, "--com", "--descan", "--descan-from", "0:999,:", mentions=["0:999"])
 
     def dataset(self, name, typecode=None):
         raw = self.directory / "raw_numbers"

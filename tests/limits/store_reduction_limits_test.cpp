@@ -5,14 +5,12 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <numeric>
 #include <variant>
 #include <vector>
 
 #include <countem/deflection.hpp>
 #include <countem/error.hpp>
-#include <countem/result_images.hpp>
 #include <countem/store_batches.hpp>
 #include <countem/store_copy.hpp>
 #include <countem/store_reduction.hpp>
@@ -252,69 +250,6 @@ TEST(plane_limits, has_its_value_in_the_middle_of_the_scan) {
   EXPECT_EQ(plane.at({3, 5, 1}, 0), 10 - 1 * 2 - 2 * 3);
   EXPECT_EQ(plane.at({3, 5, 1}, 14), 10 + 1 * 2 + 2 * 3);
   EXPECT_EQ(plane.at({2, 2, 1}, 0), 10 - 0.5 * 2 - 0.5 * 3) << "between positions";
-}
-
-TEST(integrate_limits, a_wave_comes_back_from_its_derivative) {
-  constexpr std::size_t height = 6;
-  constexpr std::size_t width = 8;
-  const auto phase_at = [](std::size_t row, std::size_t column) {
-    return std::cos(2 * std::numbers::pi * static_cast<double>(column) / width) +
-           std::sin(4 * std::numbers::pi * static_cast<double>(row) / height);
-  };
-  deflection maps;
-  for (std::size_t row = 0; row < height; ++row) {
-    for (std::size_t column = 0; column < width; ++column) {
-      const double a = 2 * std::numbers::pi / width;
-      const double b = 4 * std::numbers::pi / height;
-      maps.row.push_back(7 + b * std::cos(b * static_cast<double>(row)));
-      maps.column.push_back(-3 - a * std::sin(a * static_cast<double>(column)));
-    }
-  }
-  const std::vector<double> phase = integrate(maps, {height, width, 1});
-  for (std::size_t p = 0; p < phase.size(); ++p) EXPECT_NEAR(phase[p], phase_at(p / width, p % width), 1e-12) << p;
-}
-
-TEST(integrate_limits, half_a_cycle_per_step_has_no_direction) {
-  deflection maps;
-  maps.row = {1, -1, 1, -1};
-  maps.column = {1, -1, 1, -1};
-  for (const double value : integrate(maps, {1, 4, 1})) EXPECT_NEAR(value, 0, 1e-12);
-  // A third of a cycle is not half of one.
-  maps.row = {0, 0, 0};
-  maps.column = {1, -0.5, -0.5};
-  const std::vector<double> phase = integrate(maps, {1, 3, 1});
-  EXPECT_GT(std::abs(phase[1] - phase[2]), 0.1);
-}
-
-TEST(integrate_limits, positions_without_electrons_stay_without_and_the_others_have_mean_0) {
-  const double none = std::numeric_limits<double>::quiet_NaN();
-  deflection maps;
-  maps.row = {0, none, 0, 0};
-  maps.column = {1, none, 2, 3};
-  const std::vector<double> phase = integrate(maps, {1, 4, 1});
-  EXPECT_TRUE(std::isnan(phase[1]));
-  EXPECT_NEAR(phase[0] + phase[2] + phase[3], 0, 1e-12);
-  EXPECT_THROW((void)integrate(maps, {1, 5, 1}), invalid_argument);
-  maps.column.pop_back();
-  EXPECT_THROW((void)integrate(maps, {1, 4, 1}), invalid_argument);
-  EXPECT_THROW((void)integrate({}, {0, 0, 1}), invalid_argument);
-}
-
-TEST(integrate_limits, a_plane_is_taken_off_where_descan_is_the_origin_and_nowhere_else) {
-  // Centres of mass move by one column per position: all of it is descan.
-  reduction_result result;
-  for (std::uint64_t position = 0; position < 12; ++position) result.moments.push_back({2, 6, 2 * (position % 4) + 10});
-  const scan_shape scan{3, 4, 1};
-  const saved_image flat = phase_image(result, scan, deflection_origin::descan);
-  const saved_image bent = phase_image(result, scan, deflection_origin::corner);
-  EXPECT_EQ(flat.name, "phase");
-  const auto largest = [](const saved_image& image) {
-    double most = 0;
-    for (const double value : std::get<std::vector<double>>(image.values)) most = std::max(most, std::abs(value));
-    return most;
-  };
-  EXPECT_LT(largest(flat), 1e-9);
-  EXPECT_GT(largest(bent), 0.1);
 }
 
 }  // namespace

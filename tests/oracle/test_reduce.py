@@ -67,41 +67,6 @@ def test_everything_at_once(stored: tuple[pathlib.Path, np.ndarray], backend: st
             np.testing.assert_allclose(centre_found, scipy.ndimage.center_of_mass(frame.astype(float)), rtol=0, atol=1e-9)
 
 
-def test_descan(stored: tuple[pathlib.Path, np.ndarray]) -> None:
-    path, _ = stored
-    plain = reduced(path, "--com")
-    level = reduced(path, "--com", "--descan")
-    scan_rows, scan_columns = np.indices(plain["counts"].shape)
-    for name in ("com_row", "com_column"):
-        there = np.isfinite(plain[name])
-        terms = np.stack([np.ones(there.sum()), scan_rows[there], scan_columns[there]], axis=1)
-        plane, *_ = np.linalg.lstsq(terms, plain[name][there], rcond=None)
-        np.testing.assert_allclose(level[name][there], plain[name][there] - terms @ plane, rtol=0, atol=1e-9)
-        assert np.isnan(level[name][~there]).all()
-
-
-@pytest.mark.parametrize("descan", [[], ["--descan"]], ids=["plain", "descan"])
-def test_phase(stored: tuple[pathlib.Path, np.ndarray], descan: list[str]) -> None:
-    """Against numpy's FFT in float64."""
-    path, _ = stored
-    found = reduced(path, "--com", "--phase", *descan)
-    there = np.isfinite(found["com_row"])
-    row, column = (np.where(there, found[name] - found[name][there].mean(), 0) for name in ("com_row", "com_column"))
-    k_row, k_column = (np.fft.fftfreq(n) for n in row.shape)
-    k_row = k_row[:, None]
-    squared = k_row**2 + k_column**2
-    squared[0, 0] = 1
-    # The Nyquist frequency of an even length has no derivative of its own: it does not contribute.
-    slope_row, slope_column = (np.where(np.abs(k) == 0.5, 0, k) for k in (k_row, k_column))
-    transformed = (slope_row * np.fft.fft2(row) + slope_column * np.fft.fft2(column)) / (2j * np.pi * squared)
-    transformed[0, 0] = 0
-    phase = np.fft.ifft2(transformed)
-    assert np.abs(phase.imag).max() < 1e-12
-    wanted = phase.real - phase.real[there].mean()
-    np.testing.assert_allclose(found["phase"][there], wanted[there], rtol=0, atol=1e-9)
-    assert np.isnan(found["phase"][~there]).all()
-
-
 def test_masks_and_weights_from_files(stored: tuple[pathlib.Path, np.ndarray], tmp_path: pathlib.Path) -> None:
     path, dense = stored
     random = np.random.default_rng(5)

@@ -68,6 +68,17 @@ TEST(reduction_plan, refuses_items_that_contradict_each_other) {
   EXPECT_THAT(refusal("radial:2,radial-profile:3"), HasSubstr("all rings have one width"));
   EXPECT_THAT(refusal("phase"), HasSubstr("ask for com too"));
   EXPECT_EQ(refusal("phase,com"), "nothing was refused");
+  EXPECT_THAT(refusal("com,phase:round"), HasSubstr("they are even or periodic"));
+  EXPECT_THAT(refusal("com,scan-rotation:left"), HasSubstr("lacks a number, as in scan-rotation:-12.5, or auto"));
+  EXPECT_THAT(refusal("com,scan-rotation:"), HasSubstr("lacks a number"));
+  EXPECT_THAT(refusal("com,scan-rotation:auto,scan-rotation:3"), HasSubstr("not both"));
+  EXPECT_THAT(refusal("scan-rotation:3"), HasSubstr("ask for com too"));
+  EXPECT_THAT(refusal("com,flip:perhaps"), HasSubstr("neither flip nor flip:no"));
+  EXPECT_THAT(refusal("com,descan-from:0:3,0:4"), HasSubstr("com:descan"));
+  EXPECT_THAT(refusal("com,phase-high-pass:2"), HasSubstr("ask for phase too"));
+  EXPECT_THAT(refusal("com,phase,phase-high-pass:0"), HasSubstr("above 0"));
+  EXPECT_THAT(refusal("com,phase,voltage:300"), HasSubstr("step of the scan"));
+  EXPECT_THAT(refusal("com,com:centre,phase:periodic"), HasSubstr("cannot hold the ramp"));
   for (const char* none : {"radial:0", "radial:-1", "radial-profile:0"}) EXPECT_THAT(refusal(none), HasSubstr("width above 0"));
   reduction_plan origin_alone = empty_plan();
   origin_alone.origin = deflection_origin::descan;
@@ -83,6 +94,26 @@ TEST(reduction_plan, knows_whether_it_needs_a_centre) {
   reduction_plan origin_alone = empty_plan();
   origin_alone.origin = deflection_origin::centre;
   EXPECT_FALSE(origin_alone.needs_centre());
+}
+
+TEST(reduction_plan, takes_what_is_done_with_centres_of_mass) {
+  const reduction_plan plan = parse_plan(
+      "com:descan,descan-from:0:4,:,phase:periodic,phase-high-pass:2.5,scan-rotation:-30.5,flip,pixel-mrad:0.2,voltage:300,"
+      "scan-step:0.05,sum");
+  EXPECT_TRUE(plan.phase && plan.sum);
+  deflection_options wanted;
+  wanted.rotation_degrees = -30.5;
+  wanted.flip = true;
+  wanted.descan_from = "0:4,:";
+  wanted.edges = scan_edges::periodic;
+  wanted.high_pass = 2.5;
+  wanted.scale = {0.2, 0, 300, 0.05};
+  EXPECT_EQ(plan.deflections, wanted);
+  EXPECT_NO_THROW(validate(plan, {4, 9, 1}));
+  EXPECT_THROW(validate(plan, {3, 9, 1}), invalid_argument);
+  const reduction_plan found = parse_plan("com,scan-rotation:auto,flip:no");
+  EXPECT_TRUE(found.deflections.find_rotation);
+  EXPECT_EQ(found.deflections.flip, false);
 }
 
 TEST(reduction_plan, is_empty_until_something_is_to_be_computed) {

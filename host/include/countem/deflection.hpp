@@ -30,15 +30,10 @@ struct scan_plane {
 };
 /// The plane that fits a map best (least squares over its finite values); level where there are fewer than three.
 [[nodiscard]] scan_plane fit_plane(const std::vector<double>& map, const scan_shape& scan);
-/// Subtracts from each map the plane that fits it best: the scan's descan.
-void subtract_plane(deflection& maps, const scan_shape& scan);
-
-/// The map whose differences between neighbouring positions, per row and per column, are the deflections in the least squares
-/// sense: differential phase contrast, integrated (10.1016/j.ultramic.2015.10.011). Units are detector pixels times scan steps;
-/// it becomes a phase when multiplied by 2 pi times the reciprocal pixel size times the step. The mean deflection, and so an
-/// arbitrary centre, drops out; the scan counts as periodic. Positions without events are integrated as undeflected from the
-/// mean and are NaN in the result, whose other values have mean 0.
-/// @throws invalid_argument when the maps are not of the scan's size.
-[[nodiscard]] std::vector<double> integrate(const deflection& maps, const scan_shape& scan);
+/// The same, each value counting by its weight: the number of electrons of a centre of mass is the inverse of its variance.
+/// Values of weight 0 do not count. @throws invalid_argument when there are not as many weights as values
+[[nodiscard]] scan_plane fit_plane(const std::vector<double>& map, const scan_shape& scan, const std::vector<double>& weights);
+/// Subtracts from each map the plane that fits it best by these weights: the scan's descan.
+void subtract_plane(deflection& maps, const scan_shape& scan, const std::vector<double>& weights);
 
 }  // namespace countem

@@ -30,6 +30,7 @@ class live_reductions {
 
  private:
   [[nodiscard]] std::vector<saved_image> images(const reduction_result& result) const;
+  [[nodiscard]] std::vector<saved_image> previews() const;
   void draw() const;
 
   frame_shape grid_;

@@ -11,6 +11,7 @@
 
 #include <countem/choices.hpp>
 #include <countem/found_beam.hpp>
+#include <countem/phase_options.hpp>
 #include <countem/reductions.hpp>
 #include <countem/types.hpp>
 
@@ -47,6 +48,7 @@ struct reduction_plan {
   bool maximum = false;                                  ///< most events of any one frame, per pixel
   bool centre_of_mass = false;                           ///< at each position
   deflection_origin origin = deflection_origin::corner;  ///< of the centres of mass
+  deflection_options deflections;                        ///< what is done with the centres of mass, and with the phase
   bool phase = false;                                    ///< the centres of mass, integrated
   bool radial = false;                                   ///< rings at each position
   bool radial_profile = false;                           ///< rings of all frames added up
@@ -66,7 +68,9 @@ struct reduction_plan {
 /// A plan that computes nothing yet, for add_item().
 [[nodiscard]] reduction_plan empty_plan();
 
-/// Adds one item to a plan: "sum", "max", "com" or "com:ORIGIN" (a word of deflection_origin), "phase", "radial" or
+/// Adds one item to a plan: "sum", "max", "com" or "com:ORIGIN" (a word of deflection_origin), "phase" or
+/// "phase:EDGES" (a word of scan_edges), "phase-high-pass:CYCLES", "scan-rotation:auto" or "scan-rotation:DEGREES", "flip" or
+/// "flip:no", "descan-from:R0:R1,C0:C1", "pixel-mrad:X", "pixel-per-nm:X", "voltage:KV", "scan-step:NM", "radial" or
 /// "radial:STEP", "radial-profile" or "radial-profile:STEP", "virtual:DETECTOR" (parse_detector), "mask:FILE", "weights:FILE"
 /// (images that read_detector_images() reads later) and "skip-incomplete".
 /// @throws invalid_argument naming the item and what was expected, or an earlier item that contradicts it.
@@ -78,6 +82,9 @@ void add_item(reduction_plan& plan, std::string_view item);
 
 /// @throws invalid_argument when the plan contradicts itself: a phase without centres of mass, rings without width.
 void validate(const reduction_plan& plan);
+
+/// @throws invalid_argument when a plan names positions that the scan has not.
+void validate(const reduction_plan& plan, const scan_shape& scan);
 
 /// The files that a plan names.
 [[nodiscard]] std::vector<std::filesystem::path> files_of(const reduction_plan& plan);

@@ -10,13 +10,16 @@
 
 namespace countem {
 
-/// The results as images for files: counts, sum, maximum, com_row, com_column, radial, one virtual_N and weighted_N each,
-/// phase, radial_sum and radial_mean, as far as the plan asks for them.
-[[nodiscard]] std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
-                                                 const scan_shape& scan);
+/// How much of the results is worked out.
+enum class image_detail : std::uint8_t {
+  preview,  ///< all but the values of phase_error: for pictures of a scan that is being counted
+  full,     ///< all
+};
 
-/// The integrated deflections, relative to the plane that fits them best with deflection_origin::descan, as the image "phase".
-[[nodiscard]] saved_image phase_image(const reduction_result& result, const scan_shape& scan, deflection_origin origin);
+/// The results as images for files: counts, sum, maximum, com_row, com_column, radial, one virtual_N and weighted_N each,
+/// phase, phase_error, radial_sum and radial_mean, as far as the plan asks for them.
+[[nodiscard]] std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
+                                                 const scan_shape& scan, image_detail detail = image_detail::full);
 
 /// The profile of a summed pattern as the images radial_sum, electrons in each ring, and radial_mean, electrons per pixel of
 /// the ring; NaN where no pixel lies in it.

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <countem/deflection.hpp>
+#include <countem/reduction_plan.hpp>
+#include <countem/result_images.hpp>
+#include <countem/saved_image.hpp>
+#include <countem/types.hpp>
+
+namespace countem::engine {
+
+/// The centres of mass of a plan, in its axes and from its origin.
+struct scan_deflections {
+  deflection maps;                               ///< NaN where there are no electrons
+  deflection from_mean;                          ///< what a phase is integrated from
+  std::vector<double> electrons;                 ///< [position]
+  std::string meaning;                           ///< follows "row" or "column"
+  std::vector<image_attribute> attributes;  ///< of the rotation
+};
+
+[[nodiscard]] scan_deflections deflections_of(const reduction_result& result, const reduction_plan& plan, detector_point centre,
+                                              const scan_shape& scan);
+
+/// com_row and com_column.
+[[nodiscard]] std::vector<saved_image> deflection_images(const scan_deflections& deflected, const scan_shape& scan);
+
+/// phase and phase_error.
+[[nodiscard]] std::vector<saved_image> phase_images(const scan_deflections& deflected, const deflection_options& options,
+                                                    const scan_shape& scan, image_detail detail);
+
+}  // namespace countem::engine
