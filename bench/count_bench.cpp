@@ -84,7 +84,8 @@ void register_all() {
       counting(bench_calibration::dark, with(counting_method::cluster, row_noise_method::mean, event_value::none)),
       {1'000, 10'000});
   add("count/cluster/row_mean_far",  // without a dark reference no half-row is near 0
-      counting(bench_calibration::threshold, with(counting_method::cluster, row_noise_method::mean, event_value::none)), {1'000});
+      counting(bench_calibration::threshold, with(counting_method::cluster, row_noise_method::mean, event_value::none)),
+      {1'000});
   add("count/cluster/row_median",
       counting(bench_calibration::dark, with(counting_method::cluster, row_noise_method::median, event_value::none)),
       {1'000, 10'000});

@@ -173,9 +173,28 @@ class reduction_run {
     }
   }
 
+  /// What did not arrive looks like vacuum to whoever does not know of it.
+  void warn_of_incomplete(const reduction_result& result) {
+    incomplete_ = result.incomplete_frames;
+    missing_ = result.missing_frames;
+    if (incomplete_ != 0 && plan_.skip_incomplete) {
+      ctx_.warn(fmt::format("{} of {} frames lack a part of the detector and were left out: their positions have no electrons",
+                            incomplete_, result.frames));
+    } else if (incomplete_ != 0) {
+      ctx_.warn(
+          fmt::format("{} of {} frames lack a part of the detector: images, centres of mass and the centre found are those of "
+                      "the parts that arrived (--skip-incomplete leaves these frames out)",
+                      incomplete_, result.frames));
+    }
+    if (missing_ != 0) {
+      ctx_.warn(fmt::format("{} of {} frames never arrived: their positions have no electrons", missing_, result.frames));
+    }
+  }
+
   std::vector<saved_image> reduce() {
     const reduced_store reduced = reduce_store(*store_, plan_, window_, used_.used, reading_);
     warn_of_empty(reduced.plan);
+    warn_of_incomplete(reduced.result);
     if (reduced.plan.needs_centre()) beam_ = reduced.plan.beam;
     if (beam_ && beam_->guess) ctx_.warn(guess_warning(*beam_, "--centre"));
     frames_ = reduced.result.frames;
@@ -242,6 +261,8 @@ class reduction_run {
       nlohmann::ordered_json told{{"output", wanted_.output.string()},
                                   {"backend", to_string(used_.used)},
                                   {"frames", frames_},
+                                  {"incomplete_frames", incomplete_},
+                                  {"missing_frames", missing_},
                                   {"events", events_},
                                   {"copied_frames", copied_},
                                   {"seconds", seconds}};
@@ -288,6 +309,8 @@ class reduction_run {
   std::optional<found_beam> beam_;
   std::uint64_t frames_ = 0;
   std::uint64_t events_ = 0;
+  std::uint64_t incomplete_ = 0;
+  std::uint64_t missing_ = 0;
   std::uint64_t copied_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <countem/error.hpp>
+#include <countem/event_store.hpp>
 #include <countem/scan_reducer.hpp>
 
 namespace countem {
@@ -104,6 +105,13 @@ class scan_reducer::state {
       }
     }
     result_.frames += frames;
+    for (const std::uint8_t status : batch.status) {
+      if (!has_arrived(status)) {
+        ++result_.missing_frames;
+      } else if (!is_complete(status)) {
+        ++result_.incomplete_frames;
+      }
+    }
   }
 
   void add_to_positions(std::uint64_t first_frame, std::span<const std::uint32_t> per_frame,

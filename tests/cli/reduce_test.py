@@ -52,6 +52,22 @@ class Reduce(ProgramTest):
             self.assertEqual(self.dataset(name), list(numbers), name)
         self.succeed("verify", self.counted)
 
+    def test_incomplete_frames_are_warned_of(self):
+        self.count()
+        reduced = self.directory / "reduced.h5"
+        told = self.succeed_json("reduce", self.counted, "-o", reduced, "--sum")
+        self.assertEqual((told["incomplete_frames"], told["missing_frames"], told["warnings"]), (0, 0, []))
+        whole = self.frames
+        self.frames = [file for file in whole if "module2" not in file.name]
+        self.counted = self.directory / "three_modules.h5"
+        self.count()
+        told = self.succeed_json("reduce", self.counted, "-o", self.directory / "kept.h5", "--sum")
+        self.assertEqual((told["incomplete_frames"], told["missing_frames"]), (30, 0))
+        self.assertTrue(any("30 of 30 frames lack a part of the detector: images" in line for line in told["warnings"]), told["warnings"])
+        told = self.succeed_json("reduce", self.counted, "-o", self.directory / "skipped.h5", "--sum", "--skip-incomplete")
+        self.assertTrue(any("were left out" in line for line in told["warnings"]), told["warnings"])
+        self.frames = whole
+
     def test_live_and_reduce_have_one_grammar(self):
         mask = self.directory / "mask.raw"
         mask.write_bytes(bytes(x % 3 == 0 for x in range(576 * 576)))

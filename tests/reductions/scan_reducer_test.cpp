@@ -54,6 +54,11 @@ TEST(scan_reducer, incomplete_frames_count_or_do_not_as_asked) {
     reducer.add(frame_at(2, {2}, all_sectors | status_truncated));
     EXPECT_THAT(reducer.result().counts, skip ? ElementsAre(1, 0, 0) : ElementsAre(1, 1, 1));
     EXPECT_THAT(reducer.result().sum, skip ? ElementsAre(1, 0, 0, 0) : ElementsAre(1, 1, 1, 0));
+    EXPECT_EQ(reducer.result().incomplete_frames, 2U);
+    EXPECT_EQ(reducer.result().missing_frames, 0U);
+    reducer.add(frame_at(2, {}, 0));
+    EXPECT_EQ(reducer.result().incomplete_frames, 2U);
+    EXPECT_EQ(reducer.result().missing_frames, 1U);
   }
 }
 

@@ -105,6 +105,8 @@ struct reduction_result {
   std::vector<std::uint64_t> radial;                       ///< [position * rings + ring]
   std::uint32_t rings = 0;                                 ///< rings per position in `radial`
   std::uint64_t frames = 0;                                ///< frames seen so far
+  std::uint64_t incomplete_frames = 0;                     ///< of those, frames that lack a sector or were cut short
+  std::uint64_t missing_frames = 0;                        ///< of those, frames that never arrived
   std::uint64_t events = 0;                                ///< in those frames
 };
 
