@@ -13,10 +13,10 @@ namespace countem::engine {
 
 /// The centres of mass of a plan, in its axes and from its origin.
 struct scan_deflections {
-  deflection maps;                               ///< NaN where there are no electrons
-  deflection from_mean;                          ///< what a phase is integrated from
-  std::vector<double> electrons;                 ///< [position]
-  std::string meaning;                           ///< follows "row" or "column"
+  deflection maps;                          ///< NaN where there are no electrons
+  deflection from_mean;                     ///< what a phase is integrated from
+  std::vector<double> electrons;            ///< [position]
+  std::string meaning;                      ///< follows "row" or "column"
   std::vector<image_attribute> attributes;  ///< of the rotation
 };
 
