@@ -203,8 +203,12 @@ __global__ void __launch_bounds__(noise_warps* warp_lanes, 8)
   std::int32_t noise = otherwise;
   if (there != 0) {
     if constexpr (Method == row_noise_method::mean) {
-      noise = mean_about(0, charges, there);
-      if (abs(noise) > row_mean_near) noise = mean_about(row_middle(charges, there), charges, there);
+      // A loop of at most two rounds: the code that takes a mean is there once. No middle of a row is 0.
+#pragma unroll 1
+      for (std::int32_t middle = 0;; middle = row_middle(charges, there)) {
+        noise = mean_about(middle, charges, there);
+        if (middle != 0 || abs(noise) <= row_mean_near) break;
+      }
     } else {
       noise = median(charges, there);
     }
