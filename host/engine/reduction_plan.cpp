@@ -91,7 +91,11 @@ std::vector<std::string> split(std::string_view list) {
 }  // namespace
 
 bool reduction_plan::needs_centre() const {
-  return !detectors.empty() || radial || radial_profile || (centre_of_mass && origin == deflection_origin::centre);
+  const auto is_around_it = [](const virtual_detector& one) {
+    return !one.centre && one.mask.empty() && one.mask_file.empty();
+  };
+  return std::ranges::any_of(detectors, is_around_it) || radial || radial_profile ||
+         (centre_of_mass && origin == deflection_origin::centre);
 }
 
 bool reduction_plan::is_empty() const {

@@ -86,9 +86,9 @@ TEST(reduction_plan, refuses_items_that_contradict_each_other) {
 }
 
 TEST(reduction_plan, knows_whether_it_needs_a_centre) {
-  for (const char* items : {"sum", "max", "com", "com:descan", "weights:w.npy"})
+  for (const char* items : {"sum", "max", "com", "com:descan", "weights:w.npy", "mask:m.npy", "virtual:disk:3@1,2"})
     EXPECT_FALSE(parse_plan(items).needs_centre()) << items;
-  for (const char* items : {"com:centre", "radial", "radial-profile", "virtual:disk:3", "mask:m.npy"}) {
+  for (const char* items : {"com:centre", "radial", "radial-profile", "virtual:disk:3", "virtual:disk:3@1,2,virtual:disk:3"}) {
     EXPECT_TRUE(parse_plan(items).needs_centre()) << items;
   }
   reduction_plan origin_alone = empty_plan();
