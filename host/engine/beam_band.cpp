@@ -54,7 +54,7 @@ rim_band::rim_band(const beam_pattern& pattern, const vector& at, std::size_t se
   std::vector<std::array<double, 2>> there(sectors, {0, 0});
   for (std::size_t s = 0; s < sectors; ++s) {
     inner[s].cells = outer[s].cells = 0;
-    for (const std::size_t side : {0, 1}) {
+    for (const std::size_t side : {0U, 1U}) {
       far[s][side].inside = side == 0 ? 1 : 0;
       far[s][side].cells = 0;
       far[s][side].sector = s;
@@ -103,7 +103,7 @@ rim_band::rim_band(const beam_pattern& pattern, const vector& at, std::size_t se
       samples.push_back(sum);
     }
     seen[s] = 1;
-    for (const std::size_t side : {0, 1}) {
+    for (const std::size_t side : {0U, 1U}) {
       if (wanted[s][side] > 0) seen[s] = std::min(seen[s], there[s][side] / wanted[s][side]);
     }
   }

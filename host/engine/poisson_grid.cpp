@@ -42,7 +42,7 @@ double laplacian_eigenvalue(std::size_t index, std::size_t length, scan_edges ed
 
 std::size_t fast_length(std::size_t length) {
   const auto has_small_factors = [](std::size_t number) {
-    for (const std::size_t factor : {2, 3, 5, 7, 11, 13}) {
+    for (const std::size_t factor : {2U, 3U, 5U, 7U, 11U, 13U}) {
       while (number % factor == 0) number /= factor;
     }
     return number == 1;

@@ -172,7 +172,7 @@ block_result result_of(const deflection& maps, const std::vector<double>& electr
     }
   }
   const auto without = [&](std::size_t hand, std::size_t tile) { return result.all[hand].without(result.parts[hand][tile]); };
-  for (const std::size_t hand : {0, 1}) {
+  for (const std::size_t hand : {0U, 1U}) {
     const double angle = result.all[hand].angle();
     result.angle_error[hand] = jackknife(
         result.used, [&](std::size_t t) { return std::remainder(without(hand, t).angle() - angle, std::numbers::pi); });

@@ -97,7 +97,7 @@ TEST(integrate, leaves_out_what_no_link_connects) {
   // Two of three rows hang together; the position in the middle of the scan is alone in its row and its column.
   std::vector<double> electrons{1, 0, 1, 0, 1, 0, 1, 0, 1};
   deflection maps{std::vector<double>(9, 1.0), std::vector<double>(9, 0.0)};
-  for (const std::size_t p : {1, 3, 5, 7}) maps.row[p] = maps.column[p] = none;
+  for (const std::size_t p : {1U, 3U, 5U, 7U}) maps.row[p] = maps.column[p] = none;
   const std::vector<double> phase = phase_of(maps, electrons, {3, 3, 1});
   EXPECT_TRUE(std::isnan(phase[4]));
   EXPECT_NEAR(phase[6] - phase[0], 2, 1e-9);
