@@ -6,6 +6,8 @@
 
 #include <countem/error.hpp>
 
+#include "host/core/shape_text.hpp"
+
 namespace countem {
 
 namespace {
@@ -14,10 +16,6 @@ namespace {
 constexpr double most_adu = static_cast<double>(charge_limit) / charge_units_per_adu;
 /// A scan of darks may be as long as any other.
 constexpr std::uint64_t most_dark_frames = std::uint64_t{1} << 40;
-
-std::string text(frame_shape shape) {
-  return std::to_string(shape.height) + " x " + std::to_string(shape.width);
-}
 
 void require_size(std::size_t size, std::uint64_t pixels, const char* what) {
   if (size != 0 && size != pixels) {
@@ -106,8 +104,8 @@ std::int32_t xray_from_adu(double threshold_adu) {
 void validate(const calibration& used, frame_shape frames) {
   const bool per_pixel = !used.dark16.empty() || !used.gain.empty() || !used.mask.empty() || !used.pixel_background16.empty();
   if (per_pixel && used.shape != frames) {
-    throw invalid_argument("the calibration is for frames of " + text(used.shape) + " pixels, the frames have " + text(frames) +
-                           "; use one that was made for this detector");
+    throw invalid_argument("the calibration is for frames of " + text_of(used.shape) + " pixels, the frames have " +
+                           text_of(frames) + "; use one that was made for this detector");
   }
   require_size(used.dark16.size(), frames.pixels(), "dark reference");
   require_size(used.gain.size(), frames.pixels(), "gain reference");

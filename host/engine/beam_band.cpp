@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "host/engine/rim_profile.hpp"
+#include "host/engine/robust.hpp"
 
 namespace countem::beam {
 
@@ -25,13 +26,6 @@ std::array<double, 2> depth_of(const vector& at) {
 std::size_t sector_of(double dr, double dc, std::size_t sectors) {
   const double turn = std::atan2(dr, dc) / two_pi + 0.5;
   return std::min(sectors - 1, static_cast<std::size_t>(turn * static_cast<double>(sectors)));
-}
-
-double quantile_of(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  const auto rank = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + rank, values.end());
-  return values[static_cast<std::size_t>(rank)];
 }
 
 /// Whether counts are far from what is expected, more than chance explains.
@@ -120,8 +114,8 @@ band_levels judge_sides(rim_band& band) {
   }
   constexpr double of_inner = 0.6;  // a stop makes sectors darker, other disks make their surroundings brighter
   constexpr double of_outer = 0.4;
-  const double background = quantile_of(out, of_outer);
-  const double level = quantile_of(in, of_inner) - background;
+  const double background = engine::quantile(out, of_outer);
+  const double level = engine::quantile(in, of_inner) - background;
   if (!(level > 0)) return {level, background};
   constexpr double too_dark = 0.7;
   constexpr double too_bright = 1.8;

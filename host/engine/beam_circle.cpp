@@ -5,6 +5,8 @@
 #include <cmath>
 #include <random>
 
+#include "host/engine/robust.hpp"
+
 namespace countem {
 
 namespace {
@@ -69,12 +71,6 @@ double place_of(const smooth_map& map, double point) {
   return point * static_cast<double>(map.step) + begin + (static_cast<double>(map.side) - 1) / 2;
 }
 
-double quantile(std::vector<double> values, double share) {
-  const auto rank = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + rank, values.end());
-  return values[static_cast<std::size_t>(rank)];
-}
-
 /// What most of the pattern that is no beam has at least.
 std::optional<double> background_of(const smooth_map& map) {
   std::vector<double> seen;
@@ -82,7 +78,7 @@ std::optional<double> background_of(const smooth_map& map) {
   for (std::size_t point = 0; point < map.density.size(); point += stride) {
     if (map.density[point] >= 0) seen.push_back(map.density[point]);
   }
-  return seen.empty() ? std::nullopt : std::optional(quantile(std::move(seen), background_share));
+  return seen.empty() ? std::nullopt : std::optional(engine::quantile(std::move(seen), background_share));
 }
 
 /// Half way from the background to the level of what lies above it.
@@ -96,7 +92,7 @@ std::optional<double> half_level(const smooth_map& map) {
     std::ranges::copy_if(map.density, std::back_inserter(above),
                          [&](double density) { return density >= half && density > 0; });
     if (above.empty()) return std::nullopt;
-    half = (*background + quantile(std::move(above), 0.5)) / 2;
+    half = (*background + engine::quantile(std::move(above), 0.5)) / 2;
   }
   return half;
 }

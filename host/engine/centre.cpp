@@ -12,6 +12,8 @@
 #include <countem/scan_reducer.hpp>
 #include <countem/store_batches.hpp>
 
+#include "host/core/shape_text.hpp"
+
 namespace countem {
 
 namespace {
@@ -29,10 +31,6 @@ std::optional<detector_point> point_of(const std::string& text) try {
   return detector_point{row, column};
 } catch (const std::exception&) {  // not a number
   return std::nullopt;
-}
-
-std::string text_of(frame_shape shape) {
-  return std::to_string(shape.height) + " x " + std::to_string(shape.width);
 }
 
 found_beam beam_of_store(const std::filesystem::path& path, frame_shape grid, unsigned threads) {

@@ -5,21 +5,15 @@
 
 #include <countem/error.hpp>
 
+#include "host/core/shape_text.hpp"
+
 namespace countem {
-
-namespace {
-
-std::string text(frame_shape shape) {
-  return std::to_string(shape.height) + " x " + std::to_string(shape.width);
-}
-
-}  // namespace
 
 std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, frame_shape shape,
                                        const std::filesystem::path& path) {
   if (source->info().shape != shape) {
-    throw invalid_argument(path.string() + ": is of " + text(source->info().shape) + " pixels, the frames are of " +
-                           text(shape) + "; give one of the same detector");
+    throw invalid_argument(path.string() + ": is of " + text_of(source->info().shape) + " pixels, the frames are of " +
+                           text_of(shape) + "; give one of the same detector");
   }
   return source;
 }

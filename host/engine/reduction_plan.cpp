@@ -13,6 +13,7 @@
 #include <countem/error.hpp>
 #include <countem/scan_window.hpp>
 
+#include "host/engine/common_centre.hpp"
 #include "host/engine/deflection_items.hpp"
 
 namespace countem {
@@ -91,10 +92,7 @@ std::vector<std::string> split(std::string_view list) {
 }  // namespace
 
 bool reduction_plan::needs_centre() const {
-  const auto is_around_it = [](const virtual_detector& one) {
-    return !one.centre && one.mask.empty() && one.mask_file.empty();
-  };
-  return std::ranges::any_of(detectors, is_around_it) || radial || radial_profile ||
+  return std::ranges::any_of(detectors, is_around_common_centre) || radial || radial_profile ||
          (centre_of_mass && origin == deflection_origin::centre);
 }
 

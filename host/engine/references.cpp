@@ -9,20 +9,17 @@
 #include <countem/calibrate.hpp>
 #include <countem/error.hpp>
 
+#include "host/core/shape_text.hpp"
 #include "host/engine/pixel_values.hpp"
 
 namespace countem {
 
 namespace {
 
-std::string text(frame_shape shape) {
-  return std::to_string(shape.height) + " x " + std::to_string(shape.width);
-}
-
 void take_shape(calibration& into, frame_shape shape, const char* what) {
   if (into.shape != frame_shape{} && into.shape != shape) {
-    throw invalid_argument(std::string("the ") + what + " is " + text(shape) + " pixels, the rest of the calibration " +
-                           text(into.shape) + "; use references of the same detector");
+    throw invalid_argument(std::string("the ") + what + " is " + text_of(shape) + " pixels, the rest of the calibration " +
+                           text_of(into.shape) + "; use references of the same detector");
   }
   into.shape = shape;
 }

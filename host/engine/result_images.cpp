@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "host/engine/common_centre.hpp"
 #include "host/engine/deflection_images.hpp"
 
 namespace countem {
@@ -62,7 +63,7 @@ std::vector<saved_image> images_of(const reduction_result& result, const reducti
   for (std::size_t d = 0; d < result.virtual_images.size(); ++d) {
     const virtual_detector& one = plan.detectors[d];
     saved_image map{"virtual_" + std::to_string(d), positions, result.virtual_images[d], "electrons", one.name};
-    const bool common = !one.centre && one.mask.empty();
+    const bool common = is_around_common_centre(one);
     images.push_back(common ? around(plan, grid, std::move(map)) : std::move(map));
   }
   for (std::size_t w = 0; w < result.weighted_images.size(); ++w)

@@ -15,6 +15,14 @@ inline float median(std::vector<float>& values) {
   return *middle;
 }
 
+/// The value that this share of the others lie below, rounded down; 0 of nothing.
+[[nodiscard]] inline double quantile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  const auto rank = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), values.begin() + rank, values.end());
+  return values[static_cast<std::size_t>(rank)];
+}
+
 /// Centre and spread that up to half of the values cannot drag away.
 struct robust_spread {
   float centre = 0;
