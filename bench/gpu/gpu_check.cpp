@@ -182,7 +182,8 @@ counting_rates measure_counting(double occupancy, std::size_t batch_frames) {
 /// Millions of events per second from the call of a stage to its result in host memory; the events lie on the device already.
 struct reduction_rates {
   double occupancy = 0;
-  double load = 0, sum = 0, maximum = 0, detectors = 0, weighted = 0, moments = 0, radial = 0, bin = 0, crop = 0;
+  double load = 0, sum = 0, maximum = 0, detectors = 0, weighted = 0, moments = 0, second_moments = 0, within = 0;
+  double radial = 0, bin = 0, crop = 0;
   double virtual_frames_per_s = 0;
 };
 
@@ -202,6 +203,7 @@ reduction_rates measure_reductions(double occupancy) {
   const event_view events = view_of(batch, camera);
   const std::vector<virtual_detector> detectors{parse_detector("annulus:60,200"), parse_detector("disk:40")};
   const detector_masks masks = make_masks(detectors, camera, middle_of(camera));
+  const detector_masks aperture = make_masks(std::span(detectors).first(1), camera, middle_of(camera));
   const weight_image weights = make_weights(std::vector<float>(camera.pixels(), 1.5F), camera);
   const ring_map rings = make_rings(camera, middle_of(camera));
   const auto reducer = cuda::make_reducer();
@@ -219,6 +221,7 @@ reduction_rates measure_reductions(double occupancy) {
   std::vector<std::uint32_t> inside(detectors.size() * frames);
   std::vector<std::int64_t> weighted(frames);
   std::vector<event_moments> moments(frames);
+  std::vector<event_second_moments> second(frames);
   std::vector<std::uint32_t> radial(frames * rings.rings);
   event_batch out;
   reduction_rates measured;
@@ -229,6 +232,8 @@ reduction_rates measure_reductions(double occupancy) {
   measured.detectors = rate([&] { reducer->virtual_counts(masks, inside); });
   measured.weighted = rate([&] { reducer->weighted_counts(weights, weighted); });
   measured.moments = rate([&] { reducer->moments(moments); });
+  measured.second_moments = rate([&] { reducer->second_moments(second); });
+  measured.within = rate([&] { reducer->second_moments(aperture, second); });
   measured.radial = rate([&] { reducer->radial_counts(rings, radial); });
   measured.bin = rate([&] { reducer->bin(4, out); });
   measured.crop = rate([&] { reducer->crop({100, 100, {300, 300}}, out); });
@@ -254,9 +259,10 @@ void print(const reduction_rates& one, bool last) {
   std::printf(
       "    {\"occupancy\": %g, \"load\": %.0f, \"sum\": %.0f, \"maximum\": %.0f, \"two_virtual_detectors\": %.0f, "
       "\"weighted\": %.0f, "
-      "\"moments\": %.0f, \"radial\": %.0f, \"bin_4\": %.0f, \"crop\": %.0f, \"virtual_frames_per_s\": %.0f}%s\n",
-      one.occupancy, one.load, one.sum, one.maximum, one.detectors, one.weighted, one.moments, one.radial, one.bin, one.crop,
-      one.virtual_frames_per_s, last ? "" : ",");
+      "\"moments\": %.0f, \"second_moments\": %.0f, \"second_moments_within\": %.0f, \"radial\": %.0f, \"bin_4\": %.0f, "
+      "\"crop\": %.0f, \"virtual_frames_per_s\": %.0f}%s\n",
+      one.occupancy, one.load, one.sum, one.maximum, one.detectors, one.weighted, one.moments, one.second_moments, one.within,
+      one.radial, one.bin, one.crop, one.virtual_frames_per_s, last ? "" : ",");
 }
 
 struct arguments {

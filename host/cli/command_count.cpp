@@ -120,6 +120,7 @@ class count_run {
     validate(setup_);
     ctx_.warn_of(setup_.calibrated.notes);
     read_detector_images(plan_, event_grid(setup_));
+    plan_.masked = masked_events(setup_.calibrated, event_grid(setup_), setup_.options.upsample);
     if (wanted_.counting.method != counting_method::counts) ctx_.inform("{}", summary(setup_.calibrated));
     const std::string advice = method_advice(setup_.calibrated, wanted_.counting.method, info().shape);
     if (!advice.empty()) ctx_.inform("{}", advice);
@@ -148,7 +149,7 @@ class count_run {
     if (!centre_.vacuum.empty()) {
       plan_.beam = vacuum_beam(centre_.vacuum, event_grid(setup_), setup_.options.upsample, wanted_.threads);
     } else if (!plan_.beam) {
-      plan_.beam = sampled_beam(*source_, setup_);
+      plan_.beam = sampled_beam(*source_, setup_, plan_.excluded);
     }
     plan_.centre = plan_.beam->centre;
     if (plan_.beam->guess) ctx_.warn(guess_warning(*plan_.beam, "--live-centre"));

@@ -39,6 +39,8 @@ struct reduce_arguments {
   std::vector<std::string> detectors;
   std::vector<std::filesystem::path> masks;
   std::vector<std::filesystem::path> weights;
+  std::vector<std::filesystem::path> excluded;
+  bool errors = false;
   std::string centre = "auto";
   std::string scan_window;
   std::string detector_window;
@@ -69,6 +71,8 @@ struct reduce_arguments {
     for (const std::string& detector : detectors) list.push_back("virtual:" + detector);
     for (const std::filesystem::path& mask : masks) list.push_back("mask:" + mask.string());
     for (const std::filesystem::path& map : weights) list.push_back("weights:" + map.string());
+    for (const std::filesystem::path& mask : excluded) list.push_back("exclude:" + mask.string());
+    add(errors, "errors");
     add(skip_incomplete, "skip-incomplete");
     return list;
   }
@@ -337,6 +341,11 @@ void add_reduce(CLI::App& app, context& ctx) {
       "Images of the detector (.npy, .mrc, HDF5 or flat bytes) whose pixels that are not 0 make a virtual detector");
   command->add_option("--weights", wanted->weights,
                       "Images of the detector (flat: float32): each electron counts as much as its pixel says");
+  command->add_option(
+      "--exclude", wanted->excluded,
+      "Images of the detector whose pixels that are not 0 count in no detector, ring or centre of mass, such as "
+      "those behind a beam stop");
+  command->add_flag("--errors", wanted->errors, "Standard errors of virtual images, rings and centres of mass: NAME_error");
   command
       ->add_option("--centre", wanted->centre,
                    "Centre of detectors and rings: ROW,COLUMN; auto: the beam on the sum; or a vacuum scan's store or image")

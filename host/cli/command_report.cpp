@@ -39,6 +39,7 @@ struct report_arguments {
   fs::path counted;
   std::string title;
   std::vector<std::string> detectors;
+  std::vector<fs::path> excluded;
   std::string centre = "auto";
   double limit_mb = 15;
   double pixel_mrad = 0;
@@ -97,12 +98,14 @@ void run(const report_arguments& wanted, context& ctx) {
   const std::unique_ptr<event_store> store = open_counted(wanted.input);
   output_rules rules = ctx.rules({wanted.input});
   if (!wanted.counted.empty()) rules.inputs.push_back(wanted.counted);
+  rules.inputs.insert(rules.inputs.end(), wanted.excluded.begin(), wanted.excluded.end());
   add_centre_file(rules, wanted.centre);
   check_output(wanted.output, report_output, rules);
   const store_description& described = store->description();
 
   report::content_options options;
   for (const std::string& text : wanted.detectors) options.detectors.push_back({text, parse_detector(text)});
+  options.excluded = read_excluded(wanted.excluded, described.shape);
   options.beam = centre_from(wanted.centre, described, wanted.threads);
   options.skip_incomplete = wanted.skip_incomplete;
   options.where = choose_backend(wanted.where).used;
@@ -165,6 +168,8 @@ void add_report(CLI::App& app, context& ctx) {
   command->add_option("--virtual", wanted->detectors,
                       "Virtual detectors instead of the usual four: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with "
                       "@ROW,COLUMN to move it");
+  command->add_option("--exclude", wanted->excluded,
+                      "Images of the detector whose pixels that are not 0 count in no detector, ring or centre of mass");
   command
       ->add_option("--centre", wanted->centre,
                    "Centre of the detectors: ROW,COLUMN; auto: the beam on the sum; or a vacuum scan's store or image")

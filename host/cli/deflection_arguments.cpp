@@ -8,6 +8,13 @@ namespace countem::cli {
 
 void deflection_arguments::add_to(CLI::App& command) {
   command.add_flag("--com", centre_of_mass, "Centre of mass at each position, row and column");
+  command
+      .add_option("--com-within", within,
+                  "Centres of mass of the electrons in an aperture: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with "
+                  "@ROW,COLUMN to move it, or an image of the detector whose pixels are weights")
+      ->needs("--com");
+  command.add_flag("--second-moments", second_moments, "Variances and covariance of the electrons' rows and columns")
+      ->needs("--com");
   CLI::Option* const centre =
       command.add_flag("--from-centre", from_centre, "Give centres of mass relative to the centre")->needs("--com");
   command.add_flag("--descan", without_descan, "Subtract the plane that fits the centres of mass best, weighted by electrons")
@@ -48,6 +55,8 @@ std::vector<std::string> deflection_arguments::items() const {
   add(centre_of_mass, "com");
   add(from_centre, "com:centre");
   add(without_descan, "com:descan");
+  add(!within.empty(), "com-within:" + within);
+  add(second_moments, "second-moments");
   add(!descan_from.empty(), "descan-from:" + descan_from);
   add(!scan_rotation.empty(), "scan-rotation:" + scan_rotation);
   add(flip, "flip");

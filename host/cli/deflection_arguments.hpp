@@ -14,6 +14,8 @@ struct deflection_arguments {
   bool from_centre = false;
   bool without_descan = false;
   std::string descan_from;
+  std::string within;
+  bool second_moments = false;
   std::string scan_rotation;
   bool flip = false;
   bool no_flip = false;

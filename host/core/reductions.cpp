@@ -8,6 +8,8 @@
 
 #include <countem/error.hpp>
 
+#include "host/core/moments.hpp"
+
 namespace countem {
 
 namespace {
@@ -148,6 +150,13 @@ void check_size(std::uint64_t given, std::uint64_t expected) {
   }
 }
 
+void check_pixels(std::uint64_t given, frame_shape shape, const std::string& what) {
+  if (given != shape.pixels()) {
+    throw invalid_argument(what + " has " + std::to_string(given) + " pixels, the frames have " +
+                           std::to_string(shape.pixels()));
+  }
+}
+
 void check_shape(frame_shape map, frame_shape frames) {
   if (map != frames) throw invalid_argument("a detector, weight or ring map was made for frames of another shape");
 }
@@ -213,6 +222,25 @@ void event_reducer::moments(std::span<event_moments> out) {
   do_moments(out);
 }
 
+void event_reducer::second_moments(std::span<event_second_moments> out) {
+  second_moments(nullptr, out);
+}
+
+void event_reducer::second_moments(const detector_masks& within, std::span<event_second_moments> out) {
+  check_shape(within.shape, events_.shape);
+  check_size(within.detectors, 1);
+  second_moments(&within, out);
+}
+
+void event_reducer::second_moments(const detector_masks* within, std::span<event_second_moments> out) {
+  check_size(out.size(), events_.frames());
+  const std::uint64_t most = most_second_order_events(events_.shape);
+  for (std::size_t f = 0; f < out.size(); ++f) {
+    if (events_.indptr[f + 1] - events_.indptr[f] > most) refuse_second_moments(events_.shape);
+  }
+  do_second_moments(within, out);
+}
+
 void event_reducer::radial_counts(const ring_map& rings, std::span<std::uint32_t> out) {
   check_shape(rings.shape, events_.shape);
   check_size(out.size(), std::uint64_t{rings.rings} * events_.frames());
@@ -265,7 +293,9 @@ virtual_detector parse_detector(std::string_view text) {
   return detector;
 }
 
-detector_masks make_masks(std::span<const virtual_detector> detectors, frame_shape shape, detector_point centre) {
+detector_masks make_masks(std::span<const virtual_detector> detectors, frame_shape shape, detector_point centre,
+                          std::span<const std::uint8_t> excluded) {
+  if (!excluded.empty()) check_pixels(excluded.size(), shape, "a mask of excluded pixels");
   detector_masks masks;
   masks.shape = shape;
   masks.detectors = detectors.size();
@@ -273,6 +303,9 @@ detector_masks make_masks(std::span<const virtual_detector> detectors, frame_sha
     if (d % detector_masks::per_group == 0) masks.groups.emplace_back(shape.pixels(), std::uint8_t{0});
     draw_mask(detectors[d], shape, centre, masks.groups.back(),
               static_cast<std::uint8_t>(1U << (d % detector_masks::per_group)));
+    for (std::size_t p = 0; p < excluded.size(); ++p) {
+      if (excluded[p] != 0) masks.groups.back()[p] = 0;
+    }
     masks.arithmetic.push_back(detectors[d].mask.empty() ? arithmetic_of(masks, d, detectors[d].centre.value_or(centre))
                                                          : std::nullopt);
     masks.rows.push_back(rows_of(masks, d));
@@ -281,22 +314,22 @@ detector_masks make_masks(std::span<const virtual_detector> detectors, frame_sha
 }
 
 weight_image make_weights(std::span<const float> weights, frame_shape shape) {
-  if (weights.size() != shape.pixels()) {
-    throw invalid_argument("a weight image has " + std::to_string(weights.size()) + " pixels, the frames have " +
-                           std::to_string(shape.pixels()));
-  }
+  return make_weights(std::vector<double>(weights.begin(), weights.end()), shape);
+}
+
+weight_image make_weights(std::span<const double> weights, frame_shape shape) {
+  check_pixels(weights.size(), shape, "a weight image");
   double largest = 0;
-  for (const float w : weights) {
+  for (const double w : weights) {
     if (!std::isfinite(w)) throw invalid_argument("a weight image holds a value that is not a finite number");
-    largest = std::max(largest, std::abs(static_cast<double>(w)));
+    largest = std::max(largest, std::abs(w));
   }
   weight_image image;
   image.shape = shape;
   // largest / unit lies in [2^29, 2^30]: far from the int32 limit, and 2^33 events sum without leaving int64.
   if (largest > 0) image.unit = std::ldexp(1.0, std::ilogb(largest) - 29);
   image.weights.reserve(weights.size());
-  for (const float w : weights)
-    image.weights.push_back(static_cast<std::int32_t>(std::lrint(static_cast<double>(w) / image.unit)));
+  for (const double w : weights) image.weights.push_back(static_cast<std::int32_t>(std::lrint(w / image.unit)));
   return image;
 }
 
@@ -330,10 +363,19 @@ ring_map make_rings(frame_shape shape, detector_point centre, double step, std::
   return map;
 }
 
-detector_point centre_of_mass(const event_moments& moments) {
-  if (moments.events == 0) return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
-  const auto events = static_cast<double>(moments.events);
-  return {static_cast<double>(moments.row_sum) / events, static_cast<double>(moments.column_sum) / events};
+void leave_out(ring_map& rings, std::span<const std::uint8_t> masked, std::span<const std::uint8_t> excluded) {
+  for (const std::span<const std::uint8_t> mask : {masked, excluded}) {
+    if (!mask.empty()) check_pixels(mask.size(), rings.shape, "a mask of unused pixels");
+  }
+  const auto is_in = [](std::span<const std::uint8_t> mask, std::size_t pixel) { return !mask.empty() && mask[pixel] != 0; };
+  for (std::size_t pixel = 0; pixel < rings.ring.size(); ++pixel) {
+    std::uint16_t& ring = rings.ring[pixel];
+    if (ring == ring_map::outside || !(is_in(masked, pixel) || is_in(excluded, pixel))) continue;
+    --rings.pixels[ring];
+    if (!is_in(excluded, pixel)) continue;
+    ring = ring_map::outside;
+    rings.by_distance = false;
+  }
 }
 
 }  // namespace countem

@@ -33,6 +33,16 @@ std::optional<detector_point> point_of(const std::string& text) try {
   return std::nullopt;
 }
 
+/// Pixels that one or the other mask has.
+std::vector<std::uint8_t> either(std::vector<std::uint8_t> mask, std::span<const std::uint8_t> other) {
+  if (mask.empty()) return {other.begin(), other.end()};
+  if (other.size() != mask.size()) return mask;
+  for (std::size_t p = 0; p < mask.size(); ++p) {
+    if (other[p] != 0) mask[p] = 1;
+  }
+  return mask;
+}
+
 found_beam beam_of_store(const std::filesystem::path& path, frame_shape grid, unsigned threads) {
   const std::unique_ptr<event_store> store = open_event_store(path);
   const store_description& described = store->description();
@@ -80,12 +90,14 @@ std::vector<std::uint8_t> masked_events(const calibration& calibrated, frame_sha
   return masked;
 }
 
-found_beam find_stored_beam(std::span<const std::uint64_t> sum, const store_description& store, const std::string& where) {
-  const std::vector<std::uint8_t> masked = masked_events(store.calibrated, store.shape, store.options.upsample);
+found_beam find_stored_beam(std::span<const std::uint64_t> sum, const store_description& store, const std::string& where,
+                            std::span<const std::uint8_t> excluded) {
+  const std::vector<std::uint8_t> masked =
+      either(masked_events(store.calibrated, store.shape, store.options.upsample), excluded);
   return find_beam(sum, store.shape, {masked, store.options.upsample, where});
 }
 
-found_beam sampled_beam(const frame_source& source, const counting_setup& setup) {
+found_beam sampled_beam(const frame_source& source, const counting_setup& setup, std::span<const std::uint8_t> excluded) {
   const frame_shape grid = event_grid(setup);
   const std::uint64_t total = source.info().scan.frames();
   const std::uint64_t sampled = std::min(total, frames_for_the_centre);
@@ -100,7 +112,7 @@ found_beam sampled_beam(const frame_source& source, const counting_setup& setup)
     reducer->load(view_of(events, grid));
     reducer->add_sum(sum);
   }
-  const std::vector<std::uint8_t> masked = masked_events(setup.calibrated, grid, setup.options.upsample);
+  const std::vector<std::uint8_t> masked = either(masked_events(setup.calibrated, grid, setup.options.upsample), excluded);
   return find_beam(sum, grid, {masked, setup.options.upsample, "the sum of " + std::to_string(sampled) + " frames"});
 }
 

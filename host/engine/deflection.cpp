@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 #include <countem/error.hpp>
@@ -49,6 +50,12 @@ deflection deflections(const reduction_result& result) {
     const detector_point centre = centre_of_mass(moments);
     maps.row.push_back(centre.row);
     maps.column.push_back(centre.column);
+  }
+  for (const weighted_moments& sums : result.weighted) {
+    const bool known = sums.weight > 0;
+    constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+    maps.row.push_back(known ? result.weighted_origin.row + sums.row / sums.weight : unknown);
+    maps.column.push_back(known ? result.weighted_origin.column + sums.column / sums.weight : unknown);
   }
   return maps;
 }

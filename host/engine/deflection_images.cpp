@@ -7,6 +7,8 @@
 #include <countem/scan_rotation.hpp>
 #include <countem/scan_window.hpp>
 
+#include "host/engine/centre_scatter.hpp"
+
 namespace countem::engine {
 
 namespace {
@@ -94,6 +96,8 @@ void turn_axes(scan_deflections& deflected, const reduction_plan& plan, const sc
     deflected.meaning += " relative to their mean";
   }
   turn(deflected.maps, rotation);
+  for (place_covariance& one : deflected.scatter) one = turned(one, rotation);
+  for (place_covariance& one : deflected.error) one = turned(one, rotation);
   deflected.meaning += ", in scan axes";
 }
 
@@ -103,8 +107,11 @@ scan_deflections deflections_of(const reduction_result& result, const reduction_
                                 const scan_shape& scan) {
   scan_deflections deflected;
   deflected.maps = deflections(result);
-  for (const event_moments& moments : result.moments) deflected.electrons.push_back(static_cast<double>(moments.events));
+  deflected.electrons = electrons_of(result);
+  if (plan.second_moments) deflected.scatter = scatter_of_events(result);
+  if (plan.errors) deflected.error = scatter_of_centres(result);
   deflected.meaning = " of the centre of mass";
+  if (plan.com_within) deflected.meaning += " within " + plan.com_within->detector.name;
   move_origin(deflected, plan, centre, scan);
   turn_axes(deflected, plan, scan);
   deflected.meaning += "; NaN without electrons";
@@ -115,8 +122,36 @@ scan_deflections deflections_of(const reduction_result& result, const reduction_
 
 std::vector<saved_image> deflection_images(const scan_deflections& deflected, const scan_shape& scan) {
   const std::vector<std::uint64_t> extent{scan.height, scan.width};
-  return {{"com_row", extent, deflected.maps.row, "pixels", "row" + deflected.meaning, deflected.attributes},
-          {"com_column", extent, deflected.maps.column, "pixels", "column" + deflected.meaning, deflected.attributes}};
+  const auto map = [&](std::string name, std::vector<double> values, const char* units, std::string meaning) {
+    return saved_image{std::move(name), extent, std::move(values), units, std::move(meaning), deflected.attributes};
+  };
+  std::vector<saved_image> images{map("com_row", deflected.maps.row, "pixels", "row" + deflected.meaning),
+                                  map("com_column", deflected.maps.column, "pixels", "column" + deflected.meaning)};
+  const auto element = [](const std::vector<place_covariance>& of, double place_covariance::*which) {
+    std::vector<double> values;
+    for (const place_covariance& one : of) values.push_back(one.*which);
+    return values;
+  };
+  const auto roots = [](std::vector<double> variances) {
+    for (double& value : variances) value = std::sqrt(value);
+    return variances;
+  };
+  if (!deflected.error.empty()) {
+    const std::string meaning = ", from the scatter of the position's electrons; NaN below two";
+    images.push_back(map("com_row_error", roots(element(deflected.error, &place_covariance::row_row)), "pixels",
+                         "standard error of com_row" + meaning));
+    images.push_back(map("com_column_error", roots(element(deflected.error, &place_covariance::column_column)), "pixels",
+                         "standard error of com_column" + meaning));
+  }
+  if (!deflected.scatter.empty()) {
+    const auto add = [&](const char* name, double place_covariance::*which, const std::string& what) {
+      images.push_back(map(name, element(deflected.scatter, which), "pixels^2", what + " of one electron; NaN below two"));
+    };
+    add("variance_row", &place_covariance::row_row, "variance of the row");
+    add("variance_column", &place_covariance::column_column, "variance of the column");
+    add("covariance", &place_covariance::row_column, "covariance of row and column");
+  }
+  return images;
 }
 
 std::vector<saved_image> phase_images(const scan_deflections& deflected, const deflection_options& options,

@@ -16,6 +16,8 @@ struct scan_deflections {
   deflection maps;                          ///< NaN where there are no electrons
   deflection from_mean;                     ///< what a phase is integrated from
   std::vector<double> electrons;            ///< [position]
+  std::vector<place_covariance> scatter;    ///< [position] of one electron, where the plan asks for it; in the same axes
+  std::vector<place_covariance> error;      ///< [position] of the centre of mass, where the plan asks for errors
   std::string meaning;                      ///< follows "row" or "column"
   std::vector<image_attribute> attributes;  ///< of the rotation
 };
@@ -23,7 +25,7 @@ struct scan_deflections {
 [[nodiscard]] scan_deflections deflections_of(const reduction_result& result, const reduction_plan& plan, detector_point centre,
                                               const scan_shape& scan);
 
-/// com_row and com_column.
+/// com_row and com_column; com_row_error and com_column_error; variance_row, variance_column and covariance.
 [[nodiscard]] std::vector<saved_image> deflection_images(const scan_deflections& deflected, const scan_shape& scan);
 
 /// phase and phase_error.

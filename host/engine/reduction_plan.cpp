@@ -72,6 +72,49 @@ void add_mask(reduction_plan& plan, std::filesystem::path file) {
   detector.mask_file = std::move(file);
 }
 
+/// "com-within:DETECTOR" or "com-within:FILE".
+void add_aperture(reduction_plan& plan, const named_item& item) {
+  require_rest(item, "a detector or a file, as com-within:disk:40");
+  if (plan.com_within) refuse(item.whole, "contradicts an earlier one: centres of mass have one aperture");
+  event_aperture& aperture = plan.com_within.emplace();
+  const std::string_view kind = item.rest.substr(0, item.rest.find(':'));
+  if (kind == "disk" || kind == "annulus" || kind == "wedge") {
+    aperture.detector = parse_detector(item.rest);
+  } else {
+    aperture.detector.mask_file = std::filesystem::path(std::string(item.rest));
+    aperture.detector.name = aperture.detector.mask_file.filename().string();
+  }
+}
+
+/// One byte per pixel, 1 where the image is not 0.
+std::vector<std::uint8_t> nonzero(const std::vector<float>& pixels) {
+  std::vector<std::uint8_t> mask;
+  mask.reserve(pixels.size());
+  std::ranges::transform(pixels, std::back_inserter(mask), [](float pixel) { return static_cast<std::uint8_t>(pixel != 0); });
+  return mask;
+}
+
+std::vector<float> read_mask(const std::filesystem::path& file, frame_shape grid) {
+  return read_image(*open_detector_image(file, grid, pixel_type::u8), "mask");
+}
+
+/// Pixels of one value beside 0 are a mask, of several they are weights.
+void read_aperture(event_aperture& aperture, frame_shape grid) {
+  const std::filesystem::path& file = aperture.detector.mask_file;
+  std::vector<float> pixels = read_mask(file, grid);
+  float most = 0;
+  for (const float pixel : pixels) {
+    if (!(pixel >= 0) || !std::isfinite(pixel))
+      throw invalid_argument(file.string() + ": an aperture's pixels are weights of 0 or above, and one is " +
+                             std::to_string(pixel));
+    most = std::max(most, pixel);
+  }
+  if (most == 0) throw invalid_argument(file.string() + ": all pixels of the aperture are 0, so that no event would count");
+  aperture.detector.mask = nonzero(pixels);
+  if (std::ranges::any_of(pixels, [&](float pixel) { return pixel != 0 && pixel != most; }))
+    aperture.weights = std::move(pixels);
+}
+
 /// Items between commas; what begins like a number belongs to the item before it.
 std::vector<std::string> split(std::string_view list) {
   std::vector<std::string> items;
@@ -92,8 +135,12 @@ std::vector<std::string> split(std::string_view list) {
 }  // namespace
 
 bool reduction_plan::needs_centre() const {
-  return std::ranges::any_of(detectors, is_around_common_centre) || radial || radial_profile ||
-         (centre_of_mass && origin == deflection_origin::centre);
+  return std::ranges::any_of(detectors, is_around_common_centre) || radial || radial_profile || com_needs_centre();
+}
+
+bool reduction_plan::com_needs_centre() const {
+  return centre_of_mass &&
+         (origin == deflection_origin::centre || (com_within && is_around_common_centre(com_within->detector)));
 }
 
 bool reduction_plan::is_empty() const {
@@ -131,13 +178,26 @@ void add_item(reduction_plan& plan, std::string_view text) {
     require_rest(item, "a file");
     std::filesystem::path file{std::string(item.rest)};
     plan.weights.push_back({file.filename().string(), {}, file});
+  } else if (item.name == "exclude") {
+    require_rest(item, "a file");
+    plan.excluded_files.emplace_back(std::string(item.rest));
+  } else if (item.name == "com-within") {
+    add_aperture(plan, item);
+  } else if (item.name == "second-moments") {
+    take_nothing(item);
+    plan.second_moments = true;
+  } else if (item.name == "errors") {
+    take_nothing(item);
+    plan.errors = true;
   } else if (item.name == "skip-incomplete") {
     take_nothing(item);
     plan.skip_incomplete = true;
   } else if (!engine::take_deflection_item(plan, text, item.name, item.rest)) {
     refuse(text,
            "is none of sum, max, com, com:centre, com:descan, phase, radial, radial-profile, virtual:disk:R, "
-           "virtual:annulus:R1,R2, virtual:wedge:R1,R2,FROM,TO, mask:FILE, weights:FILE, skip-incomplete, " +
+           "virtual:annulus:R1,R2, virtual:wedge:R1,R2,FROM,TO, mask:FILE, weights:FILE, exclude:FILE, com-within:DETECTOR, "
+           "com-within:FILE, second-moments, "
+           "errors, skip-incomplete, " +
                std::string(engine::deflection_item_names));
   }
 }
@@ -154,6 +214,9 @@ void validate(const reduction_plan& plan) {
   if (plan.origin != deflection_origin::corner && !plan.centre_of_mass) {
     throw invalid_argument("an origin of centres of mass is given, but no centres of mass are asked for");
   }
+  if ((plan.com_within || plan.second_moments) && !plan.centre_of_mass) {
+    throw invalid_argument("an aperture or second moments belong to centres of mass: ask for com too");
+  }
   if (!(plan.radial_step > 0) || !std::isfinite(plan.radial_step)) {
     throw invalid_argument("rings need a width above 0, " + std::to_string(plan.radial_step) + " was given");
   }
@@ -164,14 +227,23 @@ void validate(const reduction_plan& plan, const scan_shape& scan) {
     static_cast<void>(parse_ranges(plan.deflections.descan_from, scan.height, scan.width));
 }
 
+std::vector<std::uint8_t> read_excluded(std::span<const std::filesystem::path> files, frame_shape grid) {
+  std::vector<std::uint8_t> excluded;
+  for (const std::filesystem::path& file : files) {
+    const std::vector<std::uint8_t> mask = nonzero(read_mask(file, grid));
+    excluded.resize(mask.size());
+    std::ranges::transform(mask, excluded, excluded.begin(), [](auto a, auto b) { return std::max(a, b); });
+  }
+  return excluded;
+}
+
 void read_detector_images(reduction_plan& plan, frame_shape grid) {
   for (virtual_detector& detector : plan.detectors) {
     if (detector.mask_file.empty()) continue;
-    const std::vector<float> pixels = read_image(*open_detector_image(detector.mask_file, grid, pixel_type::u8), "mask");
-    detector.mask.clear();
-    std::ranges::transform(pixels, std::back_inserter(detector.mask),
-                           [](float pixel) { return static_cast<std::uint8_t>(pixel != 0); });
+    detector.mask = nonzero(read_mask(detector.mask_file, grid));
   }
+  if (plan.com_within && !plan.com_within->detector.mask_file.empty()) read_aperture(*plan.com_within, grid);
+  if (!plan.excluded_files.empty()) plan.excluded = read_excluded(plan.excluded_files, grid);
   for (weight_map& map : plan.weights) {
     if (map.file.empty()) continue;
     map.weights = read_image(*open_detector_image(map.file, grid, pixel_type::f32), "weight image");
@@ -183,6 +255,8 @@ std::vector<std::filesystem::path> files_of(const reduction_plan& plan) {
   for (const virtual_detector& detector : plan.detectors) {
     if (!detector.mask_file.empty()) files.push_back(detector.mask_file);
   }
+  if (plan.com_within && !plan.com_within->detector.mask_file.empty()) files.push_back(plan.com_within->detector.mask_file);
+  files.insert(files.end(), plan.excluded_files.begin(), plan.excluded_files.end());
   for (const weight_map& map : plan.weights) {
     if (!map.file.empty()) files.push_back(map.file);
   }

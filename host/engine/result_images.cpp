@@ -1,6 +1,7 @@
 #include <countem/result_images.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <limits>
 #include <optional>
@@ -37,6 +38,57 @@ saved_image around(const reduction_plan& plan, frame_shape grid, saved_image ima
   return image;
 }
 
+/// What is added to a result's name and meaning for its standard error.
+saved_image error_of(const saved_image& image, std::vector<double> values, const char* how) {
+  saved_image error = image;
+  error.name += "_error";
+  error.values = std::move(values);
+  error.meaning = "standard error of " + image.name + ": " + how;
+  return error;
+}
+
+/// Electrons fall independently: the number of them has its own value for a variance.
+template <class Count>
+saved_image poisson_error(const saved_image& image, const std::vector<Count>& counts) {
+  std::vector<double> errors(counts.size());
+  std::ranges::transform(counts, errors.begin(), [](Count count) { return std::sqrt(static_cast<double>(count)); });
+  return error_of(image, std::move(errors), "the root of the electrons");
+}
+
+std::vector<double> roots(std::vector<double> values) {
+  for (double& value : values) value = std::sqrt(value);
+  return values;
+}
+
+/// What `rings` of a plan are: their radii and how many pixels they have.
+std::vector<saved_image> ring_images(const ring_map& rings) {
+  std::vector<double> radii(rings.rings);
+  for (std::uint32_t ring = 0; ring < rings.rings; ++ring) radii[ring] = (ring + 0.5) * rings.step;
+  return {{"radial_radius", {rings.rings}, radii, "pixels", "radius of the middle of each ring", {{"ring_width", rings.step}}},
+          {"radial_pixels", {rings.rings}, rings.pixels, "pixels", "used pixels in each ring: neither masked nor excluded"}};
+}
+
+void add_radial(const reduction_result& result, const reduction_plan& plan, frame_shape grid, const scan_shape& scan,
+                std::vector<saved_image>& images) {
+  if (!plan.radial && !plan.radial_profile) return;
+  ring_map rings = make_rings(grid, plan.centre.value_or(middle_of(grid)), plan.radial_step);
+  leave_out(rings, plan.masked, plan.excluded);
+  const auto add = [&](saved_image image) { images.push_back(around(plan, grid, std::move(image))); };
+  if (plan.radial) {
+    const saved_image radial{"radial",
+                             {scan.height, scan.width, result.rings},
+                             result.radial,
+                             "electrons",
+                             "electrons" + in_rings(plan.radial_step)};
+    add(radial);
+    if (plan.errors) add(poisson_error(radial, result.radial));
+  }
+  if (plan.radial_profile) {
+    for (saved_image& profile : radial_profile(result.sum, rings, plan.errors)) add(std::move(profile));
+  }
+  for (saved_image& image : ring_images(rings)) add(std::move(image));
+}
+
 }  // namespace
 
 std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
@@ -54,45 +106,50 @@ std::vector<saved_image> images_of(const reduction_result& result, const reducti
     for (saved_image& map : engine::deflection_images(*deflected, scan))
       images.push_back(plan.origin == deflection_origin::centre ? around(plan, grid, std::move(map)) : std::move(map));
   }
-  if (plan.radial) {
-    std::vector<std::uint64_t> extent = positions;
-    extent.push_back(result.rings);
-    images.push_back(
-        around(plan, grid, {"radial", extent, result.radial, "electrons", "electrons" + in_rings(plan.radial_step)}));
-  }
   for (std::size_t d = 0; d < result.virtual_images.size(); ++d) {
     const virtual_detector& one = plan.detectors[d];
     saved_image map{"virtual_" + std::to_string(d), positions, result.virtual_images[d], "electrons", one.name};
-    const bool common = is_around_common_centre(one);
-    images.push_back(common ? around(plan, grid, std::move(map)) : std::move(map));
+    if (is_around_common_centre(one)) map = around(plan, grid, std::move(map));
+    images.push_back(map);
+    if (plan.errors) images.push_back(poisson_error(map, result.virtual_images[d]));
   }
-  for (std::size_t w = 0; w < result.weighted_images.size(); ++w)
-    images.push_back(
-        {"weighted_" + std::to_string(w), positions, result.weighted_images[w], "electrons", plan.weights[w].name});
+  for (std::size_t w = 0; w < result.weighted_images.size(); ++w) {
+    const saved_image map{"weighted_" + std::to_string(w), positions, result.weighted_images[w], "electrons",
+                          plan.weights[w].name};
+    images.push_back(map);
+    if (plan.errors)
+      images.push_back(error_of(map, roots(result.squared_images[w]), "the root of the sum of the electrons' squared weights"));
+  }
   if (plan.phase && deflected)
     std::ranges::move(engine::phase_images(*deflected, plan.deflections, scan, detail), std::back_inserter(images));
-  if (plan.radial_profile) {
-    const detector_point centre = plan.centre.value_or(middle_of(grid));
-    for (saved_image& profile : radial_profile(result.sum, make_rings(grid, centre, plan.radial_step)))
-      images.push_back(around(plan, grid, std::move(profile)));
-  }
+  add_radial(result, plan, grid, scan, images);
   return images;
 }
 
-std::vector<saved_image> radial_profile(std::span<const std::uint64_t> sum, const ring_map& rings) {
+std::vector<saved_image> radial_profile(std::span<const std::uint64_t> sum, const ring_map& rings, bool with_errors) {
   std::vector<std::uint64_t> in_ring(rings.rings);
   for (std::size_t pixel = 0; pixel < sum.size(); ++pixel) {
     if (rings.ring[pixel] != ring_map::outside) in_ring[rings.ring[pixel]] += sum[pixel];
   }
-  std::vector<double> mean(rings.rings);
-  std::transform(in_ring.begin(), in_ring.end(), rings.pixels.begin(), mean.begin(),
-                 [](std::uint64_t events, std::uint64_t pixels) {
-                   return pixels == 0 ? std::numeric_limits<double>::quiet_NaN()
-                                      : static_cast<double>(events) / static_cast<double>(pixels);
-                 });
+  const auto per_pixel = [&](auto of) {
+    std::vector<double> mean(rings.rings);
+    for (std::size_t ring = 0; ring < mean.size(); ++ring) {
+      mean[ring] = rings.pixels[ring] == 0 ? std::numeric_limits<double>::quiet_NaN()
+                                           : of(in_ring[ring]) / static_cast<double>(rings.pixels[ring]);
+    }
+    return mean;
+  };
   const std::string where = in_rings(rings.step) + ", all frames added up";
-  return {{"radial_sum", {rings.rings}, in_ring, "electrons", "electrons" + where},
-          {"radial_mean", {rings.rings}, mean, "electrons / pixel", "electrons a pixel" + where}};
+  const saved_image total{"radial_sum", {rings.rings}, in_ring, "electrons", "electrons" + where};
+  const saved_image mean{"radial_mean",
+                         {rings.rings},
+                         per_pixel([](std::uint64_t events) { return static_cast<double>(events); }),
+                         "electrons / pixel",
+                         "electrons per used pixel" + where};
+  if (!with_errors) return {total, mean};
+  std::vector<double> errors = per_pixel([](std::uint64_t events) { return std::sqrt(static_cast<double>(events)); });
+  return {total, poisson_error(total, in_ring), mean,
+          error_of(mean, std::move(errors), "the root of the electrons, divided by the pixels")};
 }
 
 }  // namespace countem

@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
 #include <countem/scan_reducer.hpp>
+
+#include "host/engine/centre_sums.hpp"
 
 namespace countem {
 
@@ -24,17 +27,21 @@ class scan_reducer::state {
   state(const reduction_plan& plan, frame_shape shape, scan_shape scan, backend which, unsigned threads)
       : plan_(plan), shape_(shape), scan_(scan), reducer_(make_reducer(which, threads)) {
     const detector_point centre = plan.centre.value_or(middle_of(shape));
-    masks_ = make_masks(plan.detectors, shape, centre);
-    for (const weight_map& map : plan.weights) weights_.push_back(make_weights(map.weights, shape));
-    if (plan.radial) rings_ = make_rings(shape, centre, plan.radial_step);
+    masks_ = make_masks(plan.detectors, shape, centre, plan.excluded);
+    for (const weight_map& map : plan.weights) add_weights(map);
+    if (plan.radial) {
+      rings_ = make_rings(shape, centre, plan.radial_step);
+      leave_out(rings_, plan.masked, plan.excluded);
+    }
 
     const std::uint64_t positions = scan.positions();
     result_.counts.resize(positions);
     if (plan.sum || plan.radial_profile) result_.sum.resize(shape.pixels());
     if (plan.maximum) result_.maximum.resize(shape.pixels());
-    if (plan.centre_of_mass) result_.moments.resize(positions);
+    if (plan.centre_of_mass) centres_.emplace(plan, shape, centre, scan, result_);
     result_.virtual_images.assign(masks_.detectors, std::vector<std::uint64_t>(positions));
     result_.weighted_images.assign(weights_.size(), std::vector<double>(positions));
+    result_.squared_images.assign(squares_.size(), std::vector<double>(positions));
     result_.rings = rings_.rings;
     result_.radial.resize(positions * rings_.rings);
   }
@@ -85,7 +92,7 @@ class scan_reducer::state {
 
     if (!result_.sum.empty()) reducer.add_sum(result_.sum);
     if (plan_.maximum) reducer.raise_maximum(result_.maximum);
-    if (plan_.centre_of_mass) add_moments(first_frame, frames, reducer);
+    if (centres_) centres_->add(reducer, first_frame, frames, result_);
     if (masks_.detectors != 0) {
       per_frame_.resize(masks_.detectors * frames);
       reducer.virtual_counts(masks_, per_frame_);
@@ -93,7 +100,10 @@ class scan_reducer::state {
         add_to_positions(first_frame, std::span(per_frame_).subspan(d * frames, frames), result_.virtual_images[d]);
       }
     }
-    for (std::size_t w = 0; w < weights_.size(); ++w) add_weighted(first_frame, frames, w, reducer);
+    for (std::size_t w = 0; w < weights_.size(); ++w)
+      add_weighted(first_frame, frames, weights_[w], reducer, result_.weighted_images[w]);
+    for (std::size_t w = 0; w < squares_.size(); ++w)
+      add_weighted(first_frame, frames, squares_[w], reducer, result_.squared_images[w]);
     if (plan_.radial) {
       per_frame_.resize(frames * rings_.rings);
       reducer.radial_counts(rings_, per_frame_);
@@ -119,24 +129,24 @@ class scan_reducer::state {
     for (std::size_t f = 0; f < per_frame.size(); ++f) map[(first_frame + f) / scan_.frames_per_position] += per_frame[f];
   }
 
-  void add_moments(std::uint64_t first_frame, std::size_t frames, event_reducer& reducer) {
-    moments_.resize(frames);
-    reducer.moments(moments_);
-    for (std::size_t f = 0; f < frames; ++f) {
-      event_moments& position = result_.moments[(first_frame + f) / scan_.frames_per_position];
-      position.events += moments_[f].events;
-      position.row_sum += moments_[f].row_sum;
-      position.column_sum += moments_[f].column_sum;
+  /// The weights, and their squares where standard errors are asked for; both 0 on excluded pixels.
+  void add_weights(const weight_map& map) {
+    std::vector<double> weights(map.weights.begin(), map.weights.end());
+    for (std::size_t p = 0; p < std::min(weights.size(), plan_.excluded.size()); ++p) {
+      if (plan_.excluded[p] != 0) weights[p] = 0;
     }
+    weights_.push_back(make_weights(weights, shape_));
+    if (!plan_.errors) return;
+    for (double& weight : weights) weight *= weight;
+    squares_.push_back(make_weights(weights, shape_));
   }
 
-  void add_weighted(std::uint64_t first_frame, std::size_t frames, std::size_t which, event_reducer& reducer) {
+  void add_weighted(std::uint64_t first_frame, std::size_t frames, const weight_image& weights, event_reducer& reducer,
+                    std::vector<double>& map) {
     weighted_.resize(frames);
-    reducer.weighted_counts(weights_[which], weighted_);
-    for (std::size_t f = 0; f < frames; ++f) {
-      result_.weighted_images[which][(first_frame + f) / scan_.frames_per_position] +=
-          static_cast<double>(weighted_[f]) * weights_[which].unit;
-    }
+    reducer.weighted_counts(weights, weighted_);
+    for (std::size_t f = 0; f < frames; ++f)
+      map[(first_frame + f) / scan_.frames_per_position] += static_cast<double>(weighted_[f]) * weights.unit;
   }
 
   static bool is_complete(std::uint8_t status) {
@@ -163,12 +173,13 @@ class scan_reducer::state {
   std::unique_ptr<event_reducer> reducer_;
   detector_masks masks_;
   std::vector<weight_image> weights_;
+  std::vector<weight_image> squares_;
+  std::optional<engine::centre_sums> centres_;
   ring_map rings_;
   reduction_result result_;
 
   // Scratch, kept from batch to batch.
   std::vector<std::uint32_t> per_frame_;
-  std::vector<event_moments> moments_;
   std::vector<std::int64_t> weighted_;
   event_batch complete_;
 };

@@ -84,6 +84,37 @@ __global__ void __launch_bounds__(frame_warps* warp_lanes) moments_kernel(event_
   if (place.lane == 0 && place.frame < events.frames) out[place.frame] = {place.last - place.first, rows, columns};
 }
 
+/// `inside`: a byte per pixel whose lowest bit is set where an event counts; null: everywhere.
+__global__ void __launch_bounds__(frame_warps* warp_lanes)
+    second_moments_kernel(event_list events, const std::uint8_t* inside, event_second_moments* out) {
+  const frame_place place(events);
+  unsigned long long number = 0;
+  unsigned long long rows = 0;
+  unsigned long long columns = 0;
+  unsigned long long row_row = 0;
+  unsigned long long row_column = 0;
+  unsigned long long column_column = 0;
+  place.for_events(events, [&](std::uint64_t, std::uint32_t index) {
+    if (inside != nullptr && (inside[index] & 1U) == 0) return;
+    const unsigned long long row = index / events.width;
+    const unsigned long long column = index % events.width;
+    ++number;
+    rows += row;
+    columns += column;
+    row_row += row * row;
+    row_column += row * column;
+    column_column += column * column;
+  });
+  number = warp_sum(number);
+  rows = warp_sum(rows);
+  columns = warp_sum(columns);
+  row_row = warp_sum(row_row);
+  row_column = warp_sum(row_column);
+  column_column = warp_sum(column_column);
+  if (place.lane == 0 && place.frame < events.frames)
+    out[place.frame] = {{number, rows, columns}, row_row, row_column, column_column};
+}
+
 __global__ void __launch_bounds__(frame_warps* warp_lanes)
     radial_counts_kernel(event_list events, const std::uint16_t* ring, std::uint32_t rings, std::uint32_t* out) {
   const frame_place place(events);
@@ -196,6 +227,10 @@ void weighted_counts(const event_list& events, const std::int32_t* weights, std:
 
 void moments(const event_list& events, event_moments* out, cudaStream_t stream) {
   launch(one_warp_a_frame(events), stream, moments_kernel, events, out);
+}
+
+void second_moments(const event_list& events, const std::uint8_t* inside, event_second_moments* out, cudaStream_t stream) {
+  launch(one_warp_a_frame(events), stream, second_moments_kernel, events, inside, out);
 }
 
 void radial_counts(const event_list& events, const std::uint16_t* ring, std::uint32_t rings, std::uint32_t* out,

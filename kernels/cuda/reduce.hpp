@@ -27,6 +27,8 @@ void virtual_counts(const event_list& events, const std::uint8_t* masks, std::ui
                     cudaStream_t stream);
 void weighted_counts(const event_list& events, const std::int32_t* weights, std::int64_t* out, cudaStream_t stream);
 void moments(const event_list& events, event_moments* out, cudaStream_t stream);
+/// Of the events whose byte of `inside` has its lowest bit set; null: of all.
+void second_moments(const event_list& events, const std::uint8_t* inside, event_second_moments* out, cudaStream_t stream);
 /// Adds to out[frame * rings + ring].
 void radial_counts(const event_list& events, const std::uint16_t* ring, std::uint32_t rings, std::uint32_t* out,
                    cudaStream_t stream);

@@ -106,6 +106,14 @@ void device_reducer::do_moments(std::span<event_moments> out) {
                     out.begin());
 }
 
+void device_reducer::do_second_moments(const detector_masks* within, std::span<event_second_moments> out) {
+  const std::uint8_t* const inside = within == nullptr ? nullptr : upload_map(within->groups.front());
+  std::ranges::copy(
+      run<event_second_moments>(out.size(),
+                                [&](event_second_moments* sums) { cuda::second_moments(list(), inside, sums, stream_.get()); }),
+      out.begin());
+}
+
 void device_reducer::do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) {
   const std::uint16_t* const map = upload_map(rings.ring);
   std::ranges::copy(

@@ -27,6 +27,7 @@ class device_reducer final : public event_reducer {
   void do_virtual_counts(const detector_masks& masks, std::span<std::uint32_t> out) override;
   void do_weighted_counts(const weight_image& weights, std::span<std::int64_t> out) override;
   void do_moments(std::span<event_moments> out) override;
+  void do_second_moments(const detector_masks* within, std::span<event_second_moments> out) override;
   void do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) override;
   void do_bin(std::uint32_t factor, event_batch& out) override;
   void do_crop(const detector_window& window, event_batch& out) override;

@@ -55,6 +55,23 @@ class reference_reducer final : public event_reducer {
     }
   }
 
+  void do_second_moments(const detector_masks* within, std::span<event_second_moments> out) override {
+    for (std::size_t f = 0; f < events().frames(); ++f) {
+      out[f] = {};
+      for (const std::uint32_t index : events().events(f)) {
+        if (within != nullptr && !within->contains(0, index)) continue;
+        const std::uint64_t row = index / events().shape.width;
+        const std::uint64_t column = index % events().shape.width;
+        ++out[f].first.events;
+        out[f].first.row_sum += row;
+        out[f].first.column_sum += column;
+        out[f].row_row += row * row;
+        out[f].row_column += row * column;
+        out[f].column_column += column * column;
+      }
+    }
+  }
+
   void do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) override {
     std::fill(out.begin(), out.end(), 0U);
     for (std::size_t f = 0; f < events().frames(); ++f) {

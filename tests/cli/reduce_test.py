@@ -80,11 +80,54 @@ class Reduce(ProgramTest):
                              "--phase-high-pass", 0.5, "--scan-rotation", 30, "--flip", "--pixel-mrad", 0.1, "--voltage", 300, "--scan-step", 0.05, "--radial", "--radial-step", 20, "--radial-profile",
                              "--mask", mask, "--weights", weights, "--centre", "287,288")
         self.assertEqual(set(images), {"counts", "maximum", "com_row", "com_column", "phase", "phase_error", "radial", "radial_sum", "radial_mean",
-                                       "virtual_0", "weighted_0"})
+                                       "radial_radius", "radial_pixels", "virtual_0", "weighted_0"})
         for name, (shape, numbers) in images.items():
             held = self.dataset(name, numbers.typecode)
             self.assertEqual(held.tobytes(), numbers.tobytes(), name)
         self.refuse(2, "count", *self.frames, "-o", self.directory / "x.h5", "--live", "com:centre,com:descan", mentions=["com:descan", "com:centre"])
+
+    def test_apertures_excluded_pixels_and_errors_live_and_later(self):
+        masks = {}
+        for name, pixel in {"hole": lambda x: x % 3 == 0, "weights": lambda x: x % 5, "stop": lambda x: x // 576 < 280}.items():
+            masks[name] = self.directory / f"{name}.raw"
+            masks[name].write_bytes(bytes(pixel(x) for x in range(576 * 576)))
+        for aperture in ("disk:60", "annulus:20,200@280,290", masks["hole"], masks["weights"]):
+            self.count("--live", f"com,com:centre,com-within:{aperture},second-moments,errors,exclude:{masks['stop']},virtual:disk:80,weights:{self.float_image()},"
+                       "radial:30,radial-profile", "--live-centre", "287,288", "--no-png")
+            images = self.arrays(self.counted, "--com", "--from-centre", "--com-within", aperture, "--second-moments", "--errors", "--exclude", masks["stop"],
+                                 "--virtual", "disk:80", "--weights", self.float_image(), "--radial", "--radial-profile", "--radial-step", 30, "--centre", "287,288")
+            self.assertEqual({name for name in images if name.endswith("_error")},
+                             {f"{name}_error" for name in ("com_row", "com_column", "virtual_0", "weighted_0", "radial", "radial_sum", "radial_mean")})
+            self.assertLessEqual({"variance_row", "variance_column", "covariance", "radial_radius", "radial_pixels"}, set(images))
+            for name, (shape, numbers) in images.items():
+                self.assertEqual(self.dataset(name, numbers.typecode).tobytes(), numbers.tobytes(), (aperture, name))
+            self.assertTrue(all(row >= 280 - 287 or math.isnan(row) for row in images["com_row"][1]), "no row above the stop")
+        found = self.directory / "found.h5"  # an aperture around a centre that is found first
+        told = self.succeed_json("reduce", self.counted, "-o", found, "--com", "--com-within", "disk:40", "--errors", "--npy", self.directory / "found")
+        given = self.directory / "given.h5"
+        self.succeed("reduce", self.counted, "-o", given, "--com", "--com-within", "disk:40", "--errors", "--centre", f"{told['centre']['row']!r},{told['centre']['column']!r}",
+                     "--npy", self.directory / "given")
+        for name in ("com_row", "com_column", "com_row_error", "com_column_error"):
+            self.assertEqual(*(load_npy(self.directory / one / f"{one}_{name}.npy")[1].tobytes() for one in ("found", "given")), name)
+
+    def float_image(self):
+        weights = self.directory / "weights.f32"
+        weights.write_bytes(array.array("f", (x % 5 - 1.5 for x in range(576 * 576))).tobytes())
+        return weights
+
+    def test_apertures_that_are_refused(self):
+        self.count("--no-png")
+        out = self.directory / "out.h5"
+        below = self.directory / "below.f32"
+        below.write_bytes(array.array("f", [-1.0] * 576 * 576).tobytes())
+        nothing = self.directory / "nothing.raw"
+        nothing.write_bytes(bytes(576 * 576))
+        self.refuse(2, "reduce", self.counted, "-o", out, "--com", "--com-within", nothing, mentions=["nothing.raw", "no event would count"])
+        self.refuse(2, "reduce", self.counted, "-o", out, "--com-within", "disk:3", mentions=["--com"])
+        self.refuse(2, "reduce", self.counted, "-o", out, "--com", "--com-within", "disk:3,4", mentions=["disk:3,4"])
+        self.refuse(4, "reduce", self.counted, "-o", out, "--com", "--com-within", "absent.npy", mentions=["absent.npy"])
+        self.refuse(3, "reduce", self.counted, "-o", out, "--com", "--exclude", below, mentions=["below.f32"])
+        self.assertFalse(out.exists())
 
     def test_what_is_not_known_of_a_rotation_is_reported(self):
         self.count("--no-png")

@@ -30,6 +30,47 @@ TEST(weights_limits, without_any_weight_the_unit_is_one) {
   EXPECT_THROW((void)make_weights(endless, {1, 2}), invalid_argument);
 }
 
+/// All events in the last corner, as many as are allowed: the largest sum there can be.
+TEST(second_moment_limits, the_bound_is_the_last_that_fits) {
+  EXPECT_EQ(most_second_order_events({576, 576}), 55'793'554'854'320U);
+  EXPECT_EQ(most_second_order_events({65536, 65535}), 4'295'098'371U);
+  EXPECT_EQ(most_second_order_events({4'294'967'295, 1}), 1U);
+  EXPECT_EQ(most_second_order_events({1, 1}), std::numeric_limits<std::uint64_t>::max());
+  for (const std::uint64_t side : {576U, 65536U, 4'294'967'295U}) {
+    const std::uint64_t most = most_second_order_events({static_cast<std::uint32_t>(side), 1});
+    const std::uint64_t square = (side - 1) * (side - 1);
+    EXPECT_LE(most, std::numeric_limits<std::uint64_t>::max() / square);
+    EXPECT_GT(most + 1, std::numeric_limits<std::uint64_t>::max() / square);
+  }
+}
+
+TEST(second_moment_limits, more_events_are_refused_and_none_is_added) {
+  const frame_shape shape{576, 576};
+  const std::uint64_t most = most_second_order_events(shape);
+  event_second_moments sums{{most - 1, 1, 2}, 3, 4, 5};
+  const event_second_moments before = sums;
+  EXPECT_THROW(add_moments(sums, {{2, 0, 0}, 0, 0, 0}, shape), invalid_argument);
+  EXPECT_THROW(add_moments(sums, {{most + 1, 0, 0}, 0, 0, 0}, shape), invalid_argument);
+  EXPECT_EQ(sums, before);
+  add_moments(sums, {{1, 10, 20}, 30, 40, 50}, shape);
+  EXPECT_EQ(sums, (event_second_moments{{most, 11, 22}, 33, 44, 55}));
+}
+
+/// Events in one far pixel have no scatter: in floating point the difference of the large sums would not be 0.
+TEST(second_moment_limits, the_covariance_does_not_cancel) {
+  const std::uint64_t n = 3'000'000'007;
+  const std::uint64_t r = 65'521;
+  const std::uint64_t c = 65'519;
+  const place_covariance none = covariance_of({{n, n * r, n * c}, n * r * r, n * r * c, n * c * c});
+  EXPECT_EQ(none.row_row, 0);
+  EXPECT_EQ(none.row_column, 0);
+  EXPECT_EQ(none.column_column, 0);
+  // One of them a row further: variance (1 / n) (1 - 1 / n) n / (n - 1) = 1 / n.
+  const place_covariance one = covariance_of({{n, n * r + 1, n * c}, n * r * r + 2 * r + 1, n * r * c + c, n * c * c});
+  EXPECT_DOUBLE_EQ(one.row_row, 1.0 / static_cast<double>(n));
+  EXPECT_EQ(one.row_column, 0);
+}
+
 TEST(ring_limits, a_distance_of_so_many_steps_begins_the_next_ring) {
   const ring_map map = make_rings({1, 6}, {0, 0}, 2, 2);
   EXPECT_THAT(map.ring, ElementsAre(0, 0, 1, 1, ring_map::outside, ring_map::outside));

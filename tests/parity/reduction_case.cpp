@@ -59,6 +59,7 @@ reduction_case random_reduction_case(std::uint64_t seed) {
     detector.outer = detector.inner + 1 + static_cast<double>(random() % 30);
   }
   drawn.masks = make_masks(detectors, drawn.shape, middle_of(drawn.shape));
+  drawn.aperture = make_masks(std::span(detectors).last(1), drawn.shape, middle_of(drawn.shape));
   std::vector<float> weights(drawn.shape.pixels());
   for (float& weight : weights) weight = static_cast<float>(random() % 2001) - 1000;
   drawn.weights = make_weights(weights, drawn.shape);
@@ -104,6 +105,15 @@ std::vector<reduction_stage> stages_of(const reduction_case& drawn) {
       {"moments",
        [](auto& tested, auto& reference, std::size_t frames) {
          return equal<event_moments>(tested, reference, frames, {}, [](auto& by, auto& out) { by.moments(out); });
+       }},
+      {"second moments",
+       [](auto& tested, auto& reference, std::size_t frames) {
+         return equal<event_second_moments>(tested, reference, frames, {}, [](auto& by, auto& out) { by.second_moments(out); });
+       }},
+      {"second moments within a detector",
+       [&drawn](auto& tested, auto& reference, std::size_t frames) {
+         return equal<event_second_moments>(tested, reference, frames, {},
+                                            [&](auto& by, auto& out) { by.second_moments(drawn.aperture, out); });
        }},
       {"radial sums",
        [&drawn](auto& tested, auto& reference, std::size_t frames) {

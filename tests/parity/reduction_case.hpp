@@ -16,6 +16,7 @@ struct reduction_case {
   frame_shape shape{};
   event_batch batch;
   detector_masks masks;
+  detector_masks aperture;  ///< one detector
   weight_image weights;
   ring_map rings;
   std::uint32_t factor = 1;

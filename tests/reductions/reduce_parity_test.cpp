@@ -58,11 +58,19 @@ class backend_equals_reference : public testing::TestWithParam<std::tuple<backen
     oracle_->load(view_of(batch_, shape_));
   }
 
+  template <class Element>
+  static Element before() {
+    if constexpr (std::is_same_v<Element, event_second_moments>)
+      return {{3, 3, 3}, 3, 3, 3};
+    else
+      return Element{3};
+  }
+
   /// Runs a stage of both on outputs of this size, which start out alike.
   template <class Element, class Stage>
   void expect_equal(std::size_t size, Stage stage) {
-    std::vector<Element> expected(size, Element{3});
-    std::vector<Element> found(size, Element{3});
+    std::vector<Element> expected(size, before<Element>());
+    std::vector<Element> found(size, before<Element>());
     stage(*oracle_, std::span<Element>(expected));
     stage(*tested_, std::span<Element>(found));
     EXPECT_EQ(expected, found);
@@ -152,6 +160,18 @@ TEST_P(backend_equals_reference, moments) {
   expect_equal<event_moments>(batch_.frames(), [](auto& reducer, auto out) { reducer.moments(out); });
 }
 
+TEST_P(backend_equals_reference, second_moments) {
+  expect_equal<event_second_moments>(batch_.frames(), [](auto& reducer, auto out) { reducer.second_moments(out); });
+  std::vector<virtual_detector> apertures{parse_detector("disk:2.5@0,0"), parse_detector("annulus:3,40"),
+                                          parse_detector("wedge:0,1000,20,200"), parse_detector("disk:1@-9,-9")};
+  apertures.emplace_back().mask.assign(shape_.pixels(), 0);
+  for (std::size_t p = 0; p < shape_.pixels(); p += 3) apertures.back().mask[p] = 2;
+  for (const virtual_detector& aperture : apertures) {
+    const detector_masks within = make_masks({&aperture, 1}, shape_, middle_of(shape_));
+    expect_equal<event_second_moments>(batch_.frames(), [&](auto& reducer, auto out) { reducer.second_moments(within, out); });
+  }
+}
+
 TEST_P(backend_equals_reference, radial) {
   const detector_point middle = middle_of(shape_);
   // On whole and half pixels rings end exactly at pixels.
@@ -214,6 +234,20 @@ INSTANTIATE_TEST_SUITE_P(, backend_equals_reference,
                                   std::to_string(static_cast<int>(scan.events_per_frame));
                          });
 
+/// On frames so long that 8000 events could leave 64 bits, both refuse.
+void expect_equal_second_moments(event_reducer& oracle, event_reducer& tested, frame_shape shape) {
+  std::vector<event_second_moments> expected(2);
+  std::vector<event_second_moments> found(2);
+  if (most_second_order_events(shape) < 4000) {
+    EXPECT_THROW(oracle.second_moments(expected), invalid_argument);
+    EXPECT_THROW(tested.second_moments(found), invalid_argument);
+    return;
+  }
+  oracle.second_moments(expected);
+  tested.second_moments(found);
+  EXPECT_EQ(expected, found);
+}
+
 /// Frames beyond the limits within which the SIMD lanes divide by one product, or at all.
 class huge_frames : public testing::TestWithParam<frame_shape> {};
 
@@ -245,6 +279,8 @@ TEST_P(huge_frames, stages_without_an_image_equal_the_reference) {
   tested->moments(found_moments);
   EXPECT_EQ(expected_moments, found_moments);
 
+  expect_equal_second_moments(*oracle, *tested, shape);
+
   event_batch expected;
   event_batch found;
   for (const std::uint32_t factor : {1U, 2U, 5U}) {
@@ -264,6 +300,27 @@ INSTANTIATE_TEST_SUITE_P(, huge_frames,
                                          frame_shape{3, 1'048'575}, frame_shape{1'048'575, 3}, frame_shape{46'000, 46'000},
                                          frame_shape{65'000, 66'000}, frame_shape{2, 2'147'483'647},
                                          frame_shape{4'294'967'295, 1}));
+
+/// The largest squares on both sides of the frame sizes whose sums fit 32-bit lanes.
+TEST(second_moments, of_events_in_the_last_corner) {
+  constexpr std::uint64_t number = 3001;
+  for (const frame_shape shape : {frame_shape{576, 576}, frame_shape{3, 16384}, frame_shape{16384, 16384},
+                                  frame_shape{16385, 3}, frame_shape{65535, 65536}}) {
+    const event_batch batch = batch_of({std::vector(number, static_cast<std::uint32_t>(shape.pixels() - 1)), {}});
+    const auto reducer = cpu::make_reducer(1);
+    reducer->load(view_of(batch, shape));
+    std::vector<event_second_moments> found(2);
+    reducer->second_moments(found);
+    const std::uint64_t row = shape.height - 1;
+    const std::uint64_t column = shape.width - 1;
+    EXPECT_EQ(
+        found[0],
+        (event_second_moments{
+            {number, number * row, number * column}, number * row * row, number * row * column, number * column * column}))
+        << shape.height << " x " << shape.width;
+    EXPECT_EQ(found[1], event_second_moments{});
+  }
+}
 
 TEST(cuda_reductions, without_a_device_are_refused_with_the_reason) {
   std::string reason;

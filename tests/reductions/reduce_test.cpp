@@ -76,6 +76,46 @@ TEST_F(by_hand, moments_and_centre_of_mass) {
   EXPECT_TRUE(std::isnan(centre_of_mass(out[1]).column));
 }
 
+/// Places (0, 1), (1, 2), (1, 2), (2, 0), and (2, 3).
+TEST_F(by_hand, second_moments) {
+  std::vector<event_second_moments> out(3, {{9, 9, 9}, 9, 9, 9});
+  reducer->second_moments(out);
+  EXPECT_EQ(out[0], (event_second_moments{{4, 4, 5}, 0 + 1 + 1 + 4, 0 + 2 + 2 + 0, 1 + 4 + 4 + 0}));
+  EXPECT_EQ(out[1], (event_second_moments{}));
+  EXPECT_EQ(out[2], (event_second_moments{{1, 2, 3}, 4, 6, 9}));
+}
+
+TEST_F(by_hand, second_moments_within_a_detector) {
+  std::vector<event_second_moments> out(3, {{9, 9, 9}, 9, 9, 9});
+  const std::vector<virtual_detector> disk{parse_detector("disk:1.5@1,2")};  // without (2, 0)
+  const detector_masks aperture = make_masks(disk, shape, {});
+  reducer->second_moments(aperture, out);
+  EXPECT_EQ(out[0], (event_second_moments{{3, 2, 5}, 2, 4, 9}));
+  EXPECT_EQ(out[1], (event_second_moments{}));
+  EXPECT_EQ(out[2], (event_second_moments{{1, 2, 3}, 4, 6, 9}));
+  const std::vector<virtual_detector> two{disk[0], disk[0]};
+  EXPECT_THROW(reducer->second_moments(make_masks(two, shape, {}), out), invalid_argument);
+  EXPECT_THROW(reducer->second_moments(make_masks(disk, {4, 3}, {}), out), invalid_argument);
+}
+
+/// Rows 0, 1, 1, 2 and columns 1, 2, 2, 0: means 1 and 5/4; sums of squares about them 2 and 11/4, of products -1.
+TEST_F(by_hand, covariance) {
+  std::vector<event_second_moments> out(3);
+  reducer->second_moments(out);
+  const place_covariance of_events = covariance_of(out[0]);
+  EXPECT_DOUBLE_EQ(of_events.row_row, 2.0 / 3);
+  EXPECT_DOUBLE_EQ(of_events.row_column, -1.0 / 3);
+  EXPECT_DOUBLE_EQ(of_events.column_column, 2.75 / 3);
+  const place_covariance of_centre = centre_covariance(out[0]);
+  EXPECT_DOUBLE_EQ(of_centre.row_row, 2.0 / 12);
+  EXPECT_DOUBLE_EQ(of_centre.row_column, -1.0 / 12);
+  EXPECT_DOUBLE_EQ(of_centre.column_column, 2.75 / 12);
+  for (const event_second_moments& too_few : {out[1], out[2]}) {
+    EXPECT_TRUE(std::isnan(covariance_of(too_few).row_row));
+    EXPECT_TRUE(std::isnan(centre_covariance(too_few).row_column));
+  }
+}
+
 TEST_F(by_hand, radial) {
   const ring_map rings = make_rings(shape, {1, 2}, 1, 2);
   EXPECT_THAT(rings.pixels, ElementsAre(1, 8));  // the centre; the eight around it; the column at distance 2 is outside

@@ -22,6 +22,8 @@ constexpr stage all_stages[] = {
     {"counts", [](event_reducer& r, workspace& w) { r.counts(w.counts); }, false},
     {"virtual detector", [](event_reducer& r, workspace& w) { r.virtual_counts(w.masks, w.counts); }},
     {"centre of mass", [](event_reducer& r, workspace& w) { r.moments(w.moments); }},
+    {"second moments", [](event_reducer& r, workspace& w) { r.second_moments(w.second_moments); }},
+    {"within annulus", [](event_reducer& r, workspace& w) { r.second_moments(w.masks, w.second_moments); }},
     {"radial sum", [](event_reducer& r, workspace& w) { r.radial_counts(w.rings, w.radial); }},
     {"bin", [](event_reducer& r, workspace& w) { r.bin(2, w.events); }},
     {"crop",
@@ -46,8 +48,8 @@ const encoding all_encodings[] = {
 
 /// Everything a stage may have written.
 bool same_results(const workspace& a, const workspace& b) {
-  return a.image == b.image && a.counts == b.counts && a.moments == b.moments && a.radial == b.radial &&
-         a.events.indptr == b.events.indptr && a.events.indices == b.events.indices;
+  return a.image == b.image && a.counts == b.counts && a.moments == b.moments && a.second_moments == b.second_moments &&
+         a.radial == b.radial && a.events.indptr == b.events.indptr && a.events.indices == b.events.indices;
 }
 
 event_view first_frames(event_view scan, std::size_t frames) {
@@ -85,6 +87,7 @@ workspace::workspace(const event_view& scan)
       image(shape.pixels()),
       counts(scan.frames()),
       moments(scan.frames()),
+      second_moments(scan.frames()),
       radial(scan.frames() * rings.rings) {}
 
 event_batch make_events(const scan_size& size, std::uint64_t seed) {

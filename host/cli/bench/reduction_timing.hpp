@@ -36,6 +36,7 @@ struct workspace {
   std::vector<std::uint64_t> image;
   std::vector<std::uint32_t> counts;
   std::vector<event_moments> moments;
+  std::vector<event_second_moments> second_moments;
   std::vector<std::uint32_t> radial;
   event_batch events;
 };

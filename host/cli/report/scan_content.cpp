@@ -6,6 +6,7 @@
 
 #include <countem/centre.hpp>
 #include <countem/error.hpp>
+#include <countem/result_images.hpp>
 
 namespace countem::cli::report {
 
@@ -43,11 +44,7 @@ std::vector<std::uint64_t> summed(const std::vector<std::uint64_t>& map, const s
 
 std::vector<event_moments> summed(const std::vector<event_moments>& map, const scan_shape& scan, std::uint32_t stride) {
   std::vector<event_moments> out(cells(scan, stride).positions());
-  for_cells(scan, stride, [&](std::size_t position, std::size_t cell) {
-    out[cell].events += map[position].events;
-    out[cell].row_sum += map[position].row_sum;
-    out[cell].column_sum += map[position].column_sum;
-  });
+  for_cells(scan, stride, [&](std::size_t position, std::size_t cell) { out[cell] += map[position]; });
   return out;
 }
 
@@ -108,16 +105,13 @@ count_histogram histogram_of(const event_store& store) {
   return histogram;
 }
 
-void find_radial_profile(const std::vector<std::uint64_t>& sum, frame_shape shape, scan_content& content) {
-  content.ring_step = std::max(1.0, std::ceil(std::hypot(shape.height, shape.width) / radial_bins));
-  const ring_map rings = make_rings(shape, content.centre, content.ring_step);
-  std::vector<std::uint64_t> events(rings.rings);
-  for (std::size_t pixel = 0; pixel < sum.size(); ++pixel) {
-    if (rings.ring[pixel] != ring_map::outside) events[rings.ring[pixel]] += sum[pixel];
-  }
-  for (std::uint32_t ring = 0; ring < rings.rings; ++ring) {
-    content.radial.push_back(
-        rings.pixels[ring] == 0 ? 0 : static_cast<double>(events[ring]) / static_cast<double>(rings.pixels[ring]));
+void find_radial_profile(const std::vector<std::uint64_t>& sum, const store_description& store,
+                         std::span<const std::uint8_t> excluded, scan_content& content) {
+  content.ring_step = std::max(1.0, std::ceil(std::hypot(store.shape.height, store.shape.width) / radial_bins));
+  ring_map rings = make_rings(store.shape, content.centre, content.ring_step);
+  leave_out(rings, masked_events(store.calibrated, store.shape, store.options.upsample), excluded);
+  for (saved_image& image : radial_profile(sum, rings)) {
+    if (image.name == "radial_mean") content.radial = std::get<std::vector<double>>(std::move(image.values));
   }
 }
 
@@ -168,19 +162,22 @@ scan_content compute_content(const event_store& store, const content_options& op
   const std::vector<std::uint64_t>& sum = summing.result().sum;
   content.events = summing.result().events;
   content.sum = summed(sum, {shape.height, shape.width, 1}, content.cell.bin);
-  const found_beam beam = options.beam && options.beam->found ? *options.beam : find_stored_beam(sum, described);
+  const found_beam beam = options.beam && options.beam->found
+                              ? *options.beam
+                              : find_stored_beam(sum, described, "the summed pattern", options.excluded);
   content.centre_from = options.beam.value_or(beam);
   content.centre = content.centre_from.centre;
   content.centre_guess = content.centre_from.guess;
   content.beam_radius = beam.found ? beam.radius : 0;
   content.beam_guess = !beam.found && options.detectors.empty();
-  find_radial_profile(sum, shape, content);
+  find_radial_profile(sum, described, options.excluded, content);
 
   reduction_plan second;
   second.sum = false;
   second.centre_of_mass = true;
   second.centre = content.centre;
   second.skip_incomplete = options.skip_incomplete;
+  second.excluded = options.excluded;
   content.detectors = options.detectors.empty() ? usual_detectors(beam) : options.detectors;
   for (const named_detector& one : content.detectors) second.detectors.push_back(one.detector);
   scan_reducer imaging(second, shape, scan, options.where, options.reading.threads);

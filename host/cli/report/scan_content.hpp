@@ -29,6 +29,7 @@ struct named_detector {
 
 struct content_options {
   std::vector<named_detector> detectors;  ///< empty: the usual ones
+  std::vector<std::uint8_t> excluded;     ///< [pixel] not 0: counts in no detector, ring or centre of mass; empty: none
   std::optional<found_beam> beam;         ///< the centre, given or found elsewhere; unset: that of the summed pattern's beam
   bool skip_incomplete = false;           ///< frames that lack a sector count as frames without electrons
   backend where = backend::cpu;           ///< not automatic

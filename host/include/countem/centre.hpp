@@ -30,12 +30,15 @@ struct centre_choice {
 /// The masked pixels of a calibration on the grid of events; empty where none is masked, or the mask does not fit the grid.
 [[nodiscard]] std::vector<std::uint8_t> masked_events(const calibration& calibrated, frame_shape grid, std::uint32_t upsample);
 
-/// The beam on the sum of frames of a store. @throws invalid_argument when the sum is not of the frame's size.
+/// The beam on the sum of frames of a store. @param excluded [pixel] not 0: left out besides those the store masks; empty: none
+/// @throws invalid_argument when the sum is not of the frame's size.
 [[nodiscard]] found_beam find_stored_beam(std::span<const std::uint64_t> sum, const store_description& store,
-                                          const std::string& where = "the summed pattern");
+                                          const std::string& where = "the summed pattern",
+                                          std::span<const std::uint8_t> excluded = {});
 
 /// The beam on the sum of some frames of the source, evenly spread, counted for this alone.
-[[nodiscard]] found_beam sampled_beam(const frame_source& source, const counting_setup& setup);
+[[nodiscard]] found_beam sampled_beam(const frame_source& source, const counting_setup& setup,
+                                      std::span<const std::uint8_t> excluded = {});
 
 /// The beam of a vacuum scan: an event store, or an image of the detector (.npy, .mrc, HDF5) that holds electrons or their
 /// mean.

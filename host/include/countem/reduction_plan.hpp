@@ -42,12 +42,21 @@ struct weight_map {
   std::filesystem::path file{};  ///< read_detector_images() reads the weights from here
 };
 
+/// Where events count towards centres of mass, and by how much.
+struct event_aperture {
+  virtual_detector detector;     ///< events elsewhere do not count
+  std::vector<float> weights{};  ///< [pixel], 0 or above: what an event there counts; empty: all in the detector alike
+};
+
 /// What to compute from a scan in one pass over its events, and how results are given.
 struct reduction_plan {
   bool sum = true;                                       ///< all frames added up
   bool maximum = false;                                  ///< most events of any one frame, per pixel
   bool centre_of_mass = false;                           ///< at each position
   deflection_origin origin = deflection_origin::corner;  ///< of the centres of mass
+  std::optional<event_aperture> com_within;              ///< of the centres of mass; unset: all events count
+  bool second_moments = false;                           ///< how far the events of each position scatter about their centre
+  bool errors = false;                                   ///< a standard error beside each result that has one
   deflection_options deflections;                        ///< what is done with the centres of mass, and with the phase
   bool phase = false;                                    ///< the centres of mass, integrated
   bool radial = false;                                   ///< rings at each position
@@ -57,10 +66,17 @@ struct reduction_plan {
   std::vector<weight_map> weights;                       ///< each of the frame's size
   std::optional<detector_point> centre;                  ///< common centre of detectors and rings; unset: the frame's middle
   std::optional<found_beam> beam{};                      ///< how `centre` was found; unset: it was given
+  std::vector<std::filesystem::path> excluded_files;     ///< read_detector_images() makes `excluded` of these
+  /// [pixel] not 0: events there count in no detector, ring, weight or centre of mass (a beam stop); empty: none is excluded.
+  std::vector<std::uint8_t> excluded;
+  /// [pixel] not 0: the calibration masks it, so it has no hits and no part in the mean of a ring; empty: none is masked.
+  std::vector<std::uint8_t> masked;
   bool skip_incomplete = false;  ///< frames that lack a sector or were cut short count as frames without events
 
   /// Whether a result depends on the common centre.
   [[nodiscard]] bool needs_centre() const;
+  /// Whether centres of mass depend on the common centre by their origin or aperture.
+  [[nodiscard]] bool com_needs_centre() const;
   /// Whether it computes anything besides the counts of each position.
   [[nodiscard]] bool is_empty() const;
 };
@@ -71,8 +87,9 @@ struct reduction_plan {
 /// Adds one item to a plan: "sum", "max", "com" or "com:ORIGIN" (a word of deflection_origin), "phase" or
 /// "phase:EDGES" (a word of scan_edges), "phase-high-pass:CYCLES", "scan-rotation:auto" or "scan-rotation:DEGREES", "flip" or
 /// "flip:no", "descan-from:R0:R1,C0:C1", "pixel-mrad:X", "pixel-per-nm:X", "voltage:KV", "scan-step:NM", "radial" or
-/// "radial:STEP", "radial-profile" or "radial-profile:STEP", "virtual:DETECTOR" (parse_detector), "mask:FILE", "weights:FILE"
-/// (images that read_detector_images() reads later) and "skip-incomplete".
+/// "radial:STEP", "radial-profile" or "radial-profile:STEP", "virtual:DETECTOR" (parse_detector), "mask:FILE", "weights:FILE",
+/// "exclude:FILE" (images that read_detector_images() reads later), "com-within:DETECTOR" or "com-within:FILE",
+/// "second-moments", "errors" and "skip-incomplete".
 /// @throws invalid_argument naming the item and what was expected, or an earlier item that contradicts it.
 void add_item(reduction_plan& plan, std::string_view item);
 
@@ -89,9 +106,28 @@ void validate(const reduction_plan& plan, const scan_shape& scan);
 /// The files that a plan names.
 [[nodiscard]] std::vector<std::filesystem::path> files_of(const reduction_plan& plan);
 
-/// Reads the masks and weights that a plan names by file, for a detector of that shape.
+/// Pixels that one of some images of the detector has not 0, for reduction_plan::excluded; empty without images.
 /// @throws as open_detector_image() does.
+[[nodiscard]] std::vector<std::uint8_t> read_excluded(std::span<const std::filesystem::path> files, frame_shape grid);
+
+/// Reads the masks and weights that a plan names by file, for a detector of that shape.
+/// @throws as open_detector_image() does; invalid_argument when an aperture has a weight below 0 or none above.
 void read_detector_images(reduction_plan& plan, frame_shape grid);
+
+/// Sums over the events of one position, weighted by their pixels, of places relative to pixel_near_middle().
+struct weighted_moments {
+  double weight = 0;         ///< of the events
+  double row = 0;            ///< of weight * row
+  double column = 0;         ///< of weight * column
+  double row_row = 0;        ///< of weight * row * row
+  double row_column = 0;     ///< of weight * row * column
+  double column_column = 0;  ///< of weight * column * column
+};
+
+/// The pixel at or just before the middle of a frame.
+[[nodiscard]] constexpr detector_point pixel_near_middle(frame_shape shape) {
+  return {static_cast<double>((shape.height - 1) / 2), static_cast<double>((shape.width - 1) / 2)};
+}
 
 /// What was computed; what the plan did not ask for is empty. Maps are per scan position, row-major, the repeats at a position
 /// added up.
@@ -99,9 +135,14 @@ struct reduction_result {
   std::vector<std::uint64_t> sum;                          ///< [pixel]
   std::vector<std::uint32_t> maximum;                      ///< [pixel]
   std::vector<std::uint64_t> counts;                       ///< [position]; always there
-  std::vector<event_moments> moments;                      ///< [position]
+  std::vector<event_moments> moments;                      ///< [position], in the aperture; unless it has weights
+  std::vector<event_second_moments> second_moments;        ///< [position] the same up to second order
+  std::vector<weighted_moments> weighted;                  ///< [position] for an aperture with weights
+  std::vector<weighted_moments> weighted_squares;          ///< [position] the same with the squares of the weights
+  detector_point weighted_origin{};                        ///< of the places in both
   std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][position]
   std::vector<std::vector<double>> weighted_images;        ///< [weight map][position]
+  std::vector<std::vector<double>> squared_images;         ///< [weight map][position] sums of squared weights
   std::vector<std::uint64_t> radial;                       ///< [position * rings + ring]
   std::uint32_t rings = 0;                                 ///< rings per position in `radial`
   std::uint64_t frames = 0;                                ///< frames seen so far

@@ -109,8 +109,10 @@ struct detector_masks {
     return ((groups[detector / per_group][pixel] >> (detector % per_group)) & 1U) != 0;
   }
 };
+/// @param excluded [pixel] not 0: no detector has the pixel; empty: all may be had
 /// @throws invalid_argument when a mask is not of the frame's size or a radius is not a number.
-[[nodiscard]] detector_masks make_masks(std::span<const virtual_detector> detectors, frame_shape shape, detector_point centre);
+[[nodiscard]] detector_masks make_masks(std::span<const virtual_detector> detectors, frame_shape shape, detector_point centre,
+                                        std::span<const std::uint8_t> excluded = {});
 
 /// Weights per pixel as exact integers: weight(p) = weights[p] * unit, with the unit a power of two such that the largest
 /// weight has 30 bits. Sums are then exact in any order; the rounding error is at most 2^-30 of the largest weight per event.
@@ -121,6 +123,8 @@ struct weight_image {
 };
 /// @throws invalid_argument when sizes differ or a weight is not a finite number.
 [[nodiscard]] weight_image make_weights(std::span<const float> weights, frame_shape shape);
+/// The same from numbers of double precision.
+[[nodiscard]] weight_image make_weights(std::span<const double> weights, frame_shape shape);
 
 /// Rings around a centre: ring = floor(distance / step); pixels beyond the last ring have `outside`.
 struct ring_map {
@@ -132,11 +136,17 @@ struct ring_map {
   double step = 1;                    ///< width of a ring in pixels
   std::uint32_t rings = 0;            ///< number of rings
   std::vector<std::uint16_t> ring;    ///< per pixel
-  std::vector<std::uint64_t> pixels;  ///< per ring: detector pixels that lie in it
+  std::vector<std::uint64_t> pixels;  ///< per ring: detector pixels that lie in it and are used
+  bool by_distance = true;            ///< no pixel is outside for another reason than its distance
 };
 /// `rings` 0: as many as the frame's farthest corner needs.
 /// @throws invalid_argument when the step is not above 0 or more than 65535 rings are needed.
 [[nodiscard]] ring_map make_rings(frame_shape shape, detector_point centre, double step = 1, std::uint32_t rings = 0);
+
+/// Takes pixels out of the rings. Masked pixels never have a hit: they only do not count among `pixels`. Events on excluded
+/// pixels do not count either. @param masked, excluded [pixel] not 0: it is; empty: none is
+/// @throws invalid_argument when they are not of the map's size.
+void leave_out(ring_map& rings, std::span<const std::uint8_t> masked, std::span<const std::uint8_t> excluded);
 
 /// Sums over the events of one frame, exact.
 struct event_moments {
@@ -144,10 +154,47 @@ struct event_moments {
   std::uint64_t row_sum = 0;     ///< of their rows
   std::uint64_t column_sum = 0;  ///< of their columns
   friend bool operator==(const event_moments&, const event_moments&) = default;
+  /// Adds the events of another frame.
+  event_moments& operator+=(const event_moments& frame) {
+    events += frame.events;
+    row_sum += frame.row_sum;
+    column_sum += frame.column_sum;
+    return *this;
+  }
 };
 
 /// Mean (row, column) of the events; NaN, NaN where there are none.
 [[nodiscard]] detector_point centre_of_mass(const event_moments& moments);
+
+/// Sums over the events of one frame up to second order, exact: each is below 2^64 for most_second_order_events() events.
+struct event_second_moments {
+  event_moments first;              ///< events, rows, columns
+  std::uint64_t row_row = 0;        ///< sum of row * row
+  std::uint64_t row_column = 0;     ///< sum of row * column
+  std::uint64_t column_column = 0;  ///< sum of column * column
+  friend bool operator==(const event_second_moments&, const event_second_moments&) = default;
+};
+
+/// The largest number of events whose sums of second order stay below 2^64 wherever they lie: (2^64 - 1) / (side - 1)^2 with
+/// the longer side; 5 * 10^13 on 576 x 576 pixels, 4 * 10^9 on 65536 x 65536.
+[[nodiscard]] std::uint64_t most_second_order_events(frame_shape shape);
+
+/// Adds the events of another frame of that shape. @throws invalid_argument when the sums could leave 64 bits.
+void add_moments(event_second_moments& sums, const event_second_moments& frame, frame_shape shape);
+
+/// A symmetric matrix over (row, column).
+struct place_covariance {
+  double row_row = 0;        ///< variance of rows, pixels^2
+  double row_column = 0;     ///< covariance of rows and columns, pixels^2
+  double column_column = 0;  ///< variance of columns, pixels^2
+};
+
+/// Covariance of the place of one event, from the sample: sum((r - mean r)(c - mean c)) / (n - 1), the numerator in integers
+/// and so without cancellation. NaN below two events.
+[[nodiscard]] place_covariance covariance_of(const event_second_moments& moments);
+
+/// Covariance of the centre of mass of n events that fell independently: covariance_of() / n. NaN below two events.
+[[nodiscard]] place_covariance centre_covariance(const event_second_moments& moments);
 
 /// Rows [row, row + height) and columns [column, column + width) of a frame.
 struct detector_window {
@@ -181,6 +228,11 @@ class event_reducer {
   void weighted_counts(const weight_image& weights, std::span<std::int64_t> out);
   /// out[frame]
   void moments(std::span<event_moments> out);
+  /// Sums up to second order. out[frame] @throws invalid_argument when a frame has more events than
+  /// most_second_order_events().
+  void second_moments(std::span<event_second_moments> out);
+  /// The same over the events in the one detector of `within` (an aperture). out[frame]
+  void second_moments(const detector_masks& within, std::span<event_second_moments> out);
   /// Events per ring. out[frame * rings + ring]
   void radial_counts(const ring_map& rings, std::span<std::uint32_t> out);
   /// Events on a grid of ceil(height / factor) x ceil(width / factor): pixel (r, c) becomes (r / factor, c / factor).
@@ -205,9 +257,12 @@ class event_reducer {
   virtual void do_virtual_counts(const detector_masks& masks, std::span<std::uint32_t> out) = 0;
   virtual void do_weighted_counts(const weight_image& weights, std::span<std::int64_t> out) = 0;
   virtual void do_moments(std::span<event_moments> out) = 0;
+  virtual void do_second_moments(const detector_masks* within, std::span<event_second_moments> out) = 0;  // null: everywhere
   virtual void do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) = 0;
   virtual void do_bin(std::uint32_t factor, event_batch& out) = 0;
   virtual void do_crop(const detector_window& window, event_batch& out) = 0;
+
+  void second_moments(const detector_masks* within, std::span<event_second_moments> out);
 
   event_view events_;
 };

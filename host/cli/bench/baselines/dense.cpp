@@ -98,6 +98,29 @@ class dense_reducer final : public event_reducer {
     }
   }
 
+  void do_second_moments(const detector_masks* within, std::span<event_second_moments> out) override {
+    const std::uint32_t width = frames_.shape.width;
+    for (std::size_t f = 0; f < out.size(); ++f) {
+      const auto frame = frames_.frame(f);
+      out[f] = {};
+      for (std::uint64_t row = 0, p = 0; row < frames_.shape.height; ++row) {
+        std::uint64_t number = 0;
+        std::uint64_t columns = 0;
+        for (std::uint64_t column = 0; column < width; ++column, ++p) {
+          const std::uint64_t here = within == nullptr || within->contains(0, p) ? frame[p] : 0;
+          number += here;
+          columns += here * column;
+          out[f].column_column += here * column * column;
+        }
+        out[f].first.events += number;
+        out[f].first.row_sum += number * row;
+        out[f].first.column_sum += columns;
+        out[f].row_row += number * row * row;
+        out[f].row_column += columns * row;
+      }
+    }
+  }
+
   void do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) override {
     std::ranges::fill(out, 0U);
     for (std::size_t f = 0; f < frames_.frames; ++f) {

@@ -92,6 +92,24 @@ class run_length_reducer final : public event_reducer {
     }
   }
 
+  void do_second_moments(const detector_masks* within, std::span<event_second_moments> out) override {
+    for (std::size_t f = 0; f < out.size(); ++f) {
+      event_second_moments sums;
+      for_events(frames_.frame(f), [&](std::uint32_t index) {
+        if (within != nullptr && !within->contains(0, index)) return;
+        const std::uint64_t row = index / frames_.shape.width;
+        const std::uint64_t column = index % frames_.shape.width;
+        ++sums.first.events;
+        sums.first.row_sum += row;
+        sums.first.column_sum += column;
+        sums.row_row += row * row;
+        sums.row_column += row * column;
+        sums.column_column += column * column;
+      });
+      out[f] = sums;
+    }
+  }
+
   void do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) override {
     std::ranges::fill(out, 0U);
     for (std::size_t f = 0; f < frames_.frames(); ++f) {
