@@ -91,9 +91,11 @@ class Reduce(ProgramTest):
         for name, pixel in {"hole": lambda x: x % 3 == 0, "weights": lambda x: x % 5, "stop": lambda x: x // 576 < 280}.items():
             masks[name] = self.directory / f"{name}.raw"
             masks[name].write_bytes(bytes(pixel(x) for x in range(576 * 576)))
+        dead = self.directory / "dead.raw"
+        dead.write_bytes(bytes(x % 7 == 0 for x in range(576 * 576)))
         for aperture in ("disk:60", "annulus:20,200@280,290", masks["hole"], masks["weights"]):
             self.count("--live", f"com,com:centre,com-within:{aperture},second-moments,errors,exclude:{masks['stop']},virtual:disk:80,weights:{self.float_image()},"
-                       "radial:30,radial-profile", "--live-centre", "287,288", "--no-png")
+                       "radial:30,radial-profile", "--live-centre", "287,288", "--no-png", "--mask", dead)
             images = self.arrays(self.counted, "--com", "--from-centre", "--com-within", aperture, "--second-moments", "--errors", "--exclude", masks["stop"],
                                  "--virtual", "disk:80", "--weights", self.float_image(), "--radial", "--radial-profile", "--radial-step", 30, "--centre", "287,288")
             self.assertEqual({name for name in images if name.endswith("_error")},
@@ -101,6 +103,7 @@ class Reduce(ProgramTest):
             self.assertLessEqual({"variance_row", "variance_column", "covariance", "radial_radius", "radial_pixels"}, set(images))
             for name, (shape, numbers) in images.items():
                 self.assertEqual(self.dataset(name, numbers.typecode).tobytes(), numbers.tobytes(), (aperture, name))
+            self.assertEqual(sum(images["radial_pixels"][1]), sum(x % 7 != 0 for x in range(280 * 576, 576 * 576)))
             self.assertTrue(all(row >= 280 - 287 or math.isnan(row) for row in images["com_row"][1]), "no row above the stop")
         found = self.directory / "found.h5"  # an aperture around a centre that is found first
         told = self.succeed_json("reduce", self.counted, "-o", found, "--com", "--com-within", "disk:40", "--errors", "--npy", self.directory / "found")

@@ -146,3 +146,83 @@ def test_pictures_and_arrays(stored: tuple[pathlib.Path, np.ndarray]) -> None:
     np.testing.assert_array_equal(np.load(folder / "reduced_sum.npy"), dense.sum(axis=(0, 1, 2)))
     assert np.load(folder / "reduced_com_row.npy").shape == dense.shape[:2]
     assert (folder / "reduced_sum.png").read_bytes().startswith(b"\x89PNG")
+
+
+def places(frame: np.ndarray) -> np.ndarray:
+    """Row and column of each event of a frame."""
+    return np.repeat(np.argwhere(frame), frame[frame != 0], axis=0)
+
+
+def expect_centres(found: dict[str, np.ndarray], at_position: np.ndarray, weights: np.ndarray) -> None:
+    """Centres of mass, second moments and errors from the places themselves."""
+    for position in np.ndindex(*at_position.shape[:2]):
+        each = places(np.where(weights != 0, at_position[position], 0))
+        measured = np.array([found[name][position] for name in ("com_row", "com_column")])
+        if len(each) == 0:
+            assert np.isnan(measured).all()
+            continue
+        w = weights[tuple(each.T)].astype(float)
+        mean = np.average(each, axis=0, weights=w)
+        np.testing.assert_allclose(measured, mean, rtol=0, atol=1e-6)
+        spread = np.array([found[name][position] for name in ("variance_row", "covariance", "variance_column", "com_row_error", "com_column_error")])
+        if len(each) == 1:
+            assert np.isnan(spread).all()
+            continue
+        n = w.sum() ** 2 / (w**2).sum()
+        away = each - mean
+        variance = (away.T * w) @ away / w.sum() * n / (n - 1)
+        of_mean = (away.T * w**2) @ away / w.sum() ** 2 * n / (n - 1)
+        np.testing.assert_allclose(spread, [*variance[np.triu_indices(2)], *np.sqrt(of_mean.diagonal())], rtol=1e-6, atol=1e-6)
+
+
+def test_second_moments_in_apertures(stored: tuple[pathlib.Path, np.ndarray], tmp_path: pathlib.Path) -> None:
+    path, dense = stored
+    shape = dense.shape[-2:]
+    at_position = dense.sum(axis=2)
+    random = np.random.default_rng(8)
+    shadow = random.random(shape) < 0.1
+    weights = random.integers(0, 4, shape).astype(np.uint8)
+    np.save(tmp_path / "shadow.npy", shadow.astype(np.uint8))
+    np.save(tmp_path / "weights.npy", weights)
+    everywhere = np.ones(shape, dtype=int)
+    options = ("--com", "--second-moments", "--errors", "--centre", "20.25,30.5")
+    expect_centres(reduced(path, *options), at_position, everywhere)
+    expect_centres(reduced(path, *options, "--com-within", "annulus:3,18", "--exclude", str(tmp_path / "shadow.npy")), at_position,
+                   ((distance(shape, (20.25, 30.5)) >= 3) & (distance(shape, (20.25, 30.5)) < 18) & ~shadow).astype(int))
+    expect_centres(reduced(path, *options, "--com-within", str(tmp_path / "weights.npy")), at_position, weights)
+
+
+@pytest.mark.parametrize("stored", EXAMPLES[:1], indirect=True, ids=["reduced"])
+def test_centres_of_mass_in_a_disk_are_libertems(stored: tuple[pathlib.Path, np.ndarray]) -> None:
+    context = pytest.importorskip("libertem.api").Context.make_with("inline")
+    from libertem.udf.com import CoMUDF
+
+    path, dense = stored
+    at_position = dense.sum(axis=2)
+    found = reduced(path, "--com", "--from-centre", "--com-within", "disk:17.3", "--centre", "20.25,30.5")
+    raw = context.run_udf(context.load("memory", data=at_position.astype(np.float32), sig_dims=2), CoMUDF.with_params(cy=20.25, cx=30.5, r=17.3))
+    rows, columns = raw["field_y"].data, raw["field_x"].data
+    some = at_position[:, :, distance(dense.shape[-2:], (20.25, 30.5)) < 17.3].sum(axis=2) > 0
+    assert some.any()
+    np.testing.assert_allclose(found["com_row"][some], rows[some], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(found["com_column"][some], columns[some], rtol=0, atol=1e-4)
+
+
+def test_rings_of_used_pixels(stored: tuple[pathlib.Path, np.ndarray], tmp_path: pathlib.Path) -> None:
+    """Behind a beam stop the mean of a ring is that of its open pixels."""
+    path, dense = stored
+    shape = dense.shape[-2:]
+    stop = np.zeros(shape, dtype=np.uint8)
+    stop[:, 25:34] = 255
+    np.save(tmp_path / "stop.npy", stop)
+    found = reduced(path, "--radial", "--radial-profile", "--errors", "--exclude", str(tmp_path / "stop.npy"), "--centre", "20.25,30.5")
+    rings = np.floor(distance(shape, (20.25, 30.5))).astype(int)
+    used = np.bincount(rings[stop == 0], minlength=len(found["radial_radius"]))
+    total = np.bincount(rings[stop == 0], dense.sum(axis=(0, 1, 2))[stop == 0], minlength=len(used))
+    np.testing.assert_array_equal(found["radial_pixels"], used)
+    np.testing.assert_array_equal(found["radial_sum"], total)
+    np.testing.assert_array_equal(found["radial"].sum(axis=(0, 1)), total)
+    np.testing.assert_array_equal(found["radial_radius"], np.arange(len(used)) + 0.5)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        np.testing.assert_allclose(found["radial_mean"], np.where(used > 0, total / used, np.nan))
+        np.testing.assert_allclose(found["radial_mean_error"], np.where(used > 0, np.sqrt(total) / used, np.nan))

@@ -2,8 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <random>
+
+#include <countem/centre.hpp>
 
 #include "host/cli/report/embedded_frames.hpp"
 #include "host/cli/report/frame_code.hpp"
@@ -143,6 +146,37 @@ TEST_F(report_of_a_store, counts_what_is_there) {
   std::uint64_t frames = 0;
   for (const std::uint64_t bin : content.events_per_frame.frames) frames += bin;
   EXPECT_EQ(frames, scan.frames() - 1);
+}
+
+/// The rings of pixels that are used: those of the middle are excluded, and count in no detector or centre of mass.
+TEST_F(report_of_a_store, leaves_excluded_pixels_out) {
+  content_options options;
+  options.beam = given_centre({12, 15});
+  options.detectors = {{"everything", parse_detector("disk:100")}};
+  options.excluded.assign(shape.pixels(), 0);
+  std::uint64_t kept = 0;
+  std::uint64_t first_ring = 0;
+  std::uint64_t pixels = 0;
+  for (std::uint32_t p = 0; p < shape.pixels(); ++p) {
+    const double distance = std::hypot(static_cast<double>(p / shape.width) - 12, static_cast<double>(p % shape.width) - 15);
+    options.excluded[p] = distance < 1 || (distance < 2 && p % 2 == 0) ? 1 : 0;
+    if (options.excluded[p] != 0) continue;
+    std::uint64_t here = 0;
+    for (const auto& frame : frames_) here += static_cast<std::uint64_t>(std::ranges::count(frame, p));
+    kept += here;
+    if (distance >= 2) continue;
+    first_ring += here;
+    ++pixels;
+  }
+  frame_costs costs(shape, scan, {}, 1'000'000);
+  const scan_content content = compute_content(*store_, options, costs);
+  ASSERT_EQ(content.ring_step, 1);
+  EXPECT_TRUE(std::isnan(content.radial.at(0))) << "a ring without a used pixel";
+  EXPECT_DOUBLE_EQ(content.radial.at(1), static_cast<double>(first_ring) / static_cast<double>(pixels));
+  std::uint64_t found = 0;
+  for (const std::uint64_t cell : content.virtual_images.at(0)) found += cell;
+  EXPECT_EQ(found, kept);
+  EXPECT_LT(kept, content.events);
 }
 
 TEST_F(report_of_a_store, lets_nothing_out_of_its_script_elements) {

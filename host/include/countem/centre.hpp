@@ -30,8 +30,8 @@ struct centre_choice {
 /// The masked pixels of a calibration on the grid of events; empty where none is masked, or the mask does not fit the grid.
 [[nodiscard]] std::vector<std::uint8_t> masked_events(const calibration& calibrated, frame_shape grid, std::uint32_t upsample);
 
-/// The beam on the sum of frames of a store. @param excluded [pixel] not 0: left out besides those the store masks; empty: none
-/// @throws invalid_argument when the sum is not of the frame's size.
+/// The beam on the sum of frames of a store. Pixels whose `excluded` [pixel] is not 0 are left out besides those the store
+/// masks; empty: none. @throws invalid_argument when the sum is not of the frame's size.
 [[nodiscard]] found_beam find_stored_beam(std::span<const std::uint64_t> sum, const store_description& store,
                                           const std::string& where = "the summed pattern",
                                           std::span<const std::uint8_t> excluded = {});

@@ -109,7 +109,7 @@ struct detector_masks {
     return ((groups[detector / per_group][pixel] >> (detector % per_group)) & 1U) != 0;
   }
 };
-/// @param excluded [pixel] not 0: no detector has the pixel; empty: all may be had
+/// No detector has the pixels whose `excluded` [pixel] is not 0; empty: all may be had.
 /// @throws invalid_argument when a mask is not of the frame's size or a radius is not a number.
 [[nodiscard]] detector_masks make_masks(std::span<const virtual_detector> detectors, frame_shape shape, detector_point centre,
                                         std::span<const std::uint8_t> excluded = {});
@@ -144,7 +144,7 @@ struct ring_map {
 [[nodiscard]] ring_map make_rings(frame_shape shape, detector_point centre, double step = 1, std::uint32_t rings = 0);
 
 /// Takes pixels out of the rings. Masked pixels never have a hit: they only do not count among `pixels`. Events on excluded
-/// pixels do not count either. @param masked, excluded [pixel] not 0: it is; empty: none is
+/// pixels do not count either. Both [pixel], not 0 where a pixel is; empty: none is.
 /// @throws invalid_argument when they are not of the map's size.
 void leave_out(ring_map& rings, std::span<const std::uint8_t> masked, std::span<const std::uint8_t> excluded);
 
