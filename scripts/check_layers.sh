@@ -19,7 +19,7 @@ forbid() {
 forbid "CUDA headers belong in kernels/cuda" '(cuda|cub/|thrust/|nvtx3/|device_launch)' . ':!kernels/cuda' ':!tests/device_model' ':!bench/gpu'
 forbid "HDF5 headers belong in io" '(hdf5|H5|io/hdf5)' . ':!io' ':!tests' ':!bench'
 forbid "public headers know neither kernels nor io, nor what a consumer need not have" '(kernels/|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/|CLI/|Eigen/|unsupported/|png)' host/include
-forbid "core needs the standard library only" '(kernels/|io/|host/(cli|engine)/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/core
+forbid "core needs the standard library only" '(kernels/|io/|host/(cli|engine|analysis)/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/core
 forbid "the reference and cuda kernels need core only" '(kernels/cpu|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' kernels/reference kernels/cuda
 forbid "the cpu kernels do not reach up" '(io/|host/|data_gen/|kernels/cuda)' kernels/cpu
 forbid "io does not reach up" '(kernels/|host/|data_gen/)' io
@@ -29,7 +29,8 @@ forbid "files and hdf5 know no format" '(io/(sources|store|convert|simulated|def
 forbid "the store does not know raw frames" '(io/(sources|convert|simulated)/)' io/store
 forbid "baselines need core only" '(kernels/|io/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/cli/bench/baselines
 forbid "data_gen makes frames; it does not count them" '(kernels/|host/)' data_gen
-forbid "the engine does not know the command line" '(host/cli|CLI/)' host/engine
+forbid "the engine does not know the command line, nor analyses" '(host/(cli|analysis)|CLI/)' host/engine
+forbid "analyses do not know the command line" '(host/cli|CLI/|fmt/|nlohmann/)' host/analysis
 forbid "tests and benches are included by nobody" '(tests/|bench/)' host kernels io data_gen
 
 # Callers of the library have names of their own for what they can give: advice travels as data (countem/error.hpp), and only

@@ -15,6 +15,7 @@ void add_verify(CLI::App& app, context& ctx);
 void add_recover(CLI::App& app, context& ctx);
 void add_convert(CLI::App& app, context& ctx);
 void add_reduce(CLI::App& app, context& ctx);
+void add_parallax(CLI::App& app, context& ctx);
 void add_report(CLI::App& app, context& ctx);
 void add_compare(CLI::App& app, context& ctx);
 void add_bench(CLI::App& app, context& ctx);

@@ -13,7 +13,6 @@
 #include <countem/provenance.hpp>
 #include <countem/reduction_plan.hpp>
 #include <countem/result_images.hpp>
-#include <countem/scan_pictures.hpp>
 #include <countem/stop.hpp>
 #include <countem/store_copy.hpp>
 #include <countem/store_reduction.hpp>
@@ -22,9 +21,9 @@
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/deflection_arguments.hpp"
+#include "host/cli/image_files.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/store_facts.hpp"
-#include "io/files/output_file.hpp"
 
 namespace countem::cli {
 
@@ -33,9 +32,7 @@ namespace {
 struct reduce_arguments {
   std::filesystem::path input;
   std::filesystem::path output;
-  std::filesystem::path pictures;
-  bool plain_pictures = false;
-  std::filesystem::path arrays;
+  image_folders folders;
   std::vector<std::string> detectors;
   std::vector<std::filesystem::path> masks;
   std::vector<std::filesystem::path> weights;
@@ -90,13 +87,6 @@ detector_window detector_part(const reduce_arguments& wanted, frame_shape grid) 
   return {part.row, part.column, {part.row_end - part.row, part.column_end - part.column}};
 }
 
-nlohmann::ordered_json attributes_json(const saved_image& image) {
-  nlohmann::ordered_json told = nlohmann::ordered_json::object();
-  for (const auto& [name, value] : image.attributes)
-    std::visit([&told, &name = name](const auto& one) { told[name] = one; }, value);
-  return told;
-}
-
 class reduction_run {
  public:
   reduction_run(const reduce_arguments& wanted, context& ctx)
@@ -116,7 +106,7 @@ class reduction_run {
     std::vector<saved_image> images;
     if (makes_images()) images = reduce();
     check_stop();
-    check_outputs(images);
+    wanted_.folders.check(wanted_.output, images, rules_);
     if (makes_store()) {
       copy(images);
     } else {
@@ -126,10 +116,7 @@ class reduction_run {
       save_images(wanted_.output, images, facts, rules_);
     }
     ctx_.wrote(wanted_.output);
-    for (const saved_image& image : images) {
-      check_stop();
-      draw(image);
-    }
+    wanted_.folders.write(wanted_.output, images, rules_, ctx_);
     report(images, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
 
@@ -140,8 +127,7 @@ class reduction_run {
     rules_.inputs.push_back(wanted_.input);
     add_centre_file(rules_, wanted_.centre);
     check_output(wanted_.output, makes_store() ? event_store_output : images_output, rules_);
-    io::make_folder(wanted_.arrays);
-    io::make_folder(wanted_.pictures);
+    wanted_.folders.make();
   }
 
   /// Also where a part of the scan is named and nothing is to be computed from it.
@@ -163,7 +149,7 @@ class reduction_run {
     return issues;
   }
 
-  [[nodiscard]] bool makes_images() const { return !plan_.is_empty() || !wanted_.pictures.empty() || !wanted_.arrays.empty(); }
+  [[nodiscard]] bool makes_images() const { return !plan_.is_empty() || wanted_.folders.are_named(); }
 
   /// A detector without a pixel gives an image of zeros: most likely its centre or radius is mistyped.
   void warn_of_empty(const reduction_plan& plan) {
@@ -233,33 +219,6 @@ class reduction_run {
     copied_ = description.scan.frames();
   }
 
-  [[nodiscard]] std::filesystem::path array_of(const saved_image& image) const {
-    return wanted_.arrays / (wanted_.output.stem().string() + "_" + image.name + ".npy");
-  }
-
-  [[nodiscard]] std::filesystem::path picture_of(const saved_image& image) const {
-    return wanted_.pictures / (wanted_.output.stem().string() + "_" + picture_name(image) + ".png");
-  }
-
-  /// Before the first file is written.
-  void check_outputs(std::span<const saved_image> images) const {
-    for (const saved_image& image : images) {
-      if (!wanted_.arrays.empty()) check_output(array_of(image), npy_output, rules_);
-      if (!wanted_.pictures.empty()) check_output(picture_of(image), png_output, rules_);
-    }
-  }
-
-  void draw(const saved_image& image) const {
-    if (!wanted_.arrays.empty()) {
-      save_npy(array_of(image), image, rules_);
-      ctx_.wrote(array_of(image));
-    }
-    if (!wanted_.pictures.empty() && image.extent.size() == 2) {
-      draw_image(picture_of(image), image, wanted_.plain_pictures ? picture_style::plain : picture_style::figure, rules_);
-      ctx_.wrote(picture_of(image));
-    }
-  }
-
   void report(std::span<const saved_image> images, double seconds) const {
     if (ctx_.json) {
       nlohmann::ordered_json told{{"output", wanted_.output.string()},
@@ -271,13 +230,7 @@ class reduction_run {
                                   {"copied_frames", copied_},
                                   {"seconds", seconds}};
       if (beam_) told["centre"] = beam_json(*beam_);
-      told["images"] = nlohmann::ordered_json::array();
-      for (const saved_image& image : images)
-        told["images"].push_back({{"name", image.name},
-                                  {"extent", image.extent},
-                                  {"units", image.units},
-                                  {"meaning", image.meaning},
-                                  {"attributes", attributes_json(image)}});
+      told["images"] = images_json(images);
       ctx_.print_json(told);
     }
     if (beam_) ctx_.inform("centre: {}", beam_words(*beam_));
@@ -360,10 +313,7 @@ void add_reduce(CLI::App& app, context& ctx) {
       ->capture_default_str();
   command->add_flag("--skip-incomplete", wanted->skip_incomplete,
                     "Frames that lack a sector count as frames without electrons");
-  command->add_option("--png", wanted->pictures, "Directory for a picture of each image");
-  command->add_flag("--png-plain", wanted->plain_pictures, "Pictures of the pixels alone, without title, axes and colour bar")
-      ->needs("--png");
-  command->add_option("--npy", wanted->arrays, "Directory for a .npy file of each image");
+  wanted->folders.add_to(*command);
   add_choice(*command, "--backend", wanted->where, "Where to reduce");
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();
   ctx.add_force_option(*command);

@@ -80,6 +80,7 @@ void add_commands(CLI::App& app, context& ctx) {
   add_recover(app, ctx);
   add_convert(app, ctx);
   add_reduce(app, ctx);
+  add_parallax(app, ctx);
   add_report(app, ctx);
   add_compare(app, ctx);
   add_bench(app, ctx);

@@ -9,6 +9,7 @@ import unittest
 
 from program import COUNTEM, ProgramTest
 from raw_files import write_scan
+from tilted_scan import write_tilted_scan
 
 THRESHOLDS = ("--threshold", 10, "--xray-threshold", 1000)
 DOCUMENT = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "command_line.md").read_text()
@@ -21,6 +22,7 @@ DOCUMENTED = {
     "recover": {"broken", "output", "frames", "scan_frames", "events", "damaged_frames"},
     "convert": {"input", "output", "to", "frames", "events", "bytes", "notes"},
     "reduce": {"output", "backend", "frames", "events", "copied_frames", "images"},
+    "parallax": {"output", "frames", "centre", "aberrations", "scan_rotation", "score", "images"},
     "report": {"output", "bytes", "events", "centre", "embedded_frames"},
     "compare": {"counted", "truth", "events", "matched", "recall", "precision"},
     "bench count": {"backend", "frames", "frames_per_s", "checked"},
@@ -34,6 +36,8 @@ class Printing(ProgramTest):
         at = self.directory
         frames = write_scan(at)
         store = at / "out.h5"
+        tilted = at / "tilted.h5"
+        self.succeed(*write_tilted_scan(at / "tilted.npy"), "-o", tilted)
         return {
             "simulate": ("simulate", at / "sim", "--scan", "2x2", "--frame", "64x64", "--format", "npy", "--dark-frames", 2),
             "calibrate": ("calibrate", *frames, "-o", at / "calibration.h5", *THRESHOLDS),
@@ -43,6 +47,7 @@ class Printing(ProgramTest):
             "recover": ("recover", store, "-o", at / "recovered.h5"),
             "convert": ("convert", store, "-o", at / "stempy.h5", "--to", "stempy"),
             "reduce": ("reduce", store, "-o", at / "images.h5", "--sum", "--png", at / "pictures", "--npy", at / "arrays"),
+            "parallax": ("parallax", tilted, "-o", at / "parallax.h5"),
             "report": ("report", store, "-o", at / "page.html"),
             "compare": ("compare", store, at / "recovered.h5"),
             "bench count": ("bench", "count", "--frames", 50, "--distinct", 2, "--repetitions", 1),
