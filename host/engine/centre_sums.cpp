@@ -51,7 +51,7 @@ void centre_sums::make_weighted(const event_aperture& aperture, const reduction_
   for (std::size_t p = 0; p < std::min(weights.size(), plan.excluded.size()); ++p) {
     if (plan.excluded[p] != 0) weights[p] = 0;
   }
-  weighted_ = places(weights, second_ ? members.size() : first_order);
+  weighted_ = places(weights, plan.second_moments ? members.size() : first_order);
   for (double& weight : weights) weight *= weight;
   weighted_squares_ = places(weights, plan.errors ? members.size() : weight_alone);
 }

@@ -104,7 +104,7 @@ std::vector<saved_image> images_of(const reduction_result& result, const reducti
   if (plan.centre_of_mass) {
     deflected = engine::deflections_of(result, plan, plan.centre.value_or(middle_of(grid)), scan);
     for (saved_image& map : engine::deflection_images(*deflected, scan))
-      images.push_back(plan.origin == deflection_origin::centre ? around(plan, grid, std::move(map)) : std::move(map));
+      images.push_back(plan.com_needs_centre() ? around(plan, grid, std::move(map)) : std::move(map));
   }
   for (std::size_t d = 0; d < result.virtual_images.size(); ++d) {
     const virtual_detector& one = plan.detectors[d];

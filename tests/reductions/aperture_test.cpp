@@ -68,10 +68,12 @@ TEST(aperture, leaves_out_the_events_beside_it) {
   EXPECT_TRUE(std::isnan(numbers(all, "com_column_error")[1]));
   EXPECT_THAT(numbers(all, "counts"), ElementsAre(4, 1)) << "counts are those of the whole detector";
   EXPECT_THAT(named(all, "com_row").meaning, testing::HasSubstr("within disk:1.5"));
+  EXPECT_EQ(std::ranges::count(named(all, "com_row").attributes, "centre_row", &image_attribute::name), 1);
 
   const auto without = images(parse_plan("com"), five, {1, 2, 2}, stray);
   EXPECT_EQ(numbers(without, "com_row")[0], 10.0 / 4);
   EXPECT_EQ(names(without).size(), 3U);
+  EXPECT_EQ(std::ranges::count(named(without, "com_row").attributes, "centre_row", &image_attribute::name), 0);
 }
 
 TEST(aperture, may_have_weights) {
