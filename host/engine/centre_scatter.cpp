@@ -18,6 +18,12 @@ double electrons_of(const weighted_moments& sums, const weighted_moments& square
   return squares.weight > 0 ? sums.weight * sums.weight / squares.weight : 0;
 }
 
+/// With variances that roundings took below 0 set to 0.
+place_covariance not_negative(const place_covariance& covariance) {
+  const auto above = [](double variance) { return variance < 0 ? 0 : variance; };
+  return {above(covariance.row_row), covariance.row_column, above(covariance.column_column)};
+}
+
 /// Sums of products of deviations from the point (row, column).
 place_covariance about(const weighted_moments& sums, double row, double column) {
   return {sums.row_row - 2 * row * sums.row + row * row * sums.weight,
@@ -31,7 +37,7 @@ place_covariance scatter(const weighted_moments& sums, const weighted_moments& s
   if (!(electrons > one_event)) return {unknown, unknown, unknown};
   const double factor = electrons / (electrons - 1) / by;
   const place_covariance deviations = about(of, sums.row / sums.weight, sums.column / sums.weight);
-  return {deviations.row_row * factor, deviations.row_column * factor, deviations.column_column * factor};
+  return not_negative({deviations.row_row * factor, deviations.row_column * factor, deviations.column_column * factor});
 }
 
 }  // namespace
@@ -70,9 +76,9 @@ place_covariance turned(const place_covariance& covariance, const scan_rotation&
   const double c = std::cos(angle);
   const double s = std::sin(angle);
   const double across = rotation.flip ? -covariance.row_column : covariance.row_column;
-  return {c * c * covariance.row_row + 2 * c * s * across + s * s * covariance.column_column,
-          (c * c - s * s) * across + c * s * (covariance.column_column - covariance.row_row),
-          s * s * covariance.row_row - 2 * c * s * across + c * c * covariance.column_column};
+  return not_negative({c * c * covariance.row_row + 2 * c * s * across + s * s * covariance.column_column,
+                       (c * c - s * s) * across + c * s * (covariance.column_column - covariance.row_row),
+                       s * s * covariance.row_row - 2 * c * s * across + c * c * covariance.column_column});
 }
 
 }  // namespace countem::engine

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 #include <random>
 #include <string>
@@ -269,6 +270,15 @@ TEST(covariances, turn_with_the_axes) {
   expect(engine::turned(wide, {90, false}), {9, -1, 4});  // r' = c, c' = -r
   expect(engine::turned(wide, {180, false}), {4, 1, 9});
   expect(engine::turned(wide, {45, false}), {7.5, 2.5, 5.5});  // var(r + c) / 2, (var c - var r) / 2, var(c - r) / 2
+  for (int degrees = -180; degrees < 180; ++degrees) {  // electrons on a line: roundings must not make a variance negative
+    const double a = degrees * std::numbers::pi / 180;
+    const place_covariance across =
+        engine::turned({std::cos(a) * std::cos(a) / 3, -std::cos(a) * std::sin(a) / 3, std::sin(a) * std::sin(a) / 3},
+                       {90.0 - degrees, false});
+    EXPECT_GE(across.row_row, 0) << degrees;
+    EXPECT_NEAR(across.row_row, 0, 1e-15) << degrees;
+    EXPECT_NEAR(across.column_column, 1.0 / 3, 1e-15) << degrees;
+  }
 }
 
 TEST(aperture, is_one_and_belongs_to_centres_of_mass) {
