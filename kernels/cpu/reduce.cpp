@@ -15,6 +15,7 @@
 #include "kernels/cpu/byte_counters.hpp"
 #include "kernels/cpu/frame_binner.hpp"
 #include "kernels/cpu/reduce_simd.hpp"
+#include "kernels/cpu/second_moments.hpp"
 
 namespace countem::cpu {
 
@@ -56,34 +57,6 @@ frame_events in_rows(frame_events events, frame_shape shape, const row_range& ro
   const std::uint64_t other_rows = shape.height - (rows.end - rows.first);
   if (events.size() * other_rows < worth_a_search * shape.height) return events;
   return between(events, std::uint64_t{rows.first} * shape.width, std::uint64_t{rows.end} * shape.width);
-}
-
-/// The events in the aperture, in `scratch`.
-frame_events kept(frame_events events, const detector_masks& aperture, std::vector<std::uint32_t>& scratch) {
-  events = in_rows(events, aperture.shape, aperture.rows.front());
-  scratch.resize(std::max(scratch.size(), events.size()));
-  const std::vector<std::uint8_t>& inside = aperture.groups.front();
-  std::size_t number = 0;
-  for (const std::uint32_t index : events) {  // without a branch
-    scratch[number] = index;
-    number += inside[index] & 1U;
-  }
-  return frame_events(scratch).first(number);
-}
-
-/// One event after another, for frames of any size.
-event_second_moments sum_of_squares(frame_events events, frame_shape shape) {
-  event_second_moments sums{{events.size(), 0, 0}, 0, 0, 0};
-  for (const std::uint32_t index : events) {
-    const std::uint64_t row = index / shape.width;
-    const std::uint64_t column = index % shape.width;
-    sums.first.row_sum += row;
-    sums.first.column_sum += column;
-    sums.row_row += row * row;
-    sums.row_column += row * column;
-    sums.column_column += column * column;
-  }
-  return sums;
 }
 
 /// All that the process may use.
@@ -246,13 +219,13 @@ class cpu_reducer final : public event_reducer {
   }
 
   void do_second_moments(const detector_masks* within, std::span<event_second_moments> out) override {
-    const frame_shape shape = events().shape;
-    const bool lanes = fits_squares(shape);
     for_frames([&](std::size_t first, std::size_t last) {
       std::vector<std::uint32_t> scratch;
       for (std::size_t f = first; f < last; ++f) {
-        const frame_events frame = within == nullptr ? events().events(f) : kept(events().events(f), *within, scratch);
-        out[f] = lanes ? frame_second_moments(frame, shape) : sum_of_squares(frame, shape);
+        frame_events frame = events().events(f);
+        if (within != nullptr)
+          frame = keep_inside(in_rows(frame, events().shape, within->rows.front()), within->groups.front(), scratch);
+        out[f] = frame_second_moments(frame, events().shape);
       }
     });
   }

@@ -44,44 +44,6 @@ event_moments moments(frame_events events, frame_shape shape) {
 }
 
 template <bool small>
-event_second_moments second_moments_of(frame_events events, frame_shape shape) {
-  const lanes_u32 d;
-  const splitter<small> split(shape.width);
-  event_second_moments sums{{events.size(), 0, 0}, 0, 0, 0};
-  // As many products of places as surely fit a 32-bit lane; those of first order then fit, too.
-  const std::uint32_t farthest = std::max({shape.height, shape.width, 2U}) - 1;
-  const std::size_t piece = std::numeric_limits<std::uint32_t>::max() / (farthest * farthest) * hn::Lanes(d);
-  while (!events.empty()) {
-    auto rows = hn::Zero(d);
-    auto columns = hn::Zero(d);
-    auto row_row = hn::Zero(d);
-    auto row_column = hn::Zero(d);
-    auto column_column = hn::Zero(d);
-    for_vectors(events.first(std::min(piece, events.size())), [&](vector_u32 index, std::size_t, std::size_t) {
-      const auto signed_row = split.row(index);  // the idle lanes' index 0 adds nothing
-      const auto row = hn::BitCast(d, signed_row);
-      const auto column = hn::BitCast(d, split.column(index, signed_row));
-      rows = hn::Add(rows, row);
-      columns = hn::Add(columns, column);
-      row_row = hn::Add(row_row, hn::Mul(row, row));
-      row_column = hn::Add(row_column, hn::Mul(row, column));
-      column_column = hn::Add(column_column, hn::Mul(column, column));
-    });
-    sums.first.row_sum += total(rows);
-    sums.first.column_sum += total(columns);
-    sums.row_row += total(row_row);
-    sums.row_column += total(row_column);
-    sums.column_column += total(column_column);
-    events = events.subspan(std::min(piece, events.size()));
-  }
-  return sums;
-}
-
-event_second_moments second_moments(frame_events events, frame_shape shape) {
-  return shape.pixels() <= small_pixels ? second_moments_of<true>(events, shape) : second_moments_of<false>(events, shape);
-}
-
-template <bool small>
 std::uint32_t inside_of(frame_events events, frame_shape shape, const annulus_test& annulus) {
   const lanes_u32 d;
   const lanes_f32 df;
@@ -229,7 +191,6 @@ HWY_AFTER_NAMESPACE();
 namespace countem::cpu {
 
 HWY_EXPORT(moments);
-HWY_EXPORT(second_moments);
 HWY_EXPORT(inside);
 HWY_EXPORT(bin);
 HWY_EXPORT(rows_of);
@@ -238,10 +199,6 @@ HWY_EXPORT(rings);
 
 event_moments frame_moments(frame_events events, frame_shape shape) {
   return HWY_DYNAMIC_DISPATCH(moments)(events, shape);
-}
-
-event_second_moments frame_second_moments(frame_events events, frame_shape shape) {
-  return HWY_DYNAMIC_DISPATCH(second_moments)(events, shape);
 }
 
 std::uint32_t count_inside(frame_events events, frame_shape shape, const annulus_test& annulus) {

@@ -16,9 +16,6 @@ using frame_events = std::span<const std::uint32_t>;
 /// Events, sum of rows, sum of columns.
 [[nodiscard]] event_moments frame_moments(frame_events events, frame_shape shape);
 
-/// Sums up to second order, of frames that fits_squares() allows.
-[[nodiscard]] event_second_moments frame_second_moments(frame_events events, frame_shape shape);
-
 /// Events inside the annulus.
 [[nodiscard]] std::uint32_t count_inside(frame_events events, frame_shape shape, const annulus_test& annulus);
 
@@ -51,11 +48,6 @@ void ring_numbers(frame_events events, const ring_map& map, const ring_arithmeti
 /// Whether the functions above may be used on frames of this shape: signed 32-bit lanes and float32 quotients must do.
 [[nodiscard]] constexpr bool fits_lanes(frame_shape shape) {
   return shape.pixels() < (std::uint64_t{1} << 31) && shape.height < (1U << 20) && shape.width < (1U << 20);
-}
-
-/// Whether frame_second_moments() may be used: a 32-bit lane must hold the sum of some products of places.
-[[nodiscard]] constexpr bool fits_squares(frame_shape shape) {
-  return fits_lanes(shape) && shape.height <= (1U << 14) && shape.width <= (1U << 14);
 }
 
 }  // namespace countem::cpu
