@@ -151,15 +151,17 @@ class reduction_run {
 
   [[nodiscard]] bool makes_images() const { return !plan_.is_empty() || wanted_.folders.are_named(); }
 
-  /// A detector without a pixel gives an image of zeros: most likely its centre or radius is mistyped.
+  /// A detector without a pixel gives an image of zeros, an aperture one of NaN: most likely its centre or radius is mistyped.
   void warn_of_empty(const reduction_plan& plan) {
-    if (plan.detectors.empty()) return;
+    std::vector<virtual_detector> detectors = plan.detectors;
+    if (plan.com_within) detectors.push_back(plan.com_within->detector);
+    if (detectors.empty()) return;
     const frame_shape grid = described().shape;
-    const detector_masks masks = make_masks(plan.detectors, grid, plan.centre.value_or(detector_point{0, 0}));
+    const detector_masks masks = make_masks(detectors, grid, plan.centre.value_or(detector_point{0, 0}), plan.excluded);
     for (std::size_t d = 0; d < masks.detectors; ++d) {
       if (masks.rows[d].first < masks.rows[d].end) continue;
-      ctx_.warn(fmt::format("no pixel of the {} x {} detector is in '{}': its image is 0 everywhere", grid.height, grid.width,
-                            plan.detectors[d].name));
+      ctx_.warn(fmt::format("no pixel of the {} x {} detector is in '{}': {}", grid.height, grid.width, detectors[d].name,
+                            d < plan.detectors.size() ? "its image is 0 everywhere" : "there are no centres of mass"));
     }
   }
 

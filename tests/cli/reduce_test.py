@@ -131,6 +131,10 @@ class Reduce(ProgramTest):
         self.refuse(4, "reduce", self.counted, "-o", out, "--com", "--com-within", "absent.npy", mentions=["absent.npy"])
         self.refuse(3, "reduce", self.counted, "-o", out, "--com", "--exclude", below, mentions=["below.f32"])
         self.assertFalse(out.exists())
+        told = self.succeed_json("reduce", self.counted, "-o", out, "--com", "--com-within", "disk:3@900,900", "--virtual", "disk:4@800,800")
+        self.assertEqual([line for line in told["warnings"] if "no pixel" in line],
+                         ["no pixel of the 576 x 576 detector is in 'disk:4@800,800': its image is 0 everywhere",
+                          "no pixel of the 576 x 576 detector is in 'disk:3@900,900': there are no centres of mass"])
 
     def test_what_is_not_known_of_a_rotation_is_reported(self):
         self.count("--no-png")
