@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include <countem/coincidence.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 #include <countem/provenance.hpp>
@@ -19,6 +20,7 @@
 
 #include "host/cli/beam_words.hpp"
 #include "host/cli/choices.hpp"
+#include "host/cli/coincidence_words.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/deflection_arguments.hpp"
 #include "host/cli/image_files.hpp"
@@ -50,6 +52,7 @@ struct reduce_arguments {
   bool radial_profile = false;
   double radial_step = 1;
   bool skip_incomplete = false;
+  bool coincidence = false;
   backend where = backend::automatic;
   unsigned threads = 0;
 
@@ -149,7 +152,7 @@ class reduction_run {
     return issues;
   }
 
-  [[nodiscard]] bool makes_images() const { return !plan_.is_empty() || wanted_.folders.are_named(); }
+  [[nodiscard]] bool makes_images() const { return !plan_.is_empty() || wanted_.coincidence || wanted_.folders.are_named(); }
 
   /// A detector without a pixel gives an image of zeros, an aperture one of NaN: most likely its centre or radius is mistyped.
   void warn_of_empty(const reduction_plan& plan) {
@@ -191,7 +194,17 @@ class reduction_run {
     if (beam_ && beam_->guess) ctx_.warn(guess_warning(*beam_, "--centre"));
     frames_ = reduced.result.frames;
     events_ = reduced.result.events;
-    return images_of(reduced.result, reduced.plan, described().shape, scan());
+    std::vector<saved_image> images = images_of(reduced.result, reduced.plan, described().shape, scan());
+    if (wanted_.coincidence) std::ranges::move(correct(reduced.plan), std::back_inserter(images));
+    return images;
+  }
+
+  std::vector<saved_image> correct(const reduction_plan& plan) {
+    const frame_shape grid = described().shape;
+    const detector_masks masks = make_masks(plan.detectors, grid, plan.centre.value_or(middle_of(grid)), plan.excluded);
+    coincidence_ = correct_coincidences(*store_, masks, window_, reading_);
+    report_coincidence(*coincidence_, plan.detectors, ctx_);
+    return images_of(*coincidence_, plan.detectors, scan());
   }
 
   [[nodiscard]] reduction_plan planned() const {
@@ -232,6 +245,7 @@ class reduction_run {
                                   {"copied_frames", copied_},
                                   {"seconds", seconds}};
       if (beam_) told["centre"] = beam_json(*beam_);
+      if (coincidence_) told["coincidence"] = coincidence_json(*coincidence_, plan_.detectors);
       told["images"] = images_json(images);
       ctx_.print_json(told);
     }
@@ -266,6 +280,7 @@ class reduction_run {
   scan_window window_;
   reduction_plan plan_ = empty_plan();
   std::optional<found_beam> beam_;
+  std::optional<coincidence_result> coincidence_;
   std::uint64_t frames_ = 0;
   std::uint64_t events_ = 0;
   std::uint64_t incomplete_ = 0;
@@ -305,6 +320,9 @@ void add_reduce(CLI::App& app, context& ctx) {
       ->add_option("--centre", wanted->centre,
                    "Centre of detectors and rings: ROW,COLUMN; auto: the beam on the sum; or a vacuum scan's store or image")
       ->capture_default_str();
+  command->add_flag(
+      "--coincidence", wanted->coincidence,
+      "Measure how many electrons are lost because two fell close together, and correct counts and virtual images");
   command->add_option("--scan-crop", wanted->scan_window, "Positions to use: ROW:ROW,COLUMN:COLUMN");
   command->add_option("--crop", wanted->detector_window, "Store with these detector pixels only: ROW:ROW,COLUMN:COLUMN");
   command->add_option("--bin", wanted->bin, "Store with so many detector pixels a side merged")

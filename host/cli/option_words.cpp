@@ -77,6 +77,7 @@ constexpr std::array table{
     option_words{"--radial-profile", images, "", any},
     option_words{"--radial-step", images, "PIXELS", any},
     option_words{"--virtual", images, "DETECTOR", any},
+    option_words{"--coincidence", images, "", any},
     option_words{"--weights", images, "FILE", file},
     option_words{"--exclude", images, "FILE", file},
     option_words{"--errors", images, "", any},

@@ -1,0 +1,169 @@
+#include <countem/coincidence.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include <countem/error.hpp>
+
+#include "host/analysis/near_events.hpp"
+#include "tests/analysis/memory_store.hpp"
+#include "tests/reductions/batch_of.hpp"
+
+namespace {
+
+using namespace countem;
+using namespace countem::analysis;
+
+TEST(neighbours, are_those_of_every_pair) {
+  std::mt19937_64 random(4);
+  for (const std::uint32_t upsample : {1U, 2U}) {
+    const neighbourhood around(upsample);
+    if (upsample == 1) {
+      EXPECT_EQ(around.near_area, 69U);  // pixels within 4.5
+      EXPECT_EQ(around.near_area + around.ring_area, 225U);
+    }
+    for (const frame_shape shape : {frame_shape{30, 41}, frame_shape{1, 50}, frame_shape{60, 2}}) {
+      std::vector<std::uint32_t> frame;
+      for (int i = 0; i < 70; ++i) frame.push_back(static_cast<std::uint32_t>(random() % shape.pixels()));
+      frame.push_back(frame.back());
+      std::sort(frame.begin(), frame.end());
+      neighbour_counter counter(shape, around);
+      const auto found = counter.count(frame);
+      for (std::size_t one = 0; one < frame.size(); ++one) {
+        neighbours wanted;
+        for (std::size_t two = 0; two < frame.size(); ++two) {
+          if (one == two) continue;
+          const double rows = static_cast<double>(frame[one] / shape.width) - static_cast<double>(frame[two] / shape.width);
+          const double columns = static_cast<double>(frame[one] % shape.width) - static_cast<double>(frame[two] % shape.width);
+          const double distance = std::hypot(rows, columns);
+          if (distance <= 4.5 * upsample) ++wanted.near;
+          if (distance > 4.5 * upsample && distance <= 8.5 * upsample) ++wanted.ring;
+        }
+        EXPECT_EQ(found[one].near, wanted.near);
+        EXPECT_EQ(found[one].ring, wanted.ring);
+      }
+    }
+  }
+}
+
+/// Electrons of a bright disk in a dim surrounding; those within `merged` pixels of an earlier one of their frame are lost.
+struct simulated {
+  memory_store store;
+  double disk = 0;   ///< electrons in it
+  double other = 0;  ///< and outside
+};
+
+constexpr frame_shape shape{64, 64};
+constexpr double disk_radius = 20;
+
+bool in_disk(std::uint32_t index) {
+  return std::hypot(index / shape.width - 31.5, index % shape.width - 31.5) < disk_radius;
+}
+
+/// `rate`: electrons per pixel and frame of the disk. `split`: share that makes a second event three pixels away.
+simulated counted(double rate, double merged, std::size_t frames, double split = 0, unsigned seed = 5) {
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> unit(0, 1);
+  std::vector<std::vector<std::uint32_t>> events(frames);
+  double disk = 0;
+  double other = 0;
+  for (auto& frame : events) {
+    const double brightness = 0.7 + 0.6 * unit(random);  // the beam's current varies
+    std::vector<std::uint32_t> kept;
+    for (int i = std::poisson_distribution<int>(rate * brightness * static_cast<double>(shape.pixels()))(random); i > 0; --i) {
+      const auto index = static_cast<std::uint32_t>(unit(random) * static_cast<double>(shape.pixels()));
+      if (!in_disk(index) && unit(random) > 0.1) continue;
+      ++(in_disk(index) ? disk : other);
+      const bool is_lost = std::ranges::any_of(kept, [&](std::uint32_t earlier) {
+        return std::hypot(static_cast<double>(earlier / shape.width) - index / shape.width,
+                          static_cast<double>(earlier % shape.width) - index % shape.width) <= merged;
+      });
+      if (is_lost) continue;
+      kept.push_back(index);
+      if (unit(random) < split && index % shape.width < shape.width - 3) kept.push_back(index + 3);
+    }
+    frame = kept;
+    std::sort(frame.begin(), frame.end());
+  }
+  const auto side = static_cast<std::uint32_t>(std::sqrt(frames));
+  return {{shape, {side, static_cast<std::uint32_t>(frames) / side, 1}, batch_of(events)}, disk, other};
+}
+
+detector_masks disk_and_rest() {
+  const std::vector<virtual_detector> detectors{parse_detector("disk:20"), parse_detector("annulus:20,90")};
+  return make_masks(detectors, shape, middle_of(shape));
+}
+
+double total(const std::vector<double>& counts) {
+  double sum = 0;
+  for (const double count : counts) sum += count;
+  return sum;
+}
+
+coincidence_result corrected(const simulated& made) {
+  return correct_coincidences(made.store, disk_and_rest(), whole(made.store.description().scan), {});
+}
+
+TEST(coincidence, dead_area_is_that_of_the_lost_pairs) {
+  // 1.5 pixels: a square of 9; 2: 13 pixels.
+  for (const auto& [merged, area] : {std::pair{1.5, 9.0}, std::pair{2.0, 13.0}}) {
+    const coincidence_result result = corrected(counted(0.02, merged, 1600));
+    EXPECT_TRUE(result.area.is_found);
+    EXPECT_NEAR(result.area.area, area, 3.5 * result.area.error + 0.2);
+    EXPECT_LT(result.area.error, 1);
+    EXPECT_NEAR(result.area.split, 0, 3.5 * result.area.split_error);
+    EXPECT_GT(result.area.local_rate, 0.01);
+    EXPECT_LT(result.area.local_rate, 0.02);
+  }
+}
+
+TEST(coincidence, corrected_counts_are_the_electrons) {
+  for (const double rate : {0.003, 0.01, 0.014}) {
+    const simulated made = counted(rate, 2, 1600);
+    const coincidence_result result = corrected(made);
+    ASSERT_EQ(result.detectors.size(), 3U);
+    const double noise = 3 / std::sqrt(made.disk);
+    EXPECT_NEAR(total(result.detectors[0].counts) / made.disk, 1, 0.006 + noise) << rate;
+    EXPECT_NEAR(total(result.detectors[1].counts) / made.other, 1, 0.006 + 3 / std::sqrt(made.other)) << rate;
+    EXPECT_NEAR(result.detectors[0].loss, 1 - std::exp(-13 * rate / 2), 0.02) << rate;
+    EXPECT_NEAR(total(result.detectors[2].counts), total(result.detectors[0].counts) + total(result.detectors[1].counts),
+                1e-6 * made.disk);
+    EXPECT_LT(result.detectors[0].beyond, 16U);
+  }
+}
+
+TEST(coincidence, electrons_that_make_two_events_are_no_coincidences) {
+  const coincidence_result result = corrected(counted(0.015, 2, 3600, 0.05));
+  EXPECT_NEAR(result.area.split, 0.05, 0.005 + 3.5 * result.area.split_error);
+  EXPECT_NEAR(result.area.area, 13, 3.5 * result.area.error + 0.7);
+}
+
+TEST(coincidence, losses_that_are_too_large_are_counted) {
+  const simulated made = counted(0.1, 2, 100);
+  const coincidence_result result = corrected(made);
+  EXPECT_EQ(result.detectors[0].beyond, 100U);  // half of the disk's electrons are lost
+  EXPECT_LT(result.detectors[1].beyond, 10U);
+  EXPECT_GT(result.detectors[0].loss, most_correctable_loss);
+  EXPECT_LT(total(result.detectors[0].counts), 0.97 * made.disk);
+  EXPECT_GT(total(result.detectors[0].counts), 0.6 * made.disk);
+}
+
+TEST(coincidence, few_pairs_are_no_area) {
+  const coincidence_result result = corrected(counted(0.0002, 2, 400));
+  EXPECT_FALSE(result.area.is_found);
+  EXPECT_TRUE(result.detectors.empty());
+  EXPECT_FALSE(correct_coincidences(memory_store(shape, {1, 1, 1}, batch_of({{}})), {}, {0, 0, 1, 1}, {}).area.is_found);
+}
+
+TEST(coincidence, refuses_detectors_of_another_shape) {
+  const memory_store store(shape, {1, 1, 1}, batch_of({{}}));
+  const std::vector<virtual_detector> disk{parse_detector("disk:5")};
+  const frame_shape other{32, 32};
+  EXPECT_THROW(static_cast<void>(correct_coincidences(store, make_masks(disk, other, middle_of(other)), {0, 0, 1, 1}, {})),
+               invalid_argument);
+}
+
+}  // namespace
