@@ -123,4 +123,5 @@ def main():
     sys.exit(1 if offences else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
