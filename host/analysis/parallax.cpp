@@ -52,7 +52,8 @@ std::vector<std::uint64_t> sum_of(const event_store& store, const scan_window& w
 }
 
 found_beam disk_of(const event_store& store, const parallax_options& options, std::span<const std::uint64_t> sum) {
-  const found_beam beam = options.beam ? *options.beam : find_stored_beam(sum, store.description());
+  const store_description& described = store.description();
+  const found_beam beam = in_cells(options.beam ? *options.beam : find_stored_beam(sum, described), described.geometry);
   if (beam.guess) throw invalid_argument("no bright-field disk is found in the summed pattern: give its centre and its radius");
   return beam;
 }

@@ -45,7 +45,7 @@ std::optional<found_beam> centre_from(const std::string& text, const store_descr
   const centre_choice chosen = parse_centre(text);
   if (chosen.point) return given_centre(*chosen.point);
   if (chosen.vacuum.empty()) return std::nullopt;
-  return vacuum_beam(chosen.vacuum, scan.shape, scan.options.upsample, threads);
+  return vacuum_beam(chosen.vacuum, scan.shape, scan.geometry, threads);
 }
 
 void add_centre_file(output_rules& rules, const std::string& text) {

@@ -45,6 +45,8 @@ struct count_arguments {
   unsigned threads = 0;
   std::string live;
   std::string live_centre = "auto";
+  double pixel_mrad = 0;
+  double scan_step_nm = 0;
   bool no_pictures = false;
   bool plain_pictures = false;
   bool resume = false;
@@ -120,14 +122,15 @@ class count_run {
     validate(setup_);
     ctx_.warn_of(setup_.calibrated.notes);
     read_detector_images(plan_, event_grid(setup_));
-    plan_.masked = masked_events(setup_.calibrated, event_grid(setup_), setup_.options.upsample);
+    plan_.masked = masked_events(setup_.calibrated, event_grid(setup_), geometry());
     if (wanted_.counting.method != counting_method::counts) ctx_.inform("{}", summary(setup_.calibrated));
     const std::string advice = method_advice(setup_.calibrated, wanted_.counting.method, info().shape);
     if (!advice.empty()) ctx_.inform("{}", advice);
   }
 
   void create_store() {
-    const store_description description = describe_count(info(), setup_, chosen_.used, ctx_.command_line);
+    store_description description = describe_count(info(), setup_, chosen_.used, ctx_.command_line);
+    description.geometry = geometry();
     if (wanted_.resume) {
       store_ = resume_event_store(wanted_.output, description, wanted_.store, rules_);
       ctx_.inform("resuming after {} frames", with_separators(store_.next_frame));
@@ -135,6 +138,13 @@ class count_run {
       store_.writer = create_event_store(wanted_.output, description, wanted_.store, rules_,
                                          live_ ? live_->announced() : std::vector<saved_image>());
     }
+  }
+
+  [[nodiscard]] store_geometry geometry() const {
+    store_geometry known = counted_geometry(info().shape, setup_.options.upsample, info().split);
+    known.pixel_mrad = wanted_.pixel_mrad;
+    known.scan_step_nm = wanted_.scan_step_nm;
+    return known;
   }
 
   /// Where live pictures go; empty: none are drawn.
@@ -147,7 +157,7 @@ class count_run {
     if (centre_.point) plan_.beam = given_centre(*centre_.point);
     if (!plan_.needs_centre() && !plan_.beam) return;
     if (!centre_.vacuum.empty()) {
-      plan_.beam = vacuum_beam(centre_.vacuum, event_grid(setup_), setup_.options.upsample, wanted_.threads);
+      plan_.beam = vacuum_beam(centre_.vacuum, event_grid(setup_), geometry(), wanted_.threads);
     } else if (!plan_.beam) {
       plan_.beam = sampled_beam(*source_, setup_, plan_.excluded);
     }
@@ -160,7 +170,8 @@ class count_run {
     if (!wanted_.no_pictures) pictures_.emplace(event_grid(setup_), info().scan, wanted_.threads);
     if (wanted_.live.empty()) return;
     find_centre();
-    live_.emplace(plan_, event_grid(setup_), info().scan, chosen_.used, wanted_.threads, live_directory(),
+    live_.emplace(plan_, result_axes{event_grid(setup_), info().scan, geometry()},
+                  info().missing_frames + info().incomplete_frames > 0, chosen_.used, wanted_.threads, live_directory(),
                   wanted_.output.stem().string(), rules_);
   }
 
@@ -258,6 +269,10 @@ void add_count(CLI::App& app, context& ctx) {
   add_choice(*command, "--values", wanted->counting.values, "Number to keep beside each event");
   command->add_option("--upsample", wanted->counting.upsample, "Place events on a grid this many times finer")
       ->capture_default_str();
+  command->add_option("--pixel-mrad", wanted->pixel_mrad, "Scattering angle of a detector pixel in mrad: the axes of the store")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--scan-step", wanted->scan_step_nm, "Distance of scan positions in nm: the axes of the store")
+      ->check(CLI::PositiveNumber);
   add_choice(*command, "--backend", wanted->where, "Where to count");
   command->add_option("--devices", wanted->devices, "CUDA devices to count on, as 0,1; default: all that answer")
       ->delimiter(',');

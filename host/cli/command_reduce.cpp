@@ -51,8 +51,10 @@ struct reduce_arguments {
   bool radial = false;
   bool radial_profile = false;
   double radial_step = 1;
+  incomplete_frames incomplete = incomplete_frames::keep;
   bool skip_incomplete = false;
   bool coincidence = false;
+  bool keep_remainder = false;
   backend where = backend::automatic;
   unsigned threads = 0;
 
@@ -73,7 +75,7 @@ struct reduce_arguments {
     for (const std::filesystem::path& map : weights) list.push_back("weights:" + map.string());
     for (const std::filesystem::path& mask : excluded) list.push_back("exclude:" + mask.string());
     add(errors, "errors");
-    add(skip_incomplete, "skip-incomplete");
+    list.push_back("incomplete:" + std::string(word_of(skip_incomplete ? incomplete_frames::skip : incomplete)));
     return list;
   }
 };
@@ -96,12 +98,15 @@ class reduction_run {
       : wanted_(wanted), ctx_(ctx), store_(open_counted(wanted.input)), used_(choose_backend(wanted.where)) {
     reading_.threads = wanted.threads;
     reading_.stop = &ctx.stop;
-    window_ = scan_part(wanted, described().scan);
+    part_ = {scan_part(wanted, described().scan), detector_part(wanted, described().shape), wanted.bin, wanted.scan_bin};
+    if (!wanted.keep_remainder) part_ = whole_bins(part_);
+    made_ = describe_copy(described(), part_);
   }
 
   void run() {
     plan_ = planned();
     check_outputs();
+    inform_of_remainder();
     if (!makes_images() && !makes_store())
       throw invalid_argument(
           "nothing is asked for: --sum, --com, --virtual disk:20, --crop 100:400,100:400, ... (countem reduce --help)");
@@ -137,7 +142,6 @@ class reduction_run {
   [[nodiscard]] bool makes_store() const { return wanted_.makes_store() || (!wanted_.scan_window.empty() && !makes_images()); }
 
   [[nodiscard]] const store_description& described() const { return store_->description(); }
-  [[nodiscard]] scan_shape scan() const { return inside(described().scan, window_); }
 
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> provenance() const {
     auto facts = describe_reduction(wanted_.input, used_.used, ctx_.command_line);
@@ -156,11 +160,12 @@ class reduction_run {
 
   /// A detector without a pixel gives an image of zeros, an aperture one of NaN: most likely its centre or radius is mistyped.
   void warn_of_empty(const reduction_plan& plan) {
-    std::vector<virtual_detector> detectors = plan.detectors;
-    if (plan.com_within) detectors.push_back(plan.com_within->detector);
+    const reduction_plan cells = in_cells(plan, made_.geometry);
+    std::vector<virtual_detector> detectors = cells.detectors;
+    if (cells.com_within) detectors.push_back(cells.com_within->detector);
     if (detectors.empty()) return;
-    const frame_shape grid = described().shape;
-    const detector_masks masks = make_masks(detectors, grid, plan.centre.value_or(detector_point{0, 0}), plan.excluded);
+    const frame_shape grid = made_.shape;
+    const detector_masks masks = make_masks(detectors, grid, cells.centre.value_or(middle_of(grid)), plan.excluded);
     for (std::size_t d = 0; d < masks.detectors; ++d) {
       if (masks.rows[d].first < masks.rows[d].end) continue;
       ctx_.warn(fmt::format("no pixel of the {} x {} detector is in '{}': {}", grid.height, grid.width, detectors[d].name,
@@ -172,56 +177,70 @@ class reduction_run {
   void warn_of_incomplete(const reduction_result& result) {
     incomplete_ = result.incomplete_frames;
     missing_ = result.missing_frames;
-    if (incomplete_ != 0 && plan_.skip_incomplete) {
-      ctx_.warn(fmt::format("{} of {} frames lack a part of the detector and were left out: their positions have no electrons",
-                            incomplete_, result.frames));
-    } else if (incomplete_ != 0) {
-      ctx_.warn(
-          fmt::format("{} of {} frames lack a part of the detector: images, centres of mass and the centre found are those of "
-                      "the parts that arrived (--skip-incomplete leaves these frames out)",
-                      incomplete_, result.frames));
+    if (incomplete_ != 0) {
+      const char* const used = plan_.incomplete == incomplete_frames::skip ? "they are left out"
+                               : plan_.incomplete == incomplete_frames::scale
+                                   ? "images are divided by the share of the detector that arrived"
+                                   : "images are those of what arrived (--incomplete skip or scale does otherwise)";
+      ctx_.warn(fmt::format("{} of {} frames lack a part of the detector: {}; _completeness beside each image is the share",
+                            incomplete_, result.frames, used));
     }
-    if (missing_ != 0) {
-      ctx_.warn(fmt::format("{} of {} frames never arrived: their positions have no electrons", missing_, result.frames));
-    }
+    if (missing_ != 0)
+      ctx_.warn(fmt::format("{} of {} frames never arrived: what is made of them alone is NaN", missing_, result.frames));
+  }
+
+  void inform_of_remainder() const {
+    const auto left_out = [&](const char* what, std::uint32_t wanted, std::uint32_t kept) {
+      if (wanted != kept)
+        ctx_.inform("{} {} fill no whole bin and are left out (--keep-remainder keeps them)", wanted - kept, what);
+    };
+    const detector_window detector = detector_part(wanted_, described().shape);
+    const scan_window positions = scan_part(wanted_, described().scan);
+    left_out("rows of pixels", detector.shape.height, part_.detector.shape.height);
+    left_out("columns of pixels", detector.shape.width, part_.detector.shape.width);
+    left_out("rows of positions", positions.height, part_.scan.height);
+    left_out("columns of positions", positions.width, part_.scan.width);
   }
 
   std::vector<saved_image> reduce() {
-    const reduced_store reduced = reduce_store(*store_, plan_, window_, used_.used, reading_);
+    const reduced_store reduced = reduce_store(*store_, plan_, part_, used_.used, reading_);
     warn_of_empty(reduced.plan);
     warn_of_incomplete(reduced.result);
     if (reduced.plan.needs_centre()) beam_ = reduced.plan.beam;
     if (beam_ && beam_->guess) ctx_.warn(guess_warning(*beam_, "--centre"));
     frames_ = reduced.result.frames;
     events_ = reduced.result.events;
-    std::vector<saved_image> images = images_of(reduced.result, reduced.plan, described().shape, scan());
+    std::vector<saved_image> images = reduced.images();
     if (wanted_.coincidence) std::ranges::move(correct(reduced.plan), std::back_inserter(images));
     return images;
   }
 
   std::vector<saved_image> correct(const reduction_plan& plan) {
-    const frame_shape grid = described().shape;
-    const detector_masks masks = make_masks(plan.detectors, grid, plan.centre.value_or(middle_of(grid)), plan.excluded);
-    coincidence_ = correct_coincidences(*store_, masks, window_, reading_);
+    if (wanted_.makes_store())
+      throw invalid_argument("coincidence is measured between the events as they were counted: ask for it without a crop or a bin");
+    const reduction_plan cells = in_cells(plan, made_.geometry);
+    const detector_masks masks =
+        make_masks(cells.detectors, made_.shape, cells.centre.value_or(middle_of(made_.shape)), plan.excluded);
+    coincidence_ = correct_coincidences(*store_, masks, part_.scan, reading_);
     report_coincidence(*coincidence_, plan.detectors, ctx_);
-    return images_of(*coincidence_, plan.detectors, scan());
+    return images_of(*coincidence_, plan.detectors, made_.scan);
   }
 
   [[nodiscard]] reduction_plan planned() const {
     reduction_plan plan = empty_plan();
     for (const std::string& item : wanted_.items()) add_item(plan, item);
     plan.radial_step = wanted_.radial_step;
-    plan.beam = centre_from(wanted_.centre, described(), wanted_.threads);
+    plan.beam = centre_from(wanted_.centre, made_, wanted_.threads);
     if (plan.beam) plan.centre = plan.beam->centre;
+    take_lengths(plan, made_.geometry);
     validate(plan);
-    validate(plan, scan());
-    read_detector_images(plan, described().shape);
+    validate(plan, made_.scan);
+    read_detector_images(plan, made_.shape);
     return plan;
   }
 
   void copy(std::span<const saved_image> images) {
-    const copy_plan plan{window_, detector_part(wanted_, described().shape), wanted_.bin, wanted_.scan_bin};
-    store_description description = describe_copy(described(), plan);
+    store_description description = made_;
     for (auto& [name, text] : provenance()) {
       // What the events themselves came from stays as it is.
       description.provenance.emplace_back(name == "reduced_from" ? name : "reduce_" + name, text);
@@ -229,7 +248,7 @@ class reduction_run {
     store_options written;
     written.keep_unfinished = false;  // it is made from a store that is still there
     const auto sink = create_event_store(wanted_.output, description, written, rules_, images);
-    copy_frames(*store_, plan, *sink, reading_);
+    copy_frames(*store_, part_, *sink, reading_);
     sink->finish(images, input_changes());
     copied_ = description.scan.frames();
   }
@@ -277,7 +296,8 @@ class reduction_run {
   backend_choice used_;
   reading_options reading_;
   output_rules rules_;
-  scan_window window_;
+  copy_plan part_;
+  store_description made_;  ///< what the part is
   reduction_plan plan_ = empty_plan();
   std::optional<found_beam> beam_;
   std::optional<coincidence_result> coincidence_;
@@ -331,8 +351,11 @@ void add_reduce(CLI::App& app, context& ctx) {
   command->add_option("--scan-bin", wanted->scan_bin, "Store with so many positions a side merged")
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
-  command->add_flag("--skip-incomplete", wanted->skip_incomplete,
-                    "Frames that lack a sector count as frames without electrons");
+  command->add_flag("--keep-remainder", wanted->keep_remainder,
+                    "Keep the last rows and columns that fill no whole bin, as bins of fewer pixels or positions");
+  CLI::Option* const incomplete =
+      add_choice(*command, "--incomplete", wanted->incomplete, "What is done with frames that lack a part of the detector");
+  command->add_flag("--skip-incomplete", wanted->skip_incomplete, "The same as --incomplete skip")->excludes(incomplete);
   wanted->folders.add_to(*command);
   add_choice(*command, "--backend", wanted->where, "Where to reduce");
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();

@@ -107,7 +107,7 @@ void run(const report_arguments& wanted, context& ctx) {
   for (const std::string& text : wanted.detectors) options.detectors.push_back({text, parse_detector(text)});
   options.excluded = read_excluded(wanted.excluded, described.shape);
   options.beam = centre_from(wanted.centre, described, wanted.threads);
-  options.skip_incomplete = wanted.skip_incomplete;
+  options.incomplete = wanted.skip_incomplete ? incomplete_frames::skip : incomplete_frames::keep;
   options.where = choose_backend(wanted.where).used;
   options.reading.threads = wanted.threads;
   options.reading.stop = &ctx.stop;
@@ -118,8 +118,8 @@ void run(const report_arguments& wanted, context& ctx) {
   facts.command_line = ctx.command_line;
   facts.backend = to_string(options.where);
   facts.store_bytes = fs::file_size(wanted.input);
-  facts.pixel_mrad = if_given(wanted.pixel_mrad);
-  facts.step_nm = if_given(wanted.step_nm);
+  facts.pixel_mrad = if_given(wanted.pixel_mrad > 0 ? wanted.pixel_mrad : described.geometry.pixel_mrad);
+  facts.step_nm = if_given(wanted.step_nm > 0 ? wanted.step_nm : described.geometry.scan_step_nm);
   facts.counted = load_counted(wanted.counted);
 
   const auto limit_bytes = static_cast<std::uint64_t>(wanted.limit_mb * 1e6);

@@ -54,7 +54,7 @@ nlohmann::ordered_json images_json(std::span<const saved_image> images) {
   auto list = nlohmann::ordered_json::array();
   for (const saved_image& image : images) {
     nlohmann::ordered_json attributes = nlohmann::ordered_json::object();
-    for (const auto& [name, value] : image.attributes)
+    for (const auto& [name, value] : attributes_of(image))
       std::visit([&attributes, &key = name](const auto& one) { attributes[key] = one; }, value);
     list.push_back({{"name", image.name},
                     {"extent", image.extent},

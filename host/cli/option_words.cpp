@@ -86,6 +86,8 @@ constexpr std::array table{
     option_words{"--crop", part, "R:R,C:C", any},
     option_words{"--bin", part, "N", any},
     option_words{"--scan-bin", part, "N", any},
+    option_words{"--keep-remainder", part, "", any},
+    option_words{"--incomplete", part, "USE", any},
     option_words{"--skip-incomplete", part, "", any},
     option_words{"--title", output, "TEXT", any},
     option_words{"--count-json", output, "FILE", file},

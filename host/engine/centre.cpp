@@ -43,6 +43,29 @@ std::vector<std::uint8_t> either(std::vector<std::uint8_t> mask, std::span<const
   return mask;
 }
 
+/// Indices [begin, end).
+struct index_span {
+  std::size_t begin;
+  std::size_t end;
+};
+
+/// For each index of an axis, the detector pixels that it touches.
+std::vector<index_span> pixels_along(const axis_scale& axis, std::uint32_t indices, std::uint32_t pixels) {
+  constexpr double sliver = 1e-9;  // of rounding, that touches nothing
+  std::vector<index_span> spans(indices);
+  for (std::uint32_t i = 0; i < indices; ++i) {
+    const double begin = std::clamp(axis.at(i - 0.5) + 0.5 + sliver, 0.0, static_cast<double>(pixels));
+    const double end = std::clamp(axis.at(i + 0.5) + 0.5 - sliver, 0.0, static_cast<double>(pixels));
+    spans[i] = {static_cast<std::size_t>(begin), static_cast<std::size_t>(std::ceil(end))};
+  }
+  return spans;
+}
+
+/// Cells along a detector pixel, 1 where it has less than one.
+std::uint32_t cells_a_pixel(const store_geometry& geometry) {
+  return static_cast<std::uint32_t>(std::max(1.0, std::round(1 / geometry.row.step)));
+}
+
 found_beam beam_of_store(const std::filesystem::path& path, frame_shape grid, unsigned threads) {
   const std::unique_ptr<event_store> store = open_event_store(path);
   const store_description& described = store->description();
@@ -75,26 +98,45 @@ found_beam given_centre(detector_point centre) {
   return beam;
 }
 
-std::vector<std::uint8_t> masked_events(const calibration& calibrated, frame_shape grid, std::uint32_t upsample) {
+std::vector<std::uint8_t> masked_events(const calibration& calibrated, frame_shape grid, const store_geometry& geometry) {
   const frame_shape pixels = calibrated.shape;
   if (calibrated.mask.empty() || calibrated.mask.size() != pixels.pixels()) return {};
   if (pixels == grid) return calibrated.mask;
-  if (std::uint64_t{pixels.height} * upsample != grid.height || std::uint64_t{pixels.width} * upsample != grid.width) return {};
+  if (pixels != geometry.detector) return {};
+  const std::vector<index_span> rows = pixels_along(geometry.row, grid.height, pixels.height);
+  const std::vector<index_span> columns = pixels_along(geometry.column, grid.width, pixels.width);
   std::vector<std::uint8_t> masked(grid.pixels());
-  for (std::uint32_t row = 0; row < grid.height; ++row) {
-    for (std::uint32_t column = 0; column < grid.width; ++column) {
-      masked[std::size_t{row} * grid.width + column] =
-          calibrated.mask[std::size_t{row / upsample} * pixels.width + column / upsample];
+  for (std::size_t cell = 0; cell < masked.size(); ++cell) {
+    const index_span& row = rows[cell / grid.width];
+    const index_span& column = columns[cell % grid.width];
+    for (std::size_t r = row.begin; r < row.end; ++r) {
+      for (std::size_t c = column.begin; c < column.end; ++c) masked[cell] |= calibrated.mask[r * pixels.width + c];
     }
   }
   return masked;
 }
 
+found_beam in_pixels(found_beam beam, const store_geometry& geometry) {
+  const double step = geometry.row.step;
+  beam.centre = {geometry.row.at(beam.centre.row), geometry.column.at(beam.centre.column)};
+  beam.centre_error = {beam.centre_error.row * step, beam.centre_error.column * step};
+  beam.radius *= step;
+  beam.radius_error *= step;
+  beam.rim_width *= step;
+  return beam;
+}
+
+found_beam in_cells(found_beam beam, const store_geometry& geometry) {
+  store_geometry inverse;
+  inverse.row = {geometry.row.index_of(0), 1 / geometry.row.step};
+  inverse.column = {geometry.column.index_of(0), 1 / geometry.column.step};
+  return in_pixels(std::move(beam), inverse);
+}
+
 found_beam find_stored_beam(std::span<const std::uint64_t> sum, const store_description& store, const std::string& where,
                             std::span<const std::uint8_t> excluded) {
-  const std::vector<std::uint8_t> masked =
-      either(masked_events(store.calibrated, store.shape, store.options.upsample), excluded);
-  return find_beam(sum, store.shape, {masked, store.options.upsample, where});
+  const std::vector<std::uint8_t> masked = either(masked_events(store.calibrated, store.shape, store.geometry), excluded);
+  return in_pixels(find_beam(sum, store.shape, {masked, cells_a_pixel(store.geometry), where}), store.geometry);
 }
 
 found_beam sampled_beam(const frame_source& source, const counting_setup& setup, std::span<const std::uint8_t> excluded) {
@@ -112,17 +154,19 @@ found_beam sampled_beam(const frame_source& source, const counting_setup& setup,
     reducer->load(view_of(events, grid));
     reducer->add_sum(sum);
   }
-  const std::vector<std::uint8_t> masked = either(masked_events(setup.calibrated, grid, setup.options.upsample), excluded);
-  return find_beam(sum, grid, {masked, setup.options.upsample, "the sum of " + std::to_string(sampled) + " frames"});
+  const store_geometry geometry = counted_geometry(setup.shape, setup.options.upsample);
+  const std::vector<std::uint8_t> masked = either(masked_events(setup.calibrated, grid, geometry), excluded);
+  return in_pixels(find_beam(sum, grid, {masked, setup.options.upsample, "the sum of " + std::to_string(sampled) + " frames"}),
+                   geometry);
 }
 
-found_beam vacuum_beam(const std::filesystem::path& path, frame_shape grid, std::uint32_t upsample, unsigned threads) {
+found_beam vacuum_beam(const std::filesystem::path& path, frame_shape grid, const store_geometry& geometry, unsigned threads) {
   found_beam beam;
   if (event_store_output.is_own(path)) {
     beam = beam_of_store(path, grid, threads);
   } else {
     const std::vector<float> image = read_image(*open_detector_image(path, grid, pixel_type::f32), "vacuum pattern");
-    beam = find_beam(image, grid, {{}, upsample, path.filename().string()});
+    beam = in_pixels(find_beam(image, grid, {{}, cells_a_pixel(geometry), path.filename().string()}), geometry);
   }
   if (!beam.found) {
     throw invalid_argument(path.string() +

@@ -101,15 +101,23 @@ void turn_axes(scan_deflections& deflected, const reduction_plan& plan, const sc
   deflected.meaning += ", in scan axes";
 }
 
+std::vector<place_covariance> in_pixels(std::vector<place_covariance> cells, const store_geometry& geometry) {
+  const double area = geometry.row.step * geometry.column.step;
+  for (place_covariance& one : cells) one = {one.row_row * area, one.row_column * area, one.column_column * area};
+  return cells;
+}
+
 }  // namespace
 
-scan_deflections deflections_of(const reduction_result& result, const reduction_plan& plan, detector_point centre,
-                                const scan_shape& scan) {
+scan_deflections deflections_of(const reduction_result& result, const reduction_plan& plan, const store_geometry& geometry,
+                                detector_point centre, const scan_shape& scan) {
   scan_deflections deflected;
   deflected.maps = deflections(result);
+  for (double& row : deflected.maps.row) row = geometry.row.at(row);
+  for (double& column : deflected.maps.column) column = geometry.column.at(column);
   deflected.electrons = electrons_of(result);
-  if (plan.second_moments) deflected.scatter = scatter_of_events(result);
-  if (plan.errors) deflected.error = scatter_of_centres(result);
+  if (plan.second_moments) deflected.scatter = in_pixels(scatter_of_events(result), geometry);
+  if (plan.errors) deflected.error = in_pixels(scatter_of_centres(result), geometry);
   deflected.meaning = " of the centre of mass";
   if (plan.com_within) deflected.meaning += " within " + plan.com_within->detector.name;
   move_origin(deflected, plan, centre, scan);
@@ -155,10 +163,10 @@ std::vector<saved_image> deflection_images(const scan_deflections& deflected, co
 }
 
 std::vector<saved_image> phase_images(const scan_deflections& deflected, const deflection_options& options,
-                                      const scan_shape& scan, image_detail detail) {
+                                      const scan_shape& scan, double scan_step, image_detail detail) {
   integrated_phase integrated =
       integrate(deflected.from_mean, deflected.electrons, scan, options.edges, options.high_pass, detail == image_detail::full);
-  const double scale = options.scale.is_given() ? options.scale.radians() : 1;
+  const double scale = options.scale.is_given() ? options.scale.radians() * scan_step : 1;
   for (double& value : integrated.phase) value *= scale;
   for (double& value : integrated.error) value *= scale;
   const std::string units = options.scale.is_given() ? "rad" : "pixels * steps";

@@ -22,14 +22,15 @@ struct scan_deflections {
   std::vector<image_attribute> attributes;  ///< of the rotation
 };
 
-[[nodiscard]] scan_deflections deflections_of(const reduction_result& result, const reduction_plan& plan, detector_point centre,
-                                              const scan_shape& scan);
+/// `result` is in cells of the grid, `plan` and `centre` in detector pixels.
+[[nodiscard]] scan_deflections deflections_of(const reduction_result& result, const reduction_plan& plan,
+                                              const store_geometry& geometry, detector_point centre, const scan_shape& scan);
 
 /// com_row and com_column; com_row_error and com_column_error; variance_row, variance_column and covariance.
 [[nodiscard]] std::vector<saved_image> deflection_images(const scan_deflections& deflected, const scan_shape& scan);
 
-/// phase and phase_error.
+/// phase and phase_error. `scan_step`: of two neighbouring values, in positions of the scan as it was recorded.
 [[nodiscard]] std::vector<saved_image> phase_images(const scan_deflections& deflected, const deflection_options& options,
-                                                    const scan_shape& scan, image_detail detail);
+                                                    const scan_shape& scan, double scan_step, image_detail detail);
 
 }  // namespace countem::engine

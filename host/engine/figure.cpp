@@ -96,25 +96,29 @@ void frame_around(ink& pen, double top, double left, double height, double width
 
 /// Numbers along one side of the image; `pixels` are those of the image, `place(p, text)` draws one at the middle of pixel p.
 template <class Place>
-void ticks_along(std::uint32_t pixels, const layout& places, const figure_labels& labels, const Place& place) {
-  const double length = std::max(1.0, (pixels - 1.0) * labels.per_pixel);
+void ticks_along(std::uint32_t pixels, const axis_scale& axis, const layout& places, const figure_labels& labels,
+                 const Place& place) {
+  const double length = std::max(1.0, (pixels - 1.0) * axis.step);
   const double room = std::max(1.0, pixels * places.block / 70.0);
   double step = round_below(length / room * 1.7);
   if (labels.axis == "pixels" || labels.axis == "positions") step = std::max(1.0, step);
-  for (double at = 0; at <= (pixels - 1) * labels.per_pixel * (1 + 1e-9); at += step) {
-    place((at / labels.per_pixel + 0.5) * places.block, number_text(at));
+  const double begin = axis.at(-0.5);
+  const double end = axis.at(pixels - 0.5);
+  constexpr double rounding = 1e-9;
+  for (double at = std::ceil(begin / step - rounding) * step; at <= end + rounding * step; at += step) {
+    place((axis.index_of(at) + 0.5) * places.block, number_text(std::abs(at) < rounding * step ? 0 : at));
   }
 }
 
 void draw_axes(ink& pen, std::uint32_t height, std::uint32_t width, const layout& places, const figure_labels& labels) {
   const double bottom = above_image + places.image_height + 1.0;
   frame_around(pen, above_image, left_of_image, places.image_height, places.image_width);
-  ticks_along(width, places, labels, [&](double at, const std::string& text) {
+  ticks_along(width, labels.columns, places, labels, [&](double at, const std::string& text) {
     const double x = left_of_image + at;
     pen.line(x, bottom, x, bottom + tick, 1);
     pen.text(text, {x, bottom + tick + 5 + letter, letter, ink::anchor::middle});
   });
-  ticks_along(height, places, labels, [&](double at, const std::string& text) {
+  ticks_along(height, labels.rows, places, labels, [&](double at, const std::string& text) {
     const double y = above_image + at;
     pen.line(left_of_image - 1.0 - tick, y, left_of_image - 1.0, y, 1);
     pen.text(text, {left_of_image - tick - 6, y + letter / 2, letter, ink::anchor::right});

@@ -4,6 +4,8 @@
 #include <span>
 #include <string>
 
+#include <countem/store_geometry.hpp>
+
 #include "host/engine/picture.hpp"
 
 namespace countem {
@@ -13,7 +15,8 @@ struct figure_labels {
   std::string title;
   std::string values;           ///< what the colours show, with its unit: "electrons per pixel"
   std::string axis = "pixels";  ///< unit of both axes
-  double per_pixel = 1;         ///< what one pixel of the image is in it
+  axis_scale rows;              ///< where the rows of the image lie in it
+  axis_scale columns;           ///< where the columns lie
 };
 
 /// Draws an image as a figure: title, axes with numbers, and a colour bar with the numbers at its ends and middle; a

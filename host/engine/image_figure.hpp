@@ -4,6 +4,8 @@
 #include <span>
 #include <string_view>
 
+#include <countem/saved_image.hpp>
+
 #include "host/engine/picture.hpp"
 
 namespace countem {
@@ -13,6 +15,7 @@ struct image_words {
   std::string_view name;     ///< "sum", "com_row", "virtual_0", ...; "bright_field" and "dark_field" of a count
   std::string_view units;    ///< of the values
   std::string_view meaning;  ///< of a virtual detector or of weights: what they are
+  image_axes axes{};         ///< where its values lie; unknown: pixels or positions from 0 on
 };
 
 /// How an image of this name is coloured: sums and maxima of the detector logarithmically, values of both signs with the

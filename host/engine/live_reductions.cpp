@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include <countem/result_images.hpp>
 #include <countem/scan_pictures.hpp>
 
 namespace countem {
@@ -13,27 +12,28 @@ constexpr std::chrono::seconds between_pictures{3};
 
 }  // namespace
 
-live_reductions::live_reductions(const reduction_plan& plan, frame_shape grid, scan_shape scan, backend where, unsigned threads,
-                                 std::filesystem::path directory, std::string stem, output_rules rules)
-    : grid_(grid),
-      scan_(scan),
+live_reductions::live_reductions(const reduction_plan& plan, const result_axes& axes, bool expects_losses, backend where,
+                                 unsigned threads, std::filesystem::path directory, std::string stem, output_rules rules)
+    : plan_(plan),
+      axes_(axes),
+      expects_losses_(expects_losses),
       directory_(std::move(directory)),
       stem_(std::move(stem)),
       rules_(std::move(rules)),
-      reducer_(plan, grid, scan, where == backend::cuda ? backend::cpu : where, threads) {
+      reducer_(in_cells(plan, axes.geometry), axes.grid, axes.scan, where == backend::cuda ? backend::cpu : where, threads) {
   rules_.durable = false;  // a picture is drawn again in seconds, and the store must not wait for it
 }
 
-std::vector<saved_image> live_reductions::images(const reduction_result& result) const {
-  return images_of(result, reducer_.plan(), grid_, scan_);
-}
-
-std::vector<saved_image> live_reductions::previews() const {
-  return images_of(reducer_.snapshot(), reducer_.plan(), grid_, scan_, image_detail::preview);
+/// Always those that were announced: what is lost beyond expectation is NaN, without a map of it.
+std::vector<saved_image> live_reductions::images(reduction_result result, image_detail detail) const {
+  if (expects_losses_) result.lost.resize(axes_.scan.positions());
+  std::vector<saved_image> made = images_of(result, plan_, axes_, detail);
+  if (!expects_losses_) std::erase_if(made, [](const saved_image& image) { return image.name.ends_with("_completeness"); });
+  return made;
 }
 
 std::vector<saved_image> live_reductions::announced() {
-  return images(reducer_.snapshot());
+  return images(reducer_.snapshot(), image_detail::full);
 }
 
 void live_reductions::refresh() {
@@ -44,11 +44,11 @@ void live_reductions::refresh() {
 
 std::vector<saved_image> live_reductions::finish() {
   if (!directory_.empty()) draw();
-  return images(reducer_.result());
+  return images(reducer_.result(), image_detail::full);
 }
 
 void live_reductions::draw() const {
-  for (const saved_image& image : previews())
+  for (const saved_image& image : images(reducer_.snapshot(), image_detail::preview))
     draw_image(directory_ / (stem_ + "_live_" + picture_name(image) + ".png"), image, picture_style::figure, rules_);
 }
 

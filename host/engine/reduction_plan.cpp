@@ -191,13 +191,16 @@ void add_item(reduction_plan& plan, std::string_view text) {
     plan.errors = true;
   } else if (item.name == "skip-incomplete") {
     take_nothing(item);
-    plan.skip_incomplete = true;
+    plan.incomplete = incomplete_frames::skip;
+  } else if (item.name == "incomplete") {
+    const std::optional<incomplete_frames> use = find_choice<incomplete_frames>(item.rest);
+    if (!use) refuse(text, "has an unknown word: it is " + listed_words<incomplete_frames>());
+    plan.incomplete = *use;
   } else if (!engine::take_deflection_item(plan, text, item.name, item.rest)) {
     refuse(text,
            "is none of sum, max, com, com:centre, com:descan, phase, radial, radial-profile, virtual:disk:R, "
            "virtual:annulus:R1,R2, virtual:wedge:R1,R2,FROM,TO, mask:FILE, weights:FILE, exclude:FILE, com-within:DETECTOR, "
-           "com-within:FILE, second-moments, "
-           "errors, skip-incomplete, " +
+           "com-within:FILE, second-moments, errors, incomplete:keep, incomplete:skip, incomplete:scale, " +
                std::string(engine::deflection_item_names));
   }
 }
@@ -235,6 +238,29 @@ std::vector<std::uint8_t> read_excluded(std::span<const std::filesystem::path> f
     std::ranges::transform(mask, excluded, excluded.begin(), [](auto a, auto b) { return std::max(a, b); });
   }
   return excluded;
+}
+
+void take_lengths(reduction_plan& plan, const store_geometry& geometry) {
+  phase_scale& scale = plan.deflections.scale;
+  if (!plan.phase || !scale.is_given()) return;
+  if (scale.voltage_kv > 0 && scale.pixel_mrad == 0 && scale.pixel_per_nm == 0) scale.pixel_mrad = geometry.pixel_mrad;
+  if (scale.step_nm == 0) scale.step_nm = geometry.scan_step_nm;
+}
+
+reduction_plan in_cells(reduction_plan plan, const store_geometry& geometry) {
+  const auto move = [&](std::optional<detector_point>& point) {
+    if (point) point = detector_point{geometry.row.index_of(point->row), geometry.column.index_of(point->column)};
+  };
+  const auto scale = [&](virtual_detector& detector) {
+    move(detector.centre);
+    detector.inner /= geometry.row.step;
+    detector.outer /= geometry.row.step;
+  };
+  move(plan.centre);
+  std::ranges::for_each(plan.detectors, scale);
+  if (plan.com_within) scale(plan.com_within->detector);
+  plan.radial_step /= geometry.row.step;
+  return plan;
 }
 
 void read_detector_images(reduction_plan& plan, frame_shape grid) {

@@ -6,7 +6,8 @@
 #include <array>
 #include <string>
 
-#include <countem/centre.hpp>
+#include <countem/result_images.hpp>
+#include <countem/store_reduction.hpp>
 
 #include "host/engine/image_figure.hpp"
 #include "host/engine/picture.hpp"
@@ -22,14 +23,21 @@ constexpr std::size_t frames_at_a_time = 1024;
 constexpr double dark_field_from = 1.25;
 constexpr std::array picture_names{"sum", "bright_field", "dark_field"};
 
-template <class T>
-void draw_values(const std::filesystem::path& path, std::span<const T> image, std::uint32_t height, std::uint32_t width,
-                 const image_words& words, picture_style style, const output_rules& rules) {
-  const std::vector<double> values(image.begin(), image.end());
+void draw(const std::filesystem::path& path, const saved_image& image, std::string_view name, picture_style style,
+          const output_rules& rules) {
+  const auto height = static_cast<std::uint32_t>(image.extent[0]);
+  const auto width = static_cast<std::uint32_t>(image.extent[1]);
+  const std::vector<double> values =
+      std::visit([](const auto& held) { return std::vector<double>(held.begin(), held.end()); }, image.values);
+  const image_words words{name, image.units, image.meaning, image.axes};
   write_png(path,
             style == picture_style::plain ? draw_image_plain(words, values, height, width)
                                           : draw_image_figure(words, values, height, width),
             rules);
+}
+
+const saved_image& named(const std::vector<saved_image>& images, std::string_view name) {
+  return *std::ranges::find(images, name, &saved_image::name);
 }
 
 /// Adds the first `frames` frames of a store.
@@ -54,13 +62,7 @@ std::string picture_name(const saved_image& image) {
 }
 
 void draw_image(const std::filesystem::path& path, const saved_image& image, picture_style style, const output_rules& rules) {
-  if (image.extent.size() != 2) return;
-  std::visit(
-      [&]<class T>(const std::vector<T>& values) {
-        draw_values(path, std::span<const T>(values), static_cast<std::uint32_t>(image.extent[0]),
-                    static_cast<std::uint32_t>(image.extent[1]), {image.name, image.units, image.meaning}, style, rules);
-      },
-      image.values);
+  if (image.extent.size() == 2) draw(path, image, image.name, style, rules);
 }
 
 scan_pictures::scan_pictures(frame_shape grid, scan_shape scan, unsigned threads)
@@ -85,21 +87,22 @@ std::vector<std::filesystem::path> scan_pictures::write(const std::filesystem::p
 
   const auto counted = open_event_store(store);
   reduce_stored(*counted, first_added, sum_, threads_);
-  const std::vector<std::uint64_t>& sum = sum_.result().sum;
-  draw_values(drawn.front(), std::span(sum), grid_.height, grid_.width, {picture_names[0], "electrons", ""}, style, rules);
-
-  beam_ = find_stored_beam(sum, counted->description());
+  const store_description& described = counted->description();
   reduction_plan plan;
+  const std::vector<saved_image> summed = images_of(sum_.result(), plan, {grid_, scan_, described.geometry});
+  draw(drawn.front(), named(summed, "sum"), picture_names[0], style, rules);
+
+  reading_options reading;
+  reading.threads = threads_;
+  beam_ = beam_of(*counted, sum_.result(), reading);
   plan.sum = false;
   plan.centre = beam_.centre;
+  const double beyond_every_corner = (grid_.height + grid_.width) * described.geometry.row.step;
   plan.detectors = {parse_detector(fmt::format("disk:{}", beam_.radius)),
-                    parse_detector(fmt::format("annulus:{},{}", dark_field_from * beam_.radius, grid_.height + grid_.width))};
-  scan_reducer images(plan, grid_, scan_, backend::cpu, threads_);
-  reduce_stored(*counted, scan_.frames(), images, threads_);
-  for (std::size_t i = 0; i < plan.detectors.size(); ++i) {
-    draw_values(drawn[i + 1], std::span(images.result().virtual_images[i]), scan_.height, scan_.width,
-                {picture_names[i + 1], "electrons", ""}, style, rules);
-  }
+                    parse_detector(fmt::format("annulus:{},{}", dark_field_from * beam_.radius, beyond_every_corner))};
+  const std::vector<saved_image> images = reduce_store(*counted, plan, whole(described), backend::cpu, reading).images();
+  for (std::size_t i = 0; i < plan.detectors.size(); ++i)
+    draw(drawn[i + 1], named(images, "virtual_" + std::to_string(i)), picture_names[i + 1], style, rules);
   return drawn;
 }
 

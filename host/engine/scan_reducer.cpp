@@ -53,7 +53,7 @@ class scan_reducer::state {
 
   void add(const event_batch& batch, std::uint64_t first_frame, event_reducer& loaded) {
     const std::lock_guard held(lock_);
-    if (plan_.skip_incomplete && !all_complete(batch)) {
+    if (skips_incomplete() && !all_complete(batch)) {
       load_and_add(batch, first_frame);
     } else {
       require_inside(batch, first_frame);
@@ -71,7 +71,7 @@ class scan_reducer::state {
  private:
   void load_and_add(const event_batch& batch, std::uint64_t first_frame) {
     require_inside(batch, first_frame);
-    reducer_->load(view_of(plan_.skip_incomplete ? without_incomplete(batch) : batch, shape_));
+    reducer_->load(view_of(skips_incomplete() ? without_incomplete(batch) : batch, shape_));
     add_loaded(batch, first_frame, *reducer_);
   }
 
@@ -115,14 +115,19 @@ class scan_reducer::state {
       }
     }
     result_.frames += frames;
-    for (const std::uint8_t status : batch.status) {
-      if (!has_arrived(status)) {
-        ++result_.missing_frames;
-      } else if (!is_complete(status)) {
-        ++result_.incomplete_frames;
-      }
-    }
+    for (std::size_t f = 0; f < batch.status.size(); ++f) note_losses(first_frame + f, batch.status[f]);
   }
+
+  void note_losses(std::uint64_t frame, std::uint8_t status) {
+    if (is_complete(status)) return;
+    ++(has_arrived(status) ? result_.incomplete_frames : result_.missing_frames);
+    if (result_.lost.empty()) result_.lost.resize(scan_.positions());
+    sector_losses& lost = result_.lost[frame / scan_.frames_per_position];
+    for (std::uint32_t sector = 0; sector < sectors_per_frame; ++sector)
+      if (skips_incomplete() || ((status >> sector) & 1U) == 0) ++lost[sector];
+  }
+
+  [[nodiscard]] bool skips_incomplete() const { return plan_.incomplete == incomplete_frames::skip; }
 
   void add_to_positions(std::uint64_t first_frame, std::span<const std::uint32_t> per_frame,
                         std::vector<std::uint64_t>& map) const {

@@ -78,9 +78,11 @@ class merged_row {
       }
       out.indptr.push_back(out.indices.size());
       out.xrays.push_back(one.xrays);
-      // A merged frame that lacks some of what should have gone into it is cut short.
+      // A merged frame that lacks some of what should have gone into it is cut short. It has the sectors that all have, if
+      // there is one.
       const std::uint8_t cut_short = one.whole != one.arrived ? status_truncated : 0;
-      out.status.push_back(static_cast<std::uint8_t>(one.arrived | one.flags | cut_short));
+      const std::uint8_t sectors = one.whole != 0 ? one.whole : one.arrived;
+      out.status.push_back(static_cast<std::uint8_t>(sectors | one.flags | cut_short));
       one = {};
     }
   }
@@ -134,8 +136,13 @@ calibration copied_calibration(const store_description& from, const copy_plan& p
   return kept;
 }
 
-constexpr std::uint32_t divide_up(std::uint32_t a, std::uint32_t b) {
-  return a / b + (a % b != 0 ? 1 : 0);
+/// Where the copy's indices lie on the same coordinates.
+store_geometry copied_geometry(store_geometry geometry, const copy_plan& plan) {
+  geometry.row = geometry.row.part(plan.detector.row, plan.bin);
+  geometry.column = geometry.column.part(plan.detector.column, plan.bin);
+  geometry.scan_row = geometry.scan_row.part(plan.scan.row, plan.scan_bin);
+  geometry.scan_column = geometry.scan_column.part(plan.scan.column, plan.scan_bin);
+  return geometry;
 }
 
 }  // namespace
@@ -151,13 +158,31 @@ store_description describe_copy(const store_description& from, const copy_plan& 
   if (plan.bin == 0 || plan.scan_bin == 0) throw invalid_argument("a bin factor is at least 1");
   store_description copy = from;
   copy.shape = binned(window.shape, plan.bin);
-  copy.scan = {divide_up(plan.scan.height, plan.scan_bin), divide_up(plan.scan.width, plan.scan_bin),
-               from.scan.frames_per_position};
+  const frame_shape positions = binned(frame_shape{plan.scan.height, plan.scan.width}, plan.scan_bin);
+  copy.scan = {positions.height, positions.width, from.scan.frames_per_position};
+  copy.geometry = copied_geometry(from.geometry, plan);
+  // How many cells a pixel has, where that is a whole number.
+  copy.options.upsample = from.options.upsample % plan.bin == 0 ? from.options.upsample / plan.bin : 1;
   copy.calibrated = copied_calibration(from, plan);
   return copy;
 }
 
-void copy_frames(const event_store& from, const copy_plan& plan, event_sink& to, const reading_options& options) {
+copy_plan whole_bins(copy_plan plan) {
+  const auto cut = [](std::uint32_t& length, std::uint32_t bin, const char* what) {
+    if (length < bin)
+      throw invalid_argument("a bin of " + std::to_string(bin) + " is larger than all " + std::to_string(length) + " " + what +
+                             ": no whole bin is left; give a smaller one");
+    length -= length % bin;
+  };
+  cut(plan.detector.shape.height, plan.bin, "rows of pixels");
+  cut(plan.detector.shape.width, plan.bin, "columns of pixels");
+  cut(plan.scan.height, plan.scan_bin, "rows of positions");
+  cut(plan.scan.width, plan.scan_bin, "columns of positions");
+  return plan;
+}
+
+void for_copied_batches(const event_store& from, const copy_plan& plan, const reading_options& options,
+                        const std::function<void(const event_batch&)>& visit) {
   const store_description& described = from.description();
   const scan_shape scan = describe_copy(described, plan).scan;
   const pixel_mapping mapping(plan, described.shape.width);
@@ -176,9 +201,15 @@ void copy_frames(const event_store& from, const copy_plan& plan, event_sink& to,
                   [&](const event_batch& events) { row.add(events, mapping); });
     }
     row.take(made, number * made_per_row, with_values);
+    visit(made);
+  }
+}
+
+void copy_frames(const event_store& from, const copy_plan& plan, event_sink& to, const reading_options& options) {
+  for_copied_batches(from, plan, options, [&](const event_batch& made) {
     to.observe(made);
     to.write(*to.encode(made));
-  }
+  });
 }
 
 }  // namespace countem

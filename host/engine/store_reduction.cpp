@@ -33,28 +33,74 @@ reduction_plan around_centre(reduction_plan plan) {
   return plan;
 }
 
+/// One pass after another over the same frames.
+class passes {
+ public:
+  passes(const event_store& store, const copy_plan& part, backend which, const reading_options& reading)
+      : store_(store), part_(part), which_(which), reading_(reading), made_(describe_copy(store.description(), part)) {}
+
+  /// `plan` in detector pixels.
+  [[nodiscard]] reduction_result reduce(const reduction_plan& plan) const {
+    scan_reducer reducer(in_cells(plan, made_.geometry), made_.shape, made_.scan, which_, reading_.threads);
+    const auto add = [&](const event_batch& events) { reducer.add(events); };
+    const bool only_positions_go = part_.bin == 1 && part_.scan_bin == 1 && made_.shape == store_.description().shape;
+    if (only_positions_go) {
+      for_batches(store_, part_.scan, reading_, add);
+    } else {
+      for_copied_batches(store_, part_, reading_, add);
+    }
+    return reducer.result();
+  }
+
+  /// On the sum of complete frames: what others lack would move it.
+  [[nodiscard]] found_beam find_beam(const reduction_result& known, std::span<const std::uint8_t> excluded) const {
+    const std::uint64_t complete = known.frames - known.incomplete_frames - known.missing_frames;
+    if (known.incomplete_frames == 0 || complete == 0)
+      return find_stored_beam(known.sum, made_, "the summed pattern", excluded);
+    reduction_plan sum_of_complete;
+    sum_of_complete.incomplete = incomplete_frames::skip;
+    return find_stored_beam(reduce(sum_of_complete).sum, made_, "the sum of " + std::to_string(complete) + " complete frames",
+                            excluded);
+  }
+
+  [[nodiscard]] const store_description& made() const { return made_; }
+
+ private:
+  const event_store& store_;
+  const copy_plan& part_;
+  backend which_;
+  const reading_options& reading_;
+  store_description made_;
+};
+
 }  // namespace
 
-reduced_store reduce_store(const event_store& store, const reduction_plan& plan, const scan_window& window, backend which,
+found_beam beam_of(const event_store& store, const reduction_result& summed, const reading_options& reading,
+                   std::span<const std::uint8_t> excluded) {
+  const copy_plan all = whole(store.description());
+  return passes(store, all, backend::cpu, reading).find_beam(summed, excluded);
+}
+
+copy_plan whole(const store_description& store) {
+  return {whole(store.scan), {0, 0, store.shape}, 1, 1};
+}
+
+reduced_store reduce_store(const event_store& store, const reduction_plan& plan, const copy_plan& part, backend which,
                            const reading_options& reading) {
-  const store_description& described = store.description();
-  const auto pass = [&](const reduction_plan& part) {
-    scan_reducer reducer(part, described.shape, inside(described.scan, window), which, reading.threads);
-    for_batches(store, window, reading, [&](const event_batch& events) { reducer.add(events); });
-    return reducer.result();
-  };
-  reduced_store reduced{{}, plan};
-  reduced.plan.masked = masked_events(described.calibrated, described.shape, described.options.upsample);
+  const passes over(store, part, which, reading);
+  const store_description& made = over.made();
+  reduced_store reduced{{}, plan, {made.shape, made.scan, made.geometry}};
+  reduced.plan.masked = masked_events(made.calibrated, made.shape, made.geometry);
   if (plan.centre || !plan.needs_centre()) {
-    reduced.result = pass(plan);
+    reduced.result = over.reduce(plan);
     return reduced;
   }
-  reduced.result = pass(without_centre(plan));
-  reduced.plan.beam = find_stored_beam(reduced.result.sum, described, "the summed pattern", plan.excluded);
+  reduced.result = over.reduce(without_centre(plan));
+  reduced.plan.beam = over.find_beam(reduced.result, plan.excluded);
   reduced.plan.centre = reduced.plan.beam->centre;
   const reduction_plan second = around_centre(reduced.plan);
   if (!second.detectors.empty() || second.radial || second.centre_of_mass) {
-    reduction_result around = pass(second);
+    reduction_result around = over.reduce(second);
     if (second.centre_of_mass) {
       reduced.result.moments = std::move(around.moments);
       reduced.result.second_moments = std::move(around.second_moments);

@@ -14,6 +14,14 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
+/// The geometry of `a`, but for the sectors, which stores of the first versions do not name.
+store_geometry with_axes_of(side a, side b) {
+  store_geometry axes = a.description.geometry;
+  axes.detector = b.description.geometry.detector;
+  axes.split = b.description.geometry.split;
+  return axes;
+}
+
 /// `changed` with all that the table names, or that does not decide what is counted, as in `wanted`.
 counting_options with_known_fields(counting_options changed, const counting_options& wanted) {
   changed.method = wanted.method;
@@ -47,6 +55,7 @@ calibration with_known_fields(calibration changed, const calibration& wanted) {
 constexpr std::array table = {
     compared_field{"frames of another size", [](side a, side b) { return a.description.shape == b.description.shape; }},
     compared_field{"another scan size", [](side a, side b) { return a.description.scan == b.description.scan; }},
+    compared_field{"other axes", [](side a, side b) { return with_axes_of(a, b) == b.description.geometry; }},
     compared_field{"another upsampling",
                    [](side a, side b) { return a.description.options.upsample == b.description.options.upsample; }},
     compared_field{"counts of another width", [](side a, side b) { return a.element_bytes == b.element_bytes; }},

@@ -89,24 +89,40 @@ std::string axis_path(std::size_t axis) {
   return std::string(counts_group) + "/dim" + std::to_string(axis + 1);
 }
 
-/// Coordinates of an axis; detector axes count detector pixels even on a finer event grid.
-std::vector<double> axis_coordinates(hsize_t length, double steps_per_unit) {
-  std::vector<double> coordinates(static_cast<std::size_t>(length));
-  for (std::size_t i = 0; i < coordinates.size(); ++i) coordinates[i] = (static_cast<double>(i) + 0.5) / steps_per_unit - 0.5;
-  return coordinates;
+/// What an axis of the dataset is labelled with.
+struct labelled_axis {
+  axis_scale scale;
+  double units = 1;  ///< in one pixel or position
+  std::string name_of_units;
+};
+
+/// As many as axis_names().
+std::vector<labelled_axis> labelled_axes(const store_description& description) {
+  const store_geometry& geometry = description.geometry;
+  const auto labelled = [](const axis_scale& scale, double units, const char* name) {
+    return units > 0 ? labelled_axis{scale, units, name} : labelled_axis{scale, 1, "pixels"};
+  };
+  std::vector<labelled_axis> axes{labelled(geometry.scan_row, geometry.scan_step_nm, "nm"),
+                                  labelled(geometry.scan_column, geometry.scan_step_nm, "nm")};
+  if (description.scan.frames_per_position > 1) axes.push_back({{}, 1, ""});
+  axes.push_back(labelled(geometry.row, geometry.pixel_mrad, "mrad"));
+  axes.push_back(labelled(geometry.column, geometry.pixel_mrad, "mrad"));
+  return axes;
 }
 
 /// EMD 0.1: the group, its data and one dimN per axis.
 void create_axes(hid_t file, const store_description& description) {
   const std::vector<hsize_t> extent = data_extent(description);
   const std::vector<std::string> names = axis_names(description.scan);
+  const std::vector<labelled_axis> axes = labelled_axes(description);
   for (std::size_t axis = 0; axis < extent.size(); ++axis) {
-    const bool on_detector = axis + 2 >= extent.size();
-    const std::vector<double> coordinates = axis_coordinates(extent[axis], on_detector ? description.options.upsample : 1);
+    std::vector<double> coordinates(static_cast<std::size_t>(extent[axis]));
+    for (std::size_t i = 0; i < coordinates.size(); ++i)
+      coordinates[i] = axes[axis].scale.at(static_cast<double>(i)) * axes[axis].units;
     write_dataset(file, axis_path(axis), {extent[axis]}, coordinates.data());
     const hdf5_handle made = open_dataset(file, axis_path(axis));
     write_attribute(made, "name", names[axis]);
-    write_attribute(made, "units", names[axis] == "repeat" ? "" : "pixels");
+    write_attribute(made, "units", axes[axis].name_of_units);
   }
 }
 
@@ -144,6 +160,45 @@ void create_nexus_links(hid_t file, const store_description& description) {
   for (std::size_t axis = 0; axis < names.size(); ++axis) link(file, axis_path(axis), "/entry/data/" + names[axis]);
 }
 
+void write_axis(hid_t group, const std::string& name, const axis_scale& scale) {
+  write_attribute(group, name + "_first", scale.first);
+  write_attribute(group, name + "_step", scale.step);
+}
+
+axis_scale read_axis(hid_t group, const std::string& name) {
+  return {read_number_attribute<double>(group, name + "_first"), read_number_attribute<double>(group, name + "_step")};
+}
+
+void write_geometry(hid_t group, const store_geometry& geometry) {
+  write_axis(group, "row", geometry.row);
+  write_axis(group, "column", geometry.column);
+  write_axis(group, "scan_row", geometry.scan_row);
+  write_axis(group, "scan_column", geometry.scan_column);
+  write_attribute(group, "detector_height", std::int64_t{geometry.detector.height});
+  write_attribute(group, "detector_width", std::int64_t{geometry.detector.width});
+  write_choice(group, "sector_split", geometry.split);
+  write_attribute(group, "pixel_mrad", geometry.pixel_mrad);
+  write_attribute(group, "scan_step_nm", geometry.scan_step_nm);
+}
+
+store_geometry read_geometry(hid_t group, const store_description& description) {
+  if (!has_attribute(group, "row_first")) {  // stores of the first versions have none: they are whole scans
+    const std::uint32_t upsample = description.options.upsample;
+    return counted_geometry({description.shape.height / upsample, description.shape.width / upsample}, upsample);
+  }
+  store_geometry geometry;
+  geometry.row = read_axis(group, "row");
+  geometry.column = read_axis(group, "column");
+  geometry.scan_row = read_axis(group, "scan_row");
+  geometry.scan_column = read_axis(group, "scan_column");
+  geometry.detector = {read_number_attribute<std::uint32_t>(group, "detector_height"),
+                       read_number_attribute<std::uint32_t>(group, "detector_width")};
+  geometry.split = read_choice<sector_split>(group, "sector_split");
+  geometry.pixel_mrad = read_number_attribute<double>(group, "pixel_mrad");
+  geometry.scan_step_nm = read_number_attribute<double>(group, "scan_step_nm");
+  return geometry;
+}
+
 void write_description(hid_t group, const store_description& description) {
   write_attribute(group, "countem_format_version", format_version);
   write_attribute(group, "height", std::int64_t{description.shape.height});
@@ -152,6 +207,7 @@ void write_description(hid_t group, const store_description& description) {
   write_attribute(group, "scan_width", std::int64_t{description.scan.width});
   write_attribute(group, "frames_per_position", std::int64_t{description.scan.frames_per_position});
   write_attribute(group, "upsample", std::int64_t{description.options.upsample});
+  write_geometry(group, description.geometry);
   write_choice(group, "method", description.options.method);
   write_choice(group, "row_noise", description.options.row_noise);
   write_choice(group, "background", description.options.background);
@@ -226,6 +282,7 @@ void validate(const store_description& description, bool wide_counts) {
         std::to_string(description.scan.frames_per_position) + " frames is beyond 2^40 frames; check the scan size");
   }
   if (description.options.upsample == 0) throw invalid_argument("upsampling by 0 makes no event grid");
+  validate(description.geometry);
 }
 
 void create_description(hid_t file, const store_description& description, unsigned element_bytes) {
@@ -295,6 +352,7 @@ store_description read_description(hid_t file) {
   description.options.max_cluster_size = read_number_attribute<std::uint32_t>(group, "max_cluster_size");
   description.options.upsample = read_number_attribute<std::uint32_t>(group, "upsample");
   try {
+    if (description.options.upsample != 0) description.geometry = read_geometry(group, description);
     validate(description, false);
   } catch (const invalid_argument& reason) {
     throw format_error(std::string("the stored description contradicts itself: ") + reason.what());

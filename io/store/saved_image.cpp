@@ -35,7 +35,7 @@ void describe_reductions(hid_t file, std::span<const saved_image> images) {
     const hdf5_handle made(H5Dopen2(file, path.c_str(), H5P_DEFAULT), place_of(file, path));
     write_attribute(made, "units", image.units);
     write_attribute(made, "meaning", image.meaning);
-    for (const image_attribute& one : image.attributes) {
+    for (const image_attribute& one : attributes_of(image)) {
       std::visit([&](const auto& value) { write_attribute(made, one.name, value); }, one.value);
     }
   }
@@ -81,6 +81,17 @@ constexpr const char* npy_type() {
 }
 
 }  // namespace
+
+std::vector<image_attribute> attributes_of(const saved_image& image) {
+  std::vector<image_attribute> all = image.attributes;
+  if (image.axes.units.empty()) return all;
+  all.insert(all.end(), {{"row_first", image.axes.row.first},
+                         {"row_step", image.axes.row.step},
+                         {"column_first", image.axes.column.first},
+                         {"column_step", image.axes.column.step},
+                         {"axis_units", image.axes.units}});
+  return all;
+}
 
 void save_images(const std::filesystem::path& path, std::span<const saved_image> images,
                  std::span<const std::pair<std::string, std::string>> provenance, const output_rules& rules) try {

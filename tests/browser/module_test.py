@@ -51,13 +51,15 @@ class Modules(ReportPage):
 
     def test_one_unit_for_all_lengths(self):
         self.load_modules()
-        units = "new m.Units({ pixel_mrad: %s, step_nm: %s, frame: { upsample: %d }, maps: { stride: %d }, scan: { frames_per_position: %d } })"
-        plain, angles, fine, blocks = (units % one for one in (("null", "null", 1, 1, 1), ("0.5", "2", 1, 1, 3), ("0.5", "null", 2, 1, 1), ("null", "2", 1, 3, 1)))
+        units = "new m.Units({ pixel_mrad: %s, step_nm: %s, frame: { row: { first: -0.25, step: %s }, column: { first: 3, step: 1 } }, maps: { stride: %d }, scan: { frames_per_position: %d, row: { first: 1, step: 1 }, column: { first: 0.5, step: 2 } } })"
+        plain, angles, fine, blocks = (units % one for one in (("null", "null", 1, 1, 1), ("0.5", "2", 1, 1, 3), ("0.5", "null", 0.5, 1, 1), ("null", "2", 1, 3, 1)))
         self.assertEqual(self.js(f"(() => {{ const u = {plain}; return [u.length(12), u.length(1), u.electrons, u.range({{inner: 0, outer: 5}}), u.detectorLabel('disk:3')]; }})()"),
                          ["12 pixels", "1 pixel", "electrons per frame", "up to 5 pixels", "disk:3"])
         self.assertEqual(self.js(f"(() => {{ const u = {angles}; return [u.length(12), u.scan, u.electrons, u.range({{inner: 4, outer: null}}), u.detectorLabel('disk:3')]; }})()"),
                          ["6 mrad", [2, "nm"], "electrons per position", "beyond 2 mrad", "disk:3 (pixels)"])
-        self.assertEqual(self.js(f"[{fine}.length(12), {fine}.pixel]"), ["3 mrad", "fine pixel"])
+        self.assertEqual(self.js(f"[{fine}.length(12), {fine}.pixel]"), ["3 mrad", "cell"])
+        self.assertEqual(self.js(f"[{fine}.place(1, 2), {fine}.place(1, 2, 1), {fine}.scanRow(4), {fine}.scanColumn(4)]"),
+                         ["row 0.25, column 5", "row 0.3, column 5.0", "5", "8.5"])
         self.assertEqual(self.js(f"[{blocks}.scan, {blocks}.electrons]"), [[6, "nm"], "electrons per block of 3 × 3 positions"])
 
     def test_drawing_needs_nothing_of_the_page(self):

@@ -63,10 +63,69 @@ class Reduce(ProgramTest):
         self.count()
         told = self.succeed_json("reduce", self.counted, "-o", self.directory / "kept.h5", "--sum")
         self.assertEqual((told["incomplete_frames"], told["missing_frames"]), (30, 0))
-        self.assertTrue(any("30 of 30 frames lack a part of the detector: images" in line for line in told["warnings"]), told["warnings"])
+        self.assertTrue(any("30 of 30 frames lack a part of the detector: images are those of what arrived" in line for line in told["warnings"]), told["warnings"])
         told = self.succeed_json("reduce", self.counted, "-o", self.directory / "skipped.h5", "--sum", "--skip-incomplete")
-        self.assertTrue(any("were left out" in line for line in told["warnings"]), told["warnings"])
+        self.assertTrue(any("they are left out" in line for line in told["warnings"]), told["warnings"])
         self.frames = whole
+
+    def test_positions_without_a_sector_are_not_mistaken_for_others(self):
+        self.count("--no-png")
+        whole, truth = self.frames, self.arrays(self.counted, "--com", "--virtual", "disk:60@288,288", "annulus:150,250@288,288")
+        cut = self.directory / "cut"
+        cut.mkdir()
+        self.frames = [file if "module0" not in file.name else cut / file.name for file in whole]
+        for file, source in zip(self.frames, whole):
+            if file != source:
+                record = source.stat().st_size // 30
+                file.write_bytes(source.read_bytes()[:15 * record])
+        self.counted = self.directory / "cut.h5"
+        self.count("--live", "com,virtual:annulus:150,250@288,288", "--no-png")
+        images = self.arrays(self.counted, "--com", "--virtual", "disk:60@288,288", "annulus:150,250@288,288")
+        lost = [share != 1 for share in images["counts_completeness"][1]]
+        self.assertEqual(sum(lost), 15)
+        self.assertEqual(set(images["counts_completeness"][1]), {1.0, 0.75})
+        for name in ("com_row", "com_column"):
+            for i, value in enumerate(images[name][1]):
+                self.assertEqual(value, truth[name][1][i]) if not lost[i] else self.assertTrue(math.isnan(value))
+        self.assertEqual(list(images["virtual_0"][1]), list(truth["virtual_0"][1]), "the disk lies in the other sectors")
+        self.assertEqual(set(images["virtual_0_completeness"][1]), {1.0})
+        for i, (value, share) in enumerate(zip(images["virtual_1"][1], images["virtual_1_completeness"][1])):
+            self.assertTrue(value < truth["virtual_1"][1][i] and 0.5 < share < 1 if lost[i] else value == truth["virtual_1"][1][i] and share == 1)
+        scaled = self.arrays(self.counted, "--virtual", "annulus:150,250@288,288", "--incomplete", "scale")
+        for value, kept, share in zip(scaled["virtual_0"][1], images["virtual_1"][1], images["virtual_1_completeness"][1]):
+            self.assertEqual(value, kept / share)
+        for name, in_reduce in (("com_row", "com_row"), ("com_completeness", "com_completeness"), ("virtual_0", "virtual_1"), ("virtual_0_completeness", "virtual_1_completeness")):
+            self.assertEqual(bytes(array.array("d", self.dataset(name))), bytes(images[in_reduce][1]), "live equals reduce")
+        self.frames = whole
+
+    def test_places_are_the_detectors_whatever_the_grid(self):
+        self.count("--no-png")
+        options = ("--com", "--virtual", "disk:60@280,290", "--radial-profile", "--radial-step", 8, "--centre", "280,290")
+        truth = self.arrays(self.counted, *options)
+        cropped = self.directory / "cropped.h5"
+        self.succeed("reduce", self.counted, "-o", cropped, "--crop", "200:500,210:520")
+        images = self.arrays(cropped, *options)
+        self.assertEqual(list(images["virtual_0"][1]), list(truth["virtual_0"][1]))
+        self.assertEqual(list(images["radial_sum"][1][:8]), list(truth["radial_sum"][1][:8]))
+        beside = self.directory / "beside.h5"
+        told = self.succeed_json("reduce", self.counted, "-o", beside, "--bin", 5, "--sum", "--com", "--virtual", "disk:60@280,290", "--centre", "280,290")
+        attributes = next(image["attributes"] for image in told["images"] if image["name"] == "sum")
+        self.assertEqual((attributes["row_first"], attributes["row_step"], attributes["axis_units"]), (2, 5, "pixels"))
+        self.assertEqual(next(image["extent"] for image in told["images"] if image["name"] == "sum"), [115, 115], "one row of 576 is left out")
+        self.assertEqual(self.succeed_json("info", beside)["frame"], {"height": 115, "width": 115})
+        self.succeed("verify", beside)
+        self.succeed("reduce", self.counted, "-o", beside, "--bin", 5, "--keep-remainder")
+        self.assertEqual(self.succeed_json("info", beside)["frame"], {"height": 116, "width": 116})
+        self.refuse(2, "reduce", self.counted, "-o", self.directory / "x.h5", "--bin", 577, mentions=["a bin of 577", "576 rows"])
+        self.refuse(2, "reduce", self.counted, "-o", self.directory / "x.h5", "--scan-bin", 7, mentions=["a bin of 7", "rows of positions"])
+
+    def test_axes_of_a_calibrated_store(self):
+        self.count("--no-png", "--pixel-mrad", 0.25, "--scan-step", 0.5)
+        told = self.succeed_json("reduce", self.counted, "-o", self.directory / "o.h5", "--sum", "--com", "--phase", "--voltage", 300, "--scan-crop", "1:4,2:5", "--centre", "288,288")
+        images = {image["name"]: image for image in told["images"]}
+        self.assertEqual((images["sum"]["attributes"]["row_step"], images["sum"]["attributes"]["axis_units"]), (0.25, "mrad"))
+        self.assertEqual((images["com_row"]["attributes"]["column_first"], images["com_row"]["attributes"]["axis_units"]), (1.0, "nm"))
+        self.assertEqual(images["phase"]["units"], "rad")
 
     def test_live_and_reduce_have_one_grammar(self):
         mask = self.directory / "mask.raw"
@@ -150,7 +209,7 @@ class Reduce(ProgramTest):
     def dataset(self, name, typecode=None):
         raw = self.directory / "raw_numbers"
         subprocess.run(["h5dump", "-d", f"/reductions/{name}", "-b", "LE", "-o", raw, self.counted], check=True, capture_output=True)
-        numbers = array.array(typecode or ("d" if name.startswith("com") else "Q"))
+        numbers = array.array(typecode or {"maximum": "I"}.get(name, "d"))
         numbers.frombytes(raw.read_bytes())
         return numbers if typecode else list(numbers)
 
@@ -163,7 +222,7 @@ class Reduce(ProgramTest):
         self.assertEqual(described["frame"], {"height": 75, "width": 75})
         self.assertEqual(described["scan"], {"width": 5, "height": 3, "frames_per_position": 1})
         self.assertLess(described["events"], told["events"])
-        self.succeed("reduce", self.counted, "-o", out, "--scan-bin", 2)
+        self.succeed("reduce", self.counted, "-o", out, "--scan-bin", 2, "--keep-remainder")
         self.assertEqual(self.succeed_json("info", out)["events"], told["events"])
 
     def test_bench_on_a_store(self):

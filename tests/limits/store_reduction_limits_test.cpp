@@ -191,7 +191,7 @@ TEST(reduce_store_limits, detectors_lie_around_the_disk_that_the_sum_shows) {
   reduction_plan plan;
   plan.detectors = {parse_detector("disk:10")};
   const auto store = open_event_store(directory / "store.h5");
-  const reduced_store reduced = reduce_store(*store, plan, whole(description.scan), backend::cpu, {});
+  const reduced_store reduced = reduce_store(*store, plan, whole(description), backend::cpu, {});
   ASSERT_TRUE(reduced.plan.centre.has_value());
   EXPECT_NEAR(reduced.plan.centre->row, 14, 0.5);
   EXPECT_NEAR(reduced.plan.centre->column, 25, 0.5);

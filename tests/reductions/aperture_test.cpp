@@ -30,7 +30,7 @@ std::vector<saved_image> images(const reduction_plan& plan, frame_shape shape, s
                                 const std::vector<std::vector<std::uint32_t>>& frames, backend where = backend::cpu) {
   scan_reducer reducer(plan, shape, scan, where, 1);
   reducer.add(batch_of(frames));
-  return images_of(reducer.result(), plan, shape, scan);
+  return images_of(reducer.result(), plan, {shape, scan, counted_geometry(shape, 1)});
 }
 
 const saved_image& named(const std::vector<saved_image>& all, const std::string& name) {

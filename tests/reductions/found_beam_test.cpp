@@ -293,11 +293,30 @@ TEST(centre, masks_on_the_grid_of_events) {
   calibration used;
   used.shape = {1, 2};
   used.mask = {0, 4};
-  EXPECT_EQ(masked_events(used, {1, 2}, 1), (std::vector<std::uint8_t>{0, 4}));
-  EXPECT_EQ(masked_events(used, {2, 4}, 2), (std::vector<std::uint8_t>{0, 0, 4, 4, 0, 0, 4, 4}));
-  EXPECT_TRUE(masked_events(used, {2, 2}, 1).empty()) << "another grid";
+  const store_geometry plain = counted_geometry({1, 2}, 1);
+  EXPECT_EQ(masked_events(used, {1, 2}, plain), (std::vector<std::uint8_t>{0, 4}));
+  EXPECT_EQ(masked_events(used, {2, 4}, counted_geometry({1, 2}, 2)), (std::vector<std::uint8_t>{0, 0, 4, 4, 0, 0, 4, 4}));
+  store_geometry moved = counted_geometry({1, 2}, 2);
+  moved.column = moved.column.part(1, 2);
+  moved.row = moved.row.part(0, 2);
+  EXPECT_EQ(masked_events(used, {1, 1}, moved), (std::vector<std::uint8_t>{4})) << "half of it lies on the masked pixel";
+  store_geometry elsewhere = plain;
+  elsewhere.detector = {3, 2};
+  EXPECT_TRUE(masked_events(used, {2, 2}, elsewhere).empty()) << "another detector";
   used.mask.clear();
-  EXPECT_TRUE(masked_events(used, {1, 2}, 1).empty());
+  EXPECT_TRUE(masked_events(used, {1, 2}, plain).empty());
+}
+
+TEST(centre, beams_in_pixels_and_back) {
+  found_beam beam;
+  beam.centre = {5, 9};
+  beam.radius = 8;
+  const store_geometry fine = counted_geometry({16, 16}, 4);
+  const found_beam moved = in_pixels(beam, fine);
+  EXPECT_EQ(moved.centre, (detector_point{-0.375 + 5 * 0.25, -0.375 + 9 * 0.25}));
+  EXPECT_EQ(moved.radius, 2);
+  EXPECT_EQ(in_cells(moved, fine).centre, beam.centre);
+  EXPECT_EQ(in_cells(moved, fine).radius, 8);
 }
 
 }  // namespace

@@ -278,7 +278,7 @@ TEST(phase_images, are_in_radians_of_a_known_object) {
   const std::vector<double> electrons(scan.positions(), 1e7);
   reduction_plan plan = parse_plan("com:centre,phase,pixel-mrad:0.2,voltage:300,scan-step:0.03");
   plan.centre = detector_point{100, 90};
-  const std::vector<saved_image> images = images_of(result_of(pixels, electrons), plan, {256, 256}, scan);
+  const std::vector<saved_image> images = images_of(result_of(pixels, electrons), plan, {{256, 256}, scan});
   EXPECT_EQ(image_of(images, "phase").units, "rad");
   EXPECT_EQ(image_of(images, "phase_error").units, "rad");
   const test::agreement found = test::agreement_of(values_of(images, "phase"), object.map(scan));
@@ -292,11 +292,11 @@ TEST(phase_images, respect_a_known_centre) {
   const reduction_result result = result_of({std::vector<double>(30, 0.5), std::vector<double>(30, -0.25)}, electrons);
   reduction_plan plan = parse_plan("com,com:centre,phase");
   plan.centre = detector_point{100, 90};
-  const std::vector<saved_image> images = images_of(result, plan, {256, 256}, scan);
+  const std::vector<saved_image> images = images_of(result, plan, {{256, 256}, scan});
   const std::vector<double>& ramp = values_of(images, "phase");
   EXPECT_NEAR(ramp[25] - ramp[0], 2.5, 1e-6);
   EXPECT_NEAR(ramp[4] - ramp[0], -1, 1e-6);
-  const std::vector<saved_image> level = images_of(result, parse_plan("com,phase"), {256, 256}, scan);
+  const std::vector<saved_image> level = images_of(result, parse_plan("com,phase"), {{256, 256}, scan});
   for (const double value : values_of(level, "phase")) EXPECT_NEAR(value, 0, 1e-9);
 }
 
@@ -310,8 +310,8 @@ TEST(phase_images, have_attributes_and_no_errors_in_a_preview) {
   }
   const reduction_result result = result_of(pixels, std::vector<double>(30, 1000.0));
   const reduction_plan plan = parse_plan("com,phase,scan-rotation:30,flip");
-  const std::vector<saved_image> full = images_of(result, plan, {256, 256}, scan);
-  const std::vector<saved_image> preview = images_of(result, plan, {256, 256}, scan, image_detail::preview);
+  const std::vector<saved_image> full = images_of(result, plan, {{256, 256}, scan});
+  const std::vector<saved_image> preview = images_of(result, plan, {{256, 256}, scan}, image_detail::preview);
   EXPECT_EQ(values_of(full, "phase"), values_of(preview, "phase"));
   for (std::size_t p = 0; p < 30; ++p) {
     EXPECT_GT(values_of(full, "phase_error")[p], 0);
@@ -371,7 +371,7 @@ TEST(descan, is_fitted_from_the_positions_that_are_named) {
   deflection pixels{std::vector<double>(144), std::vector<double>(144)};
   for (std::size_t p = 0; p < 144; ++p) pixels.row[p] = 0.1 * static_cast<double>(p / 12) + (p % 12 < 4 ? 0 : 1);
   const std::vector<saved_image> images = images_of(result_of(pixels, std::vector<double>(144, 1e6)),
-                                                    parse_plan("com,com:descan,descan-from:0:12,0:4"), {256, 256}, scan);
+                                                    parse_plan("com,com:descan,descan-from:0:12,0:4"), {{256, 256}, scan});
   for (std::size_t p = 0; p < 144; ++p) EXPECT_NEAR(values_of(images, "com_row")[p], p % 12 < 4 ? 0 : 1, 1e-5);
 }
 

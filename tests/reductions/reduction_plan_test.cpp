@@ -23,7 +23,7 @@ std::string refusal(std::string_view items) {
 TEST(reduction_plan, of_a_list_has_what_the_list_names_and_nothing_else) {
   const reduction_plan plan = parse_plan("sum,max,com,radial,virtual:annulus:60,200@10,20,virtual:disk:7");
   EXPECT_TRUE(plan.sum && plan.maximum && plan.centre_of_mass && plan.radial);
-  EXPECT_FALSE(plan.phase || plan.radial_profile || plan.skip_incomplete);
+  EXPECT_FALSE(plan.phase || plan.radial_profile);
   ASSERT_EQ(plan.detectors.size(), 2U);
   EXPECT_EQ(plan.detectors[0].name, "annulus:60,200@10,20");
   EXPECT_EQ(plan.detectors[0].centre, (detector_point{10, 20}));
@@ -40,7 +40,9 @@ TEST(reduction_plan, items_take_their_details_behind_a_colon) {
   EXPECT_EQ(parse_plan("radial:2.5").radial_step, 2.5);
   EXPECT_EQ(parse_plan("radial:2,radial-profile").radial_step, 2);
   EXPECT_TRUE(parse_plan("radial-profile:2,radial:2").radial_profile);
-  EXPECT_TRUE(parse_plan("sum,skip-incomplete").skip_incomplete);
+  EXPECT_EQ(parse_plan("sum,skip-incomplete").incomplete, incomplete_frames::skip);
+  EXPECT_EQ(parse_plan("sum,incomplete:scale").incomplete, incomplete_frames::scale);
+  EXPECT_EQ(parse_plan("sum").incomplete, incomplete_frames::keep);
   const reduction_plan images = parse_plan("mask:a/hole.npy,weights:b/w.mrc");
   EXPECT_EQ(images.detectors.at(0).mask_file, "a/hole.npy");
   EXPECT_EQ(images.detectors.at(0).name, "hole.npy");

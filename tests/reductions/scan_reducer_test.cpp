@@ -47,7 +47,7 @@ TEST(scan_reducer, adds_up_the_repeats_at_a_position_in_any_order) {
 TEST(scan_reducer, incomplete_frames_count_or_do_not_as_asked) {
   for (const bool skip : {false, true}) {
     reduction_plan plan;
-    plan.skip_incomplete = skip;
+    plan.incomplete = skip ? incomplete_frames::skip : incomplete_frames::keep;
     scan_reducer reducer(plan, {2, 2}, {1, 3, 1}, backend::cpu, 1);
     reducer.add(frame_at(0, {0}));
     reducer.add(frame_at(1, {1}, 0x07));

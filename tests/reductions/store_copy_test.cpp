@@ -108,7 +108,7 @@ TEST(merged_frame, that_lacks_some_of_what_goes_into_it_is_truncated) {
   plan.scan_bin = 2;
   // The window is one row high: pairs are merged along it.
   const copied_frames copy = copied(store, plan);
-  EXPECT_THAT(copy.status, ElementsAre(all_sectors, all_sectors | status_truncated, 0x7, all_sectors | status_truncated, 0));
+  EXPECT_THAT(copy.status, ElementsAre(all_sectors, 0x7 | status_truncated, 0x7, all_sectors | status_truncated, 0));
   EXPECT_THAT(copy.frames, ElementsAre(ElementsAre(0, 1), ElementsAre(0, 1), ElementsAre(0, 1), ElementsAre(0), ElementsAre()));
 }
 

@@ -40,6 +40,7 @@ const std::vector<changed_field>& changed_fields() {
        [](store_description& of) {
          of.scan = {3, 2, 1};
        }},
+      {"other axes", [](store_description& of) { of.geometry.scan_row.first = 2; }},
       {"another upsampling", [](store_description& of) { of.options.upsample = 2; }},
       {"another counting method", [](store_description& of) { of.options.method = counting_method::maximum; }},
       {"another correction of row noise", [](store_description& of) { of.options.row_noise = row_noise_method::mean; }},

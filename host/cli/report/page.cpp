@@ -64,6 +64,14 @@ std::string direction_table() {
   return packed(table);
 }
 
+json map_json(const cell_map& map) {
+  return {{"electrons", packed(map.electrons)}, {"absent", map.absent.empty() ? json(nullptr) : json(packed(map.absent))}};
+}
+
+json axis_json(const axis_scale& axis) {
+  return {{"first", axis.first}, {"step", axis.step}};
+}
+
 json finite(double number) {
   return std::isfinite(number) ? json(number) : json(nullptr);
 }
@@ -87,7 +95,7 @@ json detectors_json(const scan_content& content) {
   json listed = json::array();
   for (std::size_t i = 0; i < content.detectors.size(); ++i) {
     json one = detector_json(content.detectors[i], content);
-    one["image"] = packed(content.virtual_images[i]);
+    one["image"] = map_json(content.virtual_images[i]);
     listed.push_back(std::move(one));
   }
   return listed;
@@ -162,9 +170,14 @@ json page_json(const store_description& described, const scan_content& content, 
           {"scan",
            {{"height", described.scan.height},
             {"width", described.scan.width},
-            {"frames_per_position", described.scan.frames_per_position}}},
+            {"frames_per_position", described.scan.frames_per_position},
+            {"row", axis_json(described.geometry.scan_row)},
+            {"column", axis_json(described.geometry.scan_column)}}},
           {"frame",
-           {{"height", described.shape.height}, {"width", described.shape.width}, {"upsample", described.options.upsample}}},
+           {{"height", described.shape.height},
+            {"width", described.shape.width},
+            {"row", axis_json(described.geometry.row)},
+            {"column", axis_json(described.geometry.column)}}},
           {"maps", {{"height", content.maps.height}, {"width", content.maps.width}, {"stride", content.cell.stride}}},
           {"pattern",
            {{"height", content.pattern.height},
@@ -175,7 +188,7 @@ json page_json(const store_description& described, const scan_content& content, 
           {"beam_radius", content.beam_radius},
           {"beam_guess", content.beam_guess},
           {"detectors", detectors_json(content)},
-          {"counts", packed(content.counts)},
+          {"counts", map_json(content.counts)},
           {"centre_of_mass",
            {{"row", packed(content.centres.row)},
             {"column", packed(content.centres.column)},

@@ -7,6 +7,7 @@
 #include <countem/centre.hpp>
 #include <countem/error.hpp>
 #include <countem/result_images.hpp>
+#include <countem/store_reduction.hpp>
 
 namespace countem::cli::report {
 
@@ -42,10 +43,31 @@ std::vector<std::uint64_t> summed(const std::vector<std::uint64_t>& map, const s
   return out;
 }
 
-std::vector<event_moments> summed(const std::vector<event_moments>& map, const scan_shape& scan, std::uint32_t stride) {
-  std::vector<event_moments> out(cells(scan, stride).positions());
-  for_cells(scan, stride, [&](std::size_t position, std::size_t cell) { out[cell] += map[position]; });
+/// A map of the positions, NaN where nothing arrived, in cells.
+cell_map summed(const std::vector<double>& map, const scan_shape& scan, std::uint32_t stride) {
+  const std::uint64_t number = cells(scan, stride).positions();
+  cell_map out{std::vector<std::uint64_t>(number), std::vector<std::uint8_t>(number, 1)};
+  for_cells(scan, stride, [&](std::size_t position, std::size_t cell) {
+    if (!std::isfinite(map[position])) return;
+    out.electrons[cell] += static_cast<std::uint64_t>(map[position]);
+    out.absent[cell] = 0;
+  });
+  if (std::ranges::count(out.absent, 1) == 0) out.absent.clear();
   return out;
+}
+
+/// Of the positions at which `used` is a number.
+std::vector<event_moments> summed(const std::vector<event_moments>& map, const std::vector<double>& used,
+                                  const scan_shape& scan, std::uint32_t stride) {
+  std::vector<event_moments> out(cells(scan, stride).positions());
+  for_cells(scan, stride, [&](std::size_t position, std::size_t cell) {
+    if (std::isfinite(used[position])) out[cell] += map[position];
+  });
+  return out;
+}
+
+const std::vector<double>& values_of(const std::vector<saved_image>& images, const std::string& name) {
+  return std::get<std::vector<double>>(std::ranges::find(images, name, &saved_image::name)->values);
 }
 
 /// A frame is there once its count is, and some of its sectors are.
@@ -105,14 +127,17 @@ count_histogram histogram_of(const event_store& store) {
   return histogram;
 }
 
-void find_radial_profile(const std::vector<std::uint64_t>& sum, const store_description& store,
-                         std::span<const std::uint8_t> excluded, scan_content& content) {
+/// From the sum of all frames, per detector pixel.
+void find_radial_profile(const reduction_result& summed, const store_description& store, std::span<const std::uint8_t> excluded,
+                         scan_content& content) {
   content.ring_step = std::max(1.0, std::ceil(std::hypot(store.shape.height, store.shape.width) / radial_bins));
-  ring_map rings = make_rings(store.shape, content.centre, content.ring_step);
-  leave_out(rings, masked_events(store.calibrated, store.shape, store.options.upsample), excluded);
-  for (saved_image& image : radial_profile(sum, rings)) {
-    if (image.name == "radial_mean") content.radial = std::get<std::vector<double>>(std::move(image.values));
-  }
+  reduction_plan plan;
+  plan.radial_profile = true;
+  plan.radial_step = content.ring_step * store.geometry.row.step;
+  plan.centre = content.centre_from.centre;
+  plan.masked = masked_events(store.calibrated, store.shape, store.geometry);
+  plan.excluded = {excluded.begin(), excluded.end()};
+  content.radial = values_of(images_of(summed, plan, {store.shape, store.scan, store.geometry}), "radial_mean");
 }
 
 }  // namespace
@@ -152,7 +177,7 @@ scan_content compute_content(const event_store& store, const content_options& op
   content.pattern = binned(shape, content.cell.bin);
 
   reduction_plan first;
-  first.skip_incomplete = options.skip_incomplete;
+  first.incomplete = options.incomplete;
   scan_reducer summing(first, shape, scan, options.where, options.reading.threads);
   position_walk walk(scan, [&](std::uint64_t position, std::span<const std::uint32_t> events) { costs.add(position, events); });
   for_batches(store, whole(scan), options.reading, [&](const event_batch& events) {
@@ -162,38 +187,39 @@ scan_content compute_content(const event_store& store, const content_options& op
   const std::vector<std::uint64_t>& sum = summing.result().sum;
   content.events = summing.result().events;
   content.sum = summed(sum, {shape.height, shape.width, 1}, content.cell.bin);
-  const found_beam beam = options.beam && options.beam->found
-                              ? *options.beam
-                              : find_stored_beam(sum, described, "the summed pattern", options.excluded);
+  const found_beam beam =
+      options.beam && options.beam->found ? *options.beam : beam_of(store, summing.result(), options.reading, options.excluded);
   content.centre_from = options.beam.value_or(beam);
-  content.centre = content.centre_from.centre;
+  content.centre = in_cells(content.centre_from, described.geometry).centre;
   content.centre_guess = content.centre_from.guess;
-  content.beam_radius = beam.found ? beam.radius : 0;
+  content.beam_radius = beam.found ? beam.radius / described.geometry.row.step : 0;
   content.beam_guess = !beam.found && options.detectors.empty();
-  find_radial_profile(sum, described, options.excluded, content);
+  find_radial_profile(summing.result(), described, options.excluded, content);
 
   reduction_plan second;
   second.sum = false;
   second.centre_of_mass = true;
-  second.centre = content.centre;
-  second.skip_incomplete = options.skip_incomplete;
+  second.centre = content.centre_from.centre;
+  second.incomplete = options.incomplete;
   second.excluded = options.excluded;
   content.detectors = options.detectors.empty() ? usual_detectors(beam) : options.detectors;
   for (const named_detector& one : content.detectors) second.detectors.push_back(one.detector);
-  scan_reducer imaging(second, shape, scan, options.where, options.reading.threads);
+  const reduction_plan on_grid = in_cells(second, described.geometry);
+  for (std::size_t d = 0; d < content.detectors.size(); ++d) content.detectors[d].detector = on_grid.detectors[d];
+  scan_reducer imaging(on_grid, shape, scan, options.where, options.reading.threads);
   const auto start = std::chrono::steady_clock::now();
   for_batches(store, whole(scan), options.reading, [&](const event_batch& events) { imaging.add(events); });
   content.imaging_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
+  const std::vector<saved_image> images = images_of(imaging.result(), second, {shape, scan, described.geometry});
   reduction_result cut;
-  cut.moments = summed(imaging.result().moments, scan, content.cell.stride);
+  cut.moments = summed(imaging.result().moments, values_of(images, "com_row"), scan, content.cell.stride);
   content.centres = deflections(cut);
   content.row_plane = fit_plane(content.centres.row, content.maps);
   content.column_plane = fit_plane(content.centres.column, content.maps);
-  content.counts = summed(imaging.result().counts, scan, content.cell.stride);
-  for (const auto& image : imaging.result().virtual_images) {
-    content.virtual_images.push_back(summed(image, scan, content.cell.stride));
-  }
+  content.counts = summed(values_of(images, "counts"), scan, content.cell.stride);
+  for (std::size_t d = 0; d < content.detectors.size(); ++d)
+    content.virtual_images.push_back(summed(values_of(images, "virtual_" + std::to_string(d)), scan, content.cell.stride));
   look_at_status(store, content);
   content.events_per_frame = histogram_of(store);
   return content;

@@ -28,11 +28,12 @@ struct named_detector {
 [[nodiscard]] std::vector<named_detector> usual_detectors(const found_beam& beam);
 
 struct content_options {
-  std::vector<named_detector> detectors;  ///< empty: the usual ones
-  std::vector<std::uint8_t> excluded;     ///< [pixel] not 0: counts in no detector, ring or centre of mass; empty: none
-  std::optional<found_beam> beam;         ///< the centre, given or found elsewhere; unset: that of the summed pattern's beam
-  bool skip_incomplete = false;           ///< frames that lack a sector count as frames without electrons
-  backend where = backend::cpu;           ///< not automatic
+  std::vector<named_detector> detectors;  ///< in detector pixels; empty: the usual ones
+  std::vector<std::uint8_t> excluded;     ///< [cell] not 0: counts in no detector, ring or centre of mass; empty: none
+  /// The centre, given or found elsewhere, in detector pixels; unset: that of the summed pattern's beam.
+  std::optional<found_beam> beam;
+  incomplete_frames incomplete = incomplete_frames::keep;
+  backend where = backend::cpu;  ///< not automatic
   reading_options reading;
 };
 
@@ -60,21 +61,28 @@ struct count_histogram {
   std::vector<std::uint64_t> frames;
 };
 
+/// Electrons in each cell of a map.
+struct cell_map {
+  std::vector<std::uint64_t> electrons;
+  std::vector<std::uint8_t> absent;  ///< 1 where nothing arrived of what the map is made of; empty: everywhere something did
+};
+
+/// Places and lengths on the detector are in cells of the store's grid where nothing else is named.
 struct scan_content {
   frame_choice cell;  ///< positions (stride) and pixels (bin) a side that one cell of a map or of the pattern stands for
   scan_shape maps{};  ///< cells of the maps
   frame_shape pattern{};
   std::vector<std::uint64_t> sum;  ///< [pattern cell]
   detector_point centre{};
-  found_beam centre_from;     ///< how the centre was found
+  found_beam centre_from;     ///< how the centre was found, in detector pixels
   bool centre_guess = false;  ///< no beam was found and no centre given
   double beam_radius = 0;     ///< of the unscattered beam; 0: not found
   bool beam_guess = false;    ///< no beam was found and the usual detectors are used
   std::vector<named_detector> detectors;
-  std::vector<std::vector<std::uint64_t>> virtual_images;  ///< [detector][cell]
-  std::vector<std::uint64_t> counts;                       ///< [cell]
-  deflection centres;                                      ///< [cell], in detector pixels
-  scan_plane row_plane;                                    ///< descan, over cells
+  std::vector<cell_map> virtual_images;  ///< [detector]
+  cell_map counts;
+  deflection centres;    ///< [cell]
+  scan_plane row_plane;  ///< descan, over cells
   scan_plane column_plane;
   std::vector<std::uint8_t> status;  ///< [cell]
   completeness complete;

@@ -14,6 +14,7 @@
 #include <countem/input_file.hpp>
 #include <countem/output.hpp>
 #include <countem/saved_image.hpp>
+#include <countem/store_geometry.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -52,6 +53,7 @@ inline constexpr std::uint32_t not_written = 0xffff'ffff;
 struct store_description {
   frame_shape shape{};       ///< of the event grid
   scan_shape scan{};         ///< positions and frames at each
+  store_geometry geometry;   ///< what the axes mean
   counting_options options;  ///< how the frames were counted
   calibration calibrated;    ///< what the frames were counted with
   /// Name and text of each provenance attribute: command_line, version, backend, inputs (JSON), seed, ...

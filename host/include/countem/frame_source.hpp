@@ -102,6 +102,7 @@ struct source_info {
   std::vector<input_file> files;            ///< in the order in which they are read
   std::vector<source_issue> issues;         ///< one per kind and file at most; the rest are counted in `occurrences`
   std::uint64_t missing_frames = 0;         ///< frames of the scan of which nothing arrived
+  std::uint64_t incomplete_frames = 0;      ///< frames of the scan that lack a sector or were cut short
 };
 
 /// Raw frames of a scan, in any order. Opening reads every record's header; memory is a few bytes per

@@ -7,6 +7,7 @@
 
 #include <countem/output.hpp>
 #include <countem/reduction_plan.hpp>
+#include <countem/result_images.hpp>
 #include <countem/saved_image.hpp>
 #include <countem/scan_reducer.hpp>
 
@@ -16,7 +17,8 @@ namespace countem {
 class live_reductions {
  public:
   /// `directory`: where the pictures go, named STEM_live_NAME.png; empty: none are drawn.
-  live_reductions(const reduction_plan& plan, frame_shape grid, scan_shape scan, backend where, unsigned threads,
+  /// `plan`: in detector pixels. `expects_losses`: frames lack something, so that completeness is announced too.
+  live_reductions(const reduction_plan& plan, const result_axes& axes, bool expects_losses, backend where, unsigned threads,
                   std::filesystem::path directory, std::string stem, output_rules rules = {});
 
   /// For pipeline_options::live.
@@ -29,12 +31,12 @@ class live_reductions {
   [[nodiscard]] std::vector<saved_image> finish();
 
  private:
-  [[nodiscard]] std::vector<saved_image> images(const reduction_result& result) const;
-  [[nodiscard]] std::vector<saved_image> previews() const;
+  [[nodiscard]] std::vector<saved_image> images(reduction_result result, image_detail detail) const;
   void draw() const;
 
-  frame_shape grid_;
-  scan_shape scan_;
+  reduction_plan plan_;
+  result_axes axes_;
+  bool expects_losses_;
   std::filesystem::path directory_;
   std::string stem_;
   output_rules rules_;

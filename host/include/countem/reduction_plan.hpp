@@ -11,8 +11,10 @@
 
 #include <countem/choices.hpp>
 #include <countem/found_beam.hpp>
+#include <countem/frame.hpp>
 #include <countem/phase_options.hpp>
 #include <countem/reductions.hpp>
+#include <countem/store_geometry.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -33,6 +35,20 @@ struct choice_table<deflection_origin> {
       {{deflection_origin::corner, "corner", "pixel (0, 0)"},
        {deflection_origin::centre, "centre", "the centre of detectors and rings"},
        {deflection_origin::descan, "descan", "the plane over the scan that fits them best"}}};
+};
+
+/// What is done with frames that lack a part of the detector.
+enum class incomplete_frames : std::uint8_t { keep, skip, scale };
+
+/// Words and help of incomplete_frames.
+template <>
+struct choice_table<incomplete_frames> {
+  static constexpr std::string_view what = "use of incomplete frames";  ///< in a sentence
+  /// In the order of the enumerators.
+  static constexpr std::array<choice<incomplete_frames>, 3> entries{
+      {{incomplete_frames::keep, "keep", "what arrived is counted"},
+       {incomplete_frames::skip, "skip", "they are left out whole"},
+       {incomplete_frames::scale, "scale", "what arrived is counted and divided by the share of the detector that arrived"}}};
 };
 
 /// A weight for each pixel of the detector.
@@ -71,7 +87,7 @@ struct reduction_plan {
   std::vector<std::uint8_t> excluded;
   /// [pixel] not 0: the calibration masks it, so it has no hits and no part in the mean of a ring; empty: none is masked.
   std::vector<std::uint8_t> masked;
-  bool skip_incomplete = false;  ///< frames that lack a sector or were cut short count as frames without events
+  incomplete_frames incomplete = incomplete_frames::keep;  ///< what is done with frames that lack a sector or were cut short
 
   /// Whether a result depends on the common centre.
   [[nodiscard]] bool needs_centre() const;
@@ -89,7 +105,7 @@ struct reduction_plan {
 /// "flip:no", "descan-from:R0:R1,C0:C1", "pixel-mrad:X", "pixel-per-nm:X", "voltage:KV", "scan-step:NM", "radial" or
 /// "radial:STEP", "radial-profile" or "radial-profile:STEP", "virtual:DETECTOR" (parse_detector), "mask:FILE", "weights:FILE",
 /// "exclude:FILE" (images that read_detector_images() reads later), "com-within:DETECTOR" or "com-within:FILE",
-/// "second-moments", "errors" and "skip-incomplete".
+/// "second-moments", "errors", "incomplete:WORD" (of incomplete_frames) and "skip-incomplete", its skip.
 /// @throws invalid_argument naming the item and what was expected, or an earlier item that contradicts it.
 void add_item(reduction_plan& plan, std::string_view item);
 
@@ -102,6 +118,14 @@ void validate(const reduction_plan& plan);
 
 /// @throws invalid_argument when a plan names positions that the scan has not.
 void validate(const reduction_plan& plan, const scan_shape& scan);
+
+/// Takes the lengths that a phase in radians needs and the plan does not give from the axes of a store, where a voltage is
+/// given.
+void take_lengths(reduction_plan& plan, const store_geometry& geometry);
+
+/// The plan with its centres, radii and widths of rings in cells of a grid in place of pixels of the detector: what
+/// scan_reducer takes.
+[[nodiscard]] reduction_plan in_cells(reduction_plan plan, const store_geometry& geometry);
 
 /// The files that a plan names.
 [[nodiscard]] std::vector<std::filesystem::path> files_of(const reduction_plan& plan);
@@ -129,6 +153,9 @@ struct weighted_moments {
   return {static_cast<double>((shape.height - 1) / 2), static_cast<double>((shape.width - 1) / 2)};
 }
 
+/// Frames that lack each sector of the detector.
+using sector_losses = std::array<std::uint32_t, sectors_per_frame>;
+
 /// What was computed; what the plan did not ask for is empty. Maps are per scan position, row-major, the repeats at a position
 /// added up.
 struct reduction_result {
@@ -145,10 +172,12 @@ struct reduction_result {
   std::vector<std::vector<double>> squared_images;         ///< [weight map][position] sums of squared weights
   std::vector<std::uint64_t> radial;                       ///< [position * rings + ring]
   std::uint32_t rings = 0;                                 ///< rings per position in `radial`
-  std::uint64_t frames = 0;                                ///< frames seen so far
-  std::uint64_t incomplete_frames = 0;                     ///< of those, frames that lack a sector or were cut short
-  std::uint64_t missing_frames = 0;                        ///< of those, frames that never arrived
-  std::uint64_t events = 0;                                ///< in those frames
+  /// [position]; empty while every frame is whole. Frames that are left out lack all sectors.
+  std::vector<sector_losses> lost;
+  std::uint64_t frames = 0;             ///< frames seen so far
+  std::uint64_t incomplete_frames = 0;  ///< of those, frames that lack a sector or were cut short
+  std::uint64_t missing_frames = 0;     ///< of those, frames that never arrived
+  std::uint64_t events = 0;             ///< in those frames
 };
 
 }  // namespace countem

@@ -6,6 +6,7 @@
 
 #include <countem/reduction_plan.hpp>
 #include <countem/saved_image.hpp>
+#include <countem/store_geometry.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -16,16 +17,24 @@ enum class image_detail : std::uint8_t {
   full,     ///< all
 };
 
+/// What the indices of a result mean.
+struct result_axes {
+  frame_shape grid{};         ///< cells of a frame
+  scan_shape scan{};          ///< positions
+  store_geometry geometry{};  ///< where both lie
+};
+
+/// The axes of an image of the detector, in mrad where the geometry knows them.
+[[nodiscard]] image_axes detector_axes(const store_geometry& geometry);
+/// The axes of a map of the scan, in nm where the geometry knows them.
+[[nodiscard]] image_axes scan_axes(const store_geometry& geometry);
+
 /// The results as images for files: counts, sum, maximum, com_row, com_column, radial, one virtual_N and weighted_N each,
 /// phase, phase_error, radial_sum and radial_mean, with radial_radius and radial_pixels, as far as the plan asks for them;
-/// with plan.errors NAME_error behind each virtual_N, weighted_N, com_ and radial result.
-[[nodiscard]] std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, frame_shape grid,
-                                                 const scan_shape& scan, image_detail detail = image_detail::full);
-
-/// The profile of a summed pattern as the images radial_sum, electrons in each ring, and radial_mean, electrons per used pixel
-/// of the ring; NaN where none lies in it. With errors, radial_sum_error = sqrt(radial_sum) and radial_mean_error, that divided
-/// by the pixels, too.
-[[nodiscard]] std::vector<saved_image> radial_profile(std::span<const std::uint64_t> sum, const ring_map& rings,
-                                                      bool with_errors = false);
+/// with plan.errors NAME_error behind each virtual_N, weighted_N, com_ and radial result. `plan` is in detector pixels, as it
+/// was before in_cells(). Where frames lack something, values are NaN where nothing of what they are made of arrived, and each
+/// image X is followed by X_completeness, the share that did (docs/reductions.md, "Incomplete frames").
+[[nodiscard]] std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan,
+                                                 const result_axes& axes, image_detail detail = image_detail::full);
 
 }  // namespace countem

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <countem/output.hpp>
+#include <countem/store_geometry.hpp>
 
 namespace countem {
 
@@ -16,6 +17,13 @@ namespace countem {
 struct image_attribute {
   std::string name;                                        ///< letters, digits and underscores
   std::variant<double, std::uint64_t, std::string> value;  ///< as the attribute holds it
+};
+
+/// Where the first two axes of an image lie.
+struct image_axes {
+  axis_scale row;     ///< of axis 0, in `units`
+  axis_scale column;  ///< of axis 1, in `units`
+  std::string units;  ///< "pixels", "positions", "mrad", "nm"; empty: they are not known
 };
 
 /// A result with a name, as it goes into a file: row-major, slowest axis first.
@@ -27,7 +35,12 @@ struct saved_image {
   std::string units;                          ///< as text, in the attribute `units`
   std::string meaning;                        ///< one line for whoever opens the file
   std::vector<image_attribute> attributes{};  ///< of the dataset
+  image_axes axes{};                          ///< where its values lie
 };
+
+/// What describes an image besides its values: its own attributes, and its axes as row_first, row_step, column_first,
+/// column_step and axis_units.
+[[nodiscard]] std::vector<image_attribute> attributes_of(const saved_image& image);
 
 /// Writes the images as datasets of the group /reductions of a new HDF5 file, each with the attributes `units` and `meaning`
 /// and its own, and `provenance` as text attributes of the group /provenance. The file gets its name when it is whole.

@@ -24,7 +24,7 @@ class scan_reducer {
   /// Batches may come in any order but each frame only once. @throws invalid_argument for frames outside the scan.
   void add(const event_batch& events);
   /// The same, its frames being `first_frame` and on, with a reducer that is loaded with the batch already (a device's,
-  /// cuda::batch_counter::reducer). With skip_incomplete, a batch that has incomplete frames is loaded anew.
+  /// cuda::batch_counter::reducer). Where incomplete frames are skipped, a batch that has incomplete frames is loaded anew.
   void add(const event_batch& events, std::uint64_t first_frame, event_reducer& loaded);
   /// What was computed; only while nothing is added.
   [[nodiscard]] const reduction_result& result() const;

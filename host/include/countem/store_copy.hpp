@@ -18,10 +18,19 @@ struct copy_plan {
   std::uint32_t scan_bin = 1;
 };
 
+/// The plan without the last rows and columns of detector and scan that fill no whole bin: a cell at the edge that holds less
+/// than the others looks like a shadow. @throws invalid_argument where nothing is left.
+[[nodiscard]] copy_plan whole_bins(copy_plan plan);
+
 /// What a copy is: the store's description with shape, scan and calibration cut to what is kept. A binned copy keeps the
 /// thresholds of its calibration but not its images, which are per detector pixel.
 /// @throws invalid_argument when the plan keeps nothing, or windows reach beyond scan or detector.
 [[nodiscard]] store_description describe_copy(const store_description& from, const copy_plan& plan);
+
+/// Shows the copy's frames, a row of positions at a time. Values stay with their events.
+/// @throws as for_batches().
+void for_copied_batches(const event_store& from, const copy_plan& plan, const reading_options& options,
+                        const std::function<void(const event_batch&)>& visit);
 
 /// Writes the copy's frames to a sink made for describe_copy(). Values stay with their events. The caller finishes the sink.
 /// @throws as for_batches().

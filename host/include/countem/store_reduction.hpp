@@ -4,21 +4,35 @@
 
 #include <countem/event_store.hpp>
 #include <countem/reduction_plan.hpp>
-#include <countem/scan_window.hpp>
+#include <countem/result_images.hpp>
 #include <countem/store_batches.hpp>
+#include <countem/store_copy.hpp>
 
 namespace countem {
 
 /// What was computed from a finished store.
 struct reduced_store {
-  reduction_result result;  ///< of the frames in the window
+  reduction_result result;  ///< of the frames of the copy
   reduction_plan plan;      ///< with the centre that was used, where a result depends on it
+  result_axes axes;         ///< of the copy
+
+  /// The results as images for files.
+  [[nodiscard]] std::vector<saved_image> images() const { return images_of(result, plan, axes); }
 };
 
-/// Reduces the window's frames. A plan that needs a centre and has none gets that of the beam on the sum of the same frames
-/// (find_beam; the frame's middle where none is found), for which they are read a second time. `which` must not be automatic.
-/// @throws as for_batches() and scan_reducer do.
-[[nodiscard]] reduced_store reduce_store(const event_store& store, const reduction_plan& plan, const scan_window& window,
+/// Reduces what `part` leaves of the store. `plan` is in detector pixels, whatever the grid. A plan that needs a centre and has
+/// none gets that of the beam on the sum of the same frames, of complete ones where there are any (find_stored_beam; the
+/// frame's middle where none is found), for which they are read once more. `which` must not be automatic.
+/// @throws as for_copied_batches() and scan_reducer do.
+[[nodiscard]] reduced_store reduce_store(const event_store& store, const reduction_plan& plan, const copy_plan& part,
                                          backend which, const reading_options& reading);
+
+/// The beam on the sum of all frames of a store, which is `summed`: of the complete ones, where there are any.
+/// @param excluded [cell] not 0: left out; empty: none
+[[nodiscard]] found_beam beam_of(const event_store& store, const reduction_result& summed, const reading_options& reading,
+                                 std::span<const std::uint8_t> excluded = {});
+
+/// All of a store.
+[[nodiscard]] copy_plan whole(const store_description& store);
 
 }  // namespace countem

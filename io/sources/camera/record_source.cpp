@@ -81,16 +81,17 @@ scan_identity identity_of(const std::vector<record_file>& files, const camera_la
   return majority(all);
 }
 
-/// Frames of which no sector arrived.
-std::uint64_t count_missing(const frame_index& index, std::size_t parts, std::uint64_t frames) {
+/// Notes frames of which no sector arrived, and those of which some did.
+void count_losses(const frame_index& index, std::size_t parts, source_info& info) {
   std::uint64_t arrived = 0;
   for (std::size_t at = 0; at < index.parts.size(); at += parts) {
     const auto frame = index.parts.begin() + static_cast<std::ptrdiff_t>(at);
-    if (std::any_of(frame, frame + static_cast<std::ptrdiff_t>(parts),
-                    [](std::uint64_t part) { return part != frame_index::missing; }))
-      ++arrived;
+    const auto lost = std::count(frame, frame + static_cast<std::ptrdiff_t>(parts), frame_index::missing);
+    if (lost == static_cast<std::ptrdiff_t>(parts)) continue;
+    ++arrived;
+    if (lost != 0) ++info.incomplete_frames;
   }
-  return frames - arrived;
+  info.missing_frames = info.scan.frames() - arrived;
 }
 
 }  // namespace
@@ -108,7 +109,7 @@ std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& p
   info.split = layout.split;
   auto [scan, index] = index_records(files, layout, identity_of(files, layout), options, issues);
   info.scan = scan;
-  info.missing_frames = count_missing(index, layout.sectors, info.scan.frames());
+  count_losses(index, layout.sectors, info);
   if (info.missing_frames == info.scan.frames()) {
     throw format_error(fmt::format("{}: holds not one whole {} record: a record is {} bytes, the file has {}",
                                    files.front().path().string(), to_string(format), layout.record_bytes(),

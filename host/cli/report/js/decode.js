@@ -25,6 +25,13 @@ function varints(text, count) {
   return numbers;
 }
 
+/** Electrons of each cell of a map; NaN where nothing arrived. */
+function electronsOf({ electrons, absent }, count) {
+  const numbers = varints(electrons, count);
+  if (absent) bytesOf(absent).forEach((is, i) => { if (is) numbers[i] = NaN; });
+  return numbers;
+}
+
 /** All numbers of a text: the last byte of each is below 128. */
 function allVarints(text) {
   return varints(text, bytesOf(text).reduce((count, byte) => count + (byte < 128), 0));

@@ -18,10 +18,10 @@ function radialChart({ radial: { step, electrons_per_pixel: values }, detectors 
   const [per, unit] = units.pattern;
   const edges = Array.from({ length: values.length + 1 }, (_, i) => i * step * per);
   return {
-    edges, values, logarithmic: true, xLabel: `distance from the centre in ${unit}`, yLabel: `electrons per ${units.pixel}`,
+    edges, values, logarithmic: true, xLabel: `distance from the centre in ${unit}`, yLabel: "electrons per pixel",
     label: "Radial profile of the summed pattern, with the ranges of the detectors",
     bands: detectors.map((d, i) => ({ from: d.inner * per, to: (d.outer ?? Infinity) * per, colour: ringColour(i) })),
     curveLabel: "Shaded: the ranges of the detectors",
-    describe: (i) => `${short(edges[i])} to ${short(edges[i + 1])} ${unit}: ${values[i] === null ? "no used pixel" : `${short(values[i], 4)} electrons per ${units.pixel}`}`,
+    describe: (i) => `${short(edges[i])} to ${short(edges[i + 1])} ${unit}: ${values[i] === null ? "no used pixel" : `${short(values[i], 4)} electrons per pixel`}`,
   };
 }

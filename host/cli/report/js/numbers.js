@@ -10,6 +10,11 @@ function short(number, digits = 3) {
   return String(Number(number.toPrecision(digits)));
 }
 
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
+/** A number with as many digits behind the point as are given, or as it needs, of at most three. */
+const decimal = (number, digits) => (digits === undefined ? String(Number(number.toFixed(3))) : number.toFixed(digits));
+
 function size(bytes) {
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];
   let i = 0;

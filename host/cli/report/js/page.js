@@ -69,7 +69,7 @@ class ExplorePage {
 
   pixelText([row, column], value, bin) {
     const { centre } = this.data;
-    return `Row ${row}, column ${column}: ${plural(value, "electron")}${bin > 1 ? ` in ${bin} × ${bin} pixels` : ""}; ` +
+    return `${capital(this.units.place(row, column))}: ${plural(value, "electron")}${bin > 1 ? ` in ${bin} × ${bin} pixels` : ""}; ` +
       `${this.units.length(Math.hypot(row - centre.row, column - centre.column), 4)} from the centre`;
   }
 
@@ -77,7 +77,7 @@ class ExplorePage {
     const { centre, beam_radius, pattern } = this.data;
     const words = element("pattern-readout");
     if (!hit) {
-      words.textContent = `Centre${centre.guess ? " (a guess)" : ""} at row ${centre.row.toFixed(1)}, column ${centre.column.toFixed(1)}` +
+      words.textContent = `Centre${centre.guess ? " (a guess)" : ""} at ${this.units.place(centre.row, centre.column, 1)}` +
                           (beam_radius > 0 ? `; beam radius ${this.units.length(beam_radius)}` : "");
       return;
     }
@@ -99,7 +99,7 @@ class ExplorePage {
     const { data, state } = this;
     const [row, column] = this.maps.middleOf(state.row, state.column);
     this.shownFrame = this.frames.near(row, column);
-    element("frame-heading").textContent = this.shownFrame ? `Frame at row ${this.shownFrame.row}, column ${this.shownFrame.column}` : "Frame";
+    element("frame-heading").textContent = this.shownFrame ? `Frame at row ${this.units.scanRow(this.shownFrame.row)}, column ${this.units.scanColumn(this.shownFrame.column)}` : "Frame";
     element("frame-note").textContent = frameNote(this.shownFrame, data.frames, row, column, data.scan.frames_per_position,
                                                   this.status[this.cell(state.row, state.column)]);
   }

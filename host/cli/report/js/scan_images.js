@@ -5,7 +5,7 @@ class ScanImages {
   constructor(data, units) {
     Object.assign(this, { height: data.maps.height, width: data.maps.width, stride: data.maps.stride, scan: data.scan, units });
     this.cells = this.height * this.width;
-    const electrons = (label, text, detector) => ({ label, detector, values: varints(text, this.cells) });
+    const electrons = (label, map, detector) => ({ label, detector, values: electronsOf(map, this.cells) });
     this.images = [
       ...data.detectors.map((detector, i) => electrons(units.detectorLabel(detector.label), detector.image, i)),
       electrons(`Electrons per ${units.cell}`, data.counts),
@@ -17,7 +17,7 @@ class ScanImages {
     this.means = [mean(this.centres.row), mean(this.centres.column)];
   }
 
-  /** [rows, columns] in pixels, from the scan's mean or, with `descan`, from its descan plane. */
+  /** [rows, columns] in cells, from the scan's mean or, with `descan`, from its descan plane. */
   deflection(i, descan) {
     const { row, column, row_plane, column_plane } = this.centres;
     if (!descan) return [row[i] - this.means[0], column[i] - this.means[1]];
@@ -31,7 +31,7 @@ class ScanImages {
     if (image.vectors) return this.drawVectors(look);
     const ramp = look.palette.ramps[look.colours];
     const scale = scaleOf(image.values, look.clip, false);
-    return { drawn: bitmap(this.height, this.width, (i) => rampColour(ramp, scale.place(image.values[i]))), scale };
+    return { drawn: bitmap(this.height, this.width, (i) => (Number.isFinite(image.values[i]) ? rampColour(ramp, scale.place(image.values[i])) : noValue)), scale };
   }
 
   drawVectors({ palette, clip, descan }) {
@@ -46,20 +46,20 @@ class ScanImages {
   }
 
   valueText(image, i, descan) {
-    if (!image.vectors) return plural(image.values[i], "electron");
+    if (!image.vectors) return Number.isFinite(image.values[i]) ? plural(image.values[i], "electron") : "did not arrive";
     const [row, column] = this.deflection(i, descan);
-    if (!Number.isFinite(row)) return "no electrons";
-    const length = (pixels) => this.units.length(Math.abs(pixels));
+    if (!Number.isFinite(row)) return "unknown: no electrons, or not all arrived";
+    const length = (cells) => this.units.length(Math.abs(cells));
     return `${length(row)} ${row < 0 ? "up" : "down"}, ${length(column)} ${column < 0 ? "left" : "right"} (together ${length(Math.hypot(row, column))})`;
   }
 
   /** Rows and columns of the whole scan that a cell stands for. */
   positionText(row, column) {
-    const range = (at, end) => {
+    const range = (at, end, name) => {
       const first = at * this.stride, last = Math.min(end, first + this.stride) - 1;
-      return first === last ? `${first}` : `${first} to ${last}`;
+      return first === last ? name(first) : `${name(first)} to ${name(last)}`;
     };
-    return `row ${range(row, this.scan.height)}, column ${range(column, this.scan.width)}`;
+    return `row ${range(row, this.scan.height, (i) => this.units.scanRow(i))}, column ${range(column, this.scan.width, (i) => this.units.scanColumn(i))}`;
   }
 
   /** The position in the middle of a cell. */

@@ -27,8 +27,9 @@ const arrivedFrames = ({ complete }) => Math.max(1, complete.frames - complete.n
 
 function summaryText({ scan, frame }) {
   const repeats = scan.frames_per_position > 1 ? `, ${scan.frames_per_position} frames each` : "";
-  return `${whole(scan.height)} × ${whole(scan.width)} positions${repeats}, frames of ${whole(frame.height)} × ${whole(frame.width)} pixels` +
-    `${frame.upsample > 1 ? ` (fine pixels, ${frame.upsample} × ${frame.upsample} per detector pixel)` : ""}.`;
+  const { step } = frame.row;
+  const cell = step === 1 ? "pixels" : `cells of ${decimal(step)} × ${decimal(step)} detector pixels`;
+  return `${whole(scan.height)} × ${whole(scan.width)} positions${repeats}, frames of ${whole(frame.height)} × ${whole(frame.width)} ${cell}.`;
 }
 
 function headlineFacts(data) {

@@ -3,20 +3,32 @@
 /** Units of a scan's description: { pixel_mrad, step_nm, frame, maps, scan } of the page's data. */
 class Units {
   constructor({ pixel_mrad, step_nm, frame, maps, scan }) {
-    // A count with upsampling has finer pixels than the detector; the angle is given for those of the detector.
-    this.pixel = frame.upsample > 1 ? "fine pixel" : "pixel";
-    this.pattern = pixel_mrad ? [pixel_mrad / frame.upsample, "mrad"] : [1, `${this.pixel}s`];
-    this.scan = step_nm ? [step_nm * maps.stride, "nm"] : [maps.stride, "positions"];
+    // Places in the page are cells of the store's grid, which is finer than the detector after a count with upsampling and coarser after a
+    // bin. What is shown is in pixels of the detector and positions of the scan as it was recorded, or in what those are.
+    Object.assign(this, { frame, scanned: scan });
+    this.pixel = frame.row.step === 1 ? "pixel" : "cell";
+    this.pattern = pixel_mrad ? [pixel_mrad * frame.row.step, "mrad"] : [frame.row.step, "pixels"];
+    this.scan = step_nm ? [step_nm * maps.stride * scan.row.step, "nm"] : [maps.stride * scan.row.step, "positions"];
     // A cell of a map holds one frame, the frames of a position, or those of a block of positions.
     this.cell = maps.stride > 1 ? `block of ${maps.stride} × ${maps.stride} positions` : scan.frames_per_position > 1 ? "position" : "frame";
     this.electrons = `electrons per ${this.cell}`;
   }
 
-  /** A length on the detector, given in pixels. */
-  length(pixels, digits = 3) {
+  /** A length on the detector, given in cells. */
+  length(cells, digits = 3) {
     const [per, unit] = this.pattern;
-    return withUnit(pixels * per, unit, digits);
+    return withUnit(cells * per, unit, digits);
   }
+
+  /** Row and column of a cell in detector pixels, which may have fractions. */
+  place(row, column, digits) {
+    const text = (axis, at) => decimal(axis.first + at * axis.step, digits);
+    return `row ${text(this.frame.row, row)}, column ${text(this.frame.column, column)}`;
+  }
+
+  /** A row or column of the store's scan as a position of the scan as it was recorded. */
+  scanRow(row) { return decimal(this.scanned.row.first + row * this.scanned.row.step); }
+  scanColumn(column) { return decimal(this.scanned.column.first + column * this.scanned.column.step); }
 
   /** The radii of a virtual detector. */
   range({ inner, outer }) {
@@ -27,6 +39,6 @@ class Units {
 
   /** A detector that was named by its radii names them in pixels, whatever the axes show. */
   detectorLabel(label) {
-    return label.includes(":") && this.pattern[1] === "mrad" ? `${label} (${this.pixel}s)` : label;
+    return label.includes(":") && this.pattern[1] === "mrad" ? `${label} (pixels)` : label;
   }
 }
