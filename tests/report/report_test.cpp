@@ -174,7 +174,7 @@ TEST_F(report_of_a_store, leaves_excluded_pixels_out) {
   EXPECT_TRUE(std::isnan(content.radial.at(0))) << "a ring without a used pixel";
   EXPECT_DOUBLE_EQ(content.radial.at(1), static_cast<double>(first_ring) / static_cast<double>(pixels));
   std::uint64_t found = 0;
-  for (const std::uint64_t cell : content.virtual_images.at(0)) found += cell;
+  for (const std::uint64_t cell : content.virtual_images.at(0).electrons) found += cell;
   EXPECT_EQ(found, kept);
   EXPECT_LT(kept, content.events);
 }

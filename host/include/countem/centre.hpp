@@ -37,8 +37,8 @@ struct centre_choice {
 /// And back.
 [[nodiscard]] found_beam in_cells(found_beam beam, const store_geometry& geometry);
 
-/// The beam on the sum of frames of a store, in detector pixels. Cells whose `excluded` [cell] is not 0 are left out besides those the
-/// store masks; empty: none. @throws invalid_argument when the sum is not of the frame's size.
+/// The beam on the sum of frames of a store, in detector pixels. Cells whose `excluded` [cell] is not 0 are left out besides
+/// those the store masks; empty: none. @throws invalid_argument when the sum is not of the frame's size.
 [[nodiscard]] found_beam find_stored_beam(std::span<const std::uint64_t> sum, const store_description& store,
                                           const std::string& where = "the summed pattern",
                                           std::span<const std::uint8_t> excluded = {});
