@@ -217,7 +217,7 @@ class reduction_run {
 
   std::vector<saved_image> correct(const reduction_plan& plan) {
     if (wanted_.makes_store())
-      throw invalid_argument("coincidence is measured between the events as they were counted: ask for it without a crop or a bin");
+      throw invalid_argument("coincidence is measured between events as they were counted: ask for it without a crop or a bin");
     const reduction_plan cells = in_cells(plan, made_.geometry);
     const detector_masks masks =
         make_masks(cells.detectors, made_.shape, cells.centre.value_or(middle_of(made_.shape)), plan.excluded);
