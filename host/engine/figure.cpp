@@ -30,6 +30,8 @@ constexpr std::uint32_t below_image = 50;
 constexpr std::uint32_t bar_gap = 20;
 constexpr std::uint32_t bar_width = 16;
 constexpr std::uint32_t least_bar_height = 110;
+constexpr std::uint32_t bar_to_swatch = 14;
+constexpr const char* no_value_words = "no value";
 
 /// Where the parts of a figure lie, in pixels.
 struct layout {
@@ -56,7 +58,8 @@ std::vector<bar_number> bar_numbers(const value_scale& scale) {
   return out;
 }
 
-layout arrange(std::uint32_t height, std::uint32_t width, const std::vector<bar_number>& numbers, const figure_labels& labels) {
+layout arrange(std::uint32_t height, std::uint32_t width, bool has_gaps, const std::vector<bar_number>& numbers,
+               const figure_labels& labels) {
   layout places{};
   const std::uint32_t longer = std::max(height, width);
   places.block = std::max(1U, (figure_side + longer / 2) / longer);
@@ -68,7 +71,8 @@ layout arrange(std::uint32_t height, std::uint32_t width, const std::vector<bar_
   for (const bar_number& one : numbers) widest = std::max(widest, text_width(one.text, letter));
   const double with_bar = places.bar_left + bar_width + 2 * tick + widest + 2.2 * letter;
   const double with_title = left_of_image + text_width(labels.title, title_letter);
-  places.width = static_cast<std::uint32_t>(std::ceil(std::max(with_bar, with_title))) + margin;
+  const double with_gaps = has_gaps ? places.bar_left + bar_width + tick + 4 + text_width(no_value_words, letter) : 0;
+  places.width = static_cast<std::uint32_t>(std::ceil(std::max({with_bar, with_title, with_gaps}))) + margin;
   const auto label_height = static_cast<std::uint32_t>(text_width(labels.values, letter));
   places.plot_height = std::max(places.plot_height, label_height);
   places.height = above_image + places.plot_height + below_image;
@@ -150,6 +154,17 @@ void draw_bar(picture& drawn, ink& pen, const layout& places, const std::vector<
   pen.text(label, {right + tick + 4 + widest + 8 + letter, above_image + bar.height / 2.0, letter, ink::anchor::middle, true});
 }
 
+/// Below the colour bar: the colour of pixels without a value.
+void draw_swatch(picture& drawn, ink& pen, const layout& places) {
+  const std::uint32_t top = above_image + places.plot_height + bar_to_swatch;
+  picture swatch{bar_width, bar_width, 3, {}};
+  for (std::uint32_t pixel = 0; pixel < bar_width * bar_width; ++pixel)
+    swatch.pixels.insert(swatch.pixels.end(), no_value_colour.begin(), no_value_colour.end());
+  fill(drawn, top, places.bar_left, swatch);
+  frame_around(pen, top, places.bar_left, bar_width, bar_width);
+  pen.text(no_value_words, {places.bar_left + bar_width + tick + 4.0, top + (bar_width + letter) / 2, letter});
+}
+
 }  // namespace
 
 std::uint32_t block_of(std::uint32_t height, std::uint32_t width) {
@@ -176,13 +191,15 @@ picture draw_figure(std::span<const double> values, std::uint32_t height, std::u
   figure_labels words = labels;
   if (scale.logarithmic()) words.values += ", logarithmic";
   const std::vector<bar_number> numbers = bar_numbers(scale);
-  const layout places = arrange(height, width, numbers, words);
+  const bool has_gaps = std::ranges::any_of(values, [](double value) { return !std::isfinite(value); });
+  const layout places = arrange(height, width, has_gaps, numbers, words);
   picture drawn{places.height, places.width, 3, std::vector<std::uint8_t>(std::size_t{3} * places.height * places.width, 255)};
   fill(drawn, above_image, left_of_image, enlarged(image, places.block));
   ink pen(places.height, places.width);
   pen.text(words.title, {left_of_image, above_image - 16.0, title_letter, ink::anchor::left, false, 2});
   draw_axes(pen, height, width, places, words);
   draw_bar(drawn, pen, places, numbers, options, words.values);
+  if (has_gaps) draw_swatch(drawn, pen, places);
   pen.onto(drawn, black);
   return drawn;
 }

@@ -19,7 +19,7 @@ struct image_words {
 };
 
 /// How an image of this name is coloured: sums and maxima of the detector logarithmically, values of both signs with the
-/// diverging map.
+/// diverging map, completeness from 0 to 1.
 [[nodiscard]] picture_options options_for(std::string_view name, std::span<const double> values);
 
 /// Title, colour bar and axes of an image of a scan or a detector.

@@ -78,8 +78,6 @@ oklch diverging(double side) {
   return {0.97 - 0.55 * strength, 0.19 * std::pow(strength, 0.8), (side < 0 ? 255 : 29) * degree};
 }
 
-constexpr rgb no_value{128, 128, 128};
-
 std::array<rgb, 256> table_of(colour_map map) {
   std::array<rgb, 256> table{};
   for (std::size_t i = 0; i < table.size(); ++i) table[i] = colour_of(map, static_cast<double>(i) / 255);
@@ -183,7 +181,7 @@ picture draw(std::span<const double> values, std::uint32_t height, std::uint32_t
   picture drawn{height, width, options.map == colour_map::gray ? 1U : 3U, {}};
   drawn.pixels.reserve(values.size() * drawn.channels);
   for (const double value : values) {
-    const rgb missing = options.map == colour_map::gray ? rgb{} : no_value;
+    const rgb missing = options.map == colour_map::gray ? rgb{} : no_value_colour;
     const rgb colour =
         std::isfinite(value) ? table[static_cast<std::size_t>(std::lround(255 * scaled.position(value)))] : missing;
     drawn.pixels.insert(drawn.pixels.end(), colour.begin(), colour.begin() + drawn.channels);
@@ -204,8 +202,9 @@ picture draw_directions(std::span<const double> rows, std::span<const double> co
   picture drawn{height, width, 3, {}};
   drawn.pixels.reserve(rows.size() * 3);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const rgb colour =
-        std::isfinite(lengths[i]) ? direction_colour(std::atan2(-rows[i], columns[i]), scaled.position(lengths[i])) : no_value;
+    const rgb colour = std::isfinite(lengths[i])
+                           ? direction_colour(std::atan2(-rows[i], columns[i]), scaled.position(lengths[i]))
+                           : no_value_colour;
     drawn.pixels.insert(drawn.pixels.end(), colour.begin(), colour.end());
   }
   return drawn;

@@ -24,6 +24,9 @@ enum class colour_map : std::uint8_t {
 
 using rgb = std::array<std::uint8_t, 3>;
 
+/// The colour of what is not a finite number, in no map but `gray` and no colour of a direction.
+constexpr rgb no_value_colour{128, 128, 128};
+
 /// The map at `position` in [0, 1]; outside it the nearest end.
 [[nodiscard]] rgb colour_of(colour_map map, double position);
 

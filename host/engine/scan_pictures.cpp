@@ -52,7 +52,9 @@ void reduce_stored(const event_store& store, std::uint64_t frames, scan_reducer&
 }  // namespace
 
 std::string picture_name(const saved_image& image) {
-  if (!image.name.starts_with("virtual_") && !image.name.starts_with("weighted_")) return image.name;
+  const std::size_t number = image.name.rfind('_') + 1;
+  const bool is_numbered = image.name.starts_with("virtual_") || image.name.starts_with("weighted_");
+  if (!is_numbered || image.name.find_first_not_of("0123456789", number) != std::string::npos) return image.name;
   std::string name = image.name + "_";
   for (const char c : image.meaning) {
     const bool safe = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-';

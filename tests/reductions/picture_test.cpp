@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <numbers>
 
 #include <countem/error.hpp>
 
@@ -81,6 +82,20 @@ TEST(draw, what_is_no_number_and_what_is_constant) {
   EXPECT_EQ(draw(std::vector<double>(4, 7.0), 2, 2, gray).pixels, std::vector<std::uint8_t>(4, 0));
   EXPECT_THROW(static_cast<void>(draw(std::vector<double>(3), 2, 2, {})), invalid_argument);
   EXPECT_THROW(static_cast<void>(draw({}, 0, 0, {})), invalid_argument);
+}
+
+/// A pixel without a value is not taken for one with a value.
+TEST(no_value_colour, is_far_from_every_colour_of_a_value) {
+  const auto distance = [](const rgb& colour) {
+    double sum = 0;
+    for (std::size_t i = 0; i < 3; ++i) sum += (colour[i] - no_value_colour[i]) * (colour[i] - no_value_colour[i]);
+    return std::sqrt(sum);
+  };
+  for (int i = 0; i <= 255; ++i) {
+    for (const colour_map map : {colour_map::perceptual, colour_map::diverging})
+      EXPECT_GT(distance(colour_of(map, i / 255.0)), 50) << static_cast<int>(map) << " at " << i;
+    for (int hue = 0; hue < 72; ++hue) EXPECT_GT(distance(direction_colour(hue * std::numbers::pi / 36, i / 255.0)), 30) << i;
+  }
 }
 
 TEST(write_png, is_read_back_by_libpng) {
@@ -170,6 +185,39 @@ TEST(draw_figure, has_words_around_the_image) {
   EXPECT_THROW(static_cast<void>(draw_image_figure({"sum", "", ""}, values, 3, 3)), invalid_argument);
 }
 
+/// Titles of images about other images; two figures are equal where their titles are.
+TEST(draw_figure, names_errors_and_completeness) {
+  const std::vector<double> values{0, 0.5, 1, 0.25};
+  const auto titled = [&](std::string_view name, std::string_view meaning) {
+    return draw_image_figure({name, "1", meaning}, values, 2, 2);
+  };
+  const auto plain = [&](std::string_view title, bool of_detector = false, bool is_share = false) {
+    figure_labels labels;
+    labels.title = title;
+    labels.values = is_share ? "share that arrived" : "1";
+    labels.axis = of_detector ? "pixels" : "positions";
+    picture_options options;
+    if (is_share) {
+      options.low = 0;
+      options.high = 1;
+    }
+    return draw_figure(values, 2, 2, options, labels).pixels;
+  };
+  EXPECT_EQ(titled("virtual_3", "disk:30").pixels, plain("Virtual detector disk:30"));
+  EXPECT_EQ(titled("virtual_3_corrected", "disk:30, corrected").pixels, plain("Virtual detector disk:30, corrected"));
+  EXPECT_EQ(titled("virtual_3_error", "standard error of virtual_3").pixels, plain("Standard error of virtual detector 3"));
+  EXPECT_EQ(titled("weighted_0_error", "").pixels, plain("Standard error of weighted image 0"));
+  EXPECT_EQ(titled("com_row_error", "").pixels, plain("Standard error of centre of mass: row"));
+  EXPECT_EQ(titled("variance_row", "").pixels, plain("Variance of the electrons' rows"));
+  EXPECT_EQ(titled("covariance", "").pixels, plain("Covariance of the electrons' rows and columns"));
+  EXPECT_EQ(titled("phase_error", "").pixels, plain("Standard error of integrated centre of mass (phase)"));
+  EXPECT_EQ(titled("com_completeness", "").pixels, plain("Completeness: centre of mass", false, true));
+  EXPECT_EQ(titled("sum_completeness", "").pixels, plain("Completeness: sum of all frames", true, true));
+  EXPECT_EQ(titled("virtual_0_completeness", "").pixels, plain("Completeness: virtual detector 0", false, true));
+  EXPECT_EQ(titled("counts_corrected", "electrons, corrected").pixels,
+            plain("Electrons at each position, corrected for coincidence loss"));
+}
+
 TEST(draw_figure, a_thousand_is_written_with_its_digits) {
   // The widest number of the colour bar decides how wide the figure is.
   picture_options options;
@@ -201,6 +249,19 @@ std::size_t pixels_of(const picture& drawn, rgb colour, std::uint32_t top, std::
     }
   }
   return count;
+}
+
+TEST(draw_figure, names_the_colour_of_what_has_no_value) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<double> whole{0, 1, 2, 3};
+  const std::vector<double> with_gap{0, nan, 2, 3};
+  const picture without = draw_image_figure({"counts", "electrons", ""}, whole, 2, 2);
+  const picture with = draw_image_figure({"counts", "electrons", ""}, with_gap, 2, 2);
+  ASSERT_EQ(with.height, without.height);
+  EXPECT_EQ(pixels_of(without, no_value_colour, 0, without.height, 480, without.width), 0U);
+  EXPECT_GT(pixels_of(with, no_value_colour, with.height - 50, with.height, 480, with.width), 150U) << "below the colour bar";
+  EXPECT_GT(dark_pixels(with, with.height - 38, with.height - 18, 520, with.width), 40U) << "its words";
+  EXPECT_EQ(dark_pixels(without, with.height - 38, with.height - 18, 520, without.width), 0U);
 }
 
 TEST(draw_line_plot, curves_lie_where_their_values_are) {
