@@ -20,8 +20,8 @@ struct figure_labels {
 };
 
 /// Draws an image as a figure: title, axes with numbers, and a colour bar with the numbers at its ends and middle; a
-/// logarithmic scale is named, and so is the colour of what is not a number where there is any. Small images are drawn with square blocks per pixel. Saturated values lie beyond the ends of the
-/// bar.
+/// logarithmic scale is named, and so is the colour of what is not a number where there is any. Small images are drawn with
+/// square blocks per pixel. Saturated values lie beyond the ends of the bar.
 /// @throws invalid_argument when sizes contradict each other.
 [[nodiscard]] picture draw_figure(std::span<const double> values, std::uint32_t height, std::uint32_t width,
                                   const picture_options& options, const figure_labels& labels);
