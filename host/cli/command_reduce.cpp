@@ -23,6 +23,7 @@
 #include "host/cli/coincidence_words.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/deflection_arguments.hpp"
+#include "host/cli/dose_words.hpp"
 #include "host/cli/image_files.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/store_facts.hpp"
@@ -55,6 +56,7 @@ struct reduce_arguments {
   bool skip_incomplete = false;
   bool coincidence = false;
   bool keep_remainder = false;
+  dose_conditions recorded;
   backend where = backend::automatic;
   unsigned threads = 0;
 
@@ -156,7 +158,9 @@ class reduction_run {
     return issues;
   }
 
-  [[nodiscard]] bool makes_images() const { return !plan_.is_empty() || wanted_.coincidence || wanted_.folders.are_named(); }
+  [[nodiscard]] bool makes_images() const {
+    return !plan_.is_empty() || wanted_.coincidence || wanted_.recorded.is_given() || wanted_.folders.are_named();
+  }
 
   /// A detector without a pixel gives an image of zeros, an aperture one of NaN: most likely its centre or radius is mistyped.
   void warn_of_empty(const reduction_plan& plan) {
@@ -212,7 +216,19 @@ class reduction_run {
     events_ = reduced.result.events;
     std::vector<saved_image> images = reduced.images();
     if (wanted_.coincidence) std::ranges::move(correct(reduced.plan), std::back_inserter(images));
+    measure_dose(images.front());
     return images;
+  }
+
+  /// Dose and current, kept with the counts of the positions.
+  void measure_dose(saved_image& counts) {
+    recorded_ = wanted_.recorded;
+    recorded_.step_nm = plan_.deflections.scale.step_nm;
+    if (!recorded_.is_given()) return;
+    const bool is_corrected = coincidence_ && coincidence_->area.is_found;
+    const double found = is_corrected ? 1 - coincidence_->detectors.back().loss : 1;
+    dose_ = dose_of(static_cast<double>(events_) / found, frames_ - missing_, described().scan.frames_per_position, recorded_);
+    std::ranges::move(dose_attributes(*dose_, recorded_), std::back_inserter(counts.attributes));
   }
 
   std::vector<saved_image> correct(const reduction_plan& plan) {
@@ -264,12 +280,14 @@ class reduction_run {
                                   {"copied_frames", copied_},
                                   {"seconds", seconds}};
       if (beam_) told["centre"] = beam_json(*beam_);
+      if (dose_) told["dose"] = dose_json(*dose_, recorded_);
       if (coincidence_) told["coincidence"] = coincidence_json(*coincidence_, plan_.detectors);
       told["images"] = images_json(images);
       ctx_.print_json(told);
     }
     if (beam_) ctx_.inform("centre: {}", beam_words(*beam_));
     report_rotation(images);
+    if (dose_) ctx_.inform("{}", dose_words(*dose_, recorded_));
     for (const saved_image& image : images) ctx_.inform("reductions/{}: {}", image.name, image.meaning);
     ctx_.inform("wrote {} ({}, {:.2f} s)", wanted_.output.string(), human_bytes(std::filesystem::file_size(wanted_.output)),
                 seconds);
@@ -301,6 +319,8 @@ class reduction_run {
   reduction_plan plan_ = empty_plan();
   std::optional<found_beam> beam_;
   std::optional<coincidence_result> coincidence_;
+  dose_conditions recorded_;
+  std::optional<electron_dose> dose_;
   std::uint64_t frames_ = 0;
   std::uint64_t events_ = 0;
   std::uint64_t incomplete_ = 0;
@@ -340,6 +360,7 @@ void add_reduce(CLI::App& app, context& ctx) {
       ->add_option("--centre", wanted->centre,
                    "Centre of detectors and rings: ROW,COLUMN; auto: the beam on the sum; or a vacuum scan's store or image")
       ->capture_default_str();
+  add_dose_options(*command, wanted->recorded);
   command->add_flag(
       "--coincidence", wanted->coincidence,
       "Measure how many electrons are lost because two fell close together, and correct counts and virtual images");

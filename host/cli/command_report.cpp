@@ -15,6 +15,7 @@
 #include "host/cli/beam_words.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/dose_words.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/report/frame_code.hpp"
 #include "host/cli/report/page.hpp"
@@ -44,6 +45,7 @@ struct report_arguments {
   double limit_mb = 15;
   double pixel_mrad = 0;
   double step_nm = 0;
+  dose_conditions recorded;
   bool skip_incomplete = false;
   backend where = backend::automatic;
   unsigned threads = 0;
@@ -125,6 +127,15 @@ void run(const report_arguments& wanted, context& ctx) {
   const auto limit_bytes = static_cast<std::uint64_t>(wanted.limit_mb * 1e6);
   report::frame_costs costs(described.shape, described.scan, report::cell_of(described.scan, described.shape), limit_bytes);
   const report::scan_content content = report::compute_content(*store, options, costs);
+  dose_conditions recorded = wanted.recorded;
+  recorded.step_nm = wanted.step_nm;
+  if (recorded.is_given()) {
+    const electron_dose dose =
+        dose_of(static_cast<double>(content.events), content.complete.frames - content.complete.never_arrived,
+                described.scan.frames_per_position, recorded);
+    facts.dose = dose_json(dose, recorded);
+    ctx.inform("{}", dose_words(dose, recorded));
+  }
   const std::uint64_t rest = report::make_page(described, content, facts, std::nullopt).size() + frame_description_bytes;
   std::optional<report::embedded_frames> frames;
   if (rest < limit_bytes) {
@@ -148,6 +159,7 @@ void run(const report_arguments& wanted, context& ctx) {
               {"bytes", page.size()},
               {"events", content.events},
               {"centre", beam_json(content.centre_from)},
+              {"dose", facts.dose},
               {"embedded_frames", frames ? json{{"stride", frames->choice.stride},
                                                 {"bin", frames->choice.bin},
                                                 {"frames", std::uint64_t{frames->rows.count} * frames->columns.count}}
@@ -176,8 +188,9 @@ void add_report(CLI::App& app, context& ctx) {
       ->capture_default_str();
   command->add_option("--pixel-mrad", wanted->pixel_mrad, "Scattering angle per detector pixel in mrad, for the scale bars")
       ->check(CLI::Range(1e-9, 1e9));
-  command->add_option("--step-nm", wanted->step_nm, "Distance of scan positions in nm, for the scale bars")
+  command->add_option("--step-nm", wanted->step_nm, "Distance of scan positions in nm, for the scale bars and the dose")
       ->check(CLI::Range(1e-9, 1e9));
+  add_dose_options(*command, wanted->recorded);
   command->add_option("--count-json", wanted->counted, "What countem count --json printed: the page then shows its speed");
   command->add_option("--limit", wanted->limit_mb, "Size of the page in MB; frames that do not fit are thinned out")
       ->check(CLI::Range(0.1, 2000.0))

@@ -44,7 +44,7 @@ void deflection_arguments::add_to(CLI::App& command) {
   command.add_option("--pixel-mrad", pixel_mrad, "Angle of a detector pixel in mrad, for a phase in radians")->needs("--phase");
   command.add_option("--pixel-per-nm", pixel_per_nm, "Or its reciprocal length in 1/nm (cycles per nm)")->needs("--phase");
   command.add_option("--voltage", voltage_kv, "Acceleration voltage in kV, for --pixel-mrad")->needs("--phase");
-  command.add_option("--scan-step", step_nm, "Distance of scan positions in nm, for a phase in radians")->needs("--phase");
+  command.add_option("--scan-step", step_nm, "Distance of scan positions in nm, for a phase in radians and for the dose");
 }
 
 std::vector<std::string> deflection_arguments::items() const {

@@ -73,6 +73,8 @@ constexpr std::array table{
     option_words{"--pixel-per-nm", images, "1/NM", any},
     option_words{"--voltage", images, "KV", any},
     option_words{"--scan-step", images, "NM", any},
+    option_words{"--dwell", images, "US", any},
+    option_words{"--efficiency", images, "X", any},
     option_words{"--radial", images, "", any},
     option_words{"--radial-profile", images, "", any},
     option_words{"--radial-step", images, "PIXELS", any},

@@ -17,7 +17,8 @@ struct page_facts {
   std::uint64_t store_bytes = 0;
   std::optional<double> pixel_mrad;  ///< scattering angle per detector pixel
   std::optional<double> step_nm;     ///< distance of scan positions
-  nlohmann::ordered_json counted;    ///< the output of `countem count --json`; null where none is given
+  nlohmann::ordered_json dose;     ///< electrons_per_frame, current_pa, electrons_per_square_angstrom; null where none is known
+  nlohmann::ordered_json counted;  ///< the output of `countem count --json`; null where none is given
 };
 
 /// The page without frames: a whole page of its own, from which the room for frames is found.

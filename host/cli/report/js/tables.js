@@ -32,6 +32,14 @@ function summaryText({ scan, frame }) {
   return `${whole(scan.height)} × ${whole(scan.width)} positions${repeats}, frames of ${whole(frame.height)} × ${whole(frame.width)} ${cell}.`;
 }
 
+/** What is known of dose and current. */
+function doseFacts(dose) {
+  const facts = [];
+  if (dose?.electrons_per_square_angstrom) facts.push(["Dose", `${short(dose.electrons_per_square_angstrom)} electrons/Å²`]);
+  if (dose?.current_pa) facts.push(["Beam current", `${short(dose.current_pa)} pA`]);
+  return facts;
+}
+
 function headlineFacts(data) {
   const { complete, frame } = data;
   const perFrame = data.events / arrivedFrames(data);
@@ -39,6 +47,7 @@ function headlineFacts(data) {
     ["Electrons", whole(data.events)],
     ["Electrons per frame", short(perFrame, 4)],
     ["Occupancy", `${short(100 * perFrame / (frame.height * frame.width))} %`],
+    ...doseFacts(data.dose),
     ["Complete frames", complete.complete === complete.frames ? "all" : `${short(100 * complete.complete / complete.frames, 4)} %`],
     ["Store", size(data.store_bytes)],
     ["Bytes per electron", short(data.store_bytes / Math.max(1, data.events))],

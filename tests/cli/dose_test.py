@@ -1,0 +1,59 @@
+"""Dose and current in reduce and report."""
+
+import struct
+import unittest
+
+from program import ProgramTest
+from raw_files import npy
+
+CHARGE = 0.1602176634  # pA us
+
+
+class Dose(ProgramTest):
+    def counted(self):
+        """Four frames of 8 x 8 pixels with 36 electrons in all."""
+        values = [0] * 256
+        values[9], values[80], values[200] = 20, 10, 6
+        path = self.directory / "frames.npy"
+        path.write_bytes(npy((4, 8, 8), struct.pack("<256H", *values)))
+        store = self.directory / "counted.h5"
+        self.succeed("count", path, "--method", "counts", "--scan", "2x2", "-o", store, "--no-png", "--force")
+        return store
+
+    def check(self, dose):
+        self.assertAlmostEqual(dose["electrons_per_frame"], 10)
+        self.assertAlmostEqual(dose["electrons_per_frame_error"], 10 / 6)
+        self.assertAlmostEqual(dose["current_pa"], CHARGE)
+        self.assertAlmostEqual(dose["electrons_per_square_angstrom"], 0.4)
+
+    def test_reduce(self):
+        asked = ("reduce", self.counted(), "-o", self.directory / "images.h5", "--dwell", 10, "--efficiency", 0.9, "--scan-step", 0.5)
+        told = self.succeed_json(*asked)
+        self.check(told["dose"])
+        attributes = told["images"][0]["attributes"]
+        self.check(attributes)
+        self.assertEqual((attributes["dwell_us"], attributes["efficiency"], attributes["step_nm"]), (10, 0.9, 0.5))
+        _, err = self.succeed(*asked)
+        self.assertIn("dose 0.4 electrons per square angstrom, current 0.1602 pA, 10 +- 1.7 electrons per frame at 0.9 events per electron", err)
+
+    def test_what_is_not_known_is_null(self):
+        store = self.counted()
+        dose = self.succeed_json("reduce", store, "-o", self.directory / "images.h5", "--sum", "--scan-step", 0.5)["dose"]
+        self.assertAlmostEqual(dose["electrons_per_square_angstrom"], 0.36)
+        self.assertEqual([dose[name] for name in ("current_pa", "efficiency", "dwell_us")], [None] * 3)
+        self.assertNotIn("dose", self.succeed_json("reduce", store, "-o", self.directory / "images.h5", "--sum"))
+
+    def test_report(self):
+        page = self.directory / "page.html"
+        told = self.succeed_json("report", self.counted(), "-o", page, "--dwell", 10, "--efficiency", 0.9, "--step-nm", 0.5)
+        self.check(told["dose"])
+        self.assertIn('"electrons_per_square_angstrom":0.4', page.read_text())
+
+    def test_what_is_refused(self):
+        store = self.counted()
+        for option, value in (("--dwell", 0), ("--efficiency", -1), ("--efficiency", "nan"), ("--dwell", "x")):
+            self.refuse(2, "reduce", store, "-o", self.directory / "images.h5", option, value, mentions=[option])
+
+
+if __name__ == "__main__":
+    unittest.main()
