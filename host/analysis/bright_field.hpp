@@ -11,18 +11,19 @@ namespace countem::analysis {
 
 /// The pixels of the bright-field disk and how many electrons they have.
 struct bright_field {
-  frame_shape shape{};                 ///< of the frames
-  detector_point centre{};             ///< of the disk
-  double radius = 0;                   ///< pixels whose centres lie farther away do not belong to it
-  std::span<const std::uint64_t> sum;  ///< [pixel] electrons of all frames
+  frame_shape shape{};                 ///< of the frames, in cells
+  detector_point centre{};             ///< of the disk, cells
+  double radius = 0;                   ///< detector pixels; cells whose centres lie farther away do not belong to it
+  std::span<const std::uint64_t> sum;  ///< [cell] electrons of all frames
+  double cell = 1;                     ///< detector pixels a side
 
-  /// Calls visit(pixel, rows from the centre, columns from the centre) for each pixel that belongs to it.
+  /// Calls visit(cell, rows from the centre, columns from the centre), in detector pixels, for each cell that belongs to it.
   template <class Visit>
   void for_pixels(Visit visit) const {
-    for (std::uint64_t pixel = 0; pixel < shape.pixels(); ++pixel) {
-      const double row = static_cast<double>(pixel / shape.width) - centre.row;
-      const double column = static_cast<double>(pixel % shape.width) - centre.column;
-      if (row * row + column * column <= radius * radius) visit(pixel, row, column);
+    for (std::uint64_t index = 0; index < shape.pixels(); ++index) {
+      const double row = cell * (static_cast<double>(index / shape.width) - centre.row);
+      const double column = cell * (static_cast<double>(index % shape.width) - centre.column);
+      if (row * row + column * column <= radius * radius) visit(index, row, column);
     }
   }
 };

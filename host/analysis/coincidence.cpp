@@ -74,6 +74,12 @@ dead_area measured(const event_store& store, const scan_window& window, const ne
   return pairs.measure(around);
 }
 
+void in_pixels(dead_area& area, double cell) {
+  area.area *= cell * cell;
+  area.error *= cell * cell;
+  area.local_rate /= cell * cell;
+}
+
 /// What one detector has at one position.
 struct position_sums {
   double events = 0;
@@ -109,12 +115,15 @@ coincidence_result correct_coincidences(const event_store& store, const detector
   validate(window, described.scan);
   if (masks.detectors != 0 && masks.shape != described.shape)
     throw invalid_argument("detectors were made for frames of another shape");
-  const neighbourhood around(std::max<std::uint32_t>(1, described.options.upsample));
+  const double cell = described.geometry.row.step;
+  const neighbourhood around(cell);
   coincidence_result result;
   result.area = measured(store, window, around, reading);
+  const double area_cells = result.area.area;
+  in_pixels(result.area, cell);
   if (!result.area.is_found) return result;
 
-  const std::vector<double> weights = weights_for(result.area.area, around);
+  const std::vector<double> weights = weights_for(area_cells, around);
   const scan_shape scan = inside(described.scan, window);
   std::vector<std::vector<position_sums>> sums(masks.detectors + 1, std::vector<position_sums>(scan.positions()));
   for_batches(store, window, reading, [&](const event_batch& batch) {
@@ -136,7 +145,7 @@ coincidence_result correct_coincidences(const event_store& store, const detector
       }
     }
   });
-  const double per_neighbour = result.area.area / (2.0 * around.ring_area);
+  const double per_neighbour = area_cells / (2.0 * around.ring_area);
   for (const std::vector<position_sums>& positions : sums) result.detectors.push_back(corrected(positions, per_neighbour));
   return result;
 }

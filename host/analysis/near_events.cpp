@@ -12,10 +12,10 @@ constexpr double ring_radius = 8.5;
 
 }  // namespace
 
-neighbourhood::neighbourhood(std::uint32_t upsample) {
-  near_squared = std::pow(near_radius * upsample, 2);
-  ring_squared = std::pow(ring_radius * upsample, 2);
-  reach = static_cast<std::uint32_t>(ring_radius * upsample);
+neighbourhood::neighbourhood(double cell) {
+  near_squared = std::pow(near_radius / cell, 2);
+  ring_squared = std::pow(ring_radius / cell, 2);
+  reach = static_cast<std::uint32_t>(ring_radius / cell);
   const auto far = static_cast<std::int64_t>(reach);
   for (std::int64_t row = -far; row <= far; ++row) {
     for (std::int64_t column = -far; column <= far; ++column) {

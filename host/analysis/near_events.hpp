@@ -15,7 +15,7 @@ struct neighbours {
   std::uint32_t ring = 0;  ///< around that
 };
 
-/// Disk and ring in which neighbours are counted, in pixels of the event grid.
+/// Disk and ring in which neighbours are counted, in cells of the event grid.
 struct neighbourhood {
   std::uint32_t reach = 8;      ///< largest distance along one axis
   double near_squared = 0;      ///< square of the disk's radius
@@ -23,8 +23,8 @@ struct neighbourhood {
   std::uint32_t near_area = 0;  ///< pixels of the disk
   std::uint32_t ring_area = 0;  ///< pixels of the ring
 
-  /// For a grid so many times finer than the detector.
-  explicit neighbourhood(std::uint32_t upsample);
+  /// For a grid of cells so many detector pixels a side.
+  explicit neighbourhood(double cell);
   /// Whether a displacement lies in the disk (1), in the ring (2) or beyond (0).
   [[nodiscard]] int zone(std::int64_t rows, std::int64_t columns) const {
     const auto squared = static_cast<double>(rows * rows + columns * columns);

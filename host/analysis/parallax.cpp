@@ -52,24 +52,23 @@ std::vector<std::uint64_t> sum_of(const event_store& store, const scan_window& w
 }
 
 found_beam disk_of(const event_store& store, const parallax_options& options, std::span<const std::uint64_t> sum) {
-  const store_description& described = store.description();
-  const found_beam beam = in_cells(options.beam ? *options.beam : find_stored_beam(sum, described), described.geometry);
+  const found_beam beam = options.beam ? *options.beam : find_stored_beam(sum, store.description());
   if (beam.guess) throw invalid_argument("no bright-field disk is found in the summed pattern: give its centre and its radius");
   return beam;
 }
 
-double used_radius(const parallax_options& options, const found_beam& beam) {
+double used_radius(const parallax_options& options, const found_beam& beam, double cell) {
   const double radius = options.bright_field > 0 ? options.bright_field : used_share * beam.radius;
-  if (!(radius >= 3)) {
+  if (!(radius >= 3 * cell)) {
     throw invalid_argument("tilt-corrected images need a bright-field disk of a radius of 3 pixels or more, this one has " +
-                           std::to_string(radius));
+                           std::to_string(radius / cell));
   }
   return radius;
 }
 
 /// Odd, as many as make displacements within a group about one scan step.
-unsigned groups_needed(double rim_shift, double radius) {
-  const double most = std::min<double>(most_groups, 2 * radius);
+unsigned groups_needed(double rim_shift, double radius_cells) {
+  const double most = std::min<double>(most_groups, 2 * radius_cells);
   const double wanted = std::clamp<double>(2 * rim_shift, coarse_groups, std::max<double>(coarse_groups, most));
   return static_cast<unsigned>(wanted) | 1U;
 }
@@ -83,6 +82,14 @@ double angle_of_pixel(const phase_scale& scale) {
   if (scale.pixel_mrad > 0) return scale.pixel_mrad / 1000;
   if (scale.pixel_per_nm > 0 && scale.voltage_kv > 0) return scale.pixel_per_nm * electron_wavelength_nm(scale.voltage_kv);
   return 0;
+}
+
+/// What was given, else what the store knows; the step is that of the store's own positions.
+phase_scale scale_of(phase_scale scale, const store_geometry& geometry) {
+  if (!(angle_of_pixel(scale) > 0)) scale.pixel_mrad = geometry.pixel_mrad;
+  if (!(scale.step_nm > 0)) scale.step_nm = geometry.scan_step_nm;
+  scale.step_nm *= geometry.scan_row.step;
+  return scale;
 }
 
 /// From scan steps per power of pixels to nm.
@@ -101,7 +108,7 @@ void choose_half_turn(fitted_shifts& shifts, double degrees) {
 
 fitted_shifts fitted(const event_store& store, const parallax_options& options, const bright_field& disk,
                      parallax_result& result, const reading_options& reading) {
-  pixel_groups groups = group_pixels(disk, std::min(coarse_groups, static_cast<unsigned>(2 * disk.radius) | 1U));
+  pixel_groups groups = group_pixels(disk, std::min(coarse_groups, static_cast<unsigned>(2 * disk.radius / disk.cell) | 1U));
   group_images images = read_group_images(store, result.aligned, groups, reading);
   const shift_guess guess = search_shifts(images, groups, options.flip, reading.threads);
   result.score = guess.score;
@@ -111,7 +118,7 @@ fitted_shifts fitted(const event_store& store, const parallax_options& options, 
                        std::to_string(guess.score) + ", " + std::to_string(found_score) +
                        " is needed): more electrons, more defocus, or a scan with more structure is needed");
   }
-  const unsigned across = groups_needed(rim_shift(guess.shifts, disk.radius), disk.radius);
+  const unsigned across = groups_needed(rim_shift(guess.shifts, disk.radius), disk.radius / disk.cell);
   if (across > coarse_groups) {
     groups = group_pixels(disk, across);
     images = read_group_images(store, result.aligned, groups, reading);
@@ -150,11 +157,16 @@ parallax_result reconstruct_parallax(const event_store& store, const parallax_op
   parallax_result result;
   const std::vector<std::uint64_t> sum = sum_of(store, window, reading);
   result.beam = disk_of(store, options, sum);
-  result.bright_field = used_radius(options, result.beam);
+  const store_geometry& geometry = store.description().geometry;
+  result.bright_field = used_radius(options, result.beam, geometry.row.step);
   result.scan = inside(store.description().scan, window);
   result.aligned = middle_part(window);
   result.upsample = options.upsample;
-  const bright_field disk{store.description().shape, result.beam.centre, result.bright_field, sum};
+  const bright_field disk{store.description().shape,
+                          {geometry.row.index_of(result.beam.centre.row), geometry.column.index_of(result.beam.centre.column)},
+                          result.bright_field,
+                          sum,
+                          geometry.row.step};
   disk.for_pixels([&](std::uint64_t pixel, double, double) { result.bright_field_electrons += sum[pixel]; });
 
   bright_field inner = disk;
@@ -168,8 +180,9 @@ parallax_result reconstruct_parallax(const event_store& store, const parallax_op
     const std::complex<double> rim = std::polar(disk.radius, degree * std::numbers::pi / 180);
     result.largest_shift = std::max(result.largest_shift, std::abs(shifts.at(rim.real(), rim.imag())));
   }
-  result.in_nm = options.scale.step_nm > 0 && angle_of_pixel(options.scale) > 0;
-  if (result.in_nm) calibrate(result.aberrations, options.scale);
+  const phase_scale scale = scale_of(options.scale, geometry);
+  result.in_nm = scale.step_nm > 0 && angle_of_pixel(scale) > 0;
+  if (result.in_nm) calibrate(result.aberrations, scale);
 
   tilt_image image(disk, result.scan, options.upsample, [&](double row, double column) { return shifts.at(row, column); });
   for_complete_frames(store, window, reading,

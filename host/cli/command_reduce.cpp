@@ -223,11 +223,15 @@ class reduction_run {
   /// Dose and current, kept with the counts of the positions.
   void measure_dose(saved_image& counts) {
     recorded_ = wanted_.recorded;
-    recorded_.step_nm = plan_.deflections.scale.step_nm;
+    recorded_.step_nm = plan_.deflections.scale.step_nm > 0 ? plan_.deflections.scale.step_nm : made_.geometry.scan_step_nm;
     if (!recorded_.is_given()) return;
+    if (!wanted_.detector_window.empty()) {
+      if (!wanted_.recorded.is_given()) return;
+      throw invalid_argument("dose and current are those of the whole detector: ask for them without a crop");
+    }
     const bool is_corrected = coincidence_ && coincidence_->area.is_found;
     const double found = is_corrected ? 1 - coincidence_->detectors.back().loss : 1;
-    dose_ = dose_of(static_cast<double>(events_) / found, frames_ - missing_, described().scan.frames_per_position, recorded_);
+    dose_ = dose_of_store(static_cast<double>(events_) / found, frames_ - missing_, made_, recorded_);
     std::ranges::move(dose_attributes(*dose_, recorded_), std::back_inserter(counts.attributes));
   }
 

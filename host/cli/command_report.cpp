@@ -128,11 +128,10 @@ void run(const report_arguments& wanted, context& ctx) {
   report::frame_costs costs(described.shape, described.scan, report::cell_of(described.scan, described.shape), limit_bytes);
   const report::scan_content content = report::compute_content(*store, options, costs);
   dose_conditions recorded = wanted.recorded;
-  recorded.step_nm = wanted.step_nm;
+  recorded.step_nm = wanted.step_nm > 0 ? wanted.step_nm : described.geometry.scan_step_nm;
   if (recorded.is_given()) {
-    const electron_dose dose =
-        dose_of(static_cast<double>(content.events), content.complete.frames - content.complete.never_arrived,
-                described.scan.frames_per_position, recorded);
+    const electron_dose dose = dose_of_store(static_cast<double>(content.events),
+                                             content.complete.frames - content.complete.never_arrived, described, recorded);
     facts.dose = dose_json(dose, recorded);
     ctx.inform("{}", dose_words(dose, recorded));
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
+
 namespace countem::cli {
 
 namespace {
@@ -23,6 +25,11 @@ void add_dose_options(CLI::App& command, dose_conditions& known) {
       .add_option("--efficiency", known.efficiency,
                   "Events per electron, for dose and current; without it every electron counts as found")
       ->check(CLI::Range(1e-3, 10.0));
+}
+
+electron_dose dose_of_store(double events, std::uint64_t frames, const store_description& store, const dose_conditions& known) {
+  const auto merged = static_cast<std::uint64_t>(std::lround(store.geometry.scan_row.step * store.geometry.scan_column.step));
+  return dose_of(events, frames * merged, store.scan.frames_per_position, known);
 }
 
 std::string dose_words(const electron_dose& dose, const dose_conditions& known) {

@@ -20,7 +20,7 @@ using namespace countem::analysis;
 TEST(neighbours, are_those_of_every_pair) {
   std::mt19937_64 random(4);
   for (const std::uint32_t upsample : {1U, 2U}) {
-    const neighbourhood around(upsample);
+    const neighbourhood around(1.0 / upsample);
     if (upsample == 1) {
       EXPECT_EQ(around.near_area, 69U);  // pixels within 4.5
       EXPECT_EQ(around.near_area + around.ring_area, 225U);

@@ -48,6 +48,17 @@ class Parallax(ProgramTest):
         self.assertAlmostEqual(told["aberrations"][0]["a"], -steps * 0.2 / 0.5e-3, places=6)
         self.assertLess(told["scan_rotation"]["degrees"], -100)
 
+    def test_lengths_are_those_of_the_detector_whatever_the_store(self):
+        store, part = self.counted(), self.directory / "part.h5"
+        whole = self.succeed_json("parallax", store, "-o", self.directory / "whole.h5")
+        for options in (("--crop", "2:23,1:22"), ("--bin", 2)):
+            self.succeed("reduce", store, "-o", part, "--force", *options)
+            told = self.succeed_json("parallax", part, "-o", self.directory / "images.h5")
+            error = whole["aberrations"][0]["a_error"] + told["aberrations"][0]["a_error"]
+            self.assertAlmostEqual(told["aberrations"][0]["a"], whole["aberrations"][0]["a"], delta=0.03 + 2 * error, msg=options)
+            self.assertAlmostEqual(told["bright_field_radius"], whole["bright_field_radius"], delta=0.3)
+            self.assertAlmostEqual(told["centre"]["row"], whole["centre"]["row"], delta=0.2)
+
     def test_in_focus_the_rotation_is_not_known(self):
         told = self.succeed_json("parallax", self.counted(per_pixel=0.0), "-o", self.directory / "images.h5")
         self.assertAlmostEqual(told["aberrations"][0]["a"], 0, delta=0.1)

@@ -19,11 +19,11 @@ namespace countem {
 /// The hole in the pair correlation.
 struct dead_area {
   bool is_found = false;   ///< there are pairs enough: the area is known to a third of itself
-  double area = 0;         ///< pixels of the event grid
+  double area = 0;         ///< detector pixels
   double error = 0;        ///< standard error, by leaving out parts of the scan in turn
   double split = 0;        ///< electrons that make two events nearby, per event; 0 where rates hardly differ over the detector
   double split_error = 0;  ///< standard error
-  double local_rate = 0;   ///< events per pixel and frame around an event, mean over events
+  double local_rate = 0;   ///< events per detector pixel and frame around an event, mean over events
   std::uint64_t events = 0;  ///< that were used
 };
 
