@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <countem/error.hpp>
 
@@ -85,6 +86,7 @@ struct position_sums {
   double events = 0;
   double weighted = 0;
   double neighbours = 0;  ///< in the rings of its events
+  bool arrived = false;   ///< a frame of it did
 };
 
 /// Corrected counts of one detector. Where the loss is too large is counted, not cut out: chance decides near the limit, and
@@ -101,7 +103,7 @@ corrected_counts corrected(const std::vector<position_sums>& positions, double p
     const double local = at.events > 0 ? per_neighbour * at.neighbours / at.events : 0;
     const double error = at.events > 0 ? per_neighbour * std::sqrt(2 * at.neighbours) / at.events : 0;
     counts.beyond += local - 3 * error > most ? 1 : 0;
-    counts.counts.push_back(at.weighted);
+    counts.counts.push_back(at.arrived ? at.weighted : std::numeric_limits<double>::quiet_NaN());
   }
   counts.loss = weighted > 0 ? 1 - events / weighted : 0;
   return counts;
@@ -130,6 +132,9 @@ coincidence_result correct_coincidences(const event_store& store, const detector
     const std::vector<neighbours> found = neighbours_of(batch, described.shape, around, reading.threads);
     for (std::size_t f = 0; f < batch.frames(); ++f) {
       const std::uint64_t position = (batch.first_frame + f) / scan.frames_per_position;
+      if (has_arrived(batch.status[f])) {
+        for (std::vector<position_sums>& of_detector : sums) of_detector[position].arrived = true;
+      }
       for (std::uint64_t e = batch.indptr[f]; e < batch.indptr[f + 1]; ++e) {
         const double weight = weights[std::min<std::size_t>(found[e].ring, most_neighbours - 1)];
         const auto add = [&](std::size_t detector) {

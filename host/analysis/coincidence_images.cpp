@@ -10,19 +10,19 @@ std::vector<saved_image> images_of(const coincidence_result& result, std::span<c
   for (std::size_t d = 0; d < result.detectors.size(); ++d) {
     const corrected_counts& one = result.detectors[d];
     const bool is_frame = d >= detectors.size();
-    images.push_back(
-        {is_frame ? "counts_corrected" : "virtual_" + std::to_string(d) + "_corrected",
-         {scan.height, scan.width},
-         one.counts,
-         "electrons",
-         (is_frame ? std::string("electrons at each scan position") : detectors[d].name) + ", corrected for coincidence loss",
-         {{"dead_area", result.area.area},
-          {"dead_area_error", result.area.error},
-          {"split_electrons", result.area.split},
-          {"split_electrons_error", result.area.split_error},
-          {"local_rate", result.area.local_rate},
-          {"lost_share", one.loss},
-          {"positions_beyond", one.beyond}}});
+    images.push_back({is_frame ? "counts_corrected" : "virtual_" + std::to_string(d) + "_corrected",
+                      {scan.height, scan.width},
+                      one.counts,
+                      "electrons",
+                      (is_frame ? std::string("electrons at each scan position") : detectors[d].name) +
+                          ", corrected for coincidence loss; NaN where nothing arrived",
+                      {{"dead_area", result.area.area},
+                       {"dead_area_error", result.area.error},
+                       {"split_electrons", result.area.split},
+                       {"split_electrons_error", result.area.split_error},
+                       {"local_rate", result.area.local_rate},
+                       {"lost_share", one.loss},
+                       {"positions_beyond", one.beyond}}});
   }
   return images;
 }

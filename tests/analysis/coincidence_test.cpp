@@ -158,6 +158,22 @@ TEST(coincidence, few_pairs_are_no_area) {
   EXPECT_FALSE(correct_coincidences(memory_store(shape, {1, 1, 1}, batch_of({{}})), {}, {0, 0, 1, 1}, {}).area.is_found);
 }
 
+TEST(coincidence, positions_without_a_frame_are_no_zeros) {
+  const simulated made = counted(0.02, 2, 400);
+  event_batch batch;
+  made.store.read(0, 400, batch, 1);
+  batch.indices.erase(batch.indices.begin() + static_cast<std::ptrdiff_t>(batch.indptr[399]), batch.indices.end());
+  batch.indptr[400] = batch.indptr[399];
+  batch.status[399] = 0;
+  const scan_shape scan{20, 20, 1};
+  const coincidence_result result = correct_coincidences(memory_store(shape, scan, batch), disk_and_rest(), whole(scan), {});
+  ASSERT_TRUE(result.area.is_found);
+  for (const corrected_counts& one : result.detectors) {
+    EXPECT_TRUE(std::isnan(one.counts[399]));
+    EXPECT_GT(one.counts[398], 0);
+  }
+}
+
 TEST(coincidence, refuses_detectors_of_another_shape) {
   const memory_store store(shape, {1, 1, 1}, batch_of({{}}));
   const std::vector<virtual_detector> disk{parse_detector("disk:5")};

@@ -36,6 +36,13 @@ class Dose(ProgramTest):
         _, err = self.succeed(*asked)
         self.assertIn("dose 0.4 electrons per square angstrom, current 0.1602 pA, 10 +- 1.7 electrons per frame at 0.9 events per electron", err)
 
+    def test_merged_positions_hold_several_frames(self):
+        merged = self.directory / "merged.h5"
+        self.succeed("reduce", self.counted(), "-o", merged, "--scan-bin", 2)
+        known = ("--dwell", 10, "--efficiency", 0.9, "--scan-step", 0.5)
+        self.check(self.succeed_json("reduce", merged, "-o", self.directory / "images.h5", *known)["dose"])
+        self.refuse(2, "reduce", merged, "-o", self.directory / "part.h5", *known, "--crop", "0:4,0:4", mentions=["crop"])
+
     def test_what_is_not_known_is_null(self):
         store = self.counted()
         dose = self.succeed_json("reduce", store, "-o", self.directory / "images.h5", "--sum", "--scan-step", 0.5)["dose"]

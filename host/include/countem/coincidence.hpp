@@ -32,7 +32,7 @@ inline constexpr double most_correctable_loss = 0.1;
 
 /// Counts of a detector corrected for coincidences.
 struct corrected_counts {
-  std::vector<double> counts;  ///< [position]
+  std::vector<double> counts;  ///< [position] NaN where no frame arrived
   double loss = 0;             ///< lost share of the electrons, all positions together
   std::uint64_t beyond = 0;    ///< positions whose loss is above most_correctable_loss by 3 standard deviations
 };
