@@ -5,7 +5,7 @@
 namespace countem {
 
 std::vector<saved_image> images_of(const coincidence_result& result, std::span<const virtual_detector> detectors,
-                                   const scan_shape& scan) {
+                                   const scan_shape& scan, const image_axes& axes) {
   std::vector<saved_image> images;
   for (std::size_t d = 0; d < result.detectors.size(); ++d) {
     const corrected_counts& one = result.detectors[d];
@@ -22,7 +22,8 @@ std::vector<saved_image> images_of(const coincidence_result& result, std::span<c
                        {"split_electrons_error", result.area.split_error},
                        {"local_rate", result.area.local_rate},
                        {"lost_share", one.loss},
-                       {"positions_beyond", one.beyond}}});
+                       {"positions_beyond", one.beyond}},
+                      axes});
   }
   return images;
 }

@@ -8,6 +8,7 @@
 
 #include <countem/centre.hpp>
 #include <countem/error.hpp>
+#include <countem/result_images.hpp>
 #include <countem/scan_reducer.hpp>
 
 #include "host/analysis/bright_field.hpp"
@@ -92,6 +93,17 @@ phase_scale scale_of(phase_scale scale, const store_geometry& geometry) {
   return scale;
 }
 
+/// Of cells of which `upsample` fit in a step of the window's positions; in nm where the step is known.
+image_axes axes_of(store_geometry geometry, const scan_window& window, std::uint32_t upsample, double step_nm) {
+  geometry.scan_row = geometry.scan_row.part(window.row);
+  geometry.scan_column = geometry.scan_column.part(window.column);
+  if (step_nm > 0) geometry.scan_step_nm = step_nm;
+  image_axes axes = scan_axes(geometry);
+  axes.row.step /= upsample;
+  axes.column.step /= upsample;
+  return axes;
+}
+
 /// From scan steps per power of pixels to nm.
 void calibrate(std::vector<aberration>& terms, const phase_scale& scale) {
   for (aberration& term : terms) {
@@ -162,6 +174,7 @@ parallax_result reconstruct_parallax(const event_store& store, const parallax_op
   result.scan = inside(store.description().scan, window);
   result.aligned = middle_part(window);
   result.upsample = options.upsample;
+  result.axes = axes_of(geometry, window, options.upsample, options.scale.step_nm);
   const bright_field disk{store.description().shape,
                           {geometry.row.index_of(result.beam.centre.row), geometry.column.index_of(result.beam.centre.column)},
                           result.bright_field,

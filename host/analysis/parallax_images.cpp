@@ -59,27 +59,32 @@ std::vector<saved_image> images_of(const parallax_result& result) {
     electrons.push_back(group.electrons);
   }
   const std::vector<image_attribute> attributes = attributes_of(result);
-  return {{"tilt_corrected", cells, std::move(corrected), "",
-           "bright field, each electron displaced by the aberrations at its pixel, over what is expected without contrast; NaN "
-           "where no pixel reaches",
-           attributes},
-          {"tilt_corrected_error", cells, std::move(error), "", "standard error of tilt_corrected by counting statistics",
-           attributes},
-          {"tilt_corrected_electrons", cells, result.electrons, "electrons", "electrons of tilt_corrected", attributes},
-          {"tilt_corrected_expected", cells, result.expected, "electrons", "electrons expected without contrast", attributes},
-          {"bright_field_shifts",
-           {result.groups.size(), 3, 2},
-           std::move(shifts),
-           "pixels, steps, steps",
-           "rows and columns of each group of detector pixels: its place from the centre, the displacement measured, the "
-           "displacement fitted",
-           attributes},
-          {"bright_field_electrons",
-           {result.groups.size()},
-           std::move(electrons),
-           "electrons",
-           "electrons of each group of detector pixels in the positions that the fit used",
-           attributes}};
+  std::vector<saved_image> images{
+      {"tilt_corrected", cells, std::move(corrected), "",
+       "bright field, each electron displaced by the aberrations at its pixel, over what is expected without contrast; NaN "
+       "where no pixel reaches",
+       attributes},
+      {"tilt_corrected_error", cells, std::move(error), "", "standard error of tilt_corrected by counting statistics",
+       attributes},
+      {"tilt_corrected_electrons", cells, result.electrons, "electrons", "electrons of tilt_corrected", attributes},
+      {"tilt_corrected_expected", cells, result.expected, "electrons", "electrons expected without contrast", attributes},
+      {"bright_field_shifts",
+       {result.groups.size(), 3, 2},
+       std::move(shifts),
+       "pixels, steps, steps",
+       "rows and columns of each group of detector pixels: its place from the centre, the displacement measured, the "
+       "displacement fitted",
+       attributes},
+      {"bright_field_electrons",
+       {result.groups.size()},
+       std::move(electrons),
+       "electrons",
+       "electrons of each group of detector pixels in the positions that the fit used",
+       attributes}};
+  for (saved_image& image : images) {
+    if (image.extent.size() == 2) image.axes = result.axes;
+  }
+  return images;
 }
 
 }  // namespace countem

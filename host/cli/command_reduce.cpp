@@ -243,7 +243,7 @@ class reduction_run {
         make_masks(cells.detectors, made_.shape, cells.centre.value_or(middle_of(made_.shape)), plan.excluded);
     coincidence_ = correct_coincidences(*store_, masks, part_.scan, reading_);
     report_coincidence(*coincidence_, plan.detectors, ctx_);
-    return images_of(*coincidence_, plan.detectors, made_.scan);
+    return images_of(*coincidence_, plan.detectors, made_.scan, scan_axes(made_.geometry));
   }
 
   [[nodiscard]] reduction_plan planned() const {

@@ -254,7 +254,11 @@ TEST(parallax, repeats_and_missing_frames_make_no_contrast) {
 TEST(parallax, a_part_of_the_scan_is_a_scan) {
   const parallax_result part = reconstruct_parallax(usual_scan(), {}, {4, 3, 40, 36}, {});
   expect_found(part, usual);
-  EXPECT_EQ(images_of(part).front().extent, (std::vector<std::uint64_t>{80, 72}));
+  const saved_image image = images_of(part).front();
+  EXPECT_EQ(image.extent, (std::vector<std::uint64_t>{80, 72}));
+  EXPECT_EQ(image.axes.row, (axis_scale{4, 0.5}));
+  EXPECT_EQ(image.axes.column, (axis_scale{3, 0.5}));
+  EXPECT_EQ(image.axes.units, "positions");
 }
 
 TEST(parallax, threads_change_nothing) {

@@ -55,6 +55,6 @@ struct coincidence_result {
 /// The corrected counts as images: virtual_N_corrected for each detector and counts_corrected, with the dead area and the loss
 /// as attributes; none where no dead area was found.
 [[nodiscard]] std::vector<saved_image> images_of(const coincidence_result& result, std::span<const virtual_detector> detectors,
-                                                 const scan_shape& scan);
+                                                 const scan_shape& scan, const image_axes& axes = {});
 
 }  // namespace countem

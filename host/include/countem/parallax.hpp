@@ -57,6 +57,7 @@ struct parallax_result {
   std::vector<bright_field_group> groups;    ///< of the fit
   std::uint32_t upsample = 1;                ///< cells per scan step
   scan_shape scan{};                         ///< positions that were used
+  image_axes axes;                           ///< of the cells
   std::vector<std::uint32_t> electrons;      ///< [cell] counted
   std::vector<double> expected;              ///< [cell] without contrast
   std::uint64_t frames = 0;                  ///< used
