@@ -15,6 +15,7 @@
 #include "host/cli/beam_words.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/deflection_arguments.hpp"
 #include "host/cli/dose_words.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/report/frame_code.hpp"
@@ -42,6 +43,7 @@ struct report_arguments {
   std::vector<std::string> detectors;
   std::vector<fs::path> excluded;
   std::string centre = "auto";
+  rotation_arguments rotation;
   double limit_mb = 15;
   double pixel_mrad = 0;
   double step_nm = 0;
@@ -95,6 +97,75 @@ std::string embedded_words(const std::optional<report::embedded_frames>& frames)
   return words;
 }
 
+deflection_options axes_of(const rotation_arguments& wanted) {
+  reduction_plan plan = empty_plan();
+  add_item(plan, "com");
+  for (const std::string& item : wanted.items()) add_item(plan, item);
+  validate(plan);
+  return plan.deflections;
+}
+
+json rotation_json(const report::shown_axes& axes) {
+  const found_rotation& found = axes.found;
+  const auto number = [](double value) { return std::isfinite(value) ? json(value) : json(nullptr); };
+  return {{"found", found.is_found},
+          {"degrees", found.is_found ? json(found.rotation.degrees) : json(nullptr)},
+          {"error_degrees", number(found.standard_error_degrees)},
+          {"flip", found.is_found ? json(found.rotation.flip) : json(nullptr)},
+          {"flip_found", found.flip_is_found},
+          {"sign_found", found.sign_is_found},
+          {"turned", axes.is_turned}};
+}
+
+report::content_options content_of(const report_arguments& wanted, const store_description& described, context& ctx) {
+  report::content_options options;
+  for (const std::string& text : wanted.detectors) options.detectors.push_back({text, parse_detector(text)});
+  options.excluded = read_excluded(wanted.excluded, described.shape);
+  options.beam = centre_from(wanted.centre, described, wanted.threads);
+  options.axes = axes_of(wanted.rotation);
+  options.incomplete = wanted.skip_incomplete ? incomplete_frames::skip : incomplete_frames::keep;
+  options.where = choose_backend(wanted.where).used;
+  options.reading.threads = wanted.threads;
+  options.reading.stop = &ctx.stop;
+  return options;
+}
+
+report::page_facts facts_of(const report_arguments& wanted, const store_description& described, backend used, context& ctx) {
+  report::page_facts facts;
+  facts.title = wanted.title.empty() ? wanted.input.filename().string() : wanted.title;
+  facts.program = std::string("countem ") + version;
+  facts.command_line = ctx.command_line;
+  facts.backend = to_string(used);
+  facts.store_bytes = fs::file_size(wanted.input);
+  facts.pixel_mrad = if_given(wanted.pixel_mrad > 0 ? wanted.pixel_mrad : described.geometry.pixel_mrad);
+  facts.step_nm = if_given(wanted.step_nm > 0 ? wanted.step_nm : described.geometry.scan_step_nm);
+  facts.counted = load_counted(wanted.counted);
+  return facts;
+}
+
+json dose_of(const report_arguments& wanted, const store_description& described, const report::scan_content& content,
+             context& ctx) {
+  dose_conditions recorded = wanted.recorded;
+  recorded.step_nm = wanted.step_nm > 0 ? wanted.step_nm : described.geometry.scan_step_nm;
+  if (!recorded.is_given()) return nullptr;
+  const report::completeness& found = content.arrived.complete;
+  const electron_dose dose =
+      dose_of_store(static_cast<double>(content.events), found.frames - found.never_arrived, described, recorded);
+  ctx.inform("{}", dose_words(dose, recorded));
+  return dose_json(dose, recorded);
+}
+
+void inform_of(const report::scan_content& content, bool find_rotation, context& ctx) {
+  if (content.centre_guess) ctx.warn(guess_warning(content.centre_from, "--centre"));
+  const report::shown_axes& axes = content.centres.axes;
+  if (!find_rotation) return;
+  if (axes.is_turned) {
+    ctx.inform("scan rotation: {}", describe(axes.found));
+  } else {
+    ctx.warn("scan rotation: " + describe(axes.found) + "; detector axes are kept");
+  }
+}
+
 void run(const report_arguments& wanted, context& ctx) {
   const auto start = std::chrono::steady_clock::now();
   const std::unique_ptr<event_store> store = open_counted(wanted.input);
@@ -104,37 +175,13 @@ void run(const report_arguments& wanted, context& ctx) {
   add_centre_file(rules, wanted.centre);
   check_output(wanted.output, report_output, rules);
   const store_description& described = store->description();
-
-  report::content_options options;
-  for (const std::string& text : wanted.detectors) options.detectors.push_back({text, parse_detector(text)});
-  options.excluded = read_excluded(wanted.excluded, described.shape);
-  options.beam = centre_from(wanted.centre, described, wanted.threads);
-  options.incomplete = wanted.skip_incomplete ? incomplete_frames::skip : incomplete_frames::keep;
-  options.where = choose_backend(wanted.where).used;
-  options.reading.threads = wanted.threads;
-  options.reading.stop = &ctx.stop;
-
-  report::page_facts facts;
-  facts.title = wanted.title.empty() ? wanted.input.filename().string() : wanted.title;
-  facts.program = std::string("countem ") + version;
-  facts.command_line = ctx.command_line;
-  facts.backend = to_string(options.where);
-  facts.store_bytes = fs::file_size(wanted.input);
-  facts.pixel_mrad = if_given(wanted.pixel_mrad > 0 ? wanted.pixel_mrad : described.geometry.pixel_mrad);
-  facts.step_nm = if_given(wanted.step_nm > 0 ? wanted.step_nm : described.geometry.scan_step_nm);
-  facts.counted = load_counted(wanted.counted);
+  const report::content_options options = content_of(wanted, described, ctx);
+  report::page_facts facts = facts_of(wanted, described, options.where, ctx);
 
   const auto limit_bytes = static_cast<std::uint64_t>(wanted.limit_mb * 1e6);
   report::frame_costs costs(described.shape, described.scan, report::cell_of(described.scan, described.shape), limit_bytes);
   const report::scan_content content = report::compute_content(*store, options, costs);
-  dose_conditions recorded = wanted.recorded;
-  recorded.step_nm = wanted.step_nm > 0 ? wanted.step_nm : described.geometry.scan_step_nm;
-  if (recorded.is_given()) {
-    const electron_dose dose = dose_of_store(static_cast<double>(content.events),
-                                             content.complete.frames - content.complete.never_arrived, described, recorded);
-    facts.dose = dose_json(dose, recorded);
-    ctx.inform("{}", dose_words(dose, recorded));
-  }
+  facts.dose = dose_of(wanted, described, content, ctx);
   const std::uint64_t rest = report::make_page(described, content, facts, std::nullopt).size() + frame_description_bytes;
   std::optional<report::embedded_frames> frames;
   if (rest < limit_bytes) {
@@ -148,16 +195,18 @@ void run(const report_arguments& wanted, context& ctx) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ctx.warn_of(changed_inputs(store->files()));
   if (page.size() > limit_bytes) ctx.warn("the page is larger than --limit even without frames");
-  if (content.centre_guess) {
-    ctx.warn(guess_warning(content.centre_from, "--centre"));
-  }
+  inform_of(content, options.axes.find_rotation, ctx);
   ctx.inform("wrote {} ({}, {}, {:.2f} s)", wanted.output.string(), human_bytes(page.size()), embedded_words(frames), seconds);
   ctx.wrote(wanted.output);
   if (ctx.json) {
     json told{{"output", wanted.output.string()},
               {"bytes", page.size()},
               {"events", content.events},
+              {"incomplete_frames", content.arrived.complete.incomplete},
+              {"missing_frames", content.arrived.complete.never_arrived},
+              {"arrived_share", content.arrived.share},
               {"centre", beam_json(content.centre_from)},
+              {"scan_rotation", rotation_json(content.centres.axes)},
               {"dose", facts.dose},
               {"embedded_frames", frames ? json{{"stride", frames->choice.stride},
                                                 {"bin", frames->choice.bin},
@@ -185,6 +234,7 @@ void add_report(CLI::App& app, context& ctx) {
       ->add_option("--centre", wanted->centre,
                    "Centre of the detectors: ROW,COLUMN; auto: the beam on the sum; or a vacuum scan's store or image")
       ->capture_default_str();
+  wanted->rotation.add_to(*command);
   command->add_option("--pixel-mrad", wanted->pixel_mrad, "Scattering angle per detector pixel in mrad, for the scale bars")
       ->check(CLI::Range(1e-9, 1e9));
   command->add_option("--step-nm", wanted->step_nm, "Distance of scan positions in nm, for the scale bars and the dose")

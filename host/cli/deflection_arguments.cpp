@@ -1,10 +1,31 @@
 #include "host/cli/deflection_arguments.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "host/cli/choices.hpp"
 
 namespace countem::cli {
+
+void rotation_arguments::add_to(CLI::App& command) {
+  command.add_option(
+      "--scan-rotation", scan_rotation,
+      "Turn centres of mass from detector axes into scan axes by so many degrees, clockwise; auto: by the angle of "
+      "least curl");
+  CLI::Option* const flipped =
+      command.add_flag("--flip", flip, "The detector is flipped: its rows are reversed before the rotation");
+  command.add_flag("--no-flip", no_flip, "It is not: with neither, --scan-rotation auto finds whether it is")
+      ->excludes(flipped);
+}
+
+std::vector<std::string> rotation_arguments::items() const {
+  std::vector<std::string> list;
+  if (!scan_rotation.empty()) list.push_back("scan-rotation:" + scan_rotation);
+  if (flip) list.emplace_back("flip");
+  if (no_flip) list.emplace_back("flip:no");
+  return list;
+}
 
 void deflection_arguments::add_to(CLI::App& command) {
   command.add_flag("--com", centre_of_mass, "Centre of mass at each position, row and column");
@@ -24,16 +45,8 @@ void deflection_arguments::add_to(CLI::App& command) {
       .add_option("--descan-from", descan_from,
                   "Fit that plane from these of the reduced positions, such as a vacuum region: ROW:ROW,COLUMN:COLUMN")
       ->needs("--descan");
-  command
-      .add_option("--scan-rotation", scan_rotation,
-                  "Turn centres of mass from detector axes into scan axes by so many degrees, clockwise; auto: by the angle of "
-                  "least curl")
-      ->needs("--com");
-  CLI::Option* const flipped =
-      command.add_flag("--flip", flip, "The detector is flipped: its rows are reversed before the rotation")->needs("--com");
-  command.add_flag("--no-flip", no_flip, "It is not: with neither, --scan-rotation auto finds whether it is")
-      ->needs("--com")
-      ->excludes(flipped);
+  rotation.add_to(command);
+  for (const char* const option : {"--scan-rotation", "--flip", "--no-flip"}) command.get_option(option)->needs("--com");
   command.add_flag("--phase", phase, "Integrate the centres of mass: differential phase contrast and its standard error")
       ->needs("--com");
   add_choice(command, "--phase-edges", edges, "What lies beyond the scan")->needs("--phase");
@@ -58,9 +71,7 @@ std::vector<std::string> deflection_arguments::items() const {
   add(!within.empty(), "com-within:" + within);
   add(second_moments, "second-moments");
   add(!descan_from.empty(), "descan-from:" + descan_from);
-  add(!scan_rotation.empty(), "scan-rotation:" + scan_rotation);
-  add(flip, "flip");
-  add(no_flip, "flip:no");
+  std::ranges::move(rotation.items(), std::back_inserter(list));
   add(phase, "phase:" + std::string(word_of(edges)));
   add(!high_pass.empty(), "phase-high-pass:" + high_pass);
   add(!pixel_mrad.empty(), "pixel-mrad:" + pixel_mrad);

@@ -8,6 +8,17 @@
 
 namespace countem::cli {
 
+/// The options that turn centres of mass into scan axes.
+struct rotation_arguments {
+  std::string scan_rotation;
+  bool flip = false;
+  bool no_flip = false;
+
+  void add_to(CLI::App& command);
+  /// As items of a plan.
+  [[nodiscard]] std::vector<std::string> items() const;
+};
+
 /// The options of `reduce` for centres of mass and their phase.
 struct deflection_arguments {
   bool centre_of_mass = false;
@@ -16,9 +27,7 @@ struct deflection_arguments {
   std::string descan_from;
   std::string within;
   bool second_moments = false;
-  std::string scan_rotation;
-  bool flip = false;
-  bool no_flip = false;
+  rotation_arguments rotation;
   bool phase = false;
   scan_edges edges = scan_edges::even;
   std::string high_pass;

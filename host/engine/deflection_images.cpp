@@ -69,7 +69,7 @@ void add_finding(std::vector<image_attribute>& attributes, const found_rotation&
   attributes.push_back({"scan_rotation_flip_found", yes_or_no(found.flip_is_found)});
   attributes.push_back({"scan_rotation_sign_found", yes_or_no(found.sign_is_found)});
   attributes.push_back({"scan_rotation_skewness", found.skewness});
-  attributes.push_back({"scan_rotation_description", describe(found)});
+  attributes.push_back({"scan_rotation_description", describe(found) + (found.is_found ? "" : "; detector axes are kept")});
 }
 
 /// From detector axes to scan axes, where that is asked for and possible.

@@ -229,12 +229,11 @@ void turn(deflection& maps, const scan_rotation& rotation) {
 std::string describe(const found_rotation& found) {
   const auto number = [](double value) { return engine::number_text(value); };
   if (!found.is_found) {
-    if (!std::isfinite(found.standard_error_degrees))
-      return "not found: too few neighbouring positions have electrons; detector axes are kept";
+    if (!std::isfinite(found.standard_error_degrees)) return "not found: too few neighbouring positions have electrons";
     if (found.standard_error_degrees > largest_error_degrees)
       return "not found: curl and divergence are noise (standard error of the angle " + number(found.standard_error_degrees) +
-             " degrees); detector axes are kept";
-    return "not found: the curl does not show whether the detector is flipped, which has to be given; detector axes are kept";
+             " degrees)";
+    return "not found: the curl does not show whether the detector is flipped, which has to be given";
   }
   std::string text = number(found.rotation.degrees) + " degrees" + (found.rotation.flip ? ", flipped" : ", not flipped") +
                      " (standard error " + number(found.standard_error_degrees) + " degrees; the other hand has " +

@@ -30,7 +30,7 @@ class Modules(ReportPage):
         """An empty document with all scripts but the page's."""
         self.js("document.body.replaceChildren()")
         scripts = "\n".join((REPORT / name).read_text() for name in script_names() if name.name not in PAGE)
-        offered = ("varints, allVarints, floats, FramePack, short, size, withUnit, roundBelow, ticks, decades, Units, Palette, scaleOf, bitmap, Lens, Viewer, scaleBar, drawCursor,"
+        offered = ("varints, allVarints, floats, coarseFloats, FramePack, short, plusMinus, electronsText, percent, axesRows, centreRows, size, withUnit, roundBelow, ticks, decades, Units, Palette, scaleOf, bitmap, Lens, Viewer, scaleBar, drawCursor,"
                    "drawDetectors, ScanImages, makeTiles, drawEvents, frameNote, statusText, Chart, eventsPerFrameChart, radialChart, noiseChart,"
                    "calibrationWords, arrivalLegend, arrivalRows, fillTable, headlineFacts, sizeRows")
         self.js(f"window.data = countemReport.data; (() => {{ {scripts}\n window.m = {{ {offered} }}; }})()")
@@ -39,6 +39,11 @@ class Modules(ReportPage):
         self.load_modules()
         self.assertEqual(self.js("[m.short(0), m.short(1234567), m.short(0.12345), m.short(NaN), m.short(-1500), m.short(2e-5)]"),
                          ["0", "1.23e6", "0.123", "none", "-1,500", "2.00e-5"])
+        self.assertEqual(self.js("[m.plusMinus(2.1344, 0.312), m.plusMinus(1234.5, 67), m.plusMinus(0.5, 0.00213), m.plusMinus(7.1, NaN), m.plusMinus(7.1, null), m.plusMinus(3, 0)]"),
+                         ["2.13 ± 0.31", "1,235 ± 67", "0.5000 ± 0.0021", "7.1", "7.1", "3"])
+        self.assertEqual(self.js("[m.electronsText(0), m.electronsText(1), m.electronsText(5), m.electronsText(12345)]"),
+                         ["0 electrons", "1 ± 1 electrons", "5 ± 2.2 electrons", "12,345 ± 111 electrons"])
+        self.assertEqual(self.js("[m.percent(1), m.percent(0.999999), m.percent(0.375), m.percent(0)]"), ["100 %", "above 99.99 %", "37.5 %", "0 %"])
         self.assertEqual(self.js("[m.size(999), m.size(1000), m.size(2.5e9)]"), ["999 B", "1.00 kB", "2.50 GB"])
         self.assertEqual(self.js("[m.withUnit(1, 'pixels'), m.withUnit(2, 'pixels'), m.withUnit(1, 'mrad')]"), ["1 pixel", "2 pixels", "1 mrad"])
         self.assertEqual(self.js("[m.roundBelow(0.3), m.roundBelow(5), m.roundBelow(19)]"), [0.2, 5, 10])
@@ -48,6 +53,22 @@ class Modules(ReportPage):
         self.load_modules()
         self.assertEqual(self.js("[Array.from(m.allVarints('AKwCfw==')), Array.from(m.varints('AKwCfw==', 2)), Array.from(m.floats('AACAPwAAAMA='))]"),
                          [[0, 300, 127], [0, 300], [1, -2]])
+        self.assertEqual(self.js("Array.from(m.coarseFloats('gD8AwMB/'), (n) => (Number.isNaN(n) ? 'NaN' : n))"), [1, -2, "NaN"])
+
+    def test_words_about_the_beam_and_the_axes(self):
+        self.load_modules()
+        units = "new m.Units({ pixel_mrad: 0.5, step_nm: null, frame, maps: { stride: 1 }, scan: { frames_per_position: 1, row: frame.row, column: frame.column } })"
+        frame = "const frame = { row: { first: -0.25, step: 0.5 }, column: { first: -0.25, step: 0.5 } };"
+        centre = "{ row: 20.5, column: 40.5, row_error: 0.12, column_error: null, how: 'found in x', guess: false }"
+        self.assertEqual(self.js(f"(() => {{ {frame} return m.centreRows({{ frame, centre: {centre}, beam: {{ radius: 12, radius_error: 0.1, electrons: 5, how: 'found in y' }} }}, {units}); }})()"),
+                         [["Centre", "row 10.00 ± 0.12, column 20 (detector pixels); found in x"], ["Beam radius", "6.000 ± 0.050 mrad; 5 electrons within it; found in y"]])
+        self.assertEqual(self.js(f"(() => {{ {frame} return m.centreRows({{ frame, centre: {centre}, beam: null }}, {units})[1]; }})()"), ["Beam radius", "no beam was found"])
+        axes = ("{ found: true, degrees: -12.34, error_degrees: 0.4, flip: true, flip_found: true, flip_given: false, curl_ratio: 3.2, sign_found: false, skewness: 1,"
+                " description: '', turned_degrees: null, turned_flip: false, turned_as_given: false }")
+        rows = self.js(f"m.axesRows({{ centre_of_mass: {{ axes: {axes} }} }})")
+        self.assertEqual(rows, [["Scan rotation of least curl", "-12.34 ± 0.40°"], ["Flip", "flipped, found: the other hand has 3.2 times the curl"],
+                                ["Sign", "not found: the rotation may be half a turn more"],
+                                ["Centres of mass are in", "Detector axes (countem report --scan-rotation auto turns them into scan axes)"]])
 
     def test_one_unit_for_all_lengths(self):
         self.load_modules()
@@ -81,13 +102,13 @@ class Modules(ReportPage):
           } }).draw();
           new m.Chart(chart, m.radialChart(data, units));
           m.makeTiles(tiles, maps, data.detectors, () => {})(0, look);
-          m.fillTable(table, [...m.arrivalRows(data.complete), ...m.sizeRows(data, 0)]);
+          m.fillTable(table, [...m.arrivalRows(data.complete, 1), ...m.sizeRows(data, 0)]);
           const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
           const seen = new Set(); for (let i = 0; i < pixels.length; i += 4) seen.add(pixels[i] << 16 | pixels[i + 1] << 8 | pixels[i + 2]);
           return [seen.size > 8, chart.querySelectorAll("svg path").length, tiles.children.length, table.rows.length > 8,
                   m.headlineFacts(data).length, m.arrivalLegend(maps, new Uint8Array(maps.cells)).length, frames.starts.length];
         })()""")
-        self.assertEqual(drawn[:6], [True, 1, 6, True, 6, 1])
+        self.assertEqual(drawn[:6], [True, 2, 6, True, 8, 1])
         self.assertEqual(self.browser.complaints, [])
 
     def test_words_about_missing_data(self):

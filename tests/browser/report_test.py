@@ -43,21 +43,57 @@ class Report(ReportPage):
         centre = "{row},{column}".format(**self.told["centre"])
         detectors = self.js("countemReport.data.detectors")
         asked = [f"annulus:{one['inner']},{one['outer'] or 1e9}" for one in detectors]
-        run(COUNTEM, "reduce", self.store, "-o", self.directory / "r.h5", "--npy", self.directory / "npy", "--sum", "--com", "--centre", centre, "--virtual", *asked)
+        run(COUNTEM, "reduce", self.store, "-o", self.directory / "r.h5", "--npy", self.directory / "npy", "--sum", "--com", "--errors", "--radial-profile", "--centre", centre, "--virtual", *asked)
         images = {path.stem.removeprefix("r_"): load_npy(path)[1] for path in (self.directory / "npy").glob("*.npy")}
         for i in range(len(detectors)):
             self.assertEqual(self.js(f"Array.from(countemReport.images[{i}].values)"), or_null(images[f"virtual_{i}"]))
         self.assertEqual(self.js("Array.from(countemReport.images[4].values)"), or_null(images["counts"]))
         self.assertEqual(self.js("Array.from(countemReport.sum)"), list(images["sum"]))
         finite = [i for i, value in enumerate(images["com_row"]) if value == value]
+        self.assertEqual(self.js("Array.from(countemReport.shares)"), list(images["counts_completeness"]))
+        self.assertEqual(self.js("countemReport.data.radial.electrons_per_pixel"), or_null(images["radial_mean"]))
+        self.assertEqual(self.js("countemReport.data.radial.errors"), or_null(images["radial_mean_error"]))
         for image, which in (("com_row", 0), ("com_column", 1)):
-            mean = sum(images[image][i] for i in finite) / len(finite)
+            mean = sum(images[image][i] * images["counts"][i] for i in finite) / sum(images["counts"][i] for i in finite)
+            errors = self.js(f"Array.from(countemReport.centreErrors[{which}])")
+            for i in finite:
+                self.assertAlmostEqual(errors[i] / images[f"{image}_error"][i], 1, delta=1 / 256)
             shown = self.js(f"Array.from({{length: {ROWS * COLUMNS}}}, (_, i) => countemReport.deflection(Math.floor(i / {COLUMNS}), i % {COLUMNS})[{which}])")
             for i in range(ROWS * COLUMNS):
                 if i in finite:
                     self.assertAlmostEqual(shown[i], images[image][i] - mean, places=4)
                 else:
                     self.assertIn(shown[i], (None, "NaN"))
+
+    def test_scan_axes_are_those_of_reduce(self):
+        page, axes = self.directory / "turned.html", ("--scan-rotation", "30", "--flip")
+        told = json.loads(run(COUNTEM, "report", self.store, "-o", page, "--json", "--quiet", *axes))
+        self.assertTrue(told["scan_rotation"]["turned"])
+        run(COUNTEM, "reduce", self.store, "-o", self.directory / "t.h5", "--npy", self.directory / "npy", "--com", "--errors", *axes)
+        images = {name: load_npy(self.directory / "npy" / f"t_{name}.npy")[1] for name in ("com_row", "com_column", "com_row_error", "com_column_error")}
+        self.show(page)
+        for image, which in (("com_row", 0), ("com_column", 1)):
+            shown = self.js(f"Array.from({{length: {ROWS * COLUMNS}}}, (_, i) => countemReport.deflection(Math.floor(i / {COLUMNS}), i % {COLUMNS})[{which}])")
+            errors = self.js(f"Array.from(countemReport.centreErrors[{which}])")
+            for i in (i for i, value in enumerate(images[image]) if value == value):
+                self.assertAlmostEqual(shown[i], images[image][i], places=4)
+                self.assertAlmostEqual(errors[i] / images[f"{image}_error"][i], 1, delta=1 / 256)
+        self.assertIn("Scan axes: flipped, then turned by 30°, as given", self.text("#axes"))
+        self.js("document.querySelectorAll('.tile')[5].click()")
+        self.browser.settle()
+        self.assertIn("in scan axes", self.text("#scan-scale"))
+        self.assertRegex(self.hover(7, 9, "#scan", "#scan-readout"), r"[\d.]+ ± [\d.]+ pixels (up|down), [\d.]+ ± [\d.]+ pixels (left|right)")
+
+    def test_the_beam_and_the_rotation_have_errors(self):
+        words = self.text("#axes")
+        for name, number, error in (("row", "row", "row_error"), ("column", "column", "column_error")):
+            value = self.told["centre"]
+            self.assertIn(f"{name} {value[number]:.3f} ± {value[error]:.3f}", words)
+        self.assertIn(f"{self.told['centre']['radius']:.3f} ± {self.told['centre']['radius_error']:.3f} pixels; {self.told['centre']['electrons']:,} electrons", words)
+        self.assertIn(self.told["centre"]["how"], words)
+        self.assertFalse(self.told["scan_rotation"]["found"])
+        self.assertIn("no rotation found: curl and divergence are noise", words)
+        self.assertIn("Detector axes", words)
 
     def test_canvases_show_something(self):
         for name in ("scan", "pattern", "frame", "arrival"):
@@ -69,7 +105,16 @@ class Report(ReportPage):
         words = self.js("document.getElementById('arrival-legend').textContent")
         self.assertIn("2 sectors missing: 4 positions", words)
         self.assertIn("a frame never arrived: 5 positions", words)
-        self.assertIn("sectors 1, 3 missing", self.hover(0, 0, "#arrival", "#arrival-readout"))
+        self.assertIn("sectors 1, 3 missing; 50 % of the detector arrived", self.hover(0, 0, "#arrival", "#arrival-readout"))
+        self.assertIn("a frame never arrived; 0 % of the detector arrived", self.hover(ROWS - 1, COLUMNS - 1, "#arrival", "#arrival-readout"))
+        self.assertTrue(self.hover(5, 5, "#arrival", "#arrival-readout").endswith(": complete"))
+        share = 1 - (5 + 4 / 2 + 16 / 4) / (ROWS * COLUMNS)
+        self.assertAlmostEqual(self.told["arrived_share"], share)
+        self.assertIn(f"{100 * share:.2f} %, over all frames and pixels", self.text("#arrival-table"))
+        facts = self.text("#facts")
+        self.assertIn("Incomplete frames20", facts)
+        self.assertIn("Missing frames5", facts)
+        self.assertIn("no value", self.text("#scan-scale"))
         self.js("countemReport.moveTo(0, 0)")
         self.assertIn("sectors 1, 3 missing", self.js("document.getElementById('frame-note').textContent"))
 
@@ -91,7 +136,7 @@ class Report(ReportPage):
 
     def test_hover_and_click(self):
         value = self.js("countemReport.value(0, 3, 7)")
-        self.assertIn(f"row 3, column 7: {value} electron", self.hover(3, 7, "#scan", "#scan-readout"))
+        self.assertIn(f"row 3, column 7: {value} ± {value ** 0.5:.1f} electrons", self.hover(3, 7, "#scan", "#scan-readout"))
         self.browser.click(*self.centre_of_cell(11, 4))
         self.assertEqual(self.chosen(), [11, 4])
         self.assertEqual(self.js("document.getElementById('frame-heading').textContent"), "Frame at row 11, column 4")

@@ -23,7 +23,7 @@ DOCUMENTED = {
     "convert": {"input", "output", "to", "frames", "events", "bytes", "notes"},
     "reduce": {"output", "backend", "frames", "events", "copied_frames", "images"},
     "parallax": {"output", "frames", "centre", "aberrations", "scan_rotation", "score", "images"},
-    "report": {"output", "bytes", "events", "centre", "embedded_frames"},
+    "report": {"output", "bytes", "events", "incomplete_frames", "missing_frames", "arrived_share", "centre", "scan_rotation", "embedded_frames"},
     "compare": {"counted", "truth", "events", "matched", "recall", "precision"},
     "bench count": {"backend", "frames", "frames_per_s", "checked"},
     "bench reductions": {"version", "threads", "checked", "rates", "store"},

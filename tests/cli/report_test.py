@@ -55,11 +55,26 @@ class Report(ProgramTest):
         self.assertEqual([(one["row"], one["column"], one["outer"]) for one in data["detectors"]], [(288, 287.5, 9), (100, 200, 90)])
         self.assertEqual(data["counted"]["frames_per_s"], self.told["frames_per_s"])
         self.assertEqual((data["pixel_mrad"], data["step_nm"]), (0.1, 2))
+        self.assertFalse(data["centre_of_mass"]["axes"]["turned_as_given"])
         # A page of its own may be written anew.
         again = self.succeed_json("report", self.counted, "-o", self.page, "--limit", 3)
         self.assertLessEqual(again["bytes"], 3_000_000)
 
+    def test_scan_axes(self):
+        told = self.succeed_json("report", self.counted, "-o", self.page, "--scan-rotation", "auto", "--no-flip")
+        self.assertTrue(any("scan rotation: not found" in line and "detector axes are kept" in line for line in told["warnings"]))
+        self.assertEqual((told["scan_rotation"]["found"], told["scan_rotation"]["turned"], told["scan_rotation"]["degrees"]), (False, False, None))
+        self.assertEqual((told["incomplete_frames"], told["missing_frames"], told["arrived_share"]), (0, 0, 1))
+        self.succeed("report", self.counted, "-o", self.page, "--scan-rotation=-12.5")
+        axes = self.data_of(self.page.read_text())["centre_of_mass"]["axes"]
+        self.assertEqual((axes["turned_degrees"], axes["turned_flip"], axes["turned_as_given"]), (-12.5, False, True))
+        self.succeed("report", self.counted, "-o", self.page, "--flip")
+        axes = self.data_of(self.page.read_text())["centre_of_mass"]["axes"]
+        self.assertEqual((axes["turned_degrees"], axes["turned_flip"]), (0, True))
+
     def test_refusals(self):
+        self.refuse(2, "report", self.counted, "-o", self.page, "--scan-rotation", "some", mentions=["scan-rotation:some"])
+        self.refuse(2, "report", self.counted, "-o", self.page, "--flip", "--no-flip", mentions=["--flip"])
         self.refuse(2, "report", self.counted, "-o", self.counted, mentions=["one of the files to be read"])
         self.refuse(2, "report", self.counted, "-o", self.frames[0], mentions=[self.frames[0]])
         self.refuse(2, "report", self.counted, "-o", self.page, "--virtual", "disc:3", mentions=["disc:3"])

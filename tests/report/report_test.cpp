@@ -135,17 +135,33 @@ TEST_F(report_of_a_store, counts_what_is_there) {
   EXPECT_EQ(content.events, events);
   EXPECT_EQ(content.sum, sum);
   EXPECT_EQ(content.detectors.size(), 4U);
-  EXPECT_EQ(content.complete.frames, scan.frames());
-  EXPECT_EQ(content.complete.never_arrived, 1U);
-  EXPECT_EQ(content.complete.complete, scan.frames() - 2);
-  EXPECT_EQ(content.complete.without_sector, (std::array<std::uint64_t, 4>{0, 0, 0, 1}));
-  EXPECT_EQ(content.complete.xrays, 2U);
-  EXPECT_EQ(content.status[5], cell_never_arrived | 0x08);
-  EXPECT_EQ(content.status[6], cell_xray);
-  EXPECT_EQ(content.status[7], 0);
+  const completeness& complete = content.arrived.complete;
+  EXPECT_EQ(complete.frames, scan.frames());
+  EXPECT_EQ(complete.never_arrived, 1U);
+  EXPECT_EQ(complete.incomplete, 1U);
+  EXPECT_EQ(complete.complete, scan.frames() - 2);
+  EXPECT_EQ(complete.without_sector, (std::array<std::uint64_t, 4>{0, 0, 0, 1}));
+  EXPECT_EQ(complete.xrays, 2U);
+  EXPECT_EQ(content.arrived.status[5], cell_never_arrived | 0x08);
+  EXPECT_EQ(content.arrived.status[6], cell_xray);
+  EXPECT_EQ(content.arrived.status[7], 0);
   std::uint64_t frames = 0;
   for (const std::uint64_t bin : content.events_per_frame.frames) frames += bin;
   EXPECT_EQ(frames, scan.frames() - 1);
+}
+
+/// Of frame 10 nothing arrived, of frame 11 three quarters: both are those of position 5.
+TEST_F(report_of_a_store, shares_are_those_of_frames_and_sectors) {
+  const auto frames = static_cast<double>(scan.frames());
+  const arrival_content positions = arrival_of(*store_, 1);
+  EXPECT_DOUBLE_EQ(positions.share, (frames - 1.25) / frames);
+  ASSERT_EQ(positions.shares.size(), scan.positions());
+  for (std::size_t p = 0; p < positions.shares.size(); ++p) EXPECT_EQ(positions.shares[p], p == 5 ? 0.375 : 1) << p;
+  const arrival_content blocks = arrival_of(*store_, 2);
+  EXPECT_EQ(blocks.share, positions.share);
+  ASSERT_EQ(blocks.shares.size(), 4U * 5);
+  for (std::size_t cell = 0; cell < blocks.shares.size(); ++cell)
+    EXPECT_EQ(blocks.shares[cell], cell == 2 ? 6.75 / 8 : 1) << cell;
 }
 
 /// The rings of pixels that are used: those of the middle are excluded, and count in no detector or centre of mass.
@@ -175,6 +191,8 @@ TEST_F(report_of_a_store, leaves_excluded_pixels_out) {
   const double arrived =
       (static_cast<double>(scan.frames()) - 1.25) / static_cast<double>(scan.frames());  // how sectors lie is not known
   EXPECT_DOUBLE_EQ(content.radial.at(1), static_cast<double>(first_ring) / (static_cast<double>(pixels) * arrived));
+  EXPECT_DOUBLE_EQ(content.radial_error.at(1),
+                   std::sqrt(static_cast<double>(first_ring)) / (static_cast<double>(pixels) * arrived));
   std::uint64_t found = 0;
   for (const std::uint64_t cell : content.virtual_images.at(0).electrons) found += cell;
   EXPECT_EQ(found, kept);

@@ -1,8 +1,10 @@
 #include "host/cli/report/page.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <numbers>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -36,9 +38,21 @@ std::string packed(const std::vector<double>& numbers) {
   std::string bytes;
   for (const double number : numbers) {
     const auto narrow = static_cast<float>(number);
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, &narrow, sizeof bits);
+    const auto bits = std::bit_cast<std::uint32_t>(narrow);
     for (unsigned shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(bits >> shift & 0xffU);
+  }
+  return base64(bytes);
+}
+
+/// bfloat16, the upper half of a float32, lowest byte first: three digits, for standard errors.
+std::string packed_coarsely(const std::vector<double>& numbers) {
+  std::string bytes;
+  for (const double number : numbers) {
+    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(number));
+    const std::uint32_t half = 0x7fffU + (bits >> 16U & 1U);  // rounds to even
+    const std::uint32_t kept = std::isnan(number) ? bits : bits + half;
+    bytes += static_cast<char>(kept >> 16U & 0xffU);
+    bytes += static_cast<char>(kept >> 24U);
   }
   return base64(bytes);
 }
@@ -74,6 +88,13 @@ json axis_json(const axis_scale& axis) {
 
 json finite(double number) {
   return std::isfinite(number) ? json(number) : json(nullptr);
+}
+
+/// In detector pixels; null where there is no beam.
+json beam_json(const found_beam& beam) {
+  if (!beam.found) return nullptr;
+  return {
+      {"radius", beam.radius}, {"radius_error", finite(beam.radius_error)}, {"electrons", beam.electrons}, {"how", beam.how}};
 }
 
 json plane_json(const scan_plane& plane) {
@@ -129,14 +150,49 @@ json calibration_json(const calibration& used) {
   return told;
 }
 
+json axes_json(const shown_axes& axes) {
+  const found_rotation& found = axes.found;
+  return {{"found", found.is_found},
+          {"degrees", found.rotation.degrees},
+          {"error_degrees", finite(found.standard_error_degrees)},
+          {"flip", found.rotation.flip},
+          {"flip_found", found.flip_is_found},
+          {"flip_given", axes.flip_is_given},
+          {"curl_ratio", finite(found.curl_ratio)},
+          {"sign_found", found.sign_is_found},
+          {"skewness", finite(found.skewness)},
+          {"description", describe(found)},
+          {"turned_degrees", axes.is_turned ? json(axes.rotation.degrees) : json(nullptr)},
+          {"turned_flip", axes.rotation.flip},
+          {"turned_as_given", axes.is_given}};
+}
+
+json centres_json(const centre_content& centres) {
+  return {{"row", packed(centres.maps.row)},
+          {"column", packed(centres.maps.column)},
+          {"row_error", packed_coarsely(centres.errors.row)},
+          {"column_error", packed_coarsely(centres.errors.column)},
+          {"row_plane", plane_json(centres.row_plane)},
+          {"column_plane", plane_json(centres.column_plane)},
+          {"axes", axes_json(centres.axes)}};
+}
+
 json completeness_json(const completeness& found) {
-  return {{"frames", found.frames},
-          {"complete", found.complete},
-          {"never_arrived", found.never_arrived},
-          {"truncated", found.truncated},
-          {"with_xrays", found.with_xrays},
-          {"xrays", found.xrays},
-          {"without_sector", found.without_sector}};
+  return {{"frames", found.frames},         {"complete", found.complete},
+          {"incomplete", found.incomplete}, {"never_arrived", found.never_arrived},
+          {"truncated", found.truncated},   {"with_xrays", found.with_xrays},
+          {"xrays", found.xrays},           {"without_sector", found.without_sector}};
+}
+
+/// The shares of all cells are few different numbers: each cell has the place of its own among them.
+json shares_json(const arrival_content& arrived) {
+  if (arrived.shares.empty()) return {{"share", arrived.share}, {"different", nullptr}, {"cells", nullptr}};
+  const std::set<double> found(arrived.shares.begin(), arrived.shares.end());
+  const std::vector<double> different(found.begin(), found.end());
+  std::vector<std::uint64_t> cells;
+  for (const double share : arrived.shares)
+    cells.push_back(static_cast<std::uint64_t>(std::ranges::lower_bound(different, share) - different.begin()));
+  return {{"share", arrived.share}, {"different", different}, {"cells", packed(cells)}};
 }
 
 json provenance_json(const store_description& described) {
@@ -185,23 +241,26 @@ json page_json(const store_description& described, const scan_content& content, 
             {"width", content.pattern.width},
             {"bin", content.cell.bin},
             {"sum", packed(content.sum)}}},
-          {"centre", {{"row", content.centre.row}, {"column", content.centre.column}, {"guess", content.centre_guess}}},
-          {"beam_radius", content.beam_radius},
+          {"centre",
+           {{"row", content.centre.row},
+            {"column", content.centre.column},
+            {"row_error", finite(content.centre_from.centre_error.row)},
+            {"column_error", finite(content.centre_from.centre_error.column)},
+            {"how", content.centre_from.how},
+            {"guess", content.centre_guess}}},
+          {"beam", beam_json(content.beam)},
           {"beam_guess", content.beam_guess},
           {"detectors", detectors_json(content)},
           {"counts", map_json(content.counts)},
-          {"centre_of_mass",
-           {{"row", packed(content.centres.row)},
-            {"column", packed(content.centres.column)},
-            {"row_plane", plane_json(content.row_plane)},
-            {"column_plane", plane_json(content.column_plane)}}},
-          {"status", packed(content.status)},
-          {"complete", completeness_json(content.complete)},
+          {"centre_of_mass", centres_json(content.centres)},
+          {"status", packed(content.arrived.status)},
+          {"complete", completeness_json(content.arrived.complete)},
+          {"arrived", shares_json(content.arrived)},
           {"events_per_frame",
            {{"first", content.events_per_frame.first},
             {"step", content.events_per_frame.step},
             {"frames", content.events_per_frame.frames}}},
-          {"radial", {{"step", content.ring_step}, {"electrons_per_pixel", content.radial}}},
+          {"radial", {{"step", content.ring_step}, {"electrons_per_pixel", content.radial}, {"errors", content.radial_error}}},
           {"calibration", calibration_json(described.calibrated)},
           {"provenance", provenance_json(described)},
           {"counted", facts.counted},

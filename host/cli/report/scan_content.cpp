@@ -22,20 +22,6 @@ constexpr double radial_bins = 256;
 constexpr double dark_field_from = 1.25;
 constexpr double high_angles_from = 2;
 
-constexpr std::uint32_t divide_up(std::uint32_t a, std::uint32_t b) {
-  return a / b + (a % b != 0 ? 1 : 0);
-}
-
-/// Calls visit(position, cell) for each position of a scan.
-template <class Visit>
-void for_cells(const scan_shape& scan, std::uint32_t stride, const Visit& visit) {
-  const std::uint32_t width = divide_up(scan.width, stride);
-  for (std::uint32_t row = 0; row < scan.height; ++row) {
-    for (std::uint32_t column = 0; column < scan.width; ++column)
-      visit(std::size_t{row} * scan.width + column, std::size_t{row / stride} * width + column / stride);
-  }
-}
-
 std::vector<std::uint64_t> summed(const std::vector<std::uint64_t>& map, const scan_shape& scan, std::uint32_t stride) {
   if (stride == 1) return map;
   std::vector<std::uint64_t> out(cells(scan, stride).positions());
@@ -56,55 +42,8 @@ cell_map summed(const std::vector<double>& map, const scan_shape& scan, std::uin
   return out;
 }
 
-/// Of the positions at which `used` is a number.
-std::vector<event_moments> summed(const std::vector<event_moments>& map, const std::vector<double>& used,
-                                  const scan_shape& scan, std::uint32_t stride) {
-  std::vector<event_moments> out(cells(scan, stride).positions());
-  for_cells(scan, stride, [&](std::size_t position, std::size_t cell) {
-    if (std::isfinite(used[position])) out[cell] += map[position];
-  });
-  return out;
-}
-
 const std::vector<double>& values_of(const std::vector<saved_image>& images, const std::string& name) {
   return std::get<std::vector<double>>(std::ranges::find(images, name, &saved_image::name)->values);
-}
-
-/// A frame is there once its count is, and some of its sectors are.
-bool arrived(const event_store& store, std::uint64_t frame) {
-  return store.counts()[frame] != not_written && (store.status()[frame] & status_sectors) != 0;
-}
-
-void look_at_status(const event_store& store, scan_content& content) {
-  const scan_shape& scan = store.description().scan;
-  content.status.assign(content.maps.positions(), 0);
-  completeness& found = content.complete;
-  for_cells(scan, content.cell.stride, [&](std::size_t position, std::size_t cell) {
-    std::uint8_t& flags = content.status[cell];
-    for (std::uint64_t repeat = 0; repeat < scan.frames_per_position; ++repeat) {
-      const std::uint64_t frame = position * scan.frames_per_position + repeat;
-      ++found.frames;
-      const std::uint8_t status = store.status()[frame];
-      found.xrays += store.xrays()[frame];
-      if ((status & status_truncated) != 0) {
-        ++found.truncated;
-        flags |= cell_truncated;
-      }
-      if (!arrived(store, frame)) {
-        ++found.never_arrived;
-        flags |= cell_never_arrived;
-        continue;
-      }
-      const auto missing = static_cast<std::uint8_t>(~status & status_sectors);
-      flags = static_cast<std::uint8_t>(flags | missing);
-      if (missing == 0) ++found.complete;
-      for (std::size_t sector = 0; sector < sectors_per_frame; ++sector) found.without_sector[sector] += missing >> sector & 1U;
-      if ((status & status_xray) != 0) {
-        ++found.with_xrays;
-        flags |= cell_xray;
-      }
-    }
-  });
 }
 
 count_histogram histogram_of(const event_store& store) {
@@ -112,7 +51,7 @@ count_histogram histogram_of(const event_store& store) {
   std::uint32_t least = not_written;
   std::uint32_t most = 0;
   for (std::uint64_t frame = 0; frame < store.frames(); ++frame) {
-    if (!arrived(store, frame)) continue;
+    if (!has_arrived(store, frame)) continue;
     least = std::min(least, store.counts()[frame]);
     most = std::max(most, store.counts()[frame]);
   }
@@ -122,7 +61,7 @@ count_histogram histogram_of(const event_store& store) {
   histogram.first = least / histogram.step * histogram.step;
   histogram.frames.assign((most - histogram.first) / histogram.step + 1, 0);
   for (std::uint64_t frame = 0; frame < store.frames(); ++frame) {
-    if (arrived(store, frame)) ++histogram.frames[(store.counts()[frame] - histogram.first) / histogram.step];
+    if (has_arrived(store, frame)) ++histogram.frames[(store.counts()[frame] - histogram.first) / histogram.step];
   }
   return histogram;
 }
@@ -133,11 +72,14 @@ void find_radial_profile(const reduction_result& summed, const store_description
   content.ring_step = std::max(1.0, std::ceil(std::hypot(store.shape.height, store.shape.width) / radial_bins));
   reduction_plan plan;
   plan.radial_profile = true;
+  plan.errors = true;
   plan.radial_step = content.ring_step * store.geometry.row.step;
   plan.centre = content.centre_from.centre;
   plan.masked = masked_events(store.calibrated, store.shape, store.geometry);
   plan.excluded = {excluded.begin(), excluded.end()};
-  content.radial = values_of(images_of(summed, plan, {store.shape, store.scan, store.geometry}), "radial_mean");
+  const std::vector<saved_image> images = images_of(summed, plan, {store.shape, store.scan, store.geometry});
+  content.radial = values_of(images, "radial_mean");
+  content.radial_error = values_of(images, "radial_mean_error");
 }
 
 }  // namespace
@@ -154,10 +96,6 @@ std::vector<named_detector> usual_detectors(const found_beam& beam) {
   return {ring("Bright field", 0, r), ring("Annular bright field", r / 2, r),
           ring("Annular dark field", dark_field_from * r, high_angles_from * r),
           ring("High-angle dark field", high_angles_from * r, std::numeric_limits<double>::infinity())};
-}
-
-scan_shape cells(const scan_shape& scan, std::uint32_t stride) {
-  return {divide_up(scan.height, stride), divide_up(scan.width, stride), 1};
 }
 
 frame_choice cell_of(const scan_shape& scan, frame_shape shape) {
@@ -187,22 +125,22 @@ scan_content compute_content(const event_store& store, const content_options& op
   const std::vector<std::uint64_t>& sum = summing.result().sum;
   content.events = summing.result().events;
   content.sum = summed(sum, {shape.height, shape.width, 1}, content.cell.bin);
-  const found_beam beam =
+  content.beam =
       options.beam && options.beam->found ? *options.beam : beam_of(store, summing.result(), options.reading, options.excluded);
-  content.centre_from = options.beam.value_or(beam);
+  content.centre_from = options.beam.value_or(content.beam);
   content.centre = in_cells(content.centre_from, described.geometry).centre;
   content.centre_guess = content.centre_from.guess;
-  content.beam_radius = beam.found ? beam.radius / described.geometry.row.step : 0;
-  content.beam_guess = !beam.found && options.detectors.empty();
+  content.beam_guess = !content.beam.found && options.detectors.empty();
   find_radial_profile(summing.result(), described, options.excluded, content);
 
   reduction_plan second;
   second.sum = false;
   second.centre_of_mass = true;
+  second.errors = true;
   second.centre = content.centre_from.centre;
   second.incomplete = options.incomplete;
   second.excluded = options.excluded;
-  content.detectors = options.detectors.empty() ? usual_detectors(beam) : options.detectors;
+  content.detectors = options.detectors.empty() ? usual_detectors(content.beam) : options.detectors;
   for (const named_detector& one : content.detectors) second.detectors.push_back(one.detector);
   const reduction_plan on_grid = in_cells(second, described.geometry);
   for (std::size_t d = 0; d < content.detectors.size(); ++d) content.detectors[d].detector = on_grid.detectors[d];
@@ -212,15 +150,11 @@ scan_content compute_content(const event_store& store, const content_options& op
   content.imaging_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   const std::vector<saved_image> images = images_of(imaging.result(), second, {shape, scan, described.geometry});
-  reduction_result cut;
-  cut.moments = summed(imaging.result().moments, values_of(images, "com_row"), scan, content.cell.stride);
-  content.centres = deflections(cut);
-  content.row_plane = fit_plane(content.centres.row, content.maps);
-  content.column_plane = fit_plane(content.centres.column, content.maps);
+  content.centres = centres_of(imaging.result(), values_of(images, "com_row"), options.axes, scan, shape, content.cell.stride);
   content.counts = summed(values_of(images, "counts"), scan, content.cell.stride);
   for (std::size_t d = 0; d < content.detectors.size(); ++d)
     content.virtual_images.push_back(summed(values_of(images, "virtual_" + std::to_string(d)), scan, content.cell.stride));
-  look_at_status(store, content);
+  content.arrived = arrival_of(store, content.cell.stride);
   content.events_per_frame = histogram_of(store);
   return content;
 }

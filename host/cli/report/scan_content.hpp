@@ -1,17 +1,19 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <countem/deflection.hpp>
 #include <countem/event_store.hpp>
 #include <countem/found_beam.hpp>
+#include <countem/phase_options.hpp>
 #include <countem/scan_reducer.hpp>
 #include <countem/store_batches.hpp>
 
+#include "host/cli/report/arrival_content.hpp"
+#include "host/cli/report/cells.hpp"
+#include "host/cli/report/centre_content.hpp"
 #include "host/cli/report/embedded_frames.hpp"
 
 // What a report shows of a scan, computed from its events in bounded memory.
@@ -32,27 +34,10 @@ struct content_options {
   std::vector<std::uint8_t> excluded;     ///< [cell] not 0: counts in no detector, ring or centre of mass; empty: none
   /// The centre, given or found elsewhere, in detector pixels; unset: that of the summed pattern's beam.
   std::optional<found_beam> beam;
+  deflection_options axes;  ///< the rotation and flip from detector to scan axes, or that they are to be found
   incomplete_frames incomplete = incomplete_frames::keep;
   backend where = backend::cpu;  ///< not automatic
   reading_options reading;
-};
-
-/// Bits of scan_content::status; the lower four: sectors that a frame at the position lacks.
-enum cell_status : std::uint8_t {
-  cell_truncated = 0x10,
-  cell_xray = 0x20,
-  cell_never_arrived = 0x80,  ///< a frame of which nothing is there
-};
-
-/// How many frames lack what.
-struct completeness {
-  std::uint64_t frames = 0;
-  std::uint64_t complete = 0;
-  std::uint64_t never_arrived = 0;
-  std::uint64_t truncated = 0;
-  std::uint64_t with_xrays = 0;
-  std::uint64_t xrays = 0;
-  std::array<std::uint64_t, sectors_per_frame> without_sector{};
 };
 
 struct count_histogram {
@@ -76,19 +61,17 @@ struct scan_content {
   detector_point centre{};
   found_beam centre_from;     ///< how the centre was found, in detector pixels
   bool centre_guess = false;  ///< no beam was found and no centre given
-  double beam_radius = 0;     ///< of the unscattered beam; 0: not found
+  found_beam beam;            ///< the unscattered beam, in detector pixels; its radius is also known where the centre was given
   bool beam_guess = false;    ///< no beam was found and the usual detectors are used
   std::vector<named_detector> detectors;
   std::vector<cell_map> virtual_images;  ///< [detector]
   cell_map counts;
-  deflection centres;    ///< [cell]
-  scan_plane row_plane;  ///< descan, over cells
-  scan_plane column_plane;
-  std::vector<std::uint8_t> status;  ///< [cell]
-  completeness complete;
+  centre_content centres;
+  arrival_content arrived;
   count_histogram events_per_frame;
   double ring_step = 1;
-  std::vector<double> radial;  ///< electrons a pixel and ring of the summed pattern
+  std::vector<double> radial;        ///< electrons a pixel and ring of the summed pattern
+  std::vector<double> radial_error;  ///< standard errors of those
   std::uint64_t events = 0;
   double imaging_seconds = 0;  ///< that it took to read all events and make virtual images and centres of mass from them
 };
@@ -99,8 +82,5 @@ struct scan_content {
 
 /// Cells of maps and pattern, so that neither outgrows a page: at most some hundred thousand positions, a million pixels.
 [[nodiscard]] frame_choice cell_of(const scan_shape& scan, frame_shape shape);
-
-/// The cells of a map that bins a scan so.
-[[nodiscard]] scan_shape cells(const scan_shape& scan, std::uint32_t stride);
 
 }  // namespace countem::cli::report

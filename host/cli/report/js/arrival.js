@@ -26,20 +26,24 @@ function arrivalLegend(maps, status) {
   const [one, many] = maps.stride > 1 ? ["block of positions", "blocks of positions"] : ["position", "positions"];
   return arrivalKinds.flatMap(([colour, text], kind) => {
     if (cells[kind] === 0 && kind > 0) return [];
-    const item = document.createElement("li"), swatch = document.createElement("i");
-    swatch.style.background = `var(${colour})`;
-    item.append(swatch, `${text}: ${plural(cells[kind], one, many)}`);
+    const item = document.createElement("li");
+    item.append(swatch(`var(${colour})`, `${text}: ${plural(cells[kind], one, many)}`));
     return [item];
   });
 }
 
-/** Rows of the table about frames; all of its counts but that of X-rays are frames. */
-function arrivalRows(found) {
+/** The status of a cell in words, and the share of its frames' pixels that arrived where something is missing; `shares`: null where nothing is. */
+const arrivalText = (flags, shares, cell) => `${statusText(flags)}${shares && shares[cell] < 1 ? `; ${percent(shares[cell])} of the detector arrived` : ""}`;
+
+/** Rows of the table about frames; all of its counts but that of X-rays are frames. `share`: what arrived of all pixels of all frames. */
+function arrivalRows(found, share) {
   const frames = (count) => plural(count, "frame");
   return [
     ["The scan", frames(found.frames)],
     ["Complete", `${frames(found.complete)} (${short(100 * found.complete / found.frames, 4)} %)`],
+    ["Lack a part of the detector", frames(found.incomplete)],
     ["Never arrived", frames(found.never_arrived)],
+    ["Share of the detector that arrived", `${percent(share)}, over all frames and pixels`],
     ...(found.without_sector.some((count) => count > 0)
       ? found.without_sector.map((count, sector) => [`Without sector ${sector}`, frames(count)]) : [["Without a sector", frames(0)]]),
     ["With a record cut short", frames(found.truncated)],

@@ -8,10 +8,10 @@ function svg(name, attributes, text) {
 }
 
 /** A histogram of bins [edges[i], edges[i + 1]). `spec`: { edges, values, logarithmic, xLabel, yLabel, label, describe(i): bin i in words,
-    curves: [{ at(x), kind }]: lines over the bins, curveLabel: their words, marks: [{ value, words }], bands: [{ from, to, colour }] }. */
+    errors: standard errors of values, curves: [{ at(x), kind }]: lines over the bins, curveLabel: their words, marks: [{ value, words }], bands: [{ from, to, colour }] }. */
 class Chart {
   constructor(holder, spec) {
-    Object.assign(this, { holder, spec: { marks: [], bands: [], curves: [], ...spec }, at: -1, drawnWidth: 0 });
+    Object.assign(this, { holder, spec: { errors: [], marks: [], bands: [], curves: [], ...spec }, at: -1, drawnWidth: 0 });
     this.readout = document.createElement("p");
     this.readout.className = "readout";
     paper.redraw.push(() => this.draw());
@@ -47,6 +47,7 @@ class Chart {
     const plot = svg("svg", { viewBox: `0 0 ${m.width} ${m.height}`, role: "img", "aria-label": this.spec.label, tabindex: 0 });
     this.drawGrid(plot, m);
     this.drawBars(plot, m);
+    this.drawErrors(plot, m);
     this.drawAxes(plot, m);
     this.drawCurves(plot, m);
     this.drawMarks(plot, m);
@@ -78,6 +79,17 @@ class Chart {
     let path = `M${m.x(m.low)} ${m.y(m.floor)}`;
     values.forEach((v, i) => { path += `L${m.x(edges[i]).toFixed(1)} ${m.y(v).toFixed(1)}L${m.x(edges[i + 1]).toFixed(1)} ${m.y(v).toFixed(1)}`; });
     plot.append(svg("path", { class: "area", d: `${path}L${m.x(m.high)} ${m.y(m.floor)}Z` }));
+  }
+
+  drawErrors(plot, m) {
+    const { edges, values, errors } = this.spec;
+    let path = "";
+    errors.forEach((error, i) => {
+      if (!(error > 0)) return;
+      const [from, to] = [values[i] - error, values[i] + error].map((v) => m.y(Math.max(m.floor, Math.min(m.ceiling, v))).toFixed(1));
+      path += `M${m.x((edges[i] + edges[i + 1]) / 2).toFixed(1)} ${from}V${to}`;
+    });
+    if (path) plot.append(svg("path", { class: "error", d: path }));
   }
 
   drawAxes(plot, m) {

@@ -1,11 +1,11 @@
 // Colours of values and of directions, and images made of them.
 
-const noValue = [128, 128, 128];
-
 /** The colour maps of a page: `colours` holds the tables that host/engine/picture.cpp made. */
 class Palette {
   constructor(colours) {
     const gray = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
+    // Gray is in no coloured map; where the map is gray, a colour is.
+    this.noValues = { perceptual: [128, 128, 128], gray: [176, 84, 60], ink: [176, 84, 60] };
     this.ramps = { perceptual: bytesOf(colours.perceptual), gray, ink: gray.slice().reverse() };
     this.hues = colours.hues;
     this.strengths = colours.strengths;

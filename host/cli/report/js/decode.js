@@ -37,10 +37,20 @@ function allVarints(text) {
   return varints(text, bytesOf(text).reduce((count, byte) => count + (byte < 128), 0));
 }
 
+/** The share of each cell that arrived; null where everything did. */
+const sharesOf = ({ different, cells }) => cells && allVarints(cells).map((place) => different[place]);
+
 /** float32 numbers, lowest byte first. */
 function floats(text) {
   const view = new DataView(bytesOf(text).buffer);
   return Float64Array.from({ length: view.byteLength / 4 }, (_, i) => view.getFloat32(4 * i, true));
+}
+
+/** Upper halves of float32 numbers, lowest byte first. */
+function coarseFloats(text) {
+  const bytes = bytesOf(text);
+  const bits = Uint32Array.from({ length: bytes.length / 2 }, (_, i) => (bytes[2 * i] << 16 | bytes[2 * i + 1] << 24) >>> 0);
+  return Float64Array.from(new Float32Array(bits.buffer));
 }
 
 /** Events of one frame, in the code that frame_code.hpp defines. */

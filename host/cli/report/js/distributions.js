@@ -14,14 +14,14 @@ function eventsPerFrameChart({ events_per_frame: { first, step, frames }, comple
   };
 }
 
-function radialChart({ radial: { step, electrons_per_pixel: values }, detectors }, units) {
+function radialChart({ radial: { step, electrons_per_pixel: values, errors }, detectors }, units) {
   const [per, unit] = units.pattern;
   const edges = Array.from({ length: values.length + 1 }, (_, i) => i * step * per);
   return {
-    edges, values, logarithmic: true, xLabel: `distance from the centre in ${unit}`, yLabel: "electrons per pixel",
+    edges, values, errors, logarithmic: true, xLabel: `distance from the centre in ${unit}`, yLabel: "electrons per pixel",
     label: "Radial profile of the summed pattern, with the ranges of the detectors",
     bands: detectors.map((d, i) => ({ from: d.inner * per, to: (d.outer ?? Infinity) * per, colour: ringColour(i) })),
-    curveLabel: "Shaded: the ranges of the detectors",
-    describe: (i) => `${short(edges[i])} to ${short(edges[i + 1])} ${unit}: ${values[i] === null ? "no used pixel" : `${short(values[i], 4)} electrons per pixel`}`,
+    curveLabel: "Lines: one standard error up and down; shaded: the ranges of the detectors",
+    describe: (i) => `${short(edges[i])} to ${short(edges[i + 1])} ${unit}: ${values[i] === null ? "no used pixel" : `${plusMinus(values[i], errors[i], 4)} electrons per pixel`}`,
   };
 }

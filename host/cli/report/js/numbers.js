@@ -10,6 +10,23 @@ function short(number, digits = 3) {
   return String(Number(number.toPrecision(digits)));
 }
 
+/** A number and its standard error: two digits of the error, and the number to the same place. Without an error, `digits` of the number. */
+function plusMinus(number, error, digits = 3) {
+  if (!(error > 0 && Number.isFinite(error))) return short(number, digits);
+  const places = Math.min(20, Math.max(0, 1 - Math.floor(Math.log10(error))));
+  const text = (n) => n.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places });
+  return `${text(number)} ± ${text(error)}`;
+}
+
+/** A number of electrons and its standard error, the root of it. Of no electrons there is none. */
+const electronsText = (number) => (number > 0 ? `${whole(number)} ± ${short(Math.sqrt(number), 2)} electrons` : "0 electrons");
+
+/** A share in per cent: 100 only where it is all. */
+function percent(share) {
+  const text = short(100 * share, 4);
+  return `${share < 1 && text === "100" ? "above 99.99" : text} %`;
+}
+
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** A number with as many digits behind the point as are given, or as it needs, of at most three. */

@@ -74,11 +74,11 @@ class ExplorePage {
   }
 
   describePattern(hit) {
-    const { centre, beam_radius, pattern } = this.data;
+    const { centre, beam, pattern, frame } = this.data;
     const words = element("pattern-readout");
     if (!hit) {
       words.textContent = `Centre${centre.guess ? " (a guess)" : ""} at ${this.units.place(centre.row, centre.column, 1)}` +
-                          (beam_radius > 0 ? `; beam radius ${this.units.length(beam_radius)}` : "");
+                          (beam ? `; beam radius ${this.units.length(beam.radius / frame.row.step)}` : "");
       return;
     }
     const value = this.sum[Math.floor(hit[0] / pattern.bin) * pattern.width + Math.floor(hit[1] / pattern.bin)];

@@ -11,16 +11,14 @@ class ScanImages {
       electrons(`Electrons per ${units.cell}`, data.counts),
       { label: "Centre of mass", vectors: true },
     ];
-    const { row, column, row_plane, column_plane } = data.centre_of_mass;
-    this.centres = { row: floats(row), column: floats(column), row_plane, column_plane };
-    const mean = (map) => { const finite = map.filter(Number.isFinite); return finite.reduce((a, b) => a + b, 0) / finite.length; };
-    this.means = [mean(this.centres.row), mean(this.centres.column)];
+    const { row, column, row_error, column_error, row_plane, column_plane, axes } = data.centre_of_mass;
+    this.centres = { row: floats(row), column: floats(column), errors: [coarseFloats(row_error), coarseFloats(column_error)], row_plane, column_plane, axes };
   }
 
   /** [rows, columns] in cells, from the scan's mean or, with `descan`, from its descan plane. */
   deflection(i, descan) {
     const { row, column, row_plane, column_plane } = this.centres;
-    if (!descan) return [row[i] - this.means[0], column[i] - this.means[1]];
+    if (!descan) return [row[i], column[i]];
     const plane = (p) => p.middle + p.per_row * (Math.floor(i / this.width) - (this.height - 1) / 2) +
                          p.per_column * ((i % this.width) - (this.width - 1) / 2);
     return [row[i] - plane(row_plane), column[i] - plane(column_plane)];
@@ -30,27 +28,29 @@ class ScanImages {
   draw(image, look) {
     if (image.vectors) return this.drawVectors(look);
     const ramp = look.palette.ramps[look.colours];
-    const scale = scaleOf(image.values, look.clip, false);
-    return { drawn: bitmap(this.height, this.width, (i) => (Number.isFinite(image.values[i]) ? rampColour(ramp, scale.place(image.values[i])) : noValue)), scale };
+    const scale = scaleOf(image.values, look.clip, false), noValue = look.palette.noValues[look.colours];
+    const drawn = bitmap(this.height, this.width, (i) => (Number.isFinite(image.values[i]) ? rampColour(ramp, scale.place(image.values[i])) : noValue));
+    return { drawn, scale, noValue: image.values.every(Number.isFinite) ? null : noValue };
   }
 
   drawVectors({ palette, clip, descan }) {
     const lengths = Float64Array.from({ length: this.cells }, (_, i) => Math.hypot(...this.deflection(i, descan)));
     const scale = scaleOf(lengths, Math.max(clip, 0.5), false);
-    const full = scale.high > 0 ? scale.high : 1;
+    const full = scale.high > 0 ? scale.high : 1, noValue = palette.noValues.perceptual;
     const colour = (i) => {
       const [row, column] = this.deflection(i, descan);
       return Number.isFinite(row) ? palette.direction(Math.atan2(-row, column), Math.hypot(row, column) / full) : noValue;
     };
-    return { drawn: bitmap(this.height, this.width, colour), full };
+    return { drawn: bitmap(this.height, this.width, colour), full, noValue: lengths.every(Number.isFinite) ? null : noValue };
   }
 
   valueText(image, i, descan) {
-    if (!image.vectors) return Number.isFinite(image.values[i]) ? plural(image.values[i], "electron") : "did not arrive";
+    if (!image.vectors) return Number.isFinite(image.values[i]) ? electronsText(image.values[i]) : "did not arrive";
     const [row, column] = this.deflection(i, descan);
     if (!Number.isFinite(row)) return "unknown: no electrons, or not all arrived";
-    const length = (cells) => this.units.length(Math.abs(cells));
-    return `${length(row)} ${row < 0 ? "up" : "down"}, ${length(column)} ${column < 0 ? "left" : "right"} (together ${length(Math.hypot(row, column))})`;
+    const [rowError, columnError] = this.centres.errors.map((errors) => errors[i]);
+    const length = (cells, error) => this.units.lengthWithError(Math.abs(cells), error);
+    return `${length(row, rowError)} ${row < 0 ? "up" : "down"}, ${length(column, columnError)} ${column < 0 ? "left" : "right"}`;
   }
 
   /** Rows and columns of the whole scan that a cell stands for. */
@@ -69,11 +69,13 @@ class ScanImages {
   }
 
   /** The legend of a drawn image, as nodes. */
-  legend(image, { scale, full }, look) {
-    if (!image.vectors) return [short(scale.low, 4), rampCanvas(look.palette.ramps[look.colours]), `${short(scale.high, 4)} ${this.units.electrons}`];
+  legend(image, { scale, full, noValue }, look) {
+    const gaps = noValue ? [swatch(`rgb(${noValue.join()})`, "no value")] : [];
+    if (!image.vectors) return [short(scale.low, 4), rampCanvas(look.palette.ramps[look.colours]), `${short(scale.high, 4)} ${this.units.electrons}`, ...gaps];
     const text = document.createElement("span");
-    text.textContent = `direction as hue, length as lightness: full at ${this.units.length(full)}`;
-    return [wheelCanvas(look.palette), text];
+    const axes = this.centres.axes.turned_degrees === null ? "detector axes" : "scan axes";
+    text.textContent = `direction as hue, in ${axes}; length as lightness: full at ${this.units.length(full)}`;
+    return [wheelCanvas(look.palette), text, ...gaps];
   }
 
   /** One line about a drawn image; `detector`: the one that made it, if any. */
@@ -81,6 +83,15 @@ class ScanImages {
     if (!scale) return `full colour at ${this.units.length(full)}`;
     return `${detector ? `${this.units.range(detector)}: ` : ""}${short(scale.low, 4)} to ${short(scale.high, 4)} ${this.units.electrons}`;
   }
+}
+
+/** A coloured square and its words. */
+function swatch(colour, words) {
+  const holder = document.createElement("span"), square = document.createElement("i");
+  holder.className = "swatch";
+  square.style.background = colour;
+  holder.append(square, words);
+  return holder;
 }
 
 /** A button per image, with a small picture of it; `choose(i)` runs when one is pressed. Returns what draws them anew. */

@@ -33,13 +33,13 @@ function showCharts(data, units) {
 }
 
 function showArrival(data, explore) {
-  const { maps, status, state } = explore;
+  const { maps, status, state } = explore, shares = sharesOf(data.arrived);
   let drawn = null;
   const paintMap = () => { drawn = arrivalMap(maps, status); };
   paintMap();
   const describe = (hit) => {
     const [row, column] = hit ?? [state.row, state.column];
-    element("arrival-readout").textContent = `${hit ? "" : "Chosen: "}${maps.positionText(row, column)}: ${statusText(status[explore.cell(row, column)])}`;
+    element("arrival-readout").textContent = `${hit ? "" : "Chosen: "}${maps.positionText(row, column)}: ${arrivalText(status[explore.cell(row, column)], shares, explore.cell(row, column))}`;
   };
   new Viewer(element("arrival"), explore.scanLens, {
     activate: (viewer) => { explore.current = viewer; },
@@ -50,7 +50,7 @@ function showArrival(data, explore) {
   });
   describe(null);
   element("arrival-legend").replaceChildren(...arrivalLegend(maps, status));
-  fillTable(element("arrival-table"), arrivalRows(data.complete));
+  fillTable(element("arrival-table"), arrivalRows(data.complete, data.arrived.share));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { paintMap(); explore.scanLens.changed(); });
   paper.redraw.unshift(paintMap);
 }
@@ -60,6 +60,7 @@ const reportFrames = element("frames").textContent;
 showWords(reportData, reportFrames);
 showGuesses(reportData);
 const explorePage = new ExplorePage(reportData, reportFrames);
+fillTable(element("axes"), [...centreRows(reportData, explorePage.units), ...axesRows(reportData)]);
 showCharts(reportData, explorePage.units);
 showArrival(reportData, explorePage);
 
@@ -69,5 +70,7 @@ window.countemReport = {
   frameNear: (row, column) => explorePage.frames.near(row, column),
   moveTo: (row, column) => explorePage.moveTo(row, column),
   value: (image, row, column) => explorePage.maps.images[image].values?.[explorePage.cell(row, column)],
+  shares: sharesOf(reportData.arrived),
+  centreErrors: explorePage.maps.centres.errors,
   deflection: (row, column) => explorePage.maps.deflection(explorePage.cell(row, column), explorePage.state.descan),
 };

@@ -48,7 +48,9 @@ function headlineFacts(data) {
     ["Electrons per frame", short(perFrame, 4)],
     ["Occupancy", `${short(100 * perFrame / (frame.height * frame.width))} %`],
     ...doseFacts(data.dose),
-    ["Complete frames", complete.complete === complete.frames ? "all" : `${short(100 * complete.complete / complete.frames, 4)} %`],
+    ["Complete frames", complete.complete === complete.frames ? "all" : percent(complete.complete / complete.frames)],
+    ...(complete.incomplete > 0 ? [["Incomplete frames", whole(complete.incomplete)]] : []),
+    ...(complete.never_arrived > 0 ? [["Missing frames", whole(complete.never_arrived)]] : []),
     ["Store", size(data.store_bytes)],
     ["Bytes per electron", short(data.store_bytes / Math.max(1, data.events))],
   ];

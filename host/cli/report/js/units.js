@@ -20,6 +20,12 @@ class Units {
     return withUnit(cells * per, unit, digits);
   }
 
+  /** The same with its standard error, which may be unknown (NaN). */
+  lengthWithError(cells, error) {
+    const [per, unit] = this.pattern;
+    return error > 0 ? `${plusMinus(cells * per, error * per)} ${unit}` : this.length(cells);
+  }
+
   /** Row and column of a cell in detector pixels, which may have fractions. */
   place(row, column, digits) {
     const text = (axis, at) => decimal(axis.first + at * axis.step, digits);
