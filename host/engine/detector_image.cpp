@@ -21,6 +21,7 @@ std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, fra
 std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& path, frame_shape shape, pixel_type flat) {
   source_options options;
   options.keep_fractions = true;
+  options.image = shape;
   std::error_code unknown;
   if (std::filesystem::is_regular_file(path, unknown) &&
       std::filesystem::file_size(path, unknown) == shape.pixels() * size_of(flat)) {

@@ -119,6 +119,21 @@ class Reduce(ProgramTest):
         self.refuse(2, "reduce", self.counted, "-o", self.directory / "x.h5", "--bin", 577, mentions=["a bin of 577", "576 rows"])
         self.refuse(2, "reduce", self.counted, "-o", self.directory / "x.h5", "--scan-bin", 7, mentions=["a bin of 7", "rows of positions"])
 
+    def test_a_finer_grid_changes_no_place(self):
+        self.count("--no-png")
+        options = ("--com", "--virtual", "disk:60@287.5,287.5", "--radial-profile", "--radial-step", 30, "--centre", "287.5,287.5")
+        plain = self.arrays(self.counted, *options)
+        self.count("--no-png", "--upsample", 4)
+        fine = self.arrays(self.counted, *options)
+        self.assertGreater(sum(plain["virtual_0"][1]), 100)
+        self.assertAlmostEqual(sum(fine["virtual_0"][1]) / sum(plain["virtual_0"][1]), 1, delta=0.05)
+        for name in ("com_row", "com_column"):
+            for a, b in zip(plain[name][1], fine[name][1]):
+                self.assertAlmostEqual(a, b, delta=0.5)
+        for a, b in zip(plain["radial_mean"][1][:9], fine["radial_mean"][1]):
+            self.assertAlmostEqual(a, b, delta=0.1 * a)
+        self.assertEqual(list(fine["radial_radius"][1][:2]), [15, 45])
+
     def test_axes_of_a_calibrated_store(self):
         self.count("--no-png", "--pixel-mrad", 0.25, "--scan-step", 0.5)
         told = self.succeed_json("reduce", self.counted, "-o", self.directory / "o.h5", "--sum", "--com", "--phase", "--voltage", 300, "--scan-crop", "1:4,2:5", "--centre", "288,288")
@@ -334,6 +349,8 @@ class Beam(ProgramTest):
         self.assertEqual(around["centre_from"], '"found in vacuum.h5"')
         of_store = told["centre"]
         self.succeed("reduce", vacuum, "-o", self.directory / "sum.h5", "--sum", "--npy", self.directory / "npy", "--quiet")
+        of_sum = self.reduced(store, "--centre", self.directory / "sum.h5")[0]["centre"]
+        self.assertAlmostEqual(of_sum["row"], of_store["row"], delta=1e-9)
         (_, numbers) = load_npy(self.directory / "npy" / "sum_sum.npy")
         image = self.write_npy("image.npy", [[number / 40 for number in numbers]], "<f4", "f")  # a mean
         of_image = self.reduced(store, "--centre", image)[0]["centre"]

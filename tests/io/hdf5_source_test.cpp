@@ -85,6 +85,59 @@ TEST_F(hdf5_source, default_that_leads_in_a_circle) {
   expect_pattern(*open());
 }
 
+TEST_F(hdf5_source, an_image_has_two_axes_and_is_told_apart_by_its_shape) {
+  const auto open_image = [&](frame_shape shape) {
+    source_options options;
+    options.image = shape;
+    return open_source({path}, options);
+  };
+  put(file, "map_of_a_scan", {6, 7});
+  put(file, "frames", {3, 4, 5});
+  hdf5_handle inner = group("deep");
+  put(inner, "pattern", {4, 5});
+  inner.close();
+  file.close();
+  const auto image = open_image(small);
+  EXPECT_EQ(image->info().shape, small);
+  EXPECT_EQ(image->info().scan.frames(), 1U);
+  frame_batch batch;
+  image->read(0, 1, batch);
+  EXPECT_EQ(pixels_of<std::uint16_t>(batch.frames[0]), pattern_frame(0, small));
+  expect_pattern(*open_image({9, 9}));  // none: frames by convention, whose shape the caller checks
+
+  file = {H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "again"};
+  put(file, "another", {1, 4, 5});
+  file.close();
+  source_options options;
+  options.image = small;
+  expect_error<format_error>({path}, options, {"several datasets", "another", "deep/pattern"});
+  file = {H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "again"};
+  hdf5_handle own = group("reductions");
+  put(own, "sum", {4, 5}, {}, 8);
+  own.close();
+  file.close();
+  open_image(small)->read(0, 1, batch);
+  EXPECT_EQ(pixels_of<std::uint16_t>(batch.frames[0]), pattern_frame(8, small)) << "the sum of countem reduce";
+}
+
+TEST_F(hdf5_source, booleans_are_numbers) {
+  const hdf5_handle type(H5Tenum_create(H5T_NATIVE_INT8), "type");
+  std::int8_t value = 0;
+  H5Tenum_insert(type, "FALSE", &value);
+  value = 1;
+  H5Tenum_insert(type, "TRUE", &value);
+  const std::vector<hsize_t> extent{1, 1, 3};
+  const hdf5_handle space(H5Screate_simple(3, extent.data(), nullptr), "space");
+  {
+    const hdf5_handle made(H5Dcreate2(file, "mask", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "mask");
+    const std::vector<std::int8_t> mask{1, 0, 1};
+    H5Dwrite(made, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, mask.data());
+  }
+  frame_batch batch;
+  open()->read(0, 1, batch);
+  EXPECT_EQ(pixels_of<float>(batch.frames[0]), (std::vector<float>{1, 0, 1}));
+}
+
 TEST_F(hdf5_source, scan_of_the_caller) {
   put(file, "frames", {6, 4, 5});
   file.close();

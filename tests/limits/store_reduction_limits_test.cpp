@@ -199,6 +199,43 @@ TEST(reduce_store_limits, detectors_lie_around_the_disk_that_the_sum_shows) {
   EXPECT_THAT(reduced.result.virtual_images.at(0), ElementsAre(all, all, all)) << "around the middle, some lie outside";
 }
 
+/// The beam is that of complete frames: a sector that half of the frames lack would move it.
+TEST(reduce_store_limits, the_beam_is_looked_for_in_complete_frames) {
+  const test::temporary_directory directory;
+  store_description description = test::description_of({80, 60}, {2, 20, 1});
+  description.geometry = counted_geometry({80, 60}, 1, sector_split::rows);
+  event_batch batch;
+  for (std::uint32_t frame = 0; frame < 40; ++frame) {
+    const bool lacks = frame % 2 == 1;
+    for (std::uint32_t pixel = 0; pixel < 80 * 60; ++pixel) {
+      const double row = pixel / 60 - 42.0;
+      const double column = pixel % 60 - 25.0;
+      if (row * row + column * column < 144 && (!lacks || pixel / 60 < 40 || pixel / 60 >= 60)) batch.indices.push_back(pixel);
+    }
+    batch.indptr.push_back(batch.indices.size());
+    batch.status.push_back(lacks ? 0x0b : all_sectors);
+    batch.xrays.push_back(0);
+  }
+  const auto writer = create_event_store(directory / "store.h5", description, {});
+  test::put(*writer, batch);
+  writer->finish();
+  const auto store = open_event_store(directory / "store.h5");
+  EXPECT_EQ(store->description().geometry, description.geometry);
+  const reduced_store reduced = reduce_store(*store, parse_plan("com,virtual:disk:13"), whole(description), backend::cpu, {});
+  ASSERT_TRUE(reduced.plan.beam->found);
+  EXPECT_NEAR(reduced.plan.centre->row, 42, 0.1);
+  EXPECT_NEAR(reduced.plan.centre->column, 25, 0.1);
+  EXPECT_NEAR(reduced.plan.beam->radius, 12, 0.3);
+  EXPECT_EQ(reduced.plan.beam->how, "found in the sum of 20 complete frames");
+  EXPECT_EQ(reduced.result.incomplete_frames, 20U);
+  for (const saved_image& image : reduced.images()) {
+    if (image.name != "com_row") continue;
+    const auto& rows = std::get<std::vector<double>>(image.values);
+    EXPECT_EQ(rows[0], 42);
+    EXPECT_TRUE(std::isnan(rows[1]));
+  }
+}
+
 TEST(reading_limits, batches_of_a_window_count_within_it) {
   const test::temporary_directory directory;
   static_cast<void>(write_full_frames(directory / "from.h5"));

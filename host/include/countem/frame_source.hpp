@@ -79,6 +79,9 @@ struct source_options {
   std::optional<scan_shape> scan;  ///< required where the format does not define it and more than a line of frames is wanted
   std::optional<raw_layout> raw;   ///< required where input_format_facts::needs_layout
   std::string dataset;             ///< HDF5: path of the dataset; empty: found by convention
+  /// HDF5: one image of a detector of this shape is wanted, such as a mask, a gain or a summed pattern, which may have two
+  /// axes.
+  std::optional<frame_shape> image;
   /// Lets frame_source::visit() show frames where the page cache holds them, which saves a copy of all that is counted. For
   /// this a handler for SIGBUS is installed, by which a page that can no longer be read becomes an io_error; other signals are
   /// passed on to the handler that was there before. Where the program blocks SIGBUS, or installs a handler of its own later,

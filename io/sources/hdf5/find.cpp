@@ -11,6 +11,7 @@
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/object.hpp"
+#include "io/sources/hdf5/frame_dataset.hpp"
 
 namespace countem::io {
 
@@ -29,6 +30,15 @@ bool holds_frames(hid_t file, const std::string& path) {
   const hdf5_handle space(H5Dget_space(dataset), path);
   const int rank = H5Sget_simple_extent_ndims(space);
   return rank >= 3 && rank <= 5;
+}
+
+/// Whether a dataset is one image of this shape.
+bool is_image(hid_t file, const std::string& path, frame_shape shape) {
+  const hdf5_handle dataset(H5Dopen2(file, path.c_str(), H5P_DEFAULT), path);
+  const std::vector<hsize_t> extent = extent_of(dataset, path);
+  const std::size_t axes = extent.size();
+  return axes >= 2 && axes <= 5 && extent[axes - 2] == shape.height && extent[axes - 1] == shape.width &&
+         std::all_of(extent.begin(), extent.end() - 2, [](hsize_t length) { return length == 1; });
 }
 
 std::string text_of(hid_t object, const std::string& attribute) {
@@ -143,6 +153,19 @@ std::vector<std::string> find_frame_datasets(hid_t file, const std::string& want
   if (!found.emd.empty()) return {only_one(found.emd, name)};
   if (!found.others.empty()) return {only_one(found.others, name)};
   throw format_error(name + ": holds no dataset with the axes of frames (3 to 5 of them)");
+}
+
+std::string find_image_dataset(hid_t file, frame_shape shape, const std::string& name) {
+  const auto lock = hdf5_lock();
+  constexpr const char* own_sum = "reductions/sum";
+  std::vector<std::string> images;
+  const auto look = [&](const char* path, H5O_type_t type) {
+    if (type == H5O_TYPE_DATASET && is_image(file, path, shape)) images.emplace_back(path);
+    return true;
+  };
+  visit_objects(file, look, name + ": cannot be searched for images");
+  if (std::ranges::find(images, own_sum) != images.end()) return own_sum;
+  return images.empty() ? std::string() : only_one(std::move(images), name);
 }
 
 }  // namespace countem::io

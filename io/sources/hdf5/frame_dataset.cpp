@@ -33,7 +33,8 @@ hid_t memory_type(stored_type type) {
 
 stored_type type_of(hid_t dataset, const std::string& what) {
   using enum stored_type;
-  const hdf5_handle type(H5Dget_type(dataset), what);
+  hdf5_handle type(H5Dget_type(dataset), what);
+  if (H5Tget_class(type) == H5T_ENUM) type = hdf5_handle(H5Tget_super(type), what);  // as h5py writes booleans
   const H5T_class_t kind = H5Tget_class(type);
   const std::size_t bytes = H5Tget_size(type);
   if (kind == H5T_FLOAT && bytes <= 8) return bytes <= 4 ? f32 : f64;

@@ -179,7 +179,10 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
   hdf5_handle file = open_hdf5(path);
   if (options.dataset.empty()) refuse_own_files(file, name);
 
-  std::vector<segment> segments = open_segments(file, find_frame_datasets(file, options.dataset, name), path, issues);
+  const std::string image = options.image && options.dataset.empty() ? find_image_dataset(file, *options.image, name) : "";
+  const std::vector<std::string> datasets =
+      image.empty() ? find_frame_datasets(file, options.dataset, name) : std::vector<std::string>{image};
+  std::vector<segment> segments = open_segments(file, datasets, path, issues);
   check_segments_alike(segments, name);
   const segment& first = segments.front();
   const std::string what = name + ": dataset " + first.path;
