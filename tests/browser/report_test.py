@@ -115,8 +115,11 @@ class Report(ReportPage):
         self.assertIn("Incomplete frames20", facts)
         self.assertIn("Missing frames5", facts)
         self.assertIn("no value", self.text("#scan-scale"))
+        self.browser.move(5, 5)
         self.js("countemReport.moveTo(0, 0)")
+        self.browser.settle()
         self.assertIn("sectors 1, 3 missing", self.js("document.getElementById('frame-note').textContent"))
+        self.assertEqual(self.text("#arrival-readout"), "Chosen: row 0, column 0: sectors 1, 3 missing; 50 % of the detector arrived")
 
     def test_a_calibration_is_drawn_with_its_fit(self):
         _, page = self.real_scan()

@@ -34,7 +34,7 @@ function showCharts(data, units) {
 
 function showArrival(data, explore) {
   const { maps, status, state } = explore, shares = sharesOf(data.arrived);
-  let drawn = null;
+  let drawn = null, under = null;
   const paintMap = () => { drawn = arrivalMap(maps, status); };
   paintMap();
   const describe = (hit) => {
@@ -43,10 +43,14 @@ function showArrival(data, explore) {
   };
   new Viewer(element("arrival"), explore.scanLens, {
     activate: (viewer) => { explore.current = viewer; },
-    paint: (context, viewer) => { viewer.image(context, drawn); drawCursor(context, viewer, state.row, state.column); },
-    hover: describe,
+    paint: (context, viewer) => {
+      viewer.image(context, drawn);
+      drawCursor(context, viewer, state.row, state.column);
+      if (!under) describe(null);
+    },
+    hover: (hit) => describe(under = hit),
     pick: (row, column) => explore.moveTo(row, column),
-    arrow: (rows, columns) => { explore.moveTo(state.row + rows, state.column + columns); describe(null); },
+    arrow: (rows, columns) => explore.moveTo(state.row + rows, state.column + columns),
   });
   describe(null);
   element("arrival-legend").replaceChildren(...arrivalLegend(maps, status));

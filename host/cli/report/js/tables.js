@@ -35,7 +35,7 @@ function summaryText({ scan, frame }) {
 /** What is known of dose and current. */
 function doseFacts(dose) {
   const facts = [];
-  if (dose?.electrons_per_square_angstrom) facts.push(["Dose", `${short(dose.electrons_per_square_angstrom)} electrons/Å²`]);
+  if (dose?.electrons_per_square_angstrom) facts.push(["Dose", `${short(dose.electrons_per_square_angstrom)} e⁻/Å²`]);
   if (dose?.current_pa) facts.push(["Beam current", `${short(dose.current_pa)} pA`]);
   return facts;
 }
