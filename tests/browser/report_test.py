@@ -48,7 +48,7 @@ class Report(ReportPage):
         for i in range(len(detectors)):
             self.assertEqual(self.js(f"Array.from(countemReport.images[{i}].values)"), or_null(images[f"virtual_{i}"]))
         self.assertEqual(self.js("Array.from(countemReport.images[4].values)"), or_null(images["counts"]))
-        self.assertEqual(self.js("Array.from(countemReport.sum)"), list(images["sum"]))
+        self.assertEqual(self.js("Array.from(countemReport.sum)"), or_null(images["sum"]))
         finite = [i for i, value in enumerate(images["com_row"]) if value == value]
         self.assertEqual(self.js("Array.from(countemReport.shares)"), list(images["counts_completeness"]))
         self.assertEqual(self.js("countemReport.data.radial.electrons_per_pixel"), or_null(images["radial_mean"]))
@@ -120,6 +120,21 @@ class Report(ReportPage):
         self.browser.settle()
         self.assertIn("sectors 1, 3 missing", self.js("document.getElementById('frame-note').textContent"))
         self.assertEqual(self.text("#arrival-readout"), "Chosen: row 0, column 0: sectors 1, 3 missing; 50 % of the detector arrived")
+
+    def test_pixels_that_no_frame_has_have_no_value(self):
+        self.assertNotIn("no value", self.text("#pattern-scale"))
+        self.real_scan()
+        store, page = self.directory / "three.h5", self.directory / "three.html"
+        modules = [path for path in sorted((self.directory / "raw").glob("data_*")) if "module1" not in path.name]
+        run(COUNTEM, "count", *modules, "--threshold", 40, "-o", store, "--no-png", "--quiet")
+        run(COUNTEM, "report", store, "-o", page, "--quiet")
+        self.show(page)
+        missing = self.js("Array.from(countemReport.sum, (v) => Number.isNaN(v))")
+        self.assertEqual(missing, [144 <= i // 576 < 288 for i in range(576 * 576)])
+        self.assertIn("no value", self.text("#pattern-scale"))
+        left, top, width, height = self.browser.box("#pattern")
+        self.browser.move(left + width / 2, top + height * 200 / 576)
+        self.assertRegex(self.text("#pattern-readout"), r"Row 20\d, column 28\d: no frame has it")
 
     def test_a_calibration_is_drawn_with_its_fit(self):
         _, page = self.real_scan()

@@ -22,14 +22,7 @@ constexpr double radial_bins = 256;
 constexpr double dark_field_from = 1.25;
 constexpr double high_angles_from = 2;
 
-std::vector<std::uint64_t> summed(const std::vector<std::uint64_t>& map, const scan_shape& scan, std::uint32_t stride) {
-  if (stride == 1) return map;
-  std::vector<std::uint64_t> out(cells(scan, stride).positions());
-  for_cells(scan, stride, [&](std::size_t position, std::size_t cell) { out[cell] += map[position]; });
-  return out;
-}
-
-/// A map of the positions, NaN where nothing arrived, in cells.
+/// A map of positions or pixels, NaN where nothing arrived, in cells.
 cell_map summed(const std::vector<double>& map, const scan_shape& scan, std::uint32_t stride) {
   const std::uint64_t number = cells(scan, stride).positions();
   cell_map out{std::vector<std::uint64_t>(number), std::vector<std::uint8_t>(number, 1)};
@@ -66,9 +59,9 @@ count_histogram histogram_of(const event_store& store) {
   return histogram;
 }
 
-/// From the sum of all frames, per detector pixel.
-void find_radial_profile(const reduction_result& summed, const store_description& store, std::span<const std::uint8_t> excluded,
-                         scan_content& content) {
+/// The sum of all frames, and its rings per detector pixel.
+void look_at_sum(const reduction_result& result, const store_description& store, std::span<const std::uint8_t> excluded,
+                 scan_content& content) {
   content.ring_step = std::max(1.0, std::ceil(std::hypot(store.shape.height, store.shape.width) / radial_bins));
   reduction_plan plan;
   plan.radial_profile = true;
@@ -77,7 +70,8 @@ void find_radial_profile(const reduction_result& summed, const store_description
   plan.centre = content.centre_from.centre;
   plan.masked = masked_events(store.calibrated, store.shape, store.geometry);
   plan.excluded = {excluded.begin(), excluded.end()};
-  const std::vector<saved_image> images = images_of(summed, plan, {store.shape, store.scan, store.geometry});
+  const std::vector<saved_image> images = images_of(result, plan, {store.shape, store.scan, store.geometry});
+  content.sum = summed(values_of(images, "sum"), {store.shape.height, store.shape.width, 1}, content.cell.bin);
   content.radial = values_of(images, "radial_mean");
   content.radial_error = values_of(images, "radial_mean_error");
 }
@@ -122,16 +116,14 @@ scan_content compute_content(const event_store& store, const content_options& op
     summing.add(events);
     walk.add(events);
   });
-  const std::vector<std::uint64_t>& sum = summing.result().sum;
   content.events = summing.result().events;
-  content.sum = summed(sum, {shape.height, shape.width, 1}, content.cell.bin);
   content.beam =
       options.beam && options.beam->found ? *options.beam : beam_of(store, summing.result(), options.reading, options.excluded);
   content.centre_from = options.beam.value_or(content.beam);
   content.centre = in_cells(content.centre_from, described.geometry).centre;
   content.centre_guess = content.centre_from.guess;
   content.beam_guess = !content.beam.found && options.detectors.empty();
-  find_radial_profile(summing.result(), described, options.excluded, content);
+  look_at_sum(summing.result(), described, options.excluded, content);
 
   reduction_plan second;
   second.sum = false;

@@ -46,7 +46,7 @@ struct count_histogram {
   std::vector<std::uint64_t> frames;
 };
 
-/// Electrons in each cell of a map.
+/// Electrons in each cell of a map or of the pattern.
 struct cell_map {
   std::vector<std::uint64_t> electrons;
   std::vector<std::uint8_t> absent;  ///< 1 where nothing arrived of what the map is made of; empty: everywhere something did
@@ -57,7 +57,7 @@ struct scan_content {
   frame_choice cell;  ///< positions (stride) and pixels (bin) a side that one cell of a map or of the pattern stands for
   scan_shape maps{};  ///< cells of the maps
   frame_shape pattern{};
-  std::vector<std::uint64_t> sum;  ///< [pattern cell]
+  cell_map sum;  ///< [pattern cell] all frames added up
   detector_point centre{};
   found_beam centre_from;     ///< how the centre was found, in detector pixels
   bool centre_guess = false;  ///< no beam was found and no centre given

@@ -53,6 +53,22 @@ function bitmap(height, width, colour) {
   return canvas;
 }
 
+/** Values as places on a ramp, and `noValue` where they are no numbers. */
+const bitmapOf = (height, width, values, scale, ramp, noValue) =>
+  bitmap(height, width, (i) => (Number.isFinite(values[i]) ? rampColour(ramp, scale.place(values[i])) : noValue));
+
+/** A coloured square and its words. */
+function swatch(colour, words) {
+  const holder = document.createElement("span"), square = document.createElement("i");
+  holder.className = "swatch";
+  square.style.background = colour;
+  holder.append(square, words);
+  return holder;
+}
+
+/** What a legend adds for values that are no numbers: nothing where all are. */
+const gapLegend = (values, noValue) => (values.every(Number.isFinite) ? [] : [swatch(`rgb(${noValue.join()})`, "no value")]);
+
 function rampCanvas(ramp) {
   const canvas = bitmap(1, 256, (i) => ramp.subarray(3 * i, 3 * i + 3));
   canvas.className = "ramp";

@@ -9,7 +9,7 @@ class ExplorePage {
     const units = new Units(data), maps = new ScanImages(data, units);
     Object.assign(this, { data, units, maps, frames: new FramePack(data.frames, frameText), palette: new Palette(data.colours) });
     this.detectors = data.detectors.map((one) => ({ ...one, label: units.detectorLabel(one.label) }));
-    this.sum = varints(data.pattern.sum, data.pattern.height * data.pattern.width);
+    this.sum = electronsOf(data.pattern.sum, data.pattern.height * data.pattern.width);
     this.status = bytesOf(data.status);
     this.state = {
       map: 0, row: Math.floor(maps.height / 2), column: Math.floor(maps.width / 2),
@@ -69,7 +69,8 @@ class ExplorePage {
 
   pixelText([row, column], value, bin) {
     const { centre } = this.data;
-    return `${capital(this.units.place(row, column))}: ${plural(value, "electron")}${bin > 1 ? ` in ${bin} × ${bin} pixels` : ""}; ` +
+    const electrons = Number.isFinite(value) ? plural(value, "electron") : "no frame has it";
+    return `${capital(this.units.place(row, column))}: ${electrons}${bin > 1 ? ` in ${bin} × ${bin} pixels` : ""}; ` +
       `${this.units.length(Math.hypot(row - centre.row, column - centre.column), 4)} from the centre`;
   }
 
@@ -145,10 +146,12 @@ class ExplorePage {
   redrawPattern() {
     const { pattern, frame } = this.data, { ramp } = this;
     const scale = scaleOf(this.sum, Math.min(this.state.clip, 0.5), this.state.logarithmic);
-    this.shownPattern = { scale, drawn: bitmap(pattern.height, pattern.width, (i) => rampColour(ramp, scale.place(this.sum[i]))) };
+    const noValue = this.palette.noValues[this.state.colours];
+    this.shownPattern = { scale, drawn: bitmapOf(pattern.height, pattern.width, this.sum, scale, ramp, noValue) };
     const cell = pattern.bin > 1 ? `${pattern.bin} × ${pattern.bin} ${this.units.pixel}s` : this.units.pixel;
     element("pattern-scale").replaceChildren(short(scale.low, 4), rampCanvas(ramp),
-                                             `${short(scale.high, 4)} electrons per ${cell}${this.state.logarithmic ? ", logarithmic" : ""}`);
+                                             `${short(scale.high, 4)} electrons per ${cell}${this.state.logarithmic ? ", logarithmic" : ""}`,
+                                             ...gapLegend(this.sum, noValue));
     element("pattern").setAttribute("aria-label", `Sum of all frames, ${frame.height} by ${frame.width} pixels. Arrow keys pan, plus and minus zoom.`);
     element("frame").setAttribute("aria-label", "Electrons of the frame at the chosen position. Arrow keys pan, plus and minus zoom.");
   }

@@ -29,8 +29,7 @@ class ScanImages {
     if (image.vectors) return this.drawVectors(look);
     const ramp = look.palette.ramps[look.colours];
     const scale = scaleOf(image.values, look.clip, false), noValue = look.palette.noValues[look.colours];
-    const drawn = bitmap(this.height, this.width, (i) => (Number.isFinite(image.values[i]) ? rampColour(ramp, scale.place(image.values[i])) : noValue));
-    return { drawn, scale, noValue: image.values.every(Number.isFinite) ? null : noValue };
+    return { drawn: bitmapOf(this.height, this.width, image.values, scale, ramp, noValue), scale, gaps: gapLegend(image.values, noValue) };
   }
 
   drawVectors({ palette, clip, descan }) {
@@ -41,7 +40,7 @@ class ScanImages {
       const [row, column] = this.deflection(i, descan);
       return Number.isFinite(row) ? palette.direction(Math.atan2(-row, column), Math.hypot(row, column) / full) : noValue;
     };
-    return { drawn: bitmap(this.height, this.width, colour), full, noValue: lengths.every(Number.isFinite) ? null : noValue };
+    return { drawn: bitmap(this.height, this.width, colour), full, gaps: gapLegend(lengths, noValue) };
   }
 
   valueText(image, i, descan) {
@@ -69,8 +68,7 @@ class ScanImages {
   }
 
   /** The legend of a drawn image, as nodes. */
-  legend(image, { scale, full, noValue }, look) {
-    const gaps = noValue ? [swatch(`rgb(${noValue.join()})`, "no value")] : [];
+  legend(image, { scale, full, gaps }, look) {
     if (!image.vectors) return [short(scale.low, 4), rampCanvas(look.palette.ramps[look.colours]), `${short(scale.high, 4)} ${this.units.electrons}`, ...gaps];
     const text = document.createElement("span");
     const axes = this.centres.axes.turned_degrees === null ? "detector axes" : "scan axes";
@@ -83,15 +81,6 @@ class ScanImages {
     if (!scale) return `full colour at ${this.units.length(full)}`;
     return `${detector ? `${this.units.range(detector)}: ` : ""}${short(scale.low, 4)} to ${short(scale.high, 4)} ${this.units.electrons}`;
   }
-}
-
-/** A coloured square and its words. */
-function swatch(colour, words) {
-  const holder = document.createElement("span"), square = document.createElement("i");
-  holder.className = "swatch";
-  square.style.background = colour;
-  holder.append(square, words);
-  return holder;
 }
 
 /** A button per image, with a small picture of it; `choose(i)` runs when one is pressed. Returns what draws them anew. */
