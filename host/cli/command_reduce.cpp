@@ -214,6 +214,7 @@ class reduction_run {
     if (beam_ && beam_->guess) ctx_.warn(guess_warning(*beam_, "--centre"));
     frames_ = reduced.result.frames;
     events_ = reduced.result.events;
+    exposed_ = reduced.result.exposed();
     std::vector<saved_image> images = reduced.images();
     if (wanted_.coincidence) std::ranges::move(correct(reduced.plan), std::back_inserter(images));
     measure_dose(images.front());
@@ -231,7 +232,7 @@ class reduction_run {
     }
     const bool is_corrected = coincidence_ && coincidence_->area.is_found;
     const double found = is_corrected ? 1 - coincidence_->detectors.back().loss : 1;
-    dose_ = dose_of_store(static_cast<double>(events_) / found, frames_ - missing_, made_, recorded_);
+    dose_ = dose_of_store(static_cast<double>(exposed_.first) / found, exposed_.second, made_, recorded_);
     std::ranges::move(dose_attributes(*dose_, recorded_), std::back_inserter(counts.attributes));
   }
 
@@ -327,6 +328,7 @@ class reduction_run {
   std::optional<electron_dose> dose_;
   std::uint64_t frames_ = 0;
   std::uint64_t events_ = 0;
+  std::pair<std::uint64_t, std::uint64_t> exposed_{};  ///< events and frames that show the dose
   std::uint64_t incomplete_ = 0;
   std::uint64_t missing_ = 0;
   std::uint64_t copied_ = 0;

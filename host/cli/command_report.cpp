@@ -148,9 +148,8 @@ json dose_of(const report_arguments& wanted, const store_description& described,
   dose_conditions recorded = wanted.recorded;
   recorded.step_nm = wanted.step_nm > 0 ? wanted.step_nm : described.geometry.scan_step_nm;
   if (!recorded.is_given()) return nullptr;
-  const report::completeness& found = content.arrived.complete;
-  const electron_dose dose =
-      dose_of_store(static_cast<double>(content.events), found.frames - found.never_arrived, described, recorded);
+  const auto& [events, frames] = content.exposed;
+  const electron_dose dose = dose_of_store(static_cast<double>(events), frames, described, recorded);
   ctx.inform("{}", dose_words(dose, recorded));
   return dose_json(dose, recorded);
 }

@@ -88,7 +88,10 @@ class scan_reducer::state {
     per_frame_.resize(frames);
     reducer.counts(per_frame_);
     add_to_positions(first_frame, per_frame_, result_.counts);
-    for (const std::uint32_t count : per_frame_) result_.events += count;
+    for (std::size_t f = 0; f < frames; ++f) {
+      result_.events += per_frame_[f];
+      if (f < batch.status.size() && is_complete(batch.status[f])) result_.complete_events += per_frame_[f];
+    }
 
     if (!result_.sum.empty()) reducer.add_sum(result_.sum);
     if (plan_.maximum) reducer.raise_maximum(result_.maximum);

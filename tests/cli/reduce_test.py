@@ -91,6 +91,9 @@ class Reduce(ProgramTest):
         self.assertEqual(set(images["virtual_0_completeness"][1]), {1.0})
         for i, (value, share) in enumerate(zip(images["virtual_1"][1], images["virtual_1_completeness"][1])):
             self.assertTrue(value < truth["virtual_1"][1][i] and 0.5 < share < 1 if lost[i] else value == truth["virtual_1"][1][i] and share == 1)
+        told = self.succeed_json("reduce", self.counted, "-o", self.directory / "dose.h5", "--sum", "--dwell", 10)
+        complete = [count for count, is_lost in zip(images["counts"][1], lost) if not is_lost]
+        self.assertAlmostEqual(told["dose"]["electrons_per_frame"], sum(complete) / 15, places=9)
         scaled = self.arrays(self.counted, "--virtual", "annulus:150,250@288,288", "--incomplete", "scale")
         for value, kept, share in zip(scaled["virtual_0"][1], images["virtual_1"][1], images["virtual_1_completeness"][1]):
             self.assertEqual(value, kept / share)

@@ -117,6 +117,7 @@ scan_content compute_content(const event_store& store, const content_options& op
     walk.add(events);
   });
   content.events = summing.result().events;
+  content.exposed = summing.result().exposed();
   content.beam =
       options.beam && options.beam->found ? *options.beam : beam_of(store, summing.result(), options.reading, options.excluded);
   content.centre_from = options.beam.value_or(content.beam);

@@ -73,6 +73,7 @@ struct scan_content {
   std::vector<double> radial;        ///< electrons a pixel and ring of the summed pattern
   std::vector<double> radial_error;  ///< standard errors of those
   std::uint64_t events = 0;
+  std::pair<std::uint64_t, std::uint64_t> exposed{};  ///< events and frames that show the dose
   double imaging_seconds = 0;  ///< that it took to read all events and make virtual images and centres of mass from them
 };
 

@@ -46,8 +46,7 @@ struct coincidence_result {
 /// Measures the dead area, then corrects. An event with k neighbours in the ring around it, of b pixels, where pairs are seen
 /// as they are, counts for sum_i (i + 1)^(i - 1) / i! (A / 2 b)^i k (k - 1) ... (k - i + 1), whose expectation is the electrons
 /// per event at the density that made them: n / m, m = n exp(-A n / 2). Nothing is assumed about the pattern but that it is
-/// smooth over the ring. Reads the window's frames three times.
-/// @param masks detectors, of the frames' shape
+/// smooth over the ring. Reads the window's frames three times. `masks` are detectors of the frames' shape.
 /// @throws invalid_argument when masks are of another shape; as for_batches() does.
 [[nodiscard]] coincidence_result correct_coincidences(const event_store& store, const detector_masks& masks,
                                                       const scan_window& window, const reading_options& reading);

@@ -25,10 +25,8 @@ struct electron_dose {
 };
 
 /// Electrons per frame are events / efficiency / frames; the current is their charge over the dwell time; the dose is that of
-/// all frames of a position over the square of the step.
-/// @param events of the frames that arrived, corrected for what is known to be lost
-/// @param frames that arrived
-/// @param frames_per_position of the scan
+/// all frames of a position over the square of the step. `events`, corrected for what is known to be lost, are those of
+/// `frames` frames that arrived whole; `frames_per_position` is the scan's.
 /// @throws invalid_argument when a condition is negative or no finite number.
 [[nodiscard]] electron_dose dose_of(double events, std::uint64_t frames, std::uint32_t frames_per_position,
                                     const dose_conditions& known);

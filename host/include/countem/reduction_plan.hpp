@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <countem/choices.hpp>
@@ -178,6 +179,14 @@ struct reduction_result {
   std::uint64_t incomplete_frames = 0;  ///< of those, frames that lack a sector or were cut short
   std::uint64_t missing_frames = 0;     ///< of those, frames that never arrived
   std::uint64_t events = 0;             ///< in those frames
+  std::uint64_t complete_events = 0;    ///< in those that lack nothing
+
+  /// Events and frames that show the dose: those of complete frames, where there are any, else all that arrived.
+  [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> exposed() const {
+    const std::uint64_t arrived = frames - missing_frames;
+    if (arrived == incomplete_frames) return {events, arrived};
+    return {complete_events, arrived - incomplete_frames};
+  }
 };
 
 }  // namespace countem

@@ -27,8 +27,8 @@ struct reduced_store {
 [[nodiscard]] reduced_store reduce_store(const event_store& store, const reduction_plan& plan, const copy_plan& part,
                                          backend which, const reading_options& reading);
 
-/// The beam on the sum of all frames of a store, which is `summed`: of the complete ones, where there are any.
-/// @param excluded [cell] not 0: left out; empty: none
+/// The beam on the sum of all frames of a store, which is `summed`: of the complete ones, where there are any. Cells whose
+/// `excluded` [cell] is not 0 are left out; empty: none.
 [[nodiscard]] found_beam beam_of(const event_store& store, const reduction_result& summed, const reading_options& reading,
                                  std::span<const std::uint8_t> excluded = {});
 
