@@ -44,8 +44,8 @@ if [ "$depth" = --quick ]; then
 fi
 
 if [ "$depth" = --full ]; then
-  step "a minute of random cases, counted with the reference and the cpu backend"
-  build/release/tests/parity/fuzz_count 60 "$(git rev-list --count HEAD 2>/dev/null || echo 1)0000000"  # others for each commit
+  step "half a minute of random cases, counted with the reference and the cpu backend"
+  build/release/tests/parity/fuzz_count 30 "$(git rev-list --count HEAD 2>/dev/null || echo 1)0000000"  # others for each commit
 
   step "sanitizers and fuzzers: address and undefined behaviour, by clang"
   cmake --preset asan
@@ -63,7 +63,7 @@ if [ "$depth" = --full ]; then
   export PATH=$PATH:/usr/local/cuda/bin
   if command -v nvcc >/dev/null; then
     step "the cuda backend under the sanitizers, and a sample of mutants"
-    scripts/mutants.sh --sample 24
+    scripts/mutants.sh --sample 48
 
     others=(80 86 89 100 120)
     two=90,${others[$(($(git rev-list --count HEAD 2>/dev/null || echo 0) % ${#others[@]}))]}  # another one for each commit; all take minutes

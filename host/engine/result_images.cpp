@@ -52,8 +52,7 @@ class image_maker {
     add_partial({"counts", positions(), {}, "electrons", "electrons at each scan position"},
                 {as_doubles(result_.counts), {}, {}, shares_of(weigh([](std::uint64_t) { return 1.0; }))});
     if (plan_.sum) add_sum();
-    if (plan_.maximum)
-      add({"maximum", detector(), result_.maximum, "electrons", "most electrons that any one frame has in a pixel"});
+    if (plan_.maximum) add_maximum();
     if (plan_.centre_of_mass) add_deflections();
     add_virtual_images();
     for (std::size_t w = 0; w < result_.weighted_images.size(); ++w) add_weighted(w);
@@ -80,7 +79,7 @@ class image_maker {
   [[nodiscard]] bool is_masked(std::uint64_t cell) const { return !plan_.masked.empty() && plan_.masked[cell] != 0; }
 
   void add(saved_image image) {
-    const bool of_detector = image.extent == detector() && (image.name.starts_with("sum") || image.name == "maximum");
+    const bool of_detector = image.extent == detector() && (image.name.starts_with("sum") || image.name.starts_with("maximum"));
     if (of_detector) {
       image.axes = detector_axes(axes_.geometry);
     } else if (image.extent.size() >= 2) {
@@ -166,14 +165,29 @@ class image_maker {
     return known;
   }
 
-  void add_sum() {
+  /// [cell] of all frames.
+  [[nodiscard]] std::vector<double> shares_of_cells() const {
     std::vector<double> shares;
-    if (!all_arrived()) {
-      for (std::uint64_t cell = 0; cell < result_.sum.size(); ++cell)
-        shares.push_back(engine::arrived_share(sectors_.of(cell), total_lost_, result_.frames));
-    }
+    for (std::uint64_t cell = 0; !all_arrived() && cell < axes_.grid.pixels(); ++cell)
+      shares.push_back(engine::arrived_share(sectors_.of(cell), total_lost_, result_.frames));
+    return shares;
+  }
+
+  void add_sum() {
     add_partial({"sum", detector(), {}, "electrons", "all frames added up"},
-                {as_doubles(result_.sum), {}, {}, std::move(shares)});
+                {as_doubles(result_.sum), {}, {}, shares_of_cells()});
+  }
+
+  /// Of the frames that arrived: a part of them has no larger one in proportion.
+  void add_maximum() {
+    std::vector<double> values = as_doubles(result_.maximum);
+    std::vector<double> shares = shares_of_cells();
+    for (std::size_t cell = 0; cell < shares.size(); ++cell)
+      if (shares[cell] == 0) values[cell] = not_known;
+    const saved_image maximum{"maximum", detector(), std::move(values), "electrons",
+                              "most electrons that any one frame has in a pixel"};
+    add(maximum);
+    add_completeness(maximum, std::move(shares));
   }
 
   /// Where the electrons lie that centres of mass are made of. Sectors that no frame has are no part of the detector.

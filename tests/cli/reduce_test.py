@@ -227,7 +227,7 @@ class Reduce(ProgramTest):
     def dataset(self, name, typecode=None):
         raw = self.directory / "raw_numbers"
         subprocess.run(["h5dump", "-d", f"/reductions/{name}", "-b", "LE", "-o", raw, self.counted], check=True, capture_output=True)
-        numbers = array.array(typecode or {"maximum": "I"}.get(name, "d"))
+        numbers = array.array(typecode or "d")
         numbers.frombytes(raw.read_bytes())
         return numbers if typecode else list(numbers)
 

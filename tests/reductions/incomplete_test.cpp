@@ -55,7 +55,7 @@ testing::Matcher<std::vector<double>> are(double a, double b, double c, double d
 }
 
 TEST(incomplete_frames, what_arrived_is_kept_and_what_did_not_is_no_number) {
-  const four_positions kept("sum,com,virtual:disk:0.5,virtual:disk:0.5@3,1,virtual:disk:9");
+  const four_positions kept("sum,max,com,virtual:disk:0.5,virtual:disk:0.5@3,1,virtual:disk:9");
   EXPECT_THAT(kept.values("counts"), are(3, 2, 1, nan));
   EXPECT_THAT(kept.values("counts_completeness"), are(1, 0.75, 0.75, 0));
   EXPECT_THAT(kept.values("virtual_0"), are(1, nan, 1, nan)) << "only in sector 0";
@@ -66,6 +66,8 @@ TEST(incomplete_frames, what_arrived_is_kept_and_what_did_not_is_no_number) {
   EXPECT_THAT(kept.values("com_row"), are(2, nan, nan, nan)) << "of a part of a pattern there is none";
   EXPECT_THAT(kept.values("com_completeness"), are(1, 0.75, 0.75, 0));
   EXPECT_THAT(kept.values("sum"), ElementsAre(2, 0, 0, 0, 0, 0, 0, 4));
+  EXPECT_THAT(kept.values("maximum"), ElementsAre(1, 0, 0, 0, 0, 0, 0, 2));
+  EXPECT_EQ(kept.values("maximum_completeness"), kept.values("sum_completeness"));
   EXPECT_THAT(kept.values("sum_completeness"), ElementsAre(0.5, 0.5, 0.75, 0.75, 0.75, 0.75, 0.5, 0.5));
 }
 
@@ -84,6 +86,21 @@ TEST(incomplete_frames, are_left_out_whole) {
   EXPECT_THAT(skipped.values("com_row"), are(2, nan, nan, nan));
   EXPECT_THAT(skipped.values("sum"), ElementsAre(1, 0, 0, 0, 0, 0, 0, 2));
   EXPECT_THAT(skipped.values("sum_completeness"), testing::Each(DoubleEq(0.25)));
+}
+
+TEST(incomplete_frames, pixels_that_no_frame_has_are_no_number) {
+  reduction_result result;
+  result.frames = 1;
+  result.counts = {1};
+  result.sum = {0, 0, 1, 0};
+  result.maximum = {0, 0, 1, 0};
+  result.lost = {{0, 1, 0, 0}};
+  const std::vector<saved_image> images =
+      images_of(result, parse_plan("sum,max"), {{4, 1}, {1, 1, 1}, counted_geometry({4, 1}, 1, sector_split::rows)});
+  for (const saved_image& image : images) {
+    if (image.name == "sum" || image.name == "maximum")
+      EXPECT_THAT(std::get<std::vector<double>>(image.values), are(0, nan, 1, 0)) << image.name;
+  }
 }
 
 TEST(incomplete_frames, rings_have_a_share_each) {
