@@ -1,5 +1,5 @@
 // countem info: what a file is and what it holds.
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>

@@ -1,6 +1,6 @@
 #include "host/cli/comparison_words.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <functional>

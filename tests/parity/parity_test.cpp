@@ -84,7 +84,8 @@ TEST_P(parity, components_as_large_as_the_frame) {
 
 TEST_P(parity, row_noise_at_widths) {
   // Half-rows that end within a vector or a byte of hits, and frames beyond those that go side by side.
-  for (const std::uint32_t width : {1, 2, 3, 15, 16, 17, 31, 33, 62, 64, 66, 130, 254, 576, 961, 1920, 1924, 2050, 4098}) {
+  for (const std::uint32_t width :
+       {1U, 2U, 3U, 15U, 16U, 17U, 31U, 33U, 62U, 64U, 66U, 130U, 254U, 576U, 961U, 1920U, 1924U, 2050U, 4098U}) {
     for (const counting_options& options : noise_options()) {
       for (const bool dark : {false, true}) {
         parity_case drawn = plain_case({3, width}, content::clouds, 0.02, width);
@@ -145,7 +146,7 @@ TEST_P(parity, noise_about_the_highest_that_16_bits_hold) {
 
 TEST_P(parity, shifts_of_frames) {
   // A level that goes up from frame to frame, past the threshold and what 16 bits hold.
-  for (const std::uint32_t height : {5, 127, 128, 200}) {
+  for (const std::uint32_t height : {5U, 127U, 128U, 200U}) {
     for (const bool dark : {false, true}) {
       parity_case drawn;
       drawn.setup.shape = {height, 70};
@@ -158,7 +159,7 @@ TEST_P(parity, shifts_of_frames) {
         for (std::uint32_t p = 0; p < height * 70; ++p)
           drawn.setup.calibrated.dark16.push_back(static_cast<std::int32_t>(p * 37 % 90));
       }
-      for (const std::uint32_t level : {20, 21, 40, 41, 500, 2030, 2047, 60'000, 19}) {
+      for (const std::uint32_t level : {20U, 21U, 40U, 41U, 500U, 2030U, 2047U, 60'000U, 19U}) {
         std::vector<std::uint16_t> pixels;
         for (std::uint32_t p = 0; p < height * 70; ++p)
           pixels.push_back(static_cast<std::uint16_t>(level + p * p % 7 + (p % 97 == 0 ? 30 + p % 11 : 0)));
@@ -170,7 +171,7 @@ TEST_P(parity, shifts_of_frames) {
 }
 
 TEST_P(parity, charges_about_the_highest_that_vectors_add) {
-  for (const std::uint32_t brightest : {480, 500, 510, 511, 512, 513, 530, 545, 600, 2000, 4095, 4096, 65535}) {
+  for (const std::uint32_t brightest : {480U, 500U, 510U, 511U, 512U, 513U, 530U, 545U, 600U, 2000U, 4095U, 4096U, 65535U}) {
     for (const std::int32_t xray16 : {no_xray_threshold, std::int32_t{8191}, std::int32_t{8192}}) {
       for (const bool dark : {false, true}) {
         parity_case drawn;

@@ -2,7 +2,7 @@
 // pixels (M), events per frame (C) and frames (F), with the exponents of the three.
 #include "host/cli/bench/bench_reductions.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // countem bench: how fast this machine counts, next to how fast it reads.
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
