@@ -98,8 +98,8 @@ TEST(incomplete_frames, pixels_that_no_frame_has_are_no_number) {
   const std::vector<saved_image> images =
       images_of(result, parse_plan("sum,max"), {{4, 1}, {1, 1, 1}, counted_geometry({4, 1}, 1, sector_split::rows)});
   for (const saved_image& image : images) {
-    if (image.name == "sum" || image.name == "maximum")
-      EXPECT_THAT(std::get<std::vector<double>>(image.values), are(0, nan, 1, 0)) << image.name;
+    if (image.name != "sum" && image.name != "maximum") continue;
+    EXPECT_THAT(std::get<std::vector<double>>(image.values), are(0, nan, 1, 0)) << image.name;
   }
 }
 
