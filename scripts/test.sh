@@ -17,6 +17,7 @@ if [ "$depth" = --full ]; then scripts/install_dependencies.sh full; else script
 
 if [ "$depth" = --full ]; then  # the same file is compiled for several of the builds below
   export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache} CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+  if [ ! -w "${HOME:-/nowhere}" ]; then export CCACHE_DIR=$PWD/build/ccache; fi
 fi
 
 step "layers and format"
