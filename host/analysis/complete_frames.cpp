@@ -2,17 +2,9 @@
 
 #include <algorithm>
 
-#include <countem/counting.hpp>
+#include "host/core/frame_status.hpp"
 
 namespace countem::analysis {
-
-namespace {
-
-bool is_complete(std::uint8_t status) {
-  return (status & status_sectors) == all_sectors && (status & status_truncated) == 0;
-}
-
-}  // namespace
 
 void for_complete_frames(const event_store& store, const scan_window& window, const reading_options& reading,
                          const visit_frames& visit) {

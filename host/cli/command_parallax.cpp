@@ -18,6 +18,7 @@
 #include "host/cli/command.hpp"
 #include "host/cli/image_files.hpp"
 #include "host/cli/progress.hpp"
+#include "host/cli/scan_part.hpp"
 #include "host/cli/store_facts.hpp"
 
 namespace countem::cli {
@@ -89,7 +90,8 @@ class parallax_run {
     check_output(wanted_.output, images_output, rules_);
     wanted_.folders.make();
     const parallax_options options = chosen();
-    const parallax_result result = reconstruct_parallax(*store_, options, window(), reading_);
+    const parallax_result result =
+        reconstruct_parallax(*store_, options, scan_part(wanted_.scan_window, store_->description().scan), reading_);
     std::vector<saved_image> images = images_of(result);
     wanted_.folders.check(wanted_.output, images, rules_);
     auto facts = describe_reduction(wanted_.input, backend::cpu, ctx_.command_line);
@@ -105,13 +107,6 @@ class parallax_run {
   }
 
  private:
-  [[nodiscard]] scan_window window() const {
-    const scan_shape& scan = store_->description().scan;
-    if (wanted_.scan_window.empty()) return whole(scan);
-    const index_ranges part = parse_ranges(wanted_.scan_window, scan.height, scan.width);
-    return {part.row, part.column, part.row_end - part.row, part.column_end - part.column};
-  }
-
   [[nodiscard]] parallax_options chosen() const {
     parallax_options options = wanted_.options;
     options.beam = centre_from(wanted_.centre, store_->description(), wanted_.threads);

@@ -26,6 +26,7 @@
 #include "host/cli/dose_words.hpp"
 #include "host/cli/image_files.hpp"
 #include "host/cli/progress.hpp"
+#include "host/cli/scan_part.hpp"
 #include "host/cli/store_facts.hpp"
 
 namespace countem::cli {
@@ -82,12 +83,6 @@ struct reduce_arguments {
   }
 };
 
-scan_window scan_part(const reduce_arguments& wanted, const scan_shape& scan) {
-  if (wanted.scan_window.empty()) return whole(scan);
-  const index_ranges part = parse_ranges(wanted.scan_window, scan.height, scan.width);
-  return {part.row, part.column, part.row_end - part.row, part.column_end - part.column};
-}
-
 detector_window detector_part(const reduce_arguments& wanted, frame_shape grid) {
   if (wanted.detector_window.empty()) return {0, 0, grid};
   const index_ranges part = parse_ranges(wanted.detector_window, grid.height, grid.width);
@@ -100,7 +95,8 @@ class reduction_run {
       : wanted_(wanted), ctx_(ctx), store_(open_counted(wanted.input)), used_(choose_backend(wanted.where)) {
     reading_.threads = wanted.threads;
     reading_.stop = &ctx.stop;
-    part_ = {scan_part(wanted, described().scan), detector_part(wanted, described().shape), wanted.bin, wanted.scan_bin};
+    part_ = {scan_part(wanted.scan_window, described().scan), detector_part(wanted, described().shape), wanted.bin,
+             wanted.scan_bin};
     if (!wanted.keep_remainder) part_ = whole_bins(part_);
     made_ = describe_copy(described(), part_);
   }
@@ -199,7 +195,7 @@ class reduction_run {
         ctx_.inform("{} {} fill no whole bin and are left out (--keep-remainder keeps them)", wanted - kept, what);
     };
     const detector_window detector = detector_part(wanted_, described().shape);
-    const scan_window positions = scan_part(wanted_, described().scan);
+    const scan_window positions = scan_part(wanted_.scan_window, described().scan);
     left_out("rows of pixels", detector.shape.height, part_.detector.shape.height);
     left_out("columns of pixels", detector.shape.width, part_.detector.shape.width);
     left_out("rows of positions", positions.height, part_.scan.height);

@@ -8,6 +8,7 @@
 #include <countem/event_store.hpp>
 #include <countem/scan_reducer.hpp>
 
+#include "host/core/frame_status.hpp"
 #include "host/engine/centre_sums.hpp"
 
 namespace countem {
@@ -157,9 +158,6 @@ class scan_reducer::state {
       map[(first_frame + f) / scan_.frames_per_position] += static_cast<double>(weighted_[f]) * weights.unit;
   }
 
-  static bool is_complete(std::uint8_t status) {
-    return (status & status_sectors) == all_sectors && (status & status_truncated) == 0;
-  }
   static bool all_complete(const event_batch& batch) { return std::ranges::all_of(batch.status, is_complete); }
 
   /// The batch with the events of incomplete frames left out.
