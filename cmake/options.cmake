@@ -8,6 +8,8 @@ option(COUNTEM_DEVICE_MODEL_SANITIZERS "Build the device model's tests also with
 set(COUNTEM_SANITIZE "" CACHE STRING "Sanitizers for everything, as for -fsanitize= (address,undefined or thread)")
 set(COUNTEM_ORACLES "AUTO" CACHE STRING "Tests against Python programs: AUTO (where their packages can be installed), ON, OFF")
 set_property(CACHE COUNTEM_ORACLES PROPERTY STRINGS AUTO ON OFF)
+set(COUNTEM_PYTHON "AUTO" CACHE STRING "The Python package: AUTO (with the tests, where its packages can be installed), ON, OFF")
+set_property(CACHE COUNTEM_PYTHON PROPERTY STRINGS AUTO ON OFF)
 set(COUNTEM_CUDA "AUTO" CACHE STRING "CUDA backend: AUTO (when nvcc is found), ON, OFF")
 set_property(CACHE COUNTEM_CUDA PROPERTY STRINGS AUTO ON OFF)
 

@@ -31,6 +31,8 @@ forbid "baselines need core only" '(kernels/|io/|tbb/|oneapi/|hwy/|fmt/|nlohmann
 forbid "data_gen makes frames; it does not count them" '(kernels/|host/)' data_gen
 forbid "the engine does not know the command line, nor analyses" '(host/(cli|analysis)|CLI/)' host/engine
 forbid "analyses do not know the command line" '(host/cli|CLI/|fmt/|nlohmann/)' host/analysis
+forbid "bindings of Python belong in host/python" '(nanobind/|Python\.h)' . ':!host/python'
+forbid "the Python module does not know the command line" '(host/cli|CLI/|io/|kernels/)' host/python
 forbid "tests and benches are included by nobody" '(tests/|bench/)' host kernels io data_gen
 
 # Callers of the library have names of their own for what they can give: advice travels as data (countem/error.hpp), and only

@@ -33,7 +33,7 @@ fi
 
 step "release build"
 oracles=""
-if [ "$depth" = --full ]; then oracles=-DCOUNTEM_ORACLES=ON; fi  # there, a missing oracle is a failure
+if [ "$depth" = --full ]; then oracles="-DCOUNTEM_ORACLES=ON -DCOUNTEM_PYTHON=ON"; fi  # there, a missing one is a failure
 model=OFF  # the cuda backend on the device model, which needs the toolkit's headers
 if [ "$depth" = --full ]; then model=ON; fi
 cmake --preset release -DCOUNTEM_TESTS=ON -DCOUNTEM_BENCH=ON -DCOUNTEM_DEVICE_MODEL=$model -DCOUNTEM_DEVICE_MODEL_SANITIZERS=OFF $oracles

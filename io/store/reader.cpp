@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include <countem/dense_type.hpp>
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
 
@@ -33,6 +34,9 @@ class hdf5_event_store final : public event_store {
   [[nodiscard]] const std::vector<std::uint8_t>& status() const override { return file_.status(); }
   [[nodiscard]] const std::vector<std::uint32_t>& xrays() const override { return file_.xrays(); }
   [[nodiscard]] std::span<const input_file> files() const override { return file_.opened(); }
+  [[nodiscard]] pixel_type dense_type() const {
+    return file_.frame_layout().element_bytes == 1 ? pixel_type::u8 : pixel_type::u16;
+  }
 
   void read(std::uint64_t first, std::size_t count, event_batch& out, unsigned threads) const override {
     if (first > frames() || count > frames() - first) {
@@ -176,6 +180,11 @@ std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path)
 
 std::unique_ptr<event_store> open_running_event_store(const std::filesystem::path& path) {
   return std::make_unique<io::hdf5_event_store>(path, io::store_state::running);
+}
+
+pixel_type dense_type(const event_store& store) {
+  const auto* file = dynamic_cast<const io::hdf5_event_store*>(&store);
+  return file != nullptr ? file->dense_type() : pixel_type::u8;
 }
 
 }  // namespace countem

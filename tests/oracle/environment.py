@@ -1,4 +1,4 @@
-"""Python environments for the oracle tests: made once in the build tree from pinned requirements, and used to run pytest.
+"""Python environments for tests: made once in the build tree from pinned requirements, and used to run pytest.
 
     environment.py create FOLDER --main requirements.txt [--extra NAME=requirements.txt ...] [--required]
     environment.py run FOLDER ARGUMENTS...
@@ -53,7 +53,7 @@ def create(root: pathlib.Path, wanted: dict[str, pathlib.Path], required: bool) 
             make(folder, requirements)
         except (subprocess.CalledProcessError, OSError) as problem:
             said = "\n".join((getattr(problem, "stdout", None) or str(problem)).splitlines()[-10:])
-            print(f"environment {name}: not made from {requirements.name}; the oracle tests are "
+            print(f"environment {name}: not made from {requirements.name}; the tests that need it are "
                   f"{'required' if required else 'skipped'}. It needs python3-venv and a reachable package registry.\n{said}")
             return 1 if required else SKIPPED
         print(f"environment {name}: made from {requirements.name}")

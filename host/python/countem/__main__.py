@@ -1,0 +1,3 @@
+from countem._program import main
+
+main()
