@@ -2,9 +2,13 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <sys/mman.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -36,15 +40,28 @@ template <class T>
   return detail::owned_array(data, size, std::move(owner));
 }
 
-/// Elements that are not initialised: no page of them is touched before it is written.
+/// Elements that are not initialised: no page of them is touched before it is written, and large ones lie in huge pages where
+/// the system has them, since the faults of small ones would take as long as writing what they hold.
 template <class T>
 struct buffer {
-  std::unique_ptr<T[]> data;  ///< owned
-  std::size_t size = 0;       ///< elements
+  /// Gives memory back.
+  struct freed {
+    void operator()(T* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<T[], freed> data;  ///< owned
+  std::size_t size = 0;              ///< elements
 
   buffer() = default;
   /// `count` elements. @throws std::bad_alloc
-  explicit buffer(std::size_t count) : data(std::make_unique_for_overwrite<T[]>(count)), size(count) {}
+  explicit buffer(std::size_t count) : size(count) {
+    constexpr std::size_t huge_page = std::size_t{2} << 20U;
+    if (count > (SIZE_MAX - huge_page) / sizeof(T)) throw std::bad_alloc();
+    const std::size_t alignment = count * sizeof(T) < 2 * huge_page ? alignof(std::max_align_t) : huge_page;
+    const std::size_t bytes = (count * sizeof(T) + alignment) / alignment * alignment;  // at least 1
+    data.reset(static_cast<T*>(std::aligned_alloc(alignment, bytes)));
+    if (!data) throw std::bad_alloc();
+    if (alignment == huge_page) madvise(data.get(), bytes, MADV_HUGEPAGE);  // a wish: refusing it changes nothing
+  }
 };
 
 /// Takes the buffer over.

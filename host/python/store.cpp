@@ -130,26 +130,28 @@ void bind_store(nb::module_& m) {
                    })
       .def_prop_ro("dense_type", [](const shared_store& self) { return to_string(dense_type(self.get())); })
       .def("indptr", [](const shared_store& self) { return to_numpy(self.indptr()); })
-      .def("load",
-           [](const shared_store& self, unsigned threads) {
-             loaded_events loaded;
-             {
-               const nb::gil_scoped_release released;
-               loaded = self.load(threads);
-             }
-             return to_pair(std::move(loaded.indices), std::move(loaded.values), has_values(self));
-           },
-           nb::arg("threads"))
-      .def("read",
-           [](const shared_store& self, std::uint64_t first, std::size_t count, unsigned threads) {
-             event_batch events;
-             {
-               const nb::gil_scoped_release released;
-               events = self.read(first, count, threads);
-             }
-             return to_pair(std::move(events.indices), std::move(events.values), has_values(self));
-           },
-           nb::arg("first"), nb::arg("count"), nb::arg("threads"));
+      .def(
+          "load",
+          [](const shared_store& self, unsigned threads) {
+            loaded_events loaded;
+            {
+              const nb::gil_scoped_release released;
+              loaded = self.load(threads);
+            }
+            return to_pair(std::move(loaded.indices), std::move(loaded.values), has_values(self));
+          },
+          nb::arg("threads"))
+      .def(
+          "read",
+          [](const shared_store& self, std::uint64_t first, std::size_t count, unsigned threads) {
+            event_batch events;
+            {
+              const nb::gil_scoped_release released;
+              events = self.read(first, count, threads);
+            }
+            return to_pair(std::move(events.indices), std::move(events.values), has_values(self));
+          },
+          nb::arg("first"), nb::arg("count"), nb::arg("threads"));
 }
 
 }  // namespace countem::python

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.environ["COUNTEM_PYTHON_PACKAGE"])
+if package := os.environ.get("COUNTEM_PYTHON_PACKAGE"):  # of the build tree; else what is installed
+    sys.path.insert(0, package)
 
 import countem as ct  # noqa: E402
 from countem._program import PROGRAM  # noqa: E402

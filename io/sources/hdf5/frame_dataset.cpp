@@ -10,6 +10,7 @@
 #include <countem/error.hpp>
 
 #include "io/hdf5/storage.hpp"
+#include "io/sources/hdf5/filters.hpp"
 
 namespace countem::io {
 
@@ -67,8 +68,7 @@ std::uint64_t product(const std::vector<hsize_t>& factors, std::uint64_t start) 
 
 /// Filters come as plugins, and may not be installed.
 void check_filters(hid_t creation, const std::string& what) {
-  constexpr H5Z_filter_t bitshuffle = 32008;
-  H5PLappend(COUNTEM_HDF5_PLUGINS);  // also where the environment's own plugin path replaces the library's
+  find_filters();
   for (int number = 0; number < H5Pget_nfilters(creation); ++number) {
     unsigned flags = 0;
     std::size_t values = 0;
@@ -76,12 +76,8 @@ void check_filters(hid_t creation, const std::string& what) {
     const H5Z_filter_t filter = H5Pget_filter2(creation, static_cast<unsigned>(number), &flags, &values, nullptr,
                                                filter_name.size() - 1, filter_name.data(), nullptr);
     if (H5Zfilter_avail(filter) > 0) continue;
-    const std::string advice =
-        filter == bitshuffle
-            ? fmt::format("install the package bitshuffle (it puts libh5bshuf.so into {})", COUNTEM_HDF5_PLUGINS)
-            : fmt::format("install its HDF5 plugin into {} or set HDF5_PLUGIN_PATH", COUNTEM_HDF5_PLUGINS);
     throw format_error(fmt::format("{}: is compressed with the HDF5 filter {} ({}), which is not installed: {}", what, filter,
-                                   filter_name.data(), advice));
+                                   filter_name.data(), advice_on_filter(filter)));
   }
 }
 
