@@ -10,6 +10,7 @@
 #include <countem/error.hpp>
 
 #include "host/analysis/dead_area.hpp"
+#include "host/analysis/false_events.hpp"
 #include "host/engine/threads.hpp"
 
 namespace countem {
@@ -86,6 +87,7 @@ struct position_sums {
   double events = 0;
   double weighted = 0;
   double neighbours = 0;  ///< in the rings of its events
+  double noise = 0;       ///< expected events of noise
   bool arrived = false;   ///< a frame of it did
 };
 
@@ -103,7 +105,8 @@ corrected_counts corrected(const std::vector<position_sums>& positions, double p
     const double local = at.events > 0 ? per_neighbour * at.neighbours / at.events : 0;
     const double error = at.events > 0 ? per_neighbour * std::sqrt(2 * at.neighbours) / at.events : 0;
     counts.beyond += local - 3 * error > most ? 1 : 0;
-    counts.counts.push_back(at.arrived ? at.weighted : std::numeric_limits<double>::quiet_NaN());
+    counts.false_events += at.noise;
+    counts.counts.push_back(at.arrived ? at.weighted - at.noise : std::numeric_limits<double>::quiet_NaN());
   }
   counts.loss = weighted > 0 ? 1 - events / weighted : 0;
   return counts;
@@ -127,13 +130,18 @@ coincidence_result correct_coincidences(const event_store& store, const detector
 
   const std::vector<double> weights = weights_for(area_cells, around);
   const scan_shape scan = inside(described.scan, window);
+  const false_events noise(described, masks);
+  result.false_events_known = noise.are_known();
   std::vector<std::vector<position_sums>> sums(masks.detectors + 1, std::vector<position_sums>(scan.positions()));
   for_batches(store, window, reading, [&](const event_batch& batch) {
     const std::vector<neighbours> found = neighbours_of(batch, described.shape, around, reading.threads);
     for (std::size_t f = 0; f < batch.frames(); ++f) {
       const std::uint64_t position = (batch.first_frame + f) / scan.frames_per_position;
       if (has_arrived(batch.status[f])) {
-        for (std::vector<position_sums>& of_detector : sums) of_detector[position].arrived = true;
+        for (std::size_t d = 0; d < sums.size(); ++d) {
+          sums[d][position].arrived = true;
+          sums[d][position].noise += noise.in(d, batch.status[f]);
+        }
       }
       for (std::uint64_t e = batch.indptr[f]; e < batch.indptr[f + 1]; ++e) {
         const double weight = weights[std::min<std::size_t>(found[e].ring, most_neighbours - 1)];
@@ -151,7 +159,10 @@ coincidence_result correct_coincidences(const event_store& store, const detector
     }
   });
   const double per_neighbour = area_cells / (2.0 * around.ring_area);
-  for (const std::vector<position_sums>& positions : sums) result.detectors.push_back(corrected(positions, per_neighbour));
+  for (const std::vector<position_sums>& positions : sums) {
+    result.detectors.push_back(corrected(positions, per_neighbour));
+    result.detectors.back().false_events_error = noise.relative_error() * result.detectors.back().false_events;
+  }
   return result;
 }
 

@@ -15,13 +15,15 @@ std::vector<saved_image> images_of(const coincidence_result& result, std::span<c
                       one.counts,
                       "electrons",
                       (is_frame ? std::string("electrons at each scan position") : detectors[d].name) +
-                          ", corrected for coincidence loss; NaN where nothing arrived",
+                          ", corrected for coincidence loss and false events; NaN where nothing arrived",
                       {{"dead_area", result.area.area},
                        {"dead_area_error", result.area.error},
                        {"split_electrons", result.area.split},
                        {"split_electrons_error", result.area.split_error},
                        {"local_rate", result.area.local_rate},
                        {"lost_share", one.loss},
+                       {"false_events", one.false_events},
+                       {"false_events_error", one.false_events_error},
                        {"positions_beyond", one.beyond}},
                       axes});
   }

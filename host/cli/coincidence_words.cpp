@@ -20,10 +20,13 @@ nlohmann::ordered_json coincidence_json(const coincidence_result& result, std::s
                                 {"split_electrons", area.split},
                                 {"split_electrons_error", area.split_error},
                                 {"local_rate", area.local_rate}};
+  object["false_events_known"] = result.false_events_known;
   object["lost_shares"] = nlohmann::ordered_json::array();
   for (std::size_t d = 0; d < result.detectors.size(); ++d) {
     object["lost_shares"].push_back({{"detector", d < detectors.size() ? nlohmann::ordered_json(detectors[d].name) : nullptr},
                                      {"lost_share", result.detectors[d].loss},
+                                     {"false_events", result.detectors[d].false_events},
+                                     {"false_events_error", result.detectors[d].false_events_error},
                                      {"positions_beyond", result.detectors[d].beyond}});
   }
   return object;
@@ -42,6 +45,12 @@ void report_coincidence(const coincidence_result& result, std::span<const virtua
       "dead area: {:.2f} +- {:.2f} pixels; at the local rate of {:.2g} events per pixel and frame {:.1f} % of the electrons "
       "are lost",
       area.area, area.error, area.local_rate, 100 * result.detectors.back().loss);
+  if (result.false_events_known) {
+    const corrected_counts& frame = result.detectors.back();
+    ctx.inform("false events: {:.4g} +- {:.2g} are expected and subtracted", frame.false_events, frame.false_events_error);
+  } else {
+    ctx.inform("false events are not known and not subtracted: the calibration has no dark reference");
+  }
   for (std::size_t d = 0; d < result.detectors.size(); ++d) {
     const corrected_counts& one = result.detectors[d];
     if (one.beyond == 0) continue;

@@ -52,7 +52,7 @@ struct reduce_arguments {
   deflection_arguments deflections;
   bool radial = false;
   bool radial_profile = false;
-  double radial_step = 1;
+  std::string radial_step = "1";
   incomplete_frames incomplete = incomplete_frames::keep;
   bool skip_incomplete = false;
   bool coincidence = false;
@@ -71,8 +71,8 @@ struct reduce_arguments {
     add(sum, "sum");
     add(maximum, "max");
     std::ranges::move(deflections.items(), std::back_inserter(list));
-    add(radial, "radial");
-    add(radial_profile, "radial-profile");
+    if (radial) list.push_back("radial:" + radial_step);
+    if (radial_profile) list.push_back("radial-profile:" + radial_step);
     for (const std::string& detector : detectors) list.push_back("virtual:" + detector);
     for (const std::filesystem::path& mask : masks) list.push_back("mask:" + mask.string());
     for (const std::filesystem::path& map : weights) list.push_back("weights:" + map.string());
@@ -103,6 +103,7 @@ class reduction_run {
 
   void run() {
     plan_ = planned();
+    made_.geometry = with_lengths(made_.geometry, plan_);
     check_outputs();
     inform_of_remainder();
     if (!makes_images() && !makes_store())
@@ -220,15 +221,20 @@ class reduction_run {
   /// Dose and current, kept with the counts of the positions.
   void measure_dose(saved_image& counts) {
     recorded_ = wanted_.recorded;
-    recorded_.step_nm = plan_.deflections.scale.step_nm > 0 ? plan_.deflections.scale.step_nm : made_.geometry.scan_step_nm;
+    recorded_.step_nm = made_.geometry.scan_step_nm;
     if (!recorded_.is_given()) return;
     if (!wanted_.detector_window.empty()) {
       if (!wanted_.recorded.is_given()) return;
       throw invalid_argument("dose and current are those of the whole detector: ask for them without a crop");
     }
     const bool is_corrected = coincidence_ && coincidence_->area.is_found;
-    const double found = is_corrected ? 1 - coincidence_->detectors.back().loss : 1;
-    dose_ = dose_of_store(static_cast<double>(exposed_.first) / found, exposed_.second, made_, recorded_);
+    double electrons = static_cast<double>(exposed_.first);
+    if (is_corrected) {
+      const corrected_counts& frame = coincidence_->detectors.back();
+      const double share = events_ > 0 ? electrons / static_cast<double>(events_) : 0;
+      electrons = std::max(0.0, electrons / (1 - frame.loss) - share * frame.false_events);
+    }
+    dose_ = dose_of_store(electrons, exposed_.second, made_, recorded_);
     std::ranges::move(dose_attributes(*dose_, recorded_), std::back_inserter(counts.attributes));
   }
 
@@ -246,12 +252,12 @@ class reduction_run {
   [[nodiscard]] reduction_plan planned() const {
     reduction_plan plan = empty_plan();
     for (const std::string& item : wanted_.items()) add_item(plan, item);
-    plan.radial_step = wanted_.radial_step;
     plan.beam = centre_from(wanted_.centre, made_, wanted_.threads);
     if (plan.beam) plan.centre = plan.beam->centre;
     take_lengths(plan, made_.geometry);
     validate(plan);
     validate(plan, made_.scan);
+    static_cast<void>(in_cells(plan, made_.geometry));  // refuses what is in mrad where no angle is known
     read_detector_images(plan, made_.shape);
     return plan;
   }
@@ -344,10 +350,12 @@ void add_reduce(CLI::App& app, context& ctx) {
   wanted->deflections.add_to(*command);
   command->add_flag("--radial", wanted->radial, "Electrons in rings around the centre at each position");
   command->add_flag("--radial-profile", wanted->radial_profile, "Electrons in rings around the centre, all frames added up");
-  command->add_option("--radial-step", wanted->radial_step, "Width of a ring in pixels")->capture_default_str();
+  command->add_option("--radial-step", wanted->radial_step, "Width of a ring in pixels, or in mrad as 0.5mrad")
+      ->capture_default_str();
   command->add_option(
       "--virtual", wanted->detectors,
-      "Virtual detectors, all in one pass: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with @ROW,COLUMN to move it");
+      "Virtual detectors, all in one pass: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with @ROW,COLUMN to move it; "
+      "pixels, or mrad as disk:10mrad");
   command->add_option(
       "--mask", wanted->masks,
       "Images of the detector (.npy, .mrc, HDF5 or flat bytes) whose pixels that are not 0 make a virtual detector");

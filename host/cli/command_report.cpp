@@ -119,7 +119,9 @@ json rotation_json(const report::shown_axes& axes) {
 
 report::content_options content_of(const report_arguments& wanted, const store_description& described, context& ctx) {
   report::content_options options;
-  for (const std::string& text : wanted.detectors) options.detectors.push_back({text, parse_detector(text)});
+  const double pixel_mrad = wanted.pixel_mrad > 0 ? wanted.pixel_mrad : described.geometry.pixel_mrad;
+  for (const std::string& text : wanted.detectors)
+    options.detectors.push_back({text, in_pixels(parse_detector(text), pixel_mrad)});
   options.excluded = read_excluded(wanted.excluded, described.shape);
   options.beam = centre_from(wanted.centre, described, wanted.threads);
   options.axes = axes_of(wanted.rotation);
@@ -234,9 +236,13 @@ void add_report(CLI::App& app, context& ctx) {
                    "Centre of the detectors: ROW,COLUMN; auto: the beam on the sum; or a vacuum scan's store or image")
       ->capture_default_str();
   wanted->rotation.add_to(*command);
-  command->add_option("--pixel-mrad", wanted->pixel_mrad, "Scattering angle per detector pixel in mrad, for the scale bars")
+  command
+      ->add_option("--pixel-mrad", wanted->pixel_mrad,
+                   "Scattering angle per detector pixel in mrad, for scale bars and radii in mrad")
       ->check(CLI::Range(1e-9, 1e9));
-  command->add_option("--step-nm", wanted->step_nm, "Distance of scan positions in nm, for the scale bars and the dose")
+  command
+      ->add_option("--scan-step,--step-nm", wanted->step_nm,
+                   "Distance of scan positions in nm, for the scale bars and the dose")
       ->check(CLI::Range(1e-9, 1e9));
   add_dose_options(*command, wanted->recorded);
   command->add_option("--count-json", wanted->counted, "What countem count --json printed: the page then shows its speed");

@@ -54,10 +54,10 @@ void deflection_arguments::add_to(CLI::App& command) {
       .add_option("--phase-high-pass", high_pass,
                   "Remove what varies slowly: half remains at so many cycles over the scan's longer side")
       ->needs("--phase");
-  command.add_option("--pixel-mrad", pixel_mrad, "Angle of a detector pixel in mrad, for a phase in radians")->needs("--phase");
+  command.add_option("--pixel-mrad", pixel_mrad, "Angle of a detector pixel in mrad: for axes, radii, and a phase in radians");
   command.add_option("--pixel-per-nm", pixel_per_nm, "Or its reciprocal length in 1/nm (cycles per nm)")->needs("--phase");
   command.add_option("--voltage", voltage_kv, "Acceleration voltage in kV, for --pixel-mrad")->needs("--phase");
-  command.add_option("--scan-step", step_nm, "Distance of scan positions in nm, for a phase in radians and for the dose");
+  command.add_option("--scan-step", step_nm, "Distance of scan positions in nm: for axes, a phase in radians and the dose");
 }
 
 std::vector<std::string> deflection_arguments::items() const {

@@ -91,10 +91,11 @@ void validate_deflections(const reduction_plan& plan) {
   if (!options.descan_from.empty() && plan.origin != deflection_origin::descan)
     throw invalid_argument(
         "positions for the descan are given, but centres of mass are not asked for relative to it: com:descan");
-  phase_scale without_step = options.scale;  // which other results have, too
-  without_step.step_nm = 0;
-  if (!plan.phase && (options.high_pass != 0 || without_step.is_given()))
-    throw invalid_argument("a high-pass, a voltage or a pixel size belong to a phase: ask for phase too");
+  phase_scale of_phase = options.scale;  // but for what other results have, too
+  of_phase.step_nm = 0;
+  of_phase.pixel_mrad = 0;
+  if (!plan.phase && (options.high_pass != 0 || of_phase.is_given()))
+    throw invalid_argument("a high-pass, a voltage or a reciprocal pixel size belong to a phase: ask for phase too");
   if (plan.phase && options.edges == scan_edges::periodic && plan.origin == deflection_origin::centre)
     throw invalid_argument(
         "a phase with periodic edges cannot hold the ramp of centres of mass relative to the centre: give even edges, or "

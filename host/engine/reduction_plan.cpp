@@ -52,17 +52,19 @@ void add_deflections(reduction_plan& plan, const named_item& item) {
 
 /// "radial" and "radial-profile": both have rings of one width.
 void add_rings(reduction_plan& plan, const named_item& item, bool& wanted) {
-  double step = plan.radial_step;
+  detector_length step{plan.radial_step, plan.radial_step_in_mrad};
   if (!item.rest.empty()) {
-    const auto [end, failure] = std::from_chars(item.rest.data(), item.rest.data() + item.rest.size(), step);
-    if (failure != std::errc{} || end != item.rest.data() + item.rest.size()) {
-      refuse(item.whole, "has a width of rings that is not a number, as radial:2 has");
+    try {
+      step = parse_length(item.rest, item.whole);
+    } catch (const invalid_argument&) {
+      refuse(item.whole, "has a width of rings that is not a number, as radial:2 and radial:0.5mrad have");
     }
-    if ((plan.radial || plan.radial_profile) && step != plan.radial_step) {
+    if ((plan.radial || plan.radial_profile) && step != detector_length{plan.radial_step, plan.radial_step_in_mrad}) {
       refuse(item.whole, "contradicts an earlier one: all rings have one width");
     }
   }
-  plan.radial_step = step;
+  plan.radial_step = step.value;
+  plan.radial_step_in_mrad = step.in_mrad;
   wanted = true;
 }
 
@@ -247,11 +249,24 @@ void take_lengths(reduction_plan& plan, const store_geometry& geometry) {
   if (scale.step_nm == 0) scale.step_nm = geometry.scan_step_nm;
 }
 
+store_geometry with_lengths(store_geometry geometry, const reduction_plan& plan) {
+  const phase_scale& given = plan.deflections.scale;
+  if (given.pixel_mrad > 0) geometry.pixel_mrad = given.pixel_mrad;
+  if (given.step_nm > 0) geometry.scan_step_nm = given.step_nm;
+  return geometry;
+}
+
+double ring_width_in_pixels(const reduction_plan& plan, const store_geometry& geometry) {
+  return in_pixels({plan.radial_step, plan.radial_step_in_mrad}, with_lengths(geometry, plan).pixel_mrad, "width of rings");
+}
+
 reduction_plan in_cells(reduction_plan plan, const store_geometry& geometry) {
   const auto move = [&](std::optional<detector_point>& point) {
     if (point) point = detector_point{geometry.row.index_of(point->row), geometry.column.index_of(point->column)};
   };
+  const double pixel_mrad = with_lengths(geometry, plan).pixel_mrad;
   const auto scale = [&](virtual_detector& detector) {
+    detector = in_pixels(std::move(detector), pixel_mrad);
     move(detector.centre);
     detector.inner /= geometry.row.step;
     detector.outer /= geometry.row.step;
@@ -259,7 +274,8 @@ reduction_plan in_cells(reduction_plan plan, const store_geometry& geometry) {
   move(plan.centre);
   std::ranges::for_each(plan.detectors, scale);
   if (plan.com_within) scale(plan.com_within->detector);
-  plan.radial_step /= geometry.row.step;
+  plan.radial_step = ring_width_in_pixels(plan, geometry) / geometry.row.step;
+  plan.radial_step_in_mrad = false;
   return plan;
 }
 

@@ -70,6 +70,7 @@ class image_maker {
   [[nodiscard]] bool all_arrived() const { return result_.lost.empty(); }
   /// Of two neighbouring positions of the result, in positions of the scan as it was recorded.
   [[nodiscard]] double scan_step() const { return axes_.geometry.scan_row.step; }
+  [[nodiscard]] double ring_width() const { return ring_width_in_pixels(plan_, axes_.geometry); }
   [[nodiscard]] detector_point centre_in_cells() const { return cells_.centre.value_or(middle_of(axes_.grid)); }
   [[nodiscard]] detector_point centre() const {
     const detector_point middle = middle_of(axes_.grid);
@@ -281,10 +282,10 @@ class image_maker {
     for (double& number : pixels) number *= pixels_a_cell;
     if (plan_.radial_profile) add_profile(rings, weights, pixels);
     std::vector<double> radii(rings.rings);
-    for (std::uint32_t ring = 0; ring < rings.rings; ++ring) radii[ring] = (ring + 0.5) * plan_.radial_step;
+    for (std::uint32_t ring = 0; ring < rings.rings; ++ring) radii[ring] = (ring + 0.5) * ring_width();
     const std::vector<std::uint64_t> extent{rings.rings};
     add(around_centre(
-        {"radial_radius", extent, radii, "pixels", "radius of the middle of each ring", {{"ring_width", plan_.radial_step}}}));
+        {"radial_radius", extent, radii, "pixels", "radius of the middle of each ring", {{"ring_width", ring_width()}}}));
     add(around_centre({"radial_pixels", extent, pixels, "pixels", "used pixels in each ring: neither masked nor excluded"}));
   }
 
@@ -313,7 +314,7 @@ class image_maker {
   }
 
   [[nodiscard]] std::string in_rings() const {
-    return " in each ring around the centre, " + std::to_string(plan_.radial_step) + " pixels wide";
+    return " in each ring around the centre, " + std::to_string(ring_width()) + " pixels wide";
   }
 
   const reduction_result& result_;

@@ -115,10 +115,10 @@ std::vector<T> cropped(const std::vector<T>& image, std::uint32_t width, const d
   return kept;
 }
 
+/// Cropped with the events. Where pixels are merged or split, that of the whole detector is kept, which the axes place.
 calibration copied_calibration(const store_description& from, const copy_plan& plan) {
   calibration kept = from.calibrated;
-  const bool same_grid = from.calibrated.shape == from.shape;
-  if (plan.bin == 1 && same_grid) {
+  if (plan.bin == 1 && from.calibrated.shape == from.shape) {
     const std::uint32_t width = from.shape.width;
     kept.shape = plan.detector.shape;
     kept.dark16 = cropped(kept.dark16, width, plan.detector);
@@ -126,7 +126,7 @@ calibration copied_calibration(const store_description& from, const copy_plan& p
     kept.mask = cropped(kept.mask, width, plan.detector);
     kept.pixel_background16 = cropped(kept.pixel_background16, width, plan.detector);
     kept.dark_sigma_adu = cropped(kept.dark_sigma_adu, width, plan.detector);
-  } else {
+  } else if (kept.shape != from.geometry.detector) {
     kept.dark16.clear();
     kept.gain.clear();
     kept.mask.clear();

@@ -89,7 +89,7 @@ reduced_store reduce_store(const event_store& store, const reduction_plan& plan,
                            const reading_options& reading) {
   const passes over(store, part, which, reading);
   const store_description& made = over.made();
-  reduced_store reduced{{}, plan, {made.shape, made.scan, made.geometry}};
+  reduced_store reduced{{}, plan, {made.shape, made.scan, with_lengths(made.geometry, plan)}};
   reduced.plan.masked = masked_events(made.calibrated, made.shape, made.geometry);
   if (plan.centre || !plan.needs_centre()) {
     reduced.result = over.reduce(plan);

@@ -8,6 +8,7 @@
 
 #include <countem/error.hpp>
 
+#include "host/analysis/false_events.hpp"
 #include "host/analysis/near_events.hpp"
 #include "tests/analysis/memory_store.hpp"
 #include "tests/reductions/batch_of.hpp"
@@ -172,6 +173,81 @@ TEST(coincidence, positions_without_a_frame_are_no_zeros) {
     EXPECT_TRUE(std::isnan(one.counts[399]));
     EXPECT_GT(one.counts[398], 0);
   }
+}
+
+/// Noise of one standard deviation beyond t, `samples` in all, on the steps of a curve.
+threshold_curve gaussian_tail(double samples, double sigma, std::mt19937_64* random) {
+  threshold_curve curve{0, 0.0625, {}, {}};
+  const auto beyond = [&](double t) { return samples * std::erfc(t / sigma / std::sqrt(2)) / 2; };
+  std::vector<std::uint64_t> bins;
+  for (double t = 0; t < 6 * sigma; t += curve.step_adu) {
+    const double mean = beyond(t) - beyond(t + curve.step_adu);
+    bins.push_back(random == nullptr ? static_cast<std::uint64_t>(std::lround(mean))
+                                     : static_cast<std::uint64_t>(std::poisson_distribution<int>(mean)(*random)));
+  }
+  curve.noise.resize(bins.size());
+  std::uint64_t sum = 0;
+  for (std::size_t i = bins.size(); i-- > 0;) curve.noise[i] = sum += bins[i];
+  return curve;
+}
+
+TEST(false_events, the_tail_of_noise_is_continued) {
+  std::mt19937_64 random(11);
+  const double wanted = 640000 * std::erfc(4 / std::sqrt(2)) / 2;  // 20 beyond 8 ADU
+  double sum = 0;
+  double squares = 0;
+  double error = 0;
+  double chosen = 0;
+  constexpr int repeats = 60;
+  for (int i = 0; i < repeats; ++i) {
+    const threshold_curve curve = gaussian_tail(640000, 2, &random);
+    const expected_number found = noise_beyond(curve, 8);
+    sum += found.mean / repeats;
+    squares += std::pow(found.mean - wanted, 2) / repeats;
+    error += found.error / repeats;
+    chosen += std::pow(static_cast<double>(curve.noise[128]) - wanted, 2) / repeats;
+  }
+  EXPECT_NEAR(sum, wanted, 0.05 * wanted);
+  EXPECT_NEAR(std::sqrt(squares), error, 0.3 * error) << "the standard error is the scatter";
+  EXPECT_LT(squares, chosen) << "closer than the number beyond the threshold";
+}
+
+TEST(false_events, few_bins_are_counted) {
+  threshold_curve curve{4, 0.5, {}, {9, 6, 3, 1, 0}};
+  EXPECT_EQ(noise_beyond(curve, 5).mean, 3);
+  EXPECT_EQ(noise_beyond(curve, 5).error, std::sqrt(3));
+  EXPECT_EQ(noise_beyond(curve, 100).mean, 0);
+}
+
+TEST(coincidence, expected_false_events_are_subtracted) {
+  const simulated electrons = counted(0.02, 2, 1600);
+  event_batch batch;
+  electrons.store.read(0, 1600, batch, 1);
+  batch.status[0] = all_sectors & ~1U;  // it lacks rows 0 to 15
+  const scan_shape scan{40, 40, 1};
+  const auto made = [&](bool with_fit) {
+    memory_store store(shape, scan, batch);
+    store.described().geometry = counted_geometry(shape, 1, sector_split::rows);
+    calibration& used = store.described().calibrated;
+    used.shape = shape;
+    used.mask.assign(shape.pixels(), 0);
+    used.mask[60 * 64 + 61] = mask_hot;
+    if (with_fit) used.fit.emplace().expected = false_hits{409.5, 0.5};  // .1 on each of the other pixels
+    const std::vector<virtual_detector> detectors{parse_detector("disk:1@0,0"), parse_detector("annulus:0,2@60,60")};
+    return correct_coincidences(store, make_masks(detectors, shape, {0, 0}), whole(scan), {});
+  };
+  const coincidence_result plain = made(false);
+  const coincidence_result less = made(true);
+  ASSERT_TRUE(plain.area.is_found);
+  EXPECT_FALSE(plain.false_events_known);
+  EXPECT_TRUE(less.false_events_known);
+  EXPECT_EQ(less.detectors[2].loss, plain.detectors[2].loss);
+  // One pixel of the first detector, which frame 0 lacks; nine, of which one is masked, of the second.
+  EXPECT_NEAR(plain.detectors[0].counts[0] - less.detectors[0].counts[0], 0, 1e-9);
+  EXPECT_NEAR(plain.detectors[0].counts[7] - less.detectors[0].counts[7], 0.1, 1e-9);
+  EXPECT_NEAR(plain.detectors[1].counts[7] - less.detectors[1].counts[7], 0.8, 1e-9);
+  EXPECT_NEAR(less.detectors[1].false_events, 1600 * 0.8, 1e-6);
+  EXPECT_NEAR(less.detectors[2].false_events, 1600 * 409.5 - 16 * 64 * 0.1, 1e-4);
 }
 
 TEST(coincidence, refuses_detectors_of_another_shape) {

@@ -19,6 +19,7 @@ class memory_store final : public event_store {
   }
 
   [[nodiscard]] const store_description& description() const override { return description_; }
+  [[nodiscard]] store_description& described() { return description_; }
   [[nodiscard]] std::uint64_t frames() const override { return batch_.frames(); }
   [[nodiscard]] const std::vector<std::uint32_t>& counts() const override { return counts_; }
   [[nodiscard]] const std::vector<std::uint8_t>& status() const override { return batch_.status; }

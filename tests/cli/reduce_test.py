@@ -145,6 +145,26 @@ class Reduce(ProgramTest):
         self.assertEqual((images["com_row"]["attributes"]["column_first"], images["com_row"]["attributes"]["axis_units"]), (1.0, "nm"))
         self.assertEqual(images["phase"]["units"], "rad")
 
+    def test_radii_in_mrad_are_those_in_pixels(self):
+        at = ("--centre", "287,288")
+        self.count("--pixel-mrad", 0.5, "--live", "virtual:annulus:20,60mrad,virtual:annulus:40,120,radial-profile:2mrad", "--live-centre", "287,288")
+        live = [list(self.dataset(name)) for name in ("virtual_0", "virtual_1", "radial_sum")]
+        self.assertEqual(live[0], live[1])
+        self.assertGreater(sum(live[0]), 0)
+        again = self.arrays(self.counted, "--virtual", "annulus:20,60mrad", "--radial-profile", "--radial-step", "2mrad", *at)
+        self.assertEqual(list(again["virtual_0"][1]), live[0])
+        self.assertEqual(list(again["radial_sum"][1]), live[2])
+        self.assertEqual(list(again["radial_radius"][1])[:2], [2, 6])
+        other = self.arrays(self.counted, "--virtual", "annulus:20,60mrad", "--pixel-mrad", 1, *at, "--force")
+        self.assertEqual(list(other["virtual_0"][1]), list(self.arrays(self.counted, "--virtual", "annulus:20,60", *at, "--force")["virtual_0"][1]))
+        page = self.directory / "report.html"
+        self.succeed("report", self.counted, "-o", page, "--virtual", "annulus:20,60mrad", *at)
+        drawn = re.search(r'"detectors":(\[.*?\])', page.read_text()).group(1)
+        self.assertTrue('"inner":40' in drawn and '"outer":120' in drawn and '"label":"annulus:20,60mrad"' in drawn)
+        self.count("--force")
+        self.refuse(2, "reduce", self.counted, "-o", self.directory / "no.h5", "--virtual", "disk:20mrad", mentions=["'disk:20mrad' is in mrad", "pixel-mrad"])
+        self.assertFalse((self.directory / "no.h5").exists())
+
     def test_live_and_reduce_have_one_grammar(self):
         mask = self.directory / "mask.raw"
         mask.write_bytes(bytes(x % 3 == 0 for x in range(576 * 576)))

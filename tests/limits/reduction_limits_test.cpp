@@ -107,9 +107,22 @@ TEST(detector_limits, what_is_written_is_what_is_meant) {
   EXPECT_EQ(wedge.outer, 2);
   EXPECT_EQ(wedge.from_degrees, -30);
   EXPECT_EQ(wedge.to_degrees, 45);
-  for (const char* wrong : {"disk", "disk:", "disk:1,2", "disk:0", "annulus:2", "annulus:2,2", "annulus:2,1", "annulus:-1,2",
-                            "wedge:1,2,3", "wedge:1,2,30,30", "wedge:1,2,40,30", "disk:2@3", "disk:2@3,4,5", "disk:2x",
-                            "disk:nan", "disk:inf", "disk:2@inf,3", "ring:1,2", "annulus:1,,2"}) {
+  const virtual_detector angles = parse_detector("annulus:10,60.5mrad@1,2");
+  EXPECT_TRUE(angles.in_mrad);
+  EXPECT_EQ(angles.inner, 10);
+  EXPECT_EQ(angles.outer, 60.5);
+  EXPECT_TRUE(parse_detector("annulus:10mrad,60").in_mrad);
+  EXPECT_FALSE(disk.in_mrad);
+  EXPECT_EQ(in_pixels(angles, 0.5).outer, 121);
+  EXPECT_FALSE(in_pixels(angles, 0.5).in_mrad);
+  EXPECT_EQ(in_pixels(disk, 0).outer, 2.5);
+  EXPECT_THROW((void)in_pixels(angles, 0), invalid_argument);
+  for (const char* wrong :
+       {"disk:mrad",    "disk:2 mrad",  "disk:2mradmrad", "disk:2@3mrad,4",  "wedge:1,2,3mrad,4", "disk:2rad",
+        "disk",         "disk:",        "disk:1,2",       "disk:0",          "annulus:2",         "annulus:2,2",
+        "annulus:2,1",  "annulus:-1,2", "wedge:1,2,3",    "wedge:1,2,30,30", "wedge:1,2,40,30",   "disk:2@3",
+        "disk:2@3,4,5", "disk:2x",      "disk:nan",       "disk:inf",        "disk:2@inf,3",      "ring:1,2",
+        "annulus:1,,2"}) {
     EXPECT_THROW((void)parse_detector(wrong), invalid_argument) << wrong;
   }
 }

@@ -39,6 +39,8 @@ TEST(reduction_plan, items_take_their_details_behind_a_colon) {
   EXPECT_EQ(parse_plan("com:corner").origin, deflection_origin::corner);
   EXPECT_EQ(parse_plan("radial:2.5").radial_step, 2.5);
   EXPECT_EQ(parse_plan("radial:2,radial-profile").radial_step, 2);
+  EXPECT_TRUE(parse_plan("radial:0.5mrad,radial-profile").radial_step_in_mrad);
+  EXPECT_THROW(static_cast<void>(parse_plan("radial:2,radial-profile:2mrad")), invalid_argument);
   EXPECT_TRUE(parse_plan("radial-profile:2,radial:2").radial_profile);
   EXPECT_EQ(parse_plan("sum,skip-incomplete").incomplete, incomplete_frames::skip);
   EXPECT_EQ(parse_plan("sum,incomplete:scale").incomplete, incomplete_frames::scale);

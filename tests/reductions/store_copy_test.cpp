@@ -5,6 +5,7 @@
 #include <atomic>
 #include <vector>
 
+#include <countem/centre.hpp>
 #include <countem/error.hpp>
 #include <countem/store_copy.hpp>
 
@@ -204,6 +205,31 @@ TEST(parse_ranges, takes_halves_and_nothing_beyond_the_end) {
   for (const char* wrong : {"", "1:2", "1,2", "2:2,:", "3:2,:", "0:11,:", ":,0:21", "a:2,:", "1:2x,:", "-1:2,:"}) {
     EXPECT_THROW((void)parsed(wrong), invalid_argument) << wrong;
   }
+}
+
+TEST(copied_calibration, is_cropped_with_the_pixels_or_stays_that_of_the_detector) {
+  store_description store;
+  store.shape = {4, 6};
+  store.scan = {1, 1, 1};
+  store.geometry = counted_geometry({4, 6}, 1);
+  store.calibrated.shape = {4, 6};
+  store.calibrated.mask.assign(24, 0);
+  store.calibrated.mask[1 * 6 + 3] = mask_hot;
+  const copy_plan cut{whole(store.scan), {1, 2, {3, 4}}};
+  const store_description cropped = describe_copy(store, cut);
+  EXPECT_EQ(cropped.calibrated.shape, (frame_shape{3, 4}));
+  EXPECT_EQ(cropped.calibrated.mask, (std::vector<std::uint8_t>{0, mask_hot, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+
+  copy_plan merged{whole(store.scan), {0, 2, {4, 4}}, 2};
+  const store_description binned = describe_copy(store, merged);
+  EXPECT_EQ(binned.calibrated.mask, store.calibrated.mask) << "the axes place it";
+  EXPECT_EQ(masked_events(binned.calibrated, binned.shape, binned.geometry), (std::vector<std::uint8_t>{mask_hot, 0, 0, 0}));
+  EXPECT_EQ(masked_events(describe_copy(binned, {whole(store.scan), {0, 1, {2, 1}}}).calibrated, {2, 1},
+                          describe_copy(binned, {whole(store.scan), {0, 1, {2, 1}}}).geometry),
+            (std::vector<std::uint8_t>{0, 0}));
+
+  merged = {whole(store.scan), {0, 0, {2, 4}}, 2};
+  EXPECT_TRUE(describe_copy(cropped, merged).calibrated.mask.empty()) << "of cropped pixels that are merged nothing is kept";
 }
 
 }  // namespace

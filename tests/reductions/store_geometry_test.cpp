@@ -50,6 +50,25 @@ TEST(store_geometry, plans_are_in_pixels) {
   EXPECT_EQ(cells.radial_step, 4);
 }
 
+TEST(store_geometry, angles_become_cells) {
+  reduction_plan plan = parse_plan("virtual:annulus:10,60mrad@5,7,virtual:disk:3,com,com-within:disk:20mrad,radial:5mrad");
+  store_geometry fine = counted_geometry({16, 16}, 2);
+  EXPECT_THROW(static_cast<void>(in_cells(plan, fine)), invalid_argument) << "the angle of a pixel is not known";
+  fine.pixel_mrad = 2.5;
+  const reduction_plan cells = in_cells(plan, fine);
+  EXPECT_EQ(cells.detectors[0].inner, 8);
+  EXPECT_EQ(cells.detectors[0].outer, 48);
+  EXPECT_EQ(*cells.detectors[0].centre, (detector_point{10.5, 14.5})) << "in pixels, whatever the radii";
+  EXPECT_EQ(cells.detectors[1].outer, 6);
+  EXPECT_EQ(cells.com_within->detector.outer, 16);
+  EXPECT_EQ(cells.radial_step, 4);
+  plan.deflections.scale.pixel_mrad = 5;
+  EXPECT_EQ(in_cells(plan, fine).detectors[0].outer, 24) << "the plan's own angle comes first";
+  EXPECT_EQ(ring_width_in_pixels(plan, fine), 1);
+  EXPECT_EQ(with_lengths(fine, plan).pixel_mrad, 5);
+  EXPECT_THROW(static_cast<void>(make_masks(plan.detectors, {16, 16}, {0, 0})), invalid_argument) << "still in mrad";
+}
+
 TEST(store_geometry, centres_of_mass_are_in_pixels) {
   reduction_result result;
   result.counts = {2};

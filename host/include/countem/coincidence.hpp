@@ -30,23 +30,27 @@ struct dead_area {
 /// Beyond this share of lost electrons corrected counts are too low: by 2 % or more from 20 % on.
 inline constexpr double most_correctable_loss = 0.1;
 
-/// Counts of a detector corrected for coincidences.
+/// Counts of a detector corrected for coincidences and for false events.
 struct corrected_counts {
-  std::vector<double> counts;  ///< [position] NaN where no frame arrived
-  double loss = 0;             ///< lost share of the electrons, all positions together
-  std::uint64_t beyond = 0;    ///< positions whose loss is above most_correctable_loss by 3 standard deviations
+  std::vector<double> counts;     ///< [position] NaN where no frame arrived
+  double loss = 0;                ///< lost share of the electrons, all positions together
+  double false_events = 0;        ///< expected ones that were subtracted, all positions together
+  double false_events_error = 0;  ///< standard error: of the sample that the thresholds were found in
+  std::uint64_t beyond = 0;       ///< positions whose loss is above most_correctable_loss by 3 standard deviations
 };
 
 /// What was measured and corrected.
 struct coincidence_result {
   dead_area area;                           ///< from all frames of the window that lack nothing
+  bool false_events_known = false;          ///< the calibration had a dark reference: what thresholds let through is subtracted
   std::vector<corrected_counts> detectors;  ///< [detector] of the masks; one more of the whole frame at the end
 };
 
 /// Measures the dead area, then corrects. An event with k neighbours in the ring around it, of b pixels, where pairs are seen
 /// as they are, counts for sum_i (i + 1)^(i - 1) / i! (A / 2 b)^i k (k - 1) ... (k - i + 1), whose expectation is the electrons
 /// per event at the density that made them: n / m, m = n exp(-A n / 2). Nothing is assumed about the pattern but that it is
-/// smooth over the ring. Reads the window's frames three times. `masks` are detectors of the frames' shape.
+/// smooth over the ring. Where the fit of the thresholds expects events of noise, these are subtracted: the same number on each
+/// pixel that is not masked. Reads the window's frames three times. `masks` are detectors of the frames' shape.
 /// @throws invalid_argument when masks are of another shape; as for_batches() does.
 [[nodiscard]] coincidence_result correct_coincidences(const event_store& store, const detector_masks& masks,
                                                       const scan_window& window, const reading_options& reading);

@@ -79,6 +79,7 @@ struct reduction_plan {
   bool radial = false;                                   ///< rings at each position
   bool radial_profile = false;                           ///< rings of all frames added up
   double radial_step = 1;                                ///< width of a ring in pixels
+  bool radial_step_in_mrad = false;                      ///< or in mrad
   std::vector<virtual_detector> detectors;               ///< a map of the scan for each
   std::vector<weight_map> weights;                       ///< each of the frame's size
   std::optional<detector_point> centre;                  ///< common centre of detectors and rings; unset: the frame's middle
@@ -104,9 +105,10 @@ struct reduction_plan {
 /// Adds one item to a plan: "sum", "max", "com" or "com:ORIGIN" (a word of deflection_origin), "phase" or
 /// "phase:EDGES" (a word of scan_edges), "phase-high-pass:CYCLES", "scan-rotation:auto" or "scan-rotation:DEGREES", "flip" or
 /// "flip:no", "descan-from:R0:R1,C0:C1", "pixel-mrad:X", "pixel-per-nm:X", "voltage:KV", "scan-step:NM", "radial" or
-/// "radial:STEP", "radial-profile" or "radial-profile:STEP", "virtual:DETECTOR" (parse_detector), "mask:FILE", "weights:FILE",
-/// "exclude:FILE" (images that read_detector_images() reads later), "com-within:DETECTOR" or "com-within:FILE",
-/// "second-moments", "errors", "incomplete:WORD" (of incomplete_frames) and "skip-incomplete", its skip.
+/// "radial:STEP", "radial-profile" or "radial-profile:STEP" (pixels, or mrad as "radial:0.5mrad"), "virtual:DETECTOR"
+/// (parse_detector), "mask:FILE", "weights:FILE", "exclude:FILE" (images that read_detector_images() reads later),
+/// "com-within:DETECTOR" or "com-within:FILE", "second-moments", "errors", "incomplete:WORD" (of incomplete_frames) and
+/// "skip-incomplete", its skip.
 /// @throws invalid_argument naming the item and what was expected, or an earlier item that contradicts it.
 void add_item(reduction_plan& plan, std::string_view item);
 
@@ -124,8 +126,15 @@ void validate(const reduction_plan& plan, const scan_shape& scan);
 /// given.
 void take_lengths(reduction_plan& plan, const store_geometry& geometry);
 
-/// The plan with its centres, radii and widths of rings in cells of a grid in place of pixels of the detector: what
-/// scan_reducer takes.
+/// The geometry with the lengths that the plan gives: scattering angle of a pixel, distance of positions.
+[[nodiscard]] store_geometry with_lengths(store_geometry geometry, const reduction_plan& plan);
+
+/// @throws invalid_argument when the width is in mrad and no scattering angle of a pixel is known.
+[[nodiscard]] double ring_width_in_pixels(const reduction_plan& plan, const store_geometry& geometry);
+
+/// The plan with its centres, radii and widths of rings in cells of a grid in place of pixels of the detector or mrad: what
+/// scan_reducer takes. The plan's own scattering angle of a pixel comes before that of the geometry.
+/// @throws invalid_argument when something is in mrad and no such angle is known.
 [[nodiscard]] reduction_plan in_cells(reduction_plan plan, const store_geometry& geometry);
 
 /// The files that a plan names.

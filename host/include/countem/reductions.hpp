@@ -71,11 +71,31 @@ struct virtual_detector {
   double to_degrees = 360;                                 ///< a wedge when to - from is below 360
   std::vector<std::uint8_t> mask;                          ///< instead of all that: one byte per pixel, not 0 where it belongs
   std::filesystem::path mask_file{};                       ///< read_detector_images() reads the mask from here
+  bool in_mrad = false;                                    ///< the radii are scattering angles in mrad, not pixels
 };
 
 /// "annulus:R1,R2", "disk:R", "wedge:R1,R2,FROM,TO", each with an optional "@ROW,COLUMN"; the text is the detector's name.
+/// "mrad" behind a radius makes all of them scattering angles, as in "annulus:10,60mrad".
 /// @throws invalid_argument saying what was expected.
 [[nodiscard]] virtual_detector parse_detector(std::string_view text);
+
+/// The detector with its radii in pixels. @param pixel_mrad scattering angle of a pixel; 0: not known
+/// @throws invalid_argument when the radii are in mrad and that is not known.
+[[nodiscard]] virtual_detector in_pixels(virtual_detector detector, double pixel_mrad);
+
+/// A length such as a radius: pixels, or mrad where "mrad" stands behind the number.
+struct detector_length {
+  double value = 0;
+  bool in_mrad = false;
+  friend bool operator==(const detector_length&, const detector_length&) = default;
+};
+
+/// @throws invalid_argument when `text` is not a finite number with or without "mrad" behind it; `whole` is what it stands in.
+[[nodiscard]] detector_length parse_length(std::string_view text, std::string_view whole);
+
+/// @param pixel_mrad scattering angle of a pixel; 0: not known @param whole what the length was given for, for the error
+/// @throws invalid_argument when it is in mrad and that is not known.
+[[nodiscard]] double in_pixels(detector_length length, double pixel_mrad, std::string_view whole);
 
 /// A disk or annulus as arithmetic: inside when inner <= dr * dr + dc * dc < outer, with dr = float(row) - row0 and dc likewise
 /// in float32, every operation rounded once and none fused.
@@ -110,7 +130,7 @@ struct detector_masks {
   }
 };
 /// No detector has the pixels whose `excluded` [pixel] is not 0; empty: all may be had.
-/// @throws invalid_argument when a mask is not of the frame's size or a radius is not a number.
+/// @throws invalid_argument when a mask is not of the frame's size, or a radius is not a number or in mrad.
 [[nodiscard]] detector_masks make_masks(std::span<const virtual_detector> detectors, frame_shape shape, detector_point centre,
                                         std::span<const std::uint8_t> excluded = {});
 
