@@ -45,6 +45,6 @@ class Units {
 
   /** A detector that was named by its radii names them in pixels, whatever the axes show. */
   detectorLabel(label) {
-    return label.includes(":") && this.pattern[1] === "mrad" ? `${label} (pixels)` : label;
+    return label.includes(":") && !label.includes("mrad") && this.pattern[1] === "mrad" ? `${label} (pixels)` : label;
   }
 }
