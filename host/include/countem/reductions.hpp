@@ -85,16 +85,16 @@ struct virtual_detector {
 
 /// A length such as a radius: pixels, or mrad where "mrad" stands behind the number.
 struct detector_length {
-  double value = 0;
-  bool in_mrad = false;
+  double value = 0;      ///< in pixels or mrad
+  bool in_mrad = false;  ///< which of them
   friend bool operator==(const detector_length&, const detector_length&) = default;
 };
 
 /// @throws invalid_argument when `text` is not a finite number with or without "mrad" behind it; `whole` is what it stands in.
 [[nodiscard]] detector_length parse_length(std::string_view text, std::string_view whole);
 
-/// @param pixel_mrad scattering angle of a pixel; 0: not known @param whole what the length was given for, for the error
-/// @throws invalid_argument when it is in mrad and that is not known.
+/// A length in pixels; `pixel_mrad` is the scattering angle of a pixel, 0 where it is not known, `whole` what the length was
+/// given for, for the error. @throws invalid_argument when it is in mrad and that angle is not known.
 [[nodiscard]] double in_pixels(detector_length length, double pixel_mrad, std::string_view whole);
 
 /// A disk or annulus as arithmetic: inside when inner <= dr * dr + dc * dc < outer, with dr = float(row) - row0 and dc likewise
