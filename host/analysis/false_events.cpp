@@ -88,7 +88,8 @@ std::optional<expected_number> expected_per_frame(const store_description& store
   const calibration& used = store.calibrated;
   if (!used.fit || !used.fit->expected || store.options.min_cluster_size > 1) return std::nullopt;
   const noise_fit& fit = *used.fit;
-  if (fit.curve.noise.empty() || fit.frames.empty() || !used.pixel_background16.empty()) return expected_number{fit.expected->per_frame, 0};
+  if (fit.curve.noise.empty() || fit.frames.empty() || !used.pixel_background16.empty())
+    return expected_number{fit.expected->per_frame, 0};
   const double threshold = static_cast<double>(used.score16.value_or(used.background16)) / 16;
   expected_number all = noise_beyond(fit.curve, threshold);
   const auto frames = static_cast<double>(fit.frames.size());

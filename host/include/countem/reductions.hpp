@@ -79,8 +79,8 @@ struct virtual_detector {
 /// @throws invalid_argument saying what was expected.
 [[nodiscard]] virtual_detector parse_detector(std::string_view text);
 
-/// The detector with its radii in pixels. @param pixel_mrad scattering angle of a pixel; 0: not known
-/// @throws invalid_argument when the radii are in mrad and that is not known.
+/// The detector with its radii in pixels; `pixel_mrad` is the scattering angle of a pixel, 0 where it is not known.
+/// @throws invalid_argument when the radii are in mrad and that angle is not known.
 [[nodiscard]] virtual_detector in_pixels(virtual_detector detector, double pixel_mrad);
 
 /// A length such as a radius: pixels, or mrad where "mrad" stands behind the number.

@@ -6,8 +6,8 @@
 
 namespace countem::io {
 
-/// Makes known to HDF5 what this build reads beyond HDF5's own filters: plugins where they are installed (filters_plugins.cpp), or what
-/// is linked in (filters_linked.cpp). The HDF5 lock must be held.
+/// Makes known to HDF5 what this build reads beyond HDF5's own filters: plugins where they are installed (filters_plugins.cpp),
+/// or what is linked in (filters_linked.cpp). The HDF5 lock must be held.
 void find_filters();
 
 /// What to do about a filter that HDF5 lacks, after find_filters().

@@ -10,8 +10,9 @@ void find_filters() {
 
 std::string advice_on_filter(H5Z_filter_t missing) {
   constexpr H5Z_filter_t bitshuffle = 32008;
-  return missing == bitshuffle ? fmt::format("install the package bitshuffle (it puts libh5bshuf.so into {})", COUNTEM_HDF5_PLUGINS)
-                               : fmt::format("install its HDF5 plugin into {} or set HDF5_PLUGIN_PATH", COUNTEM_HDF5_PLUGINS);
+  return missing == bitshuffle
+             ? fmt::format("install the package bitshuffle (it puts libh5bshuf.so into {})", COUNTEM_HDF5_PLUGINS)
+             : fmt::format("install its HDF5 plugin into {} or set HDF5_PLUGIN_PATH", COUNTEM_HDF5_PLUGINS);
 }
 
 }  // namespace countem::io
