@@ -35,7 +35,7 @@ else()
   else()
     execute_process(
       COMMAND ${Python_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/oracle/environment.py create ${countem_python_environments}
-        --main ${PROJECT_SOURCE_DIR}/tests/python/requirements.txt --required
+        --main ${PROJECT_SOURCE_DIR}/tests/python/requirements.txt
       RESULT_VARIABLE environment_result OUTPUT_VARIABLE environment_words ERROR_VARIABLE environment_words)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/python/requirements.txt)
     if(environment_result EQUAL 0)

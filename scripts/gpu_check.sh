@@ -46,7 +46,7 @@ echo "written to $result"
 step "the whole program"
 program=${COUNTEM_PROGRAM:-}
 if [ -z "$program" ] && pkg-config --exists hdf5-serial tbb libhwy 2>/dev/null; then
-  cmake --preset cuda -DCOUNTEM_CUDA_ARCHITECTURES="$architectures" -DCOUNTEM_IO=ON -DCOUNTEM_TESTS=ON -DCOUNTEM_ORACLES=OFF
+  cmake --preset cuda -DCOUNTEM_CUDA_ARCHITECTURES="$architectures" -DCOUNTEM_IO=ON -DCOUNTEM_TESTS=ON -DCOUNTEM_ORACLES=OFF -DCOUNTEM_PYTHON=OFF
   cmake --build --preset cuda
   COUNTEM_REQUIRE_GPU=1 ctest --test-dir build/cuda -R 'cuda' --output-on-failure --no-tests=error
   program=build/cuda/countem

@@ -141,7 +141,15 @@ build_bitshuffle() {
   pc bshuf-static "$bitshuffle" hdf5-serial -lbshuf
 }
 
+# glibc 2.35 gave hypot a second version, which nothing here needs: with the first, the wheels of this machine run from glibc 2.34 on.
+build_older_glibc() {
+  printf '%s\n' '__asm__(".symver first_hypot,hypot@GLIBC_2.2.5");' 'double first_hypot(double, double);' 'double __wrap_hypot(double, double);' \
+    'double __wrap_hypot(double x, double y) { return first_hypot(x, y); }' > "$prefix/work/older_glibc.c"
+  cc -O2 -fPIC -c "$prefix/work/older_glibc.c" -o "$prefix/lib/older_glibc.o"
+}
+
 while read -r name version _; do
   [ -z "$name" ] || once "$name" "$version" from_debian "$name" "$version"
 done <<<"$sources"
 once bitshuffle "$bitshuffle" build_bitshuffle
+if [ "$(uname -m)" = x86_64 ]; then once older_glibc 1 build_older_glibc; fi

@@ -10,6 +10,7 @@ NB_MODULE(_countem, m) {
   namespace nb = nanobind;
   using countem::build_facts;
 
+  nb::set_leak_warnings(false);  // objects that live until Python ends, as in notebooks, are no leak
   countem::python::bind_errors();
   nb::class_<build_facts>(m, "BuildFacts")
       .def_ro("version", &build_facts::version)

@@ -50,7 +50,7 @@ std::uint64_t frames_together(const raw_scan& what, unsigned threads) {
 /// Calls `put(group)` until every frame was in one, from several threads.
 template <class Put>
 void for_each_group(const raw_scan& what, const frame_maker& make_frame, const Put& put) {
-  tbb::task_arena arena = arena_of(what.threads);
+  tbb::task_arena& arena = arena_of(what.threads);
   const std::uint64_t frames = what.scan.frames();
   const std::uint64_t together = frames_together(what, static_cast<unsigned>(arena.max_concurrency()));
   const std::size_t frame_pixels = what.frame.pixels();

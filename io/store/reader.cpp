@@ -49,7 +49,7 @@ class hdf5_event_store final : public event_store {
         read_some(out, from, std::min(from + frames_per_task, count));
       return;
     }
-    tbb::task_arena arena = arena_of(threads);
+    tbb::task_arena& arena = arena_of(threads);
     arena.execute([&] {
       tbb::parallel_for(tbb::blocked_range<std::size_t>(0, count, frames_per_task),
                         [&](const tbb::blocked_range<std::size_t>& range) { read_some(out, range.begin(), range.end()); });

@@ -102,7 +102,7 @@ class frame_checker {
 
 void check_frames(const event_store_file& file, unsigned threads, std::vector<std::string>& sentences) {
   fault_list faults;
-  tbb::task_arena arena = arena_of(threads);
+  tbb::task_arena& arena = arena_of(threads);
   arena.execute([&] {
     tbb::parallel_for(tbb::blocked_range<std::uint64_t>(0, file.counts().size(), frames_per_task),
                       [&](const tbb::blocked_range<std::uint64_t>& range) {

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from countem import _countem
 
-_DENSE_TYPES = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16)}
+_DENSE_TYPES: dict[str, np.dtype[np.uint8] | np.dtype[np.uint16]] = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16)}
 
 
 class Scan:
