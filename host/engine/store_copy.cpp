@@ -147,7 +147,7 @@ store_geometry copied_geometry(store_geometry geometry, const copy_plan& plan) {
 
 }  // namespace
 
-store_description describe_copy(const store_description& from, const copy_plan& plan) {
+result_axes axes_of_copy(const store_description& from, const copy_plan& plan) {
   validate(plan.scan, from.scan);
   const detector_window& window = plan.detector;
   if (window.shape.pixels() == 0 || std::uint64_t{window.row} + window.shape.height > from.shape.height ||
@@ -156,11 +156,18 @@ store_description describe_copy(const store_description& from, const copy_plan& 
                            std::to_string(from.shape.height) + " x " + std::to_string(from.shape.width) + " pixels");
   }
   if (plan.bin == 0 || plan.scan_bin == 0) throw invalid_argument("a bin factor is at least 1");
-  store_description copy = from;
-  copy.shape = binned(window.shape, plan.bin);
   const frame_shape positions = binned(frame_shape{plan.scan.height, plan.scan.width}, plan.scan_bin);
-  copy.scan = {positions.height, positions.width, from.scan.frames_per_position};
-  copy.geometry = copied_geometry(from.geometry, plan);
+  return {binned(window.shape, plan.bin),
+          {positions.height, positions.width, from.scan.frames_per_position},
+          copied_geometry(from.geometry, plan)};
+}
+
+store_description describe_copy(const store_description& from, const copy_plan& plan) {
+  const result_axes axes = axes_of_copy(from, plan);
+  store_description copy = from;
+  copy.shape = axes.grid;
+  copy.scan = axes.scan;
+  copy.geometry = axes.geometry;
   // How many cells a pixel has, where that is a whole number.
   copy.options.upsample = from.options.upsample % plan.bin == 0 ? from.options.upsample / plan.bin : 1;
   copy.calibrated = copied_calibration(from, plan);
@@ -184,7 +191,7 @@ copy_plan whole_bins(copy_plan plan) {
 void for_copied_batches(const event_store& from, const copy_plan& plan, const reading_options& options,
                         const std::function<void(const event_batch&)>& visit) {
   const store_description& described = from.description();
-  const scan_shape scan = describe_copy(described, plan).scan;
+  const scan_shape scan = axes_of_copy(described, plan).scan;
   const pixel_mapping mapping(plan, described.shape.width);
   const bool with_values = described.options.values != event_value::none;
   const std::uint64_t read_per_row = std::uint64_t{plan.scan.width} * scan.frames_per_position;

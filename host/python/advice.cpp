@@ -26,7 +26,7 @@ std::string worded(const advice& given) {
     case advice_kind::resume_counting: return "resume with resume=True";
     case advice_kind::recover_frames: return "save them with the program: countem recover";
     case advice_kind::other_output: return "name another output";
-    case advice_kind::replace: return "replace it with force=True";
+    case advice_kind::replace: return "replace it with overwrite=True";
     case advice_kind::accept: return "use it all the same with force=True";
   }
   return {};

@@ -1,5 +1,6 @@
 #include <nanobind/nanobind.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <new>
@@ -72,7 +73,9 @@ void translate(const std::exception_ptr& thrown, void* /*unused*/) {
   } catch (const interrupted& what) {
     raise(PyExc_KeyboardInterrupt, sentence(what));
   } catch (const invalid_argument& what) {
-    raise(PyExc_ValueError, sentence(what));
+    const auto& advised = what.advised();
+    const bool is_there = std::ranges::any_of(advised, [](const advice& one) { return one.kind == advice_kind::replace; });
+    raise(is_there ? PyExc_FileExistsError : PyExc_ValueError, sentence(what));
   } catch (const format_error& what) {
     raise(PyExc_ValueError, sentence(what));
   } catch (const io_error& what) {

@@ -21,5 +21,7 @@ NB_MODULE(_countem, m) {
       .def_ro("hdf5_version", &build_facts::hdf5_version)
       .def_ro("tbb_version", &build_facts::tbb_version);
   m.def("describe_build", &countem::describe_build);
-  countem::python::bind_store(m);
+  auto store = countem::python::bind_store(m);
+  countem::python::bind_views(store);
+  countem::python::bind_reductions(m, store);
 }

@@ -39,9 +39,9 @@ bool has_values(const shared_store& store) {
 
 }  // namespace
 
-void bind_store(nb::module_& m) {
-  nb::class_<shared_store>(m, "Store")
-      .def(nb::init<const std::filesystem::path&>(), nb::arg("path"), nb::call_guard<nb::gil_scoped_release>())
+nb::class_<shared_store> bind_store(nb::module_& m) {
+  nb::class_<shared_store> store(m, "Store");
+  store.def(nb::init<const std::filesystem::path&>(), nb::arg("path"), nb::call_guard<nb::gil_scoped_release>())
       .def("close", &shared_store::close, nb::call_guard<nb::gil_scoped_release>())
       .def_prop_ro("scan_shape",
                    [](const shared_store& self) {
@@ -77,6 +77,7 @@ void bind_store(nb::module_& m) {
             return to_pair(std::move(events.indices), std::move(events.values), has_values(self));
           },
           nb::arg("first"), nb::arg("count"), nb::arg("threads"));
+  return store;
 }
 
 }  // namespace countem::python

@@ -4,6 +4,7 @@
 
 #include <countem/event_store.hpp>
 #include <countem/reductions.hpp>
+#include <countem/result_images.hpp>
 #include <countem/scan_window.hpp>
 #include <countem/store_batches.hpp>
 
@@ -21,6 +22,10 @@ struct copy_plan {
 /// The plan without the last rows and columns of detector and scan that fill no whole bin: a cell at the edge that holds less
 /// than the others looks like a shadow. @throws invalid_argument where nothing is left.
 [[nodiscard]] copy_plan whole_bins(copy_plan plan);
+
+/// Grid, scan and places of a copy, without its calibration: what a view of the store needs, at no cost.
+/// @throws invalid_argument when the plan keeps nothing, or windows reach beyond scan or detector.
+[[nodiscard]] result_axes axes_of_copy(const store_description& from, const copy_plan& plan);
 
 /// What a copy is: the store's description with shape, scan and calibration cut to what is kept. A binned copy keeps the
 /// thresholds of its calibration but not its images, which are per detector pixel.

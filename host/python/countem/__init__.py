@@ -5,11 +5,17 @@
         scan.shape                  # (scan rows, scan columns, detector rows, detector columns)
         scan.events(10, 20)         # linear indices of one diffraction pattern's electrons
         scan.indptr, scan.indices   # all electrons, as a compressed sparse row matrix has them
+        bright, dark = scan.virtual([ct.disk(30), ct.annulus(60, 200)])
+        phase = scan.com(descan=True).phase()
 """
 
 from countem import _countem
+from countem._detectors import Detector, annulus, disk, wedge
+from countem._image import Axis, Image
+from countem._reductions import Beam, CentreOfMass, RadialProfile
 from countem._store import Scan, open
+from countem._warnings import CountemWarning
 
 __version__: str = _countem.describe_build().version
 
-__all__ = ["Scan", "__version__", "open"]
+__all__ = ["Axis", "Beam", "CentreOfMass", "CountemWarning", "Detector", "Image", "RadialProfile", "Scan", "__version__", "annulus", "disk", "open", "wedge"]

@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
+import operator
 import os
+import warnings
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from countem import _countem
+from countem._image import Axis, Image
+from countem._part import Part, Window
+from countem._reductions import Centre, Reductions, split
+from countem._warnings import CountemWarning
 
-_DENSE_TYPES: dict[str, np.dtype[np.uint8] | np.dtype[np.uint16]] = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16)}
+_DENSE_TYPES: dict[str, np.dtype[Any]] = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16), "u32": np.dtype(np.uint32)}
+_NOT_WRITTEN = 0xFFFFFFFF
+_SECTORS = 0x0F
+_TRUNCATED = 0x10
 
 
-class Scan:
-    """A counted scan. `open` makes one.
+class Scan(Reductions):
+    """A counted scan, or a part of one: `open` makes it, slices and `bin` make parts.
+
+    It reads like a numpy array of (scan rows, scan columns, detector rows, detector columns), with repeats behind the scan columns
+    where a position has several frames: `scan[3, 5]` is one diffraction pattern. Slices of whole ranges are parts, which read nothing
+    until they are used: `scan[0:32, :, 100:400, 100:400]`. `numpy.asarray(scan)` makes the dense array.
 
     Frame number `f = (row * scan columns + column) * frames per position + repeat`; the linear index of a pixel is
     `row * detector columns + column`. Arrays are made once and cannot be written to. Several threads may use one scan.
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int = 0) -> None:
-        self._path = os.fspath(path)
-        self._threads = threads
-        self._store = _countem.Store(self._path)
+        self._begin(_countem.Store(os.fspath(path)), os.fspath(path), threads)
+
+    def _begin(self, store: _countem.Store, path: str, threads: int, part: Part | None = None) -> None:
+        self._store, self._path, self._threads = store, path, threads
+        rows, columns, _ = store.scan_shape
+        height, width = store.frame_shape
+        self._whole = Part(Window(0, rows), Window(0, columns), Window(0, height), Window(0, width))
+        self._part = part or self._whole
+
+    @classmethod
+    def _of(cls, store: _countem.Store, path: str, threads: int = 0, part: Part | None = None) -> Scan:
+        """A scan over a store that is open; `path` is empty for one in memory."""
+        scan = cls.__new__(cls)
+        scan._begin(store, path, threads, part)
+        return scan
+
+    def _with(self, part: Part) -> Scan:
+        return self._of(self._store, self._path, self._threads, part)
 
     def __enter__(self) -> Scan:
         return self
@@ -33,41 +63,158 @@ class Scan:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<countem.Scan {self._path!r}>"
+        shape = " x ".join(map(str, self.shape))
+        return f"<countem.Scan {shape}, {'a part of ' if self._part != self._whole else ''}{self._path or 'in memory'!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self._path:
+            raise TypeError("a scan in memory cannot be pickled: save() it, and open the file")
+        return _reopened, (os.path.abspath(self._path), self._threads, self._part)
 
     def close(self) -> None:
-        """Closes the file. Arrays that were made of it stay valid."""
+        """Closes the file, for its parts too. Arrays that were made of it stay valid."""
         self._store.close()
+
+    # What it is
+
+    @cached_property
+    def _described(self) -> tuple[Any, ...]:
+        return self._store.describe(self._part.numbers)
+
+    @property
+    def _repeats(self) -> int:
+        return int(self._described[0][2])
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """Scan rows, scan columns, frames at each position where there are several, detector rows, detector columns."""
-        rows, columns, repeats = self._store.scan_shape
-        return (rows, columns, *((repeats,) if repeats > 1 else ()), *self._store.frame_shape)
+        (rows, columns, repeats), frame = self._described[:2]
+        return (rows, columns, *((repeats,) if repeats > 1 else ()), *frame)
 
     @property
     def ndim(self) -> int:
         """4, or 5 with several frames at each position."""
         return len(self.shape)
 
+    def __len__(self) -> int:
+        return self.shape[0]
+
     @cached_property
-    def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
-        """Of a pixel of the dense scan: electrons, cut at 255 or 65535."""
-        return _DENSE_TYPES[self._store.dense_type]
+    def dtype(self) -> np.dtype[Any]:
+        """Of a pixel of the dense scan: uint8 or uint16, electrons cut at 255 or 65535 as the file shows them; uint32 of a part whose
+        pixels or positions are merged, where nothing is cut."""
+        return _DENSE_TYPES["u32" if self._is_merged else self._store.dense_type]
+
+    @property
+    def _is_merged(self) -> bool:
+        return self._part.rows.merged > 1 or self._part.scan_rows.merged > 1
+
+    @property
+    def size(self) -> int:
+        """Pixels of all frames."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the dense scan, which is not made."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """What is read at once: one frame."""
+        return (*(1 for _ in self.shape[:-2]), *self.shape[-2:])
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """Of each dimension, where its indices lie: scan positions and detector pixels as both were recorded, or nm and mrad where the
+        store knows them.
+
+        Example: `scan.axes[-1].step, scan.axes[-1].unit`
+        """
+        scan_row, scan_column, row, column, mrad, nm = self._described[2]
+        placed = [("scan row", scan_row, nm, "nm", "positions"), ("scan column", scan_column, nm, "nm", "positions"),
+                  ("row", row, mrad, "mrad", "pixels"), ("column", column, mrad, "mrad", "pixels")]
+        lengths = (*self.shape[:2], *self.shape[-2:])
+        axes = [Axis(name, length, first * (known or 1), step * (known or 1), unit if known else plain)
+                for (name, (first, step), known, unit, plain), length in zip(placed, lengths)]
+        if self._repeats > 1:
+            axes.insert(2, Axis("repeat", self._repeats, 0, 1, ""))
+        return tuple(axes)
+
+    @cached_property
+    def provenance(self) -> dict[str, str]:
+        """How the store was made: program, command line, inputs, thresholds and what else it records, as text."""
+        return dict(self._store.provenance())
+
+    # Frames
+
+    def _frames(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Numbers of all frames of the store, cut to the part: (rows, columns, repeats) before merging."""
+        rows, columns, repeats = self._store.scan_shape
+        part = self._part
+        window = np.asarray(values).reshape(rows, columns, repeats)
+        return window[part.scan_rows.first:, part.scan_columns.first:][:part.scan_rows.length, :part.scan_columns.length]
+
+    def _merged(self, frames: npt.NDArray[Any], merge: np.ufunc) -> npt.NDArray[Any]:
+        """Frames that the part merges, by `merge`; without the axis of repeats where there is one frame."""
+        for axis, window in enumerate((self._part.scan_rows, self._part.scan_columns)):
+            if window.merged > 1:
+                frames = merge.reduceat(frames, np.arange(0, window.length, window.merged), axis=axis)
+        return frames if self._repeats > 1 else frames[:, :, 0]
+
+    @cached_property
+    def status(self) -> npt.NDArray[np.uint8]:
+        """(scan rows, scan columns[, repeats]): which of the four sectors of each frame arrived, bits 0 to 3, and whether one was cut
+        short, bit 4. 15: all is there; 0: the frame never arrived. Merged frames: what all of them have, cut short if any lacks a
+        part that others have. Reads no events."""
+        frames = self._frames(self._store.status())
+        whole = self._merged(frames & _SECTORS, np.bitwise_and)
+        some = self._merged(frames & _SECTORS, np.bitwise_or)
+        short = (self._merged(frames & _TRUNCATED, np.bitwise_or) | np.where(whole != some, _TRUNCATED, 0)).astype(np.uint8)
+        return np.where(whole != some, some, whole) | short
+
+    @cached_property
+    def counts(self) -> Image:
+        """(scan rows, scan columns): electrons at each position, repeats added up; NaN where nothing arrived. Reads no events, but
+        for a part of the detector."""
+        if self._part.rows.length * self._part.columns.length != self._whole.rows.length * self._whole.columns.length:
+            return self._images([])["counts"]
+        counts = self._frames(self._store.counts()).astype(np.float64)
+        counts[counts == _NOT_WRITTEN] = np.nan
+        arrived = self._merged(~np.isnan(counts), np.logical_or)
+        counts = self._merged(np.nan_to_num(counts), np.add)
+        if self._repeats > 1:
+            arrived, counts = arrived.any(axis=2), counts.sum(axis=2)
+        counts[~arrived] = np.nan
+        return Image(counts, name="counts", unit="electrons", meaning="electrons at each scan position", axes=self.axes[:2])
+
+    def frame_number(self, row: int, column: int, repeat: int = 0) -> int:
+        """Number of a frame. Negative arguments count from the end. Raises IndexError beyond the scan."""
+        number = 0
+        for name, index, length in zip(("row", "column", "repeat"), (row, column, repeat), self._described[0]):
+            if not -length <= index < length:
+                raise IndexError(f"{self._path}: {name} {index} is beyond the scan, which has {length}")
+            number = number * length + index % length
+        return number
+
+    # Events
 
     @property
     def nnz(self) -> int:
-        """Electrons of the whole scan, several in a pixel of a frame each by itself. Reads no events."""
+        """Electrons of the whole scan, several in a pixel of a frame each by itself. Reads no events, but for a part of the
+        detector."""
         return int(self.indptr[-1])
 
     @cached_property
     def indptr(self) -> npt.NDArray[np.uint64]:
-        """(frames + 1): the events of frame `f` are `indices[indptr[f]:indptr[f + 1]]`. Reads no events."""
-        return self._store.indptr()
+        """(frames + 1): the events of frame `f` are `indices[indptr[f]:indptr[f + 1]]`. Reads no events, but for a part."""
+        return self._store.indptr() if self._part == self._whole else self._events[0]
 
     @cached_property
-    def _events(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32] | None]:
-        return self._store.load(self._threads)
+    def _events(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32], npt.NDArray[np.uint32] | None]:
+        if self._part == self._whole:
+            return (self.indptr, *self._store.load(self._threads))
+        return self._store.load_part(self._part.numbers, self._threads)
 
     @property
     def indices(self) -> npt.NDArray[np.uint32]:
@@ -77,7 +224,7 @@ class Scan:
 
         Raises ValueError naming the first damaged frame, OSError, MemoryError; KeyboardInterrupt after Ctrl-C.
         """
-        return self._events[0]
+        return self._events[1]
 
     @property
     def values(self) -> npt.NDArray[np.uint32] | None:
@@ -85,26 +232,161 @@ class Scan:
 
         Read with `indices`.
         """
-        return self._events[1]
-
-    def frame_number(self, row: int, column: int, repeat: int = 0) -> int:
-        """Number of a frame. Negative arguments count from the end. Raises IndexError beyond the scan."""
-        number = 0
-        for name, index, length in zip(("row", "column", "repeat"), (row, column, repeat), self._store.scan_shape):
-            if not -length <= index < length:
-                raise IndexError(f"{self._path}: {name} {index} is beyond the scan, which has {length}")
-            number = number * length + index % length
-        return number
+        return self._events[2]
 
     def events(self, row: int, column: int, repeat: int = 0) -> npt.NDArray[np.uint32]:
         """Linear indices of the electrons of one frame, ascending. Reads that frame alone, unless all were read.
 
         Raises IndexError beyond the scan, ValueError when the frame is damaged, OSError.
+
+        Example: `rows, columns = divmod(scan.events(10, 20), scan.shape[-1])`
         """
         frame = self.frame_number(row, column, repeat)
         if "_events" in self.__dict__:
             return self.indices[self.indptr[frame] : self.indptr[frame + 1]]
-        return self._store.read(frame, 1, 1)[0]
+        if self._part == self._whole:
+            return self._store.read(frame, 1, 1)[0]
+        indptr, indices, _ = self._store.load_part(self._position(row, column).numbers, 1)
+        return indices[indptr[repeat] : indptr[repeat + 1]]
+
+    def _position(self, row: int, column: int) -> Part:
+        row, column = row % self.shape[0], column % self.shape[1]
+        return self._part.sliced((range(row, row + 1), range(column, column + 1), range(self.shape[-2]), range(self.shape[-1])))
+
+    # As an array
+
+    def _dense(self, part: Part) -> npt.NDArray[Any]:
+        (rows, columns, repeats), frame, _ = self._store.describe(part.numbers)
+        name = next(name for name, kind in _DENSE_TYPES.items() if kind == self.dtype)
+        shape = (rows, columns, *((repeats,) if self._repeats > 1 else ()), *frame)
+        dense = self._store.dense(part.numbers, name, self._threads if rows * columns * repeats > 1 else 1)
+        return np.asarray(dense).reshape(shape)
+
+    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("the dense array of a scan is made anew: it cannot be had without a copy")
+        return self._dense(self._part).astype(dtype or self.dtype, copy=False)
+
+    def __getitem__(self, key: Any) -> Any:
+        """A part of the scan for slices of whole ranges; else the dense numbers, as numpy gives them for integers, slices with steps,
+        `...` and None. Raises IndexError beyond the scan, and for lists and masks: those need `numpy.asarray(scan)` or `events`."""
+        ranges, dropped, added = self._resolved(key if isinstance(key, tuple) else (key,))
+        bounds = [range(min(one[0], one[-1]), max(one[0], one[-1]) + 1) if len(one) else one for one in ranges]
+        whole_repeats = self._repeats == 1 or bounds[2] == range(self._repeats)
+        if not dropped and not added and whole_repeats and all(len(one) and one.step == 1 for one in ranges):
+            return self._with(self._part.sliced(self._without_repeats(bounds)))
+        lengths = [len(one) for one in ranges]
+        if 0 in lengths:
+            dense = np.empty(lengths, self.dtype)
+        else:
+            dense = self._dense(self._part.sliced(self._without_repeats(bounds)))
+            inner = [bound if axis != 2 or self._repeats == 1 else range(self._repeats) for axis, bound in enumerate(bounds)]
+            dense = dense[tuple(_slice_of(one, bound.start) for one, bound in zip(ranges, inner))]
+        dense = dense[tuple(0 if axis in dropped else slice(None) for axis in range(self.ndim))]
+        for place in added:
+            dense = np.expand_dims(dense, place)
+        return dense
+
+    def _without_repeats(self, bounds: Sequence[range]) -> tuple[range, range, range, range]:
+        return (bounds[0], bounds[1], bounds[-2], bounds[-1])
+
+    def _resolved(self, keys: tuple[Any, ...]) -> tuple[list[range], set[int], list[int]]:
+        """The range of each axis, the axes that integers drop, and where None adds some."""
+        known = [key for key in keys if key is not None and key is not Ellipsis]
+        if sum(key is Ellipsis for key in keys) > 1:
+            raise IndexError("an index can only have a single ellipsis ('...')")
+        if len(known) > self.ndim:
+            raise IndexError(f"too many indices: the scan has {self.ndim} dimensions, but {len(known)} were indexed")
+        if Ellipsis not in [key if key is Ellipsis else None for key in keys]:
+            keys = (*keys, Ellipsis)
+        ranges: list[range] = []
+        dropped: set[int] = set()
+        added: list[int] = []
+        for key in keys:
+            axis = len(ranges)
+            if key is None:
+                added.append(axis - len(dropped) + len(added))
+            elif key is Ellipsis:
+                ranges += [range(length) for length in self.shape[axis : axis + self.ndim - len(known)]]
+            elif isinstance(key, slice):
+                ranges.append(range(*key.indices(self.shape[axis])))
+            else:
+                ranges.append(self._one(key, axis))
+                dropped.add(axis)
+        return ranges, dropped, added
+
+    def _one(self, key: Any, axis: int) -> range:
+        length = self.shape[axis]
+        if isinstance(key, (bool, np.bool_)) or not hasattr(key, "__index__"):
+            raise IndexError(f"a scan takes integers, slices, ... and None as indices, not {type(key).__name__}: use numpy.asarray(scan) for others")
+        index = operator.index(key)
+        if not -length <= index < length:
+            raise IndexError(f"index {index} is out of bounds for axis {axis} with size {length}")
+        return range(index % length, index % length + 1)
+
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
+        return (self[row] for row in range(len(self)))
+
+    # Parts and copies
+
+    def bin(self, detector: int = 1, scan: int = 1, *, keep_remainder: bool = False) -> Scan:
+        """A part whose pixels are `detector` x `detector` pixels and whose positions are `scan` x `scan` positions. What fills no
+        whole bin is left out, as py4DSTEM and hyperspy do, unless `keep_remainder`.
+
+        Raises ValueError when nothing is left.
+
+        Example: `scan.bin(2, scan=4).save("small.h5")`
+        """
+        if min(detector, scan) < 1:
+            raise ValueError("a bin factor is at least 1")
+        part = self._part
+        part = Part(part.scan_rows.merge(scan), part.scan_columns.merge(scan), part.rows.merge(detector), part.columns.merge(detector))
+        return self._with(part if keep_remainder else Part.of(self._store.whole_bins(part.numbers)))
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Scan:
+        """Writes the scan, or what the part shows, as an event store, and opens it. The file gets its name when it is whole.
+
+        Raises FileExistsError unless `overwrite`, OSError when it cannot be written.
+
+        Example: `small = scan[0:32, :, 100:400, 100:400].save("small.h5")`
+        """
+        self._store.save(self._part.numbers, self._path, os.fspath(path), f"countem.Scan.save({os.fspath(path)!r})", overwrite, self._threads)
+        return Scan(path, self._threads)
+
+    # Reductions
+
+    def _reduce(self, items: Sequence[str], *, detectors: Sequence[Any] = (), exclude: npt.ArrayLike | None = None, aperture: Any = None,
+                centre: Centre = None, incomplete: str = "keep", errors: bool = False, corrected: bool = False, backend: str = "automatic") -> _countem.Reduced:
+        from countem._detectors import as_mask, as_weights
+
+        chosen, weighed = split(detectors)
+        point = None if centre is None or isinstance(centre, (str, os.PathLike)) else (float(centre[0]), float(centre[1]))
+        vacuum = os.fspath(centre) if isinstance(centre, (str, os.PathLike)) else ""
+        reduced = self._store.reduce(
+            self._part.numbers, [*items, f"incomplete:{incomplete}", *(["errors"] if errors else [])], chosen, weighed,
+            None if exclude is None else as_mask(exclude), None if aperture is None else as_weights(aperture), point, vacuum, backend, corrected,
+            self._threads)
+        _warn_of_losses(reduced)
+        return reduced
+
+
+def _slice_of(wanted: range, start: int) -> slice:
+    """The indices of `wanted` in an array that begins at `start`."""
+    stop = wanted.stop - start
+    return slice(wanted.start - start, stop if stop >= 0 else None, wanted.step)
+
+
+def _warn_of_losses(reduced: _countem.Reduced) -> None:
+    if reduced.incomplete_frames:
+        warnings.warn(f"{reduced.incomplete_frames} of {reduced.frames} frames lack a part of the detector: see completeness of the images, and incomplete=",
+                      CountemWarning, stacklevel=4)
+    if reduced.missing_frames:
+        warnings.warn(f"{reduced.missing_frames} of {reduced.frames} frames never arrived: what is made of them alone is NaN", CountemWarning, stacklevel=4)
+
+
+def _reopened(path: str, threads: int, part: Part) -> Scan:
+    """A scan in another process."""
+    return Scan(path, threads)._with(part)
 
 
 def open(path: str | os.PathLike[str], *, threads: int = 0) -> Scan:

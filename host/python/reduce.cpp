@@ -1,0 +1,216 @@
+// Reductions of parts of a store.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <countem/centre.hpp>
+#include <countem/coincidence.hpp>
+#include <countem/error.hpp>
+#include <countem/pipeline.hpp>
+#include <countem/reduction_plan.hpp>
+#include <countem/store_reduction.hpp>
+
+#include "host/python/arrays.hpp"
+#include "host/python/bindings.hpp"
+#include "host/python/shared_store.hpp"
+#include "host/python/views.hpp"
+
+namespace countem::python {
+
+namespace {
+
+namespace nb = nanobind;
+
+template <class T>
+using detector_array = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <class T>
+std::vector<T> pixels_of(const detector_array<T>& image, frame_shape grid, const char* what) {
+  if (image.shape(0) != grid.height || image.shape(1) != grid.width)
+    throw invalid_argument(std::string(what) + " is of " + std::to_string(image.shape(0)) + " x " +
+                           std::to_string(image.shape(1)) + " pixels, the frames have " + std::to_string(grid.height) + " x " +
+                           std::to_string(grid.width));
+  return {image.data(), image.data() + image.size()};
+}
+
+/// What Python asks for: items of a plan in the order in which results are numbered, with arrays in the place of files.
+struct asked {
+  std::vector<std::string> items;
+  std::vector<std::pair<std::string, std::optional<detector_array<std::uint8_t>>>> detectors;  ///< text, or name and mask
+  std::vector<detector_array<float>> weights;
+  std::optional<detector_array<std::uint8_t>> excluded;
+  std::optional<detector_array<float>> aperture;
+  std::optional<std::pair<double, double>> centre;
+  std::filesystem::path vacuum;
+};
+
+/// An aperture of one weight beside 0 is a mask.
+event_aperture aperture_of(std::vector<float> pixels) {
+  event_aperture aperture;
+  aperture.detector.name = "aperture";
+  float most = 0;
+  bool several = false;
+  for (const float pixel : pixels) {
+    if (!(pixel >= 0) || !(pixel <= std::numeric_limits<float>::max()))
+      throw invalid_argument("the pixels of an aperture are weights of 0 or above, and one is " + std::to_string(pixel));
+    aperture.detector.mask.push_back(pixel != 0 ? 1 : 0);
+    several = several || (pixel != 0 && most != 0 && pixel != most);
+    if (pixel != 0) most = pixel;
+  }
+  if (most == 0) throw invalid_argument("all pixels of the aperture are 0, so that no electron would count");
+  if (several) aperture.weights = std::move(pixels);
+  return aperture;
+}
+
+/// The GIL is held: the arrays are Python's.
+reduction_plan planned(const asked& wanted, const store_description& made) {
+  reduction_plan plan = empty_plan();
+  for (const std::string& item : wanted.items) add_item(plan, item);
+  for (const auto& [text, mask] : wanted.detectors) {
+    if (!mask) {
+      plan.detectors.push_back(parse_detector(text));
+      continue;
+    }
+    virtual_detector& detector = plan.detectors.emplace_back();
+    detector.name = text;
+    detector.mask = pixels_of(*mask, made.shape, "a mask");
+  }
+  for (std::size_t i = 0; i < wanted.weights.size(); ++i)
+    plan.weights.push_back({"weights " + std::to_string(i), pixels_of(wanted.weights[i], made.shape, "a weight image"), {}});
+  if (wanted.excluded) plan.excluded = pixels_of(*wanted.excluded, made.shape, "the mask of excluded pixels");
+  if (wanted.aperture) plan.com_within = aperture_of(pixels_of(*wanted.aperture, made.shape, "the aperture"));
+  if (wanted.centre) plan.beam = given_centre({wanted.centre->first, wanted.centre->second});
+  return plan;
+}
+
+/// Results of one pass, from which images are made as often as one likes.
+struct reduced {
+  reduced_store store;
+  std::optional<coincidence_result> coincidence;
+};
+
+using attribute = std::variant<double, std::uint64_t, std::string>;
+
+nb::object value_of(const attribute& value) {
+  return std::visit([](const auto& held) { return nb::cast(held); }, value);
+}
+
+/// Name, numbers, extent, units, meaning, attributes; (first, step) of rows and columns, and their unit.
+nb::tuple to_tuple(saved_image&& image) {
+  nb::dict attributes;
+  for (const image_attribute& one : image.attributes) attributes[one.name.c_str()] = value_of(one.value);
+  nb::object numbers = std::visit([](auto& values) { return nb::cast(to_numpy(std::move(values))); }, image.values);
+  const image_axes& axes = image.axes;
+  return nb::make_tuple(image.name, numbers, image.extent, image.units, image.meaning, attributes,
+                        std::make_tuple(axes.row.first, axes.row.step, axes.column.first, axes.column.step, axes.units));
+}
+
+nb::list to_list(std::vector<saved_image>&& images) {
+  nb::list list;
+  for (saved_image& image : images) list.append(to_tuple(std::move(image)));
+  return list;
+}
+
+/// Images of the results, with what further items ask for that no event is needed for: a phase, a rotation.
+std::vector<saved_image> images_with(const reduced& self, const std::vector<std::string>& items) {
+  reduction_plan plan = self.store.plan;
+  result_axes axes = self.store.axes;
+  for (const std::string& item : items) add_item(plan, item);
+  take_lengths(plan, axes.geometry);
+  axes.geometry = with_lengths(axes.geometry, plan);
+  validate(plan);
+  validate(plan, axes.scan);
+  return images_of(self.store.result, plan, axes);
+}
+
+reduced reduce(const shared_store& self, const part_numbers& numbers, const asked& wanted, const std::string& where,
+               bool coincidence, unsigned threads) {
+  const std::optional<backend> named = find_choice<backend>(where);
+  if (!named) throw invalid_argument("'" + where + "' is no backend: it is " + listed_words<backend>());
+  const copy_plan part = plan_of(numbers);
+  const store_description made = describe_copy(self.get().description(), part);
+  reduction_plan plan = planned(wanted, made);
+  const nb::gil_scoped_release released;
+  if (!wanted.vacuum.empty()) plan.beam = vacuum_beam(wanted.vacuum, made.shape, made.geometry, threads);
+  if (plan.beam) plan.centre = plan.beam->centre;
+  take_lengths(plan, made.geometry);
+  validate(plan);
+  validate(plan, made.scan);
+  const reading_options reading{threads, nullptr, [](std::uint64_t) { check_signals(); }};
+  return self.with([&](const event_store& store) {
+    reduced result{reduce_store(store, plan, part, choose_backend(*named).used, reading), {}};
+    if (coincidence) {
+      const reduction_plan cells = in_cells(result.store.plan, made.geometry);
+      const detector_masks masks =
+          make_masks(cells.detectors, made.shape, cells.centre.value_or(middle_of(made.shape)), plan.excluded);
+      result.coincidence = correct_coincidences(store, masks, part.scan, reading);
+    }
+    return result;
+  });
+}
+
+}  // namespace
+
+void bind_reductions(nb::module_& m, nb::class_<shared_store>& store) {
+  nb::class_<found_beam>(m, "Beam")
+      .def_ro("found", &found_beam::found)
+      .def_ro("guess", &found_beam::guess)
+      .def_prop_ro("centre", [](const found_beam& self) { return std::make_pair(self.centre.row, self.centre.column); })
+      .def_prop_ro("centre_error",
+                   [](const found_beam& self) { return std::make_pair(self.centre_error.row, self.centre_error.column); })
+      .def_ro("radius", &found_beam::radius)
+      .def_ro("radius_error", &found_beam::radius_error)
+      .def_ro("electrons", &found_beam::electrons)
+      .def_ro("how", &found_beam::how);
+  nb::class_<reduced>(m, "Reduced")
+      .def("images",
+           [](const reduced& self, const std::vector<std::string>& items) {
+             std::vector<saved_image> images;
+             {
+               const nb::gil_scoped_release released;
+               images = images_with(self, items);
+             }
+             return to_list(std::move(images));
+           })
+      .def("corrected",
+           [](const reduced& self) {
+             const reduced_store& made = self.store;
+             return to_list(self.coincidence ? countem::images_of(*self.coincidence, made.plan.detectors, made.axes.scan,
+                                                                  scan_axes(made.axes.geometry))
+                                             : std::vector<saved_image>{});
+           })
+      .def_prop_ro("beam", [](const reduced& self) { return self.store.plan.beam; })
+      .def_prop_ro("frames", [](const reduced& self) { return self.store.result.frames; })
+      .def_prop_ro("events", [](const reduced& self) { return self.store.result.events; })
+      .def_prop_ro("incomplete_frames", [](const reduced& self) { return self.store.result.incomplete_frames; })
+      .def_prop_ro("missing_frames", [](const reduced& self) { return self.store.result.missing_frames; });
+  store.def(
+      "reduce",
+      [](const shared_store& self, const part_numbers& part, std::vector<std::string> items,
+         std::vector<std::pair<std::string, std::optional<detector_array<std::uint8_t>>>> detectors,
+         std::vector<detector_array<float>> weights, std::optional<detector_array<std::uint8_t>> excluded,
+         std::optional<detector_array<float>> aperture, std::optional<std::pair<double, double>> centre,
+         std::filesystem::path vacuum, const std::string& where, bool coincidence, unsigned threads) {
+        const asked wanted{std::move(items), std::move(detectors), std::move(weights), std::move(excluded), std::move(aperture),
+                           centre,           std::move(vacuum)};
+        return reduce(self, part, wanted, where, coincidence, threads);
+      },
+      nb::arg("part"), nb::arg("items"), nb::arg("detectors"), nb::arg("weights"), nb::arg("excluded").none(),
+      nb::arg("aperture").none(), nb::arg("centre").none(), nb::arg("vacuum"), nb::arg("backend"), nb::arg("coincidence"),
+      nb::arg("threads"));
+}
+
+}  // namespace countem::python

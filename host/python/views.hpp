@@ -1,0 +1,18 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include <countem/store_copy.hpp>
+
+namespace countem::python {
+
+/// A part of a store as Python gives it: first row, first column, rows and columns of positions; the same of detector cells;
+/// cells and positions a side that are merged.
+using part_numbers = std::array<std::uint32_t, 10>;
+
+[[nodiscard]] inline copy_plan plan_of(const part_numbers& part) {
+  return {{part[0], part[1], part[2], part[3]}, {part[4], part[5], {part[6], part[7]}}, part[8], part[9]};
+}
+
+}  // namespace countem::python
