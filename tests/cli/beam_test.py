@@ -7,6 +7,7 @@ import re
 import subprocess
 import unittest
 
+from npy_files import load_npy
 from program import ProgramTest
 
 
