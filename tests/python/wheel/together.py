@@ -20,7 +20,7 @@ def main(folder: pathlib.Path, names: list[str]) -> None:
             dense = file["electron_counts/data"][...]
             assert scan.nnz == dense.sum()
             np.testing.assert_array_equal(scan.events(3, 4), np.repeat(np.arange(64 * 64), dense[3, 4].ravel()))
-    np.testing.assert_array_equal(hs.load(path, reader="EMD").data.reshape(dense.shape), dense)
+    np.testing.assert_array_equal(hs.load(path, file_format="EMD").data.reshape(dense.shape), dense)
     print(" then ".join(names))
 
 
