@@ -17,4 +17,7 @@ void bind_views(nanobind::class_<shared_store>& store);
 /// Reductions of stores.
 void bind_reductions(nanobind::module_& m, nanobind::class_<shared_store>& store);
 
+/// Tilt-corrected bright field, conversion, checks and rescue.
+void bind_tools(nanobind::module_& m, nanobind::class_<shared_store>& store);
+
 }  // namespace countem::python

@@ -24,4 +24,5 @@ NB_MODULE(_countem, m) {
   auto store = countem::python::bind_store(m);
   countem::python::bind_views(store);
   countem::python::bind_reductions(m, store);
+  countem::python::bind_tools(m, store);
 }

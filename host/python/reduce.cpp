@@ -23,8 +23,8 @@
 #include <countem/reduction_plan.hpp>
 #include <countem/store_reduction.hpp>
 
-#include "host/python/arrays.hpp"
 #include "host/python/bindings.hpp"
+#include "host/python/images.hpp"
 #include "host/python/shared_store.hpp"
 #include "host/python/views.hpp"
 
@@ -101,28 +101,6 @@ struct reduced {
   reduced_store store;
   std::optional<coincidence_result> coincidence;
 };
-
-using attribute = std::variant<double, std::uint64_t, std::string>;
-
-nb::object value_of(const attribute& value) {
-  return std::visit([](const auto& held) { return nb::cast(held); }, value);
-}
-
-/// Name, numbers, extent, units, meaning, attributes; (first, step) of rows and columns, and their unit.
-nb::tuple to_tuple(saved_image&& image) {
-  nb::dict attributes;
-  for (const image_attribute& one : image.attributes) attributes[one.name.c_str()] = value_of(one.value);
-  nb::object numbers = std::visit([](auto& values) { return nb::cast(to_numpy(std::move(values))); }, image.values);
-  const image_axes& axes = image.axes;
-  return nb::make_tuple(image.name, numbers, image.extent, image.units, image.meaning, attributes,
-                        std::make_tuple(axes.row.first, axes.row.step, axes.column.first, axes.column.step, axes.units));
-}
-
-nb::list to_list(std::vector<saved_image>&& images) {
-  nb::list list;
-  for (saved_image& image : images) list.append(to_tuple(std::move(image)));
-  return list;
-}
 
 /// Images of the results, with what further items ask for that no event is needed for: a phase, a rotation.
 std::vector<saved_image> images_with(const reduced& self, const std::vector<std::string>& items) {

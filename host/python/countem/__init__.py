@@ -11,11 +11,16 @@
 
 from countem import _countem
 from countem._detectors import Detector, annulus, disk, wedge
+from countem._files import Recovery, import_events, recover, verify
 from countem._image import Axis, Image
+from countem._parallax import Aberration, Parallax
 from countem._reductions import Beam, CentreOfMass, RadialProfile
 from countem._store import Scan, open
 from countem._warnings import CountemWarning
 
 __version__: str = _countem.describe_build().version
 
-__all__ = ["Axis", "Beam", "CentreOfMass", "CountemWarning", "Detector", "Image", "RadialProfile", "Scan", "__version__", "annulus", "disk", "open", "wedge"]
+__all__ = [
+    "Aberration", "Axis", "Beam", "CentreOfMass", "CountemWarning", "Detector", "Image", "Parallax", "RadialProfile", "Recovery", "Scan", "__version__",
+    "annulus", "disk", "import_events", "open", "recover", "verify", "wedge",
+]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from countem import _countem
 from countem._image import Axis, Image
+from countem._parallax import Parallax, parallax_from
 from countem._part import Part, Window
 from countem._reductions import Centre, Reductions, split
 from countem._warnings import CountemWarning
@@ -353,7 +354,39 @@ class Scan(Reductions):
         self._store.save(self._part.numbers, self._path, os.fspath(path), f"countem.Scan.save({os.fspath(path)!r})", overwrite, self._threads)
         return Scan(path, self._threads)
 
+    def export(self, path: str | os.PathLike[str], form: str, *, overwrite: bool = False) -> None:
+        """Writes all events for other programs: `form` is "stempy", "csr" (binsparse), "raw_csr" (LiberTEM), "npz" (scipy) or "dense"
+        (.npy or .h5 by the name). Warns of each thing that the form cannot carry.
+
+        Raises ValueError for a part (save it, and export that), FileExistsError unless `overwrite`, OSError.
+
+        Example: `scan.export("counted.npz", "npz")`
+        """
+        if self._part != self._whole:
+            raise ValueError("events of a whole store are exported: save() the part, and export that")
+        for lost in self._store.export(os.fspath(path), form, overwrite):
+            warnings.warn(lost, CountemWarning, stacklevel=2)
+
     # Reductions
+
+    def parallax(self, *, centre: tuple[float, float] | None = None, bright_field: float = 0, upsample: int = 2, order: int = 1, flip: bool | None = None,
+                 rotation: float | None = None, pixel_mrad: float = 0, voltage_kv: float = 0, scan_step_nm: float = 0) -> Parallax:
+        """Tilt-corrected bright field: every electron counted where the aberrations that the scan itself shows displaced it from
+        (docs/parallax.md; 10.1038/s41592-025-02834-9).
+
+        `bright_field`: radius of the pixels to use, detector pixels; 0: .95 of the beam's. `upsample`: cells per scan step of the image.
+        `order` of the aberrations, 1 to 3. `flip`, `rotation`: None: found. Aberrations are in nm where `pixel_mrad` and `scan_step_nm`
+        are given or known, else in scan steps per power of detector pixels. Reads the scan three or four times.
+
+        Raises ValueError when no disk is found or its images show no displacement that belongs together, and for a part of the detector.
+
+        Example: `scan.parallax(upsample=4).image.plot()`
+        """
+        part = self._part
+        if (part.rows, part.columns, part.scan_rows.merged) != (self._whole.rows, self._whole.columns, 1):
+            raise ValueError("parallax needs all pixels and positions as they were counted, not a crop or bin of them")
+        scale = (float(pixel_mrad), 0.0, float(voltage_kv), float(scan_step_nm))
+        return parallax_from(self._store.parallax(part.numbers, centre, float(bright_field), upsample, order, flip, rotation, scale, self._threads))
 
     def _reduce(self, items: Sequence[str], *, detectors: Sequence[Any] = (), exclude: npt.ArrayLike | None = None, aperture: Any = None,
                 centre: Centre = None, incomplete: str = "keep", errors: bool = False, corrected: bool = False, backend: str = "automatic") -> _countem.Reduced:
