@@ -33,7 +33,7 @@ def test_indices_are_those_of_numpy(both: tuple[ct.Scan, np.ndarray], key: objec
     np.testing.assert_array_equal(np.asarray(found), expected)
 
 
-@pytest.mark.parametrize("key", [np.s_[9], np.s_[0, 9], np.s_[0, 0, 0, 0, 0, 0], np.s_[..., ...], np.s_[[0, 1]], np.s_[True], np.s_[0, 0, -100], np.s_["a"], np.s_[1.0]], ids=str)
+@pytest.mark.parametrize("key", [np.s_[9], np.s_[0, 9], np.s_[0, 0, 0, 0, 0, 0], np.s_[..., ...], np.s_[[0, 1]], np.s_[True], np.s_[0, 0, -100], np.s_["a"], np.s_[1.0], np.s_[np.array([0, 1])]], ids=str)
 def test_indices_that_are_refused(both: tuple[ct.Scan, np.ndarray], key: object) -> None:
     with pytest.raises(IndexError):
         both[0][key]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from countem import _countem
 from countem._image import Axis, Image
+from countem._indices import resolved, slice_of
 from countem._parallax import Parallax, parallax_from
 from countem._part import Part, Window
 from countem._reductions import Centre, Reductions, split
@@ -271,7 +271,7 @@ class Scan(Reductions):
     def __getitem__(self, key: Any) -> Any:
         """A part of the scan for slices of whole ranges; else the dense numbers, as numpy gives them for integers, slices with steps,
         `...` and None. Raises IndexError beyond the scan, and for lists and masks: those need `numpy.asarray(scan)` or `events`."""
-        ranges, dropped, added = self._resolved(key if isinstance(key, tuple) else (key,))
+        ranges, dropped, added = resolved(key, self.shape)
         bounds = [range(min(one[0], one[-1]), max(one[0], one[-1]) + 1) if len(one) else one for one in ranges]
         whole_repeats = self._repeats == 1 or bounds[2] == range(self._repeats)
         if not dropped and not added and whole_repeats and all(len(one) and one.step == 1 for one in ranges):
@@ -282,7 +282,7 @@ class Scan(Reductions):
         else:
             dense = self._dense(self._part.sliced(self._without_repeats(bounds)))
             inner = [bound if axis != 2 or self._repeats == 1 else range(self._repeats) for axis, bound in enumerate(bounds)]
-            dense = dense[tuple(_slice_of(one, bound.start) for one, bound in zip(ranges, inner))]
+            dense = dense[tuple(slice_of(one, bound.start) for one, bound in zip(ranges, inner))]
         dense = dense[tuple(0 if axis in dropped else slice(None) for axis in range(self.ndim))]
         for place in added:
             dense = np.expand_dims(dense, place)
@@ -290,40 +290,6 @@ class Scan(Reductions):
 
     def _without_repeats(self, bounds: Sequence[range]) -> tuple[range, range, range, range]:
         return (bounds[0], bounds[1], bounds[-2], bounds[-1])
-
-    def _resolved(self, keys: tuple[Any, ...]) -> tuple[list[range], set[int], list[int]]:
-        """The range of each axis, the axes that integers drop, and where None adds some."""
-        known = [key for key in keys if key is not None and key is not Ellipsis]
-        if sum(key is Ellipsis for key in keys) > 1:
-            raise IndexError("an index can only have a single ellipsis ('...')")
-        if len(known) > self.ndim:
-            raise IndexError(f"too many indices: the scan has {self.ndim} dimensions, but {len(known)} were indexed")
-        if Ellipsis not in [key if key is Ellipsis else None for key in keys]:
-            keys = (*keys, Ellipsis)
-        ranges: list[range] = []
-        dropped: set[int] = set()
-        added: list[int] = []
-        for key in keys:
-            axis = len(ranges)
-            if key is None:
-                added.append(axis - len(dropped) + len(added))
-            elif key is Ellipsis:
-                ranges += [range(length) for length in self.shape[axis : axis + self.ndim - len(known)]]
-            elif isinstance(key, slice):
-                ranges.append(range(*key.indices(self.shape[axis])))
-            else:
-                ranges.append(self._one(key, axis))
-                dropped.add(axis)
-        return ranges, dropped, added
-
-    def _one(self, key: Any, axis: int) -> range:
-        length = self.shape[axis]
-        if isinstance(key, (bool, np.bool_)) or not hasattr(key, "__index__"):
-            raise IndexError(f"a scan takes integers, slices, ... and None as indices, not {type(key).__name__}: use numpy.asarray(scan) for others")
-        index = operator.index(key)
-        if not -length <= index < length:
-            raise IndexError(f"index {index} is out of bounds for axis {axis} with size {length}")
-        return range(index % length, index % length + 1)
 
     def __iter__(self) -> Iterator[npt.NDArray[Any]]:
         return (self[row] for row in range(len(self)))
@@ -401,12 +367,6 @@ class Scan(Reductions):
             self._threads)
         _warn_of_losses(reduced)
         return reduced
-
-
-def _slice_of(wanted: range, start: int) -> slice:
-    """The indices of `wanted` in an array that begins at `start`."""
-    stop = wanted.stop - start
-    return slice(wanted.start - start, stop if stop >= 0 else None, wanted.step)
 
 
 def _warn_of_losses(reduced: _countem.Reduced) -> None:
