@@ -71,6 +71,7 @@ void create_data(hid_t file, const store_description& description, bool wide_cou
   const hdf5_handle made(
       H5Dcreate2(file, data, wide_counts ? H5T_STD_U16LE : H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), data);
   write_attribute(made, "units", "electrons");
+  write_attribute(made, "interpretation", "image");  // NeXus: the last two axes are a picture, the others number it
 }
 
 /// A contiguous dataset with one number per frame, all there from the start.
@@ -155,6 +156,7 @@ void create_nexus_links(hid_t file, const store_description& description) {
   const hdf5_handle plot = make_group(file, "/entry/data");
   write_attribute(plot, "NX_class", "NXdata");
   write_attribute(plot, "signal", "data");
+  write_attribute(plot, "interpretation", "image");  // hyperspy reads it here, others at the data
   write_text_list(plot, "axes", names);
   link(file, data, "/entry/data/data");
   for (std::size_t axis = 0; axis < names.size(); ++axis) link(file, axis_path(axis), "/entry/data/" + names[axis]);

@@ -10,9 +10,13 @@ import h5py
 import hyperspy.api as hyperspy
 import libertem.api as libertem
 import ncempy.io.emd
+import nexusformat.nexus
 import numpy as np
 import py4DSTEM
 import pytest
+import silx.io
+import silx.io.nxdata
+import xarray
 from libertem.udf.sum import SumUDF
 
 import stores
@@ -114,6 +118,56 @@ def test_hyperspy(stored: Callable, example: stores.Example, how: dict) -> None:
     position = (1, 1) + (0,) * (wanted.ndim - 4)
     pattern = signal.transpose(signal_axes=["column", "row"]).inav[position[::-1]]  # hyperspy's indices run from the fastest axis
     np.testing.assert_array_equal(np.asarray(pattern.data), wanted[position])
+
+
+@each(EVERY_EXAMPLE)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_hyperspy_navigates_the_scan(stored: Callable, example: stores.Example, lazy: bool) -> None:
+    """As NeXus: patterns are the signal, without a transposition."""
+    path, wanted = stored(example)
+    signal = hyperspy.load(path, file_format="Nexus", nxdata_only=True, lazy=lazy)
+    assert isinstance(signal, hyperspy.signals.Signal2D) and signal._lazy == lazy
+    assert [axis.name for axis in signal.axes_manager.signal_axes] == ["column", "row"]
+    assert signal.axes_manager.navigation_shape == wanted.shape[-3::-1]
+    np.testing.assert_array_equal(np.asarray(signal.data), wanted)
+
+
+@pytest.mark.parametrize("name", ["counted.nxs", "counted.emd"])
+def test_hyperspy_chooses_its_reader_by_the_name(stored: Callable, tmp_path: pathlib.Path, name: str) -> None:
+    path, wanted = stored(stores.EXAMPLES[0])
+    (tmp_path / name).symlink_to(path)
+    loaded = hyperspy.load(tmp_path / name, lazy=True)
+    signal = loaded[0] if isinstance(loaded, list) else loaded  # as NeXus it lists all data sets, the first is the scan
+    assert isinstance(signal, hyperspy.signals.Signal2D) or name.endswith("emd")
+    np.testing.assert_array_equal(np.asarray(signal.data), wanted)
+
+
+@each(EVERY_EXAMPLE)
+def test_silx(stored: Callable, example: stores.Example) -> None:
+    """What silx view shows when a store is opened: patterns, the scan by sliders."""
+    path, wanted = stored(example)
+    with silx.io.open(str(path)) as file:
+        shown = silx.io.nxdata.get_default(file)
+        assert shown.is_valid and shown.is_image and shown.interpretation == "image"
+        assert [axis.shape[0] for axis in shown.axes] == list(wanted.shape)
+        np.testing.assert_array_equal(shown.signal[...], wanted)
+
+
+@each(EVERY_EXAMPLE)
+def test_nexusformat(stored: Callable, example: stores.Example) -> None:
+    path, wanted = stored(example)
+    plot = nexusformat.nexus.nxload(str(path)).plottable_data
+    assert plot.nxsignal.shape == wanted.shape
+    assert [len(axis) for axis in plot.nxaxes] == list(wanted.shape)
+    np.testing.assert_array_equal(plot.nxsignal[1, 1].nxvalue, wanted[1, 1])
+
+
+@each(EVERY_EXAMPLE)
+def test_xarray(stored: Callable, example: stores.Example) -> None:
+    path, wanted = stored(example)
+    with xarray.open_dataset(path, engine="h5netcdf", group="/entry/data", phony_dims="sort") as data:
+        np.testing.assert_array_equal(data["data"], wanted)
+        assert [data[name].size for name in ("scan_y", "scan_x")] == list(wanted.shape[:2])
 
 
 @each(EVERY_EXAMPLE)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from countem import _countem
+from countem._handover import HandOvers
 from countem._image import Axis, Image
 from countem._indices import resolved, slice_of
 from countem._parallax import Parallax, parallax_from
@@ -26,7 +27,7 @@ _SECTORS = 0x0F
 _TRUNCATED = 0x10
 
 
-class Scan(Reductions):
+class Scan(Reductions, HandOvers):
     """A counted scan, or a part of one: `open` makes it, slices and `bin` make parts.
 
     It reads like a numpy array of (scan rows, scan columns, detector rows, detector columns), with repeats behind the scan columns
