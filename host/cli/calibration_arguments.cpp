@@ -13,26 +13,15 @@
 #include <countem/error.hpp>
 
 #include "host/cli/file_lists.hpp"
+#include "host/engine/stoppable_source.hpp"
 
 namespace countem::cli {
 
 namespace {
 
-/// Frames that can be read until the user wants to stop: darks may be as many as a scan has frames.
-class stoppable_source final : public frame_source {
- public:
-  stoppable_source(const frame_source& frames, const std::atomic<bool>& stop) : frames_(frames), stop_(stop) {}
-
-  [[nodiscard]] const source_info& info() const override { return frames_.info(); }
-  void read(std::uint64_t first, std::size_t count, frame_batch& batch) const override {
-    if (stop_.load(std::memory_order_relaxed)) throw interrupted("stopped while calibrating: nothing was written");
-    frames_.read(first, count, batch);
-  }
-
- private:
-  const frame_source& frames_;
-  const std::atomic<bool>& stop_;
-};
+engine::stoppable_source stoppable(const frame_source& frames, const std::atomic<bool>& stop) {
+  return {frames, stop, "stopped while calibrating: nothing was written"};
+}
 
 }  // namespace
 
@@ -107,7 +96,7 @@ calibration calibration_arguments::resolve(const frame_source& frames, const cou
   // Row noise removes the shift of frames too.
   options.background = subtracts_noise(counting) ? background_method::frame : background_method::none;
   options.accept_masked = accept_masked;
-  return calibrate(stoppable_source(frames, stop), std::move(start), options);
+  return calibrate(stoppable(frames, stop), std::move(start), options);
 }
 
 calibration calibration_arguments::references_alone(const source_arguments& inputs, unsigned threads,
@@ -183,7 +172,7 @@ calibration calibration_arguments::references(frame_shape shape, const source_ar
   calibration start;
   if (!darks_.empty()) {
     const auto darks = of_shape(open_source(darks_, inputs.options_for(darks_)), shape, darks_.front());
-    apply_dark(start, average_darks(stoppable_source(*darks, stop), threads));
+    apply_dark(start, average_darks(stoppable(*darks, stop), threads));
   }
   if (!gain_.empty()) apply_gain(start, *open_detector_image(gain_, shape, pixel_type::f32));
   if (!mask_.empty()) apply_mask(start, *open_detector_image(mask_, shape, pixel_type::u8));

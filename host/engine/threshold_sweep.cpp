@@ -45,7 +45,14 @@ calibration with_threshold(calibration used, const noise_fit& fit, counting_meth
   return used;
 }
 
-/// N- of the curve's last threshold that is not above.
+/// Sums over the sampled frames; integers, so that their order does not matter.
+struct sums {
+  std::atomic<std::uint64_t> events{0};
+  std::atomic<std::uint64_t> pixels{0};
+};
+
+}  // namespace
+
 std::optional<double> expected_noise(const noise_fit& fit, double threshold_adu) {
   const threshold_curve& curve = fit.curve;
   if (curve.noise.empty()) return std::nullopt;
@@ -54,14 +61,6 @@ std::optional<double> expected_noise(const noise_fit& fit, double threshold_adu)
   const auto place = std::min(static_cast<std::size_t>(at), curve.noise.size() - 1);
   return static_cast<double>(curve.noise[place]) / static_cast<double>(fit.frames.size());
 }
-
-/// Sums over the sampled frames; integers, so that their order does not matter.
-struct sums {
-  std::atomic<std::uint64_t> events{0};
-  std::atomic<std::uint64_t> pixels{0};
-};
-
-}  // namespace
 
 sweep_range parse_sweep(std::string_view text) {
   const std::size_t first = text.find(':');

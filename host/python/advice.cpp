@@ -1,5 +1,8 @@
 #include "host/python/advice.hpp"
 
+#include <string>
+#include <vector>
+
 namespace countem::python {
 
 namespace {
@@ -7,10 +10,9 @@ namespace {
 // The one place where advice of the library becomes arguments of Python functions.
 std::string worded(const advice& given) {
   switch (given.kind) {
-    case advice_kind::input_format:
-      return given.value.empty() ? "name it with input_format" : "give input_format='" + given.value + "'";
+    case advice_kind::input_format: return given.value.empty() ? "name it with format" : "give format='" + given.value + "'";
     case advice_kind::scan_size: return "give the true scan with scan=(rows, columns)";
-    case advice_kind::check_input: return "check scan and input_format";
+    case advice_kind::check_input: return "check scan and format";
     case advice_kind::dataset: return "name one with dataset";
     case advice_kind::raw_layout: return "give shape=(rows, columns) and dtype";
     case advice_kind::thresholds: return "give threshold and xray_threshold";
@@ -27,21 +29,28 @@ std::string worded(const advice& given) {
     case advice_kind::recover_frames: return "save them with the program: countem recover";
     case advice_kind::other_output: return "name another output";
     case advice_kind::replace: return "replace it with overwrite=True";
-    case advice_kind::accept: return "use it all the same with force=True";
+    case advice_kind::accept: return "use it all the same with accept_masked=True";
   }
   return {};
+}
+
+std::string sentence(std::string words, const std::vector<advice>& advised) {
+  const char* joint = "; ";
+  for (const advice& given : advised) {
+    words += joint + worded(given);
+    joint = " or ";
+  }
+  return words;
 }
 
 }  // namespace
 
 std::string sentence(const error& failure) {
-  std::string words = failure.what();
-  const char* joint = "; ";
-  for (const advice& given : failure.advised()) {
-    words += joint + worded(given);
-    joint = " or ";
-  }
-  return words;
+  return sentence(failure.what(), failure.advised());
+}
+
+std::string sentence(const source_issue& issue) {
+  return sentence(issue.text, issue.advised);
 }
 
 }  // namespace countem::python

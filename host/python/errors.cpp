@@ -66,6 +66,15 @@ void raise_io_error(const error& what) {
   raise_os_error(code, words);
 }
 
+/// Whether what stands in the way is a file that may be replaced.
+bool is_of_existing_file(const error& what) {
+  const auto advises = [&](advice_kind kind) {
+    return std::any_of(what.advised().begin(), what.advised().end(),
+                       [kind](const advice& given) { return given.kind == kind; });
+  };
+  return advises(advice_kind::replace) && (advises(advice_kind::other_output) || advises(advice_kind::resume_counting));
+}
+
 // Everything that C++ throws passes here, most special class first; what is no error of ours is left to nanobind.
 void translate(const std::exception_ptr& thrown, void* /*unused*/) {
   try {
@@ -73,9 +82,8 @@ void translate(const std::exception_ptr& thrown, void* /*unused*/) {
   } catch (const interrupted& what) {
     raise(PyExc_KeyboardInterrupt, sentence(what));
   } catch (const invalid_argument& what) {
-    const auto& advised = what.advised();
-    const bool is_there = std::ranges::any_of(advised, [](const advice& one) { return one.kind == advice_kind::replace; });
-    raise(is_there ? PyExc_FileExistsError : PyExc_ValueError, sentence(what));
+    if (is_of_existing_file(what)) return raise_os_error(EEXIST, sentence(what));
+    raise(PyExc_ValueError, sentence(what));
   } catch (const format_error& what) {
     raise(PyExc_ValueError, sentence(what));
   } catch (const io_error& what) {

@@ -25,4 +25,9 @@ NB_MODULE(_countem, m) {
   countem::python::bind_views(store);
   countem::python::bind_reductions(m, store);
   countem::python::bind_tools(m, store);
+  countem::python::bind_frames(m);
+  countem::python::bind_calibration(m);
+  countem::python::bind_counting(m);
+  countem::python::bind_previews(m);
+  countem::python::bind_parts(m);
 }

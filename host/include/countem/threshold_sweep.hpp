@@ -30,6 +30,10 @@ struct swept_threshold {
   double pixels = 0;                   ///< hits of an event, on average; NaN without events
 };
 
+/// Events of noise per frame beyond a threshold (method peaks: a score threshold): N- of the fit's last threshold that is not
+/// above it; empty where the fit does not show it.
+[[nodiscard]] std::optional<double> expected_noise(const noise_fit& fit, double threshold_adu);
+
 /// Counts the frames that `found` was calibrated with once more for each threshold of `range`, on the cpu. `frames` are those
 /// of the scan; `found` comes from calibrate() and holds the fit of the noise peak; of `counting` method, row noise and
 /// background are used. `threads` 0: all cores.

@@ -7,11 +7,18 @@
         scan.indptr, scan.indices   # all electrons, as a compressed sparse row matrix has them
         bright, dark = scan.virtual([ct.disk(30), ct.annulus(60, 200)])
         phase = scan.com(descan=True).phase()
+
+    raw = ct.open_raw("scan42/*.data", scan=(64, 64))
+    cal = ct.calibrate(raw, dark="dark41/*.data")
+    scan = ct.count(raw, cal, "counted.h5")
 """
 
 from countem import _countem
+from countem._calibration import Calibration, calibrate, load_calibration
+from countem._count import CountState, Preview, count, follow, merge, preview
 from countem._detectors import Detector, annulus, disk, wedge
 from countem._files import Recovery, import_events, recover, verify
+from countem._frames import Raw, frames, open_raw
 from countem._image import Axis, Image
 from countem._parallax import Aberration, Parallax
 from countem._reductions import Beam, CentreOfMass, RadialProfile
@@ -21,6 +28,7 @@ from countem._warnings import CountemWarning
 __version__: str = _countem.describe_build().version
 
 __all__ = [
-    "Aberration", "Axis", "Beam", "CentreOfMass", "CountemWarning", "Detector", "Image", "Parallax", "RadialProfile", "Recovery", "Scan", "__version__",
-    "annulus", "disk", "import_events", "open", "recover", "verify", "wedge",
+    "Aberration", "Axis", "Beam", "Calibration", "CentreOfMass", "CountState", "CountemWarning", "Detector", "Image", "Parallax", "Preview",
+    "RadialProfile", "Raw", "Recovery", "Scan", "__version__", "annulus", "calibrate", "count", "disk", "follow", "frames", "import_events",
+    "load_calibration", "merge", "open", "open_raw", "preview", "recover", "verify", "wedge",
 ]

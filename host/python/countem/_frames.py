@@ -1,0 +1,339 @@
+"""Raw frames: files, and arrays of other programs."""
+
+from __future__ import annotations
+
+import glob
+import html
+import math
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from countem import _countem
+from countem._notices import warn
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+_PIXEL_TYPES = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16), "u32": np.dtype(np.uint32), "f32": np.dtype(np.float32)}
+
+
+class Raw:
+    """Raw frames of a scan, none of which is in memory. `open_raw` and `frames` make one.
+
+        raw = ct.open_raw("scan42/*.data", scan=(64, 64))
+        raw.shape     # (scan rows, scan columns, detector rows, detector columns)
+        raw[3, 5]     # the frame of row 3, column 5 of the scan, in ADU
+
+    Several threads may use one.
+    """
+
+    def __init__(self, native: _countem.Frames, name: str, source: tuple[Any, dict[str, Any]], maker: Any) -> None:
+        self._native = native
+        self._name = name
+        self._source = source
+        self._maker = maker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self._maker, *self._source)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Scan rows, scan columns, frames at each position where there are several, detector rows, detector columns."""
+        rows, columns, repeats = self._native.scan_shape
+        return (rows, columns, *((repeats,) if repeats > 1 else ()), *self._native.frame_shape)
+
+    @property
+    def ndim(self) -> int:
+        """4, or 5 with several frames at each position."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of a pixel as it is counted: uint8, uint16, uint32 or float32, in ADU."""
+        return _PIXEL_TYPES[self._native.pixel_type]
+
+    @property
+    def issues(self) -> list[str]:
+        """What was found wrong when the frames were opened, one sentence each; empty where nothing was."""
+        return self._native.issues
+
+    @property
+    def missing_frames(self) -> int:
+        """Frames of the scan of which nothing arrived."""
+        return self._native.missing_frames
+
+    @property
+    def incomplete_frames(self) -> int:
+        """Frames of the scan that lack a sector of the detector or were cut short."""
+        return self._native.incomplete_frames
+
+    @property
+    def files(self) -> list[pathlib.Path]:
+        """The files that are read, in their order; of an array its name."""
+        return self._native.files
+
+    def __getitem__(self, where: tuple[int, ...]) -> npt.NDArray[Any]:
+        """The frame (detector rows, detector columns) at [row, column] or [row, column, repeat], in ADU. Reads that frame alone.
+
+        Sectors that did not arrive are 0. Raises IndexError beyond the scan, ValueError where nothing of the frame arrived or
+        it is damaged, OSError, and what an array raises.
+        """
+        rows, columns, repeats = self._native.scan_shape
+        lengths = (rows, columns, repeats) if repeats > 1 else (rows, columns)
+        if not isinstance(where, tuple) or len(where) != len(lengths):
+            names = "row, column, repeat" if repeats > 1 else "row, column"
+            raise IndexError(f"{self._name}: frames are read one at a time: index one as raw[{names}]")
+        number = 0
+        for axis, index, length in zip(("row", "column", "repeat"), where, lengths):
+            index = index.__index__()
+            if not -length <= index < length:
+                raise IndexError(f"{self._name}: {axis} {index} is beyond the scan, which has {length}")
+            number = number * length + index % length
+        pixels, present = self._native.read(number)
+        if not present:
+            raise ValueError(f"{self._name}: nothing of frame {number} {tuple(where)} arrived")
+        return pixels
+
+    def __repr__(self) -> str:
+        words = " x ".join(map(str, self.shape))
+        faults = f", {len(self.issues)} issue{'s' * (len(self.issues) != 1)}" if self.issues else ""
+        return f"<countem.Raw {self._name!r}: {words}, {self.dtype}, {self._native.format}{faults}>"
+
+    def _repr_html_(self) -> str:
+        rows = [("shape", " × ".join(map(str, self.shape))), ("dtype", str(self.dtype)), ("format", self._native.format),
+                ("missing frames", str(self.missing_frames)), *(("issue", issue) for issue in self.issues)]
+        return table_of(self._name, rows)
+
+
+def table_of(title: str, rows: Sequence[tuple[str, str]]) -> str:
+    """A small HTML table."""
+    lines = "".join(f"<tr><th style='text-align:left'>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows)
+    return f"<table><caption>{html.escape(title)}</caption>{lines}</table>"
+
+
+def _reopened(maker: Any, what: Any, options: dict[str, Any]) -> Raw:
+    return maker(what, **options)
+
+
+def _opening(*, format: str | None, scan: Sequence[int] | None, shape: Sequence[int] | None, dtype: npt.DTypeLike | None, offset: int,
+             gap: int, dataset: str | None, scale: float) -> _countem.Opening:
+    opening = _countem.Opening()
+    opening.format = format or ""
+    opening.scan = _lengths("scan", scan, 3) if scan is not None else None
+    opening.dataset = dataset or ""
+    opening.scale = scale
+    if shape is None:
+        if dtype is not None or offset or gap:
+            raise ValueError("dtype, offset and gap describe flat binary files: give shape=(rows, columns) with them")
+        return opening
+    opening.shape = _lengths("shape", shape, 2)
+    stored = np.dtype(np.uint16 if dtype is None else dtype)
+    names = {kept.newbyteorder("="): name for name, kept in _PIXEL_TYPES.items()}
+    if stored.newbyteorder("=") not in names:
+        raise ValueError(f"flat binary files of {stored} cannot be read: dtype is uint8, uint16, uint32 or float32, in either byte order")
+    opening.type = names[stored.newbyteorder("=")]
+    opening.big_endian = not stored.isnative
+    opening.offset = offset
+    opening.gap = gap
+    return opening
+
+
+def _lengths(name: str, given: Sequence[int], most: int) -> list[int]:
+    lengths = [length.__index__() for length in given]
+    if not 2 <= len(lengths) <= most or min(lengths) < 1 or max(lengths) >= 2**32:
+        wanted = "(rows, columns)" if most == 2 else "(rows, columns) or (rows, columns, frames at each position)"
+        raise ValueError(f"{name}={tuple(given)} is not {wanted}, each at least 1")
+    return lengths + [1] * (most - len(lengths))
+
+
+def _files(paths: Paths) -> list[str]:
+    """The files that patterns stand for."""
+    given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    found: list[str] = []
+    for path in map(os.fspath, given):
+        if glob.has_magic(path) and not os.path.exists(path):
+            matches = sorted(glob.glob(path, recursive=True))
+            if not matches:
+                raise FileNotFoundError(f"{path}: no file has such a name")
+            found += matches
+        else:
+            found.append(path)
+    if not found:
+        raise ValueError("no file was given: name the raw files of a scan, or a directory of them")
+    return found
+
+
+def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | None = None, shape: Sequence[int] | None = None,
+             dtype: npt.DTypeLike | None = None, offset: int = 0, gap: int = 0, dataset: str | None = None, scale: float = 1) -> Raw:
+    """Opens raw frames of a scan. Reads headers, no frame.
+
+    `paths`: one file, a pattern ("scan42/*.data"), a directory, or a list of files in any order.
+    `scan`: (rows, columns) or (rows, columns, frames at each position); without it what the files claim, else one row.
+    `format`: a name of docs/formats.md ("v5", "npy", "hdf5", "raw", ...); found out when not given.
+    `shape`, `dtype`, `offset`, `gap`: flat binary files alone: (rows, columns) of a frame, type of a pixel (uint16), bytes before
+    the first frame and between two. `dataset`: path within an HDF5 file.
+    `scale`: factor on all raw values, for data in another unit than ADU.
+
+        raw = ct.open_raw("scan42/*.data", scan=(64, 64))
+
+    Warns (CountemWarning) of what is wrong with the files. Raises FileNotFoundError or another OSError, and ValueError where the
+    files are not what they should be or the arguments contradict each other.
+    """
+    options = dict(scan=scan, format=format, shape=shape, dtype=dtype, offset=offset, gap=gap, dataset=dataset, scale=scale)
+    native = _countem.open_files(_files(paths), _opening(**options))
+    files = native.files
+    name = str(files[0]) if len(files) == 1 else os.path.commonpath([str(file.parent) for file in files]) or "."
+    given = os.fspath(paths) if isinstance(paths, (str, os.PathLike)) else [os.fspath(path) for path in paths]
+    raw = Raw(native, name, (given, options), open_raw)
+    warn(raw.issues)
+    return raw
+
+
+def _array_of(given: Any) -> Any:
+    """The array of a signal of rosettasciio or hyperspy, or what was given."""
+    if isinstance(given, dict):
+        if "data" not in given:
+            raise ValueError("the dictionary has no 'data': give an array, or a signal of rosettasciio")
+        given = given["data"]
+    elif not hasattr(given, "shape") and hasattr(given, "data"):
+        given = given.data
+    if not hasattr(given, "shape"):
+        given = np.asarray(given)
+    if not hasattr(given, "dtype"):
+        raise TypeError(f"{type(given).__name__} has no dtype: give an array with shape, dtype and numpy indexing")
+    if np.ma.isMaskedArray(given):
+        raise ValueError("a masked array is no raw frames: fill it, and give the mask to calibrate()")
+    return given
+
+
+def _name_of(array: Any) -> str:
+    file = getattr(getattr(array, "file", None), "filename", None) or getattr(array, "filename", None)
+    inside = getattr(array, "name", None)
+    if isinstance(file, str):
+        return f"{file}:{inside}" if isinstance(inside, str) else file
+    return f"{type(array).__module__.partition('.')[0]} {type(array).__name__}"
+
+
+def _type_of(dtype: np.dtype[Any], name: str) -> str:
+    """The type that frames of such an array are read as, with the same values."""
+    if dtype.kind == "b":
+        return "u8"
+    if dtype.kind == "f" and dtype.itemsize == 2:
+        return "f32"
+    if dtype.kind in "uif" and dtype.itemsize <= 8:
+        return f"{dtype.kind}{8 * dtype.itemsize}"
+    raise ValueError(f"{name}: pixels of {dtype} cannot be counted: they must be whole numbers of 8 to 64 bits, or float16, float32 or float64")
+
+
+def _frames_together(array: Any, lead: tuple[int, ...]) -> int:
+    """Consecutive frames that the array's own chunks hold."""
+    chunks = getattr(array, "chunks", None)
+    if not lead or not isinstance(chunks, tuple) or len(chunks) != len(array.shape):
+        return 1
+    sizes = [max(chunk) if isinstance(chunk, tuple) else chunk for chunk in chunks]
+    if not all(isinstance(size, int) for size in sizes):
+        return 1
+    for axis, size in enumerate(sizes[: len(lead)]):
+        if size > 1:
+            return int(size * math.prod(lead[axis + 1 :]))
+    return 1
+
+
+def _put(out: npt.NDArray[Any], block: Any, name: str) -> None:
+    if np.ma.isMaskedArray(block):
+        raise ValueError(f"{name}: gave a masked array: fill it, and give the mask to calibrate()")
+    pixels = np.asarray(block)
+    if pixels.shape[-2:] != out.shape[-2:] or pixels.size != out.size:
+        raise ValueError(f"{name}: gave an array of shape {pixels.shape} where {out.shape} was asked for")
+    np.copyto(out, pixels.reshape(out.shape), casting="safe")
+
+
+def _read(array: Any, name: str, lead: tuple[int, ...], prefix: tuple[int, ...], first: int, out: npt.NDArray[Any]) -> None:
+    """Puts len(out) frames into `out`, whole rows of the scan at a time where it can be."""
+    if not lead:
+        return _put(out, array[prefix] if prefix else array[...], name)
+    if len(lead) == 1:
+        return _put(out, array[(*prefix, slice(first, first + len(out)))], name)
+    inner = math.prod(lead[1:])
+    while len(out):
+        row, within = divmod(first, inner)
+        if within == 0 and len(out) >= inner:
+            rows = len(out) // inner
+            count = rows * inner
+            _put(out[:count], array[(*prefix, slice(row, row + rows))], name)
+        else:
+            count = min(len(out), inner - within)
+            _read(array, name, lead[1:], (*prefix, row), within, out[:count])
+        first += count
+        out = out[count:]
+    return None
+
+
+def frames(array: Any, *, scan: Sequence[int] | None = None, scale: float = 1) -> Raw:
+    """Raw frames of an array: anything with shape, dtype and numpy indexing (numpy, h5py, dask, zarr), a signal of rosettasciio
+    (its "data") or of hyperspy (its `.data`).
+
+    Axes: (rows, columns, detector rows, detector columns), (rows, columns, repeats, ...) or (frames, detector rows, detector
+    columns), for which `scan` gives (rows, columns); without it they are one row. `scale`: factor on all values.
+
+        with h5py.File("scan.h5") as file:
+            scan = ct.count(ct.frames(file["frames"], scan=(64, 64)), cal)
+
+    Frames are read piece by piece in the thread that calls `count` or `calibrate`, while other threads count earlier pieces
+    without the GIL; memory stays within some 300 MB. Exceptions of the array come out as they are, with a note that names the frames.
+
+    Pixels of 8 to 32 bits and float32 are counted as they are; others are converted exactly: whole numbers up to 2**24, fractions
+    to 1/16 ADU. Raises ValueError where that cannot be, also while frames are read; TypeError where there is no array.
+    """
+    array = _array_of(array)
+    name = _name_of(array)
+    shape = tuple(int(length) for length in array.shape)
+    stored = _type_of(np.dtype(array.dtype), name)
+    lead = shape[:-2]
+    opening = _opening(scan=scan, scale=scale, format=None, shape=None, dtype=None, offset=0, gap=0, dataset=None)
+
+    def read(first: int, out: npt.NDArray[Any]) -> None:
+        _read(array, name, lead, (), first, out)
+
+    native = _countem.open_array(name, shape, stored, read, _frames_together(array, lead), opening)
+    raw = Raw(native, name, (array, dict(scan=scan, scale=scale)), frames)
+    warn(raw.issues)
+    return raw
+
+
+def detector_image(given: Any, shape: tuple[int, int], flat: str) -> _countem.Frames:
+    """A gain or a mask: a path, or an array (detector rows, detector columns)."""
+    if isinstance(given, Raw):
+        return given._native
+    if isinstance(given, (str, os.PathLike)):
+        return _countem.open_detector_image(os.fspath(given), *shape, flat)
+    array = np.asarray(_array_of(given))
+    if array.shape != shape:
+        raise ValueError(f"an image of shape {array.shape} was given for a detector of {shape[0]} x {shape[1]} pixels")
+    if flat == "u8":
+        array = np.asarray(array != 0)
+    opening = _countem.Opening()
+    opening.keep_fractions = True
+
+    def read(first: int, out: npt.NDArray[Any]) -> None:
+        _put(out, array, "image")
+
+    return _countem.open_array("array", array.shape, _type_of(array.dtype, "the image"), read, 1, opening)
+
+
+def as_frames(given: Any, alike: Raw) -> Raw:
+    """Other frames of the same detector, such as darks: paths, opened frames, or an array."""
+    if isinstance(given, Raw):
+        return given
+    scale = alike._source[1]["scale"]
+    paths = [given] if isinstance(given, (str, os.PathLike)) else given
+    if not isinstance(paths, (list, tuple)) or not all(isinstance(path, (str, os.PathLike)) for path in paths):
+        return frames(given, scale=scale)
+    files = _files(paths)
+    same = alike._maker is open_raw and pathlib.Path(files[0]).suffix == alike.files[0].suffix
+    names = ("format", "shape", "dtype", "offset", "gap") if same else ()
+    return open_raw(files, scale=scale, **{name: alike._source[1][name] for name in names})
