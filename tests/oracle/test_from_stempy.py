@@ -13,17 +13,20 @@ from stempy.io.sparse_array import SparseArray
 
 sys.path.insert(0, os.environ["COUNTEM_PYTHON_PACKAGE"])
 
-import countem as ct  # noqa: E402
+import random_cases  # noqa: E402
+import sector_files  # noqa: E402
+
+import countem  # noqa: E402, F401  (before the folder changes)
 
 PAGE = (pathlib.Path(__file__).parents[2] / "docs/from_stempy.md").read_text()
-BEGINNING = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
+CODE = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
 ROWS = re.findall(r"^\| `(.+)` \| `(.+)` \|$", PAGE, re.MULTILINE)
 CENTRE = (30.3, 33.6)
 
 
 @pytest.fixture(scope="module")
 def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """What the page begins with, in a folder with a file that stempy wrote: a disk that moves on a ring, no pixel hit twice, one
+    """What the code of the page makes, in a folder with a file that stempy wrote: a disk that moves on a ring, no pixel hit twice, one
     frame without electrons."""
     random = np.random.default_rng(8)
     rows, columns = np.indices((64, 64))
@@ -36,10 +39,15 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     folder, before = tmp_path_factory.mktemp("stempy"), os.getcwd()
     os.chdir(folder)
     SparseArray(frames, (4, 6), (64, 64)).write_to_hdf5("stempy.h5")
-    known: dict[str, Any] = {"numpy": np}
-    exec(BEGINNING, known)
+    sector_files.write(folder / "raw", raw_frames(random), (3, 5), order=random.permutation(15))
+    known: dict[str, Any] = {"numpy": np, "pathlib": pathlib}
+    exec(CODE, known)
     yield known
     os.chdir(before)
+
+
+def raw_frames(random: np.random.Generator) -> np.ndarray:
+    return np.stack([np.rint(np.clip(random_cases.electrons(random, sector_files.FRAME, 0.01), 0, 65535)) for _ in range(15)]).astype(np.uint16)
 
 
 def numbers(value: Any) -> np.ndarray:
