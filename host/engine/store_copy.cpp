@@ -188,9 +188,49 @@ copy_plan whole_bins(copy_plan plan) {
   return plan;
 }
 
+namespace {
+
+/// Where positions stay apart and events carry nothing: by the stages of the reductions.
+void for_batches_of_cells(const event_store& from, const copy_plan& plan, const reading_options& options,
+                          const std::function<void(const event_batch&)>& visit) {
+  const frame_shape grid = from.description().shape;
+  const bool is_cropped = plan.detector.shape != grid;
+  const auto cells = make_reducer(backend::cpu, options.threads);
+  event_batch cropped;
+  event_batch binned;
+  for_batches(from, plan.scan, options, [&](const event_batch& events) {
+    event_batch* made = nullptr;
+    if (is_cropped) {
+      cells->load(view_of(events, grid));
+      cells->crop(plan.detector, cropped);
+      made = &cropped;
+    }
+    if (plan.bin != 1) {
+      cells->load(is_cropped ? view_of(cropped, plan.detector.shape) : view_of(events, grid));
+      cells->bin(plan.bin, binned);
+      made = &binned;
+    }
+    if (made == nullptr) {
+      visit(events);
+      return;
+    }
+    made->first_frame = events.first_frame;
+    made->status = events.status;
+    made->xrays = events.xrays;
+    visit(*made);
+  });
+}
+
+}  // namespace
+
 void for_copied_batches(const event_store& from, const copy_plan& plan, const reading_options& options,
                         const std::function<void(const event_batch&)>& visit) {
   const store_description& described = from.description();
+  static_cast<void>(axes_of_copy(described, plan));  // refuses what cannot be copied
+  if (plan.scan_bin == 1 && described.options.values == event_value::none) {
+    for_batches_of_cells(from, plan, options, visit);
+    return;
+  }
   const scan_shape scan = axes_of_copy(described, plan).scan;
   const pixel_mapping mapping(plan, described.shape.width);
   const bool with_values = described.options.values != event_value::none;

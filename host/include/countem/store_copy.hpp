@@ -32,7 +32,8 @@ struct copy_plan {
 /// @throws invalid_argument when the plan keeps nothing, or windows reach beyond scan or detector.
 [[nodiscard]] store_description describe_copy(const store_description& from, const copy_plan& plan);
 
-/// Shows the copy's frames, a row of positions at a time. Values stay with their events.
+/// Shows the copy's frames in order, some thousand at a time; a row of positions at a time where positions are merged or events
+/// carry values, which stay with them.
 /// @throws as for_batches().
 void for_copied_batches(const event_store& from, const copy_plan& plan, const reading_options& options,
                         const std::function<void(const event_batch&)>& visit);
