@@ -18,10 +18,11 @@ forbid() {
 
 forbid "CUDA headers belong in kernels/cuda" '(cuda|cub/|thrust/|nvtx3/|device_launch)' . ':!kernels/cuda' ':!tests/device_model' ':!bench/gpu'
 forbid "HDF5 headers belong in io" '(hdf5|H5|io/hdf5)' . ':!io' ':!tests' ':!bench'
-forbid "public headers know neither kernels nor io, nor what a consumer need not have" '(kernels/|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/|CLI/|Eigen/|unsupported/|png)' host/include
-forbid "core needs the standard library only" '(kernels/|io/|host/(cli|engine|analysis)/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/core
-forbid "the reference and cuda kernels need core only" '(kernels/cpu|io/|host/|data_gen/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' kernels/reference kernels/cuda
+forbid "public headers know neither kernels nor io, nor what a consumer need not have" '(kernels/|io/|host/|data_gen/|threads/|tbb/|oneapi/|hwy/|fmt/|nlohmann/|CLI/|Eigen/|unsupported/|png)' host/include
+forbid "core needs the standard library only" '(kernels/|io/|host/(cli|engine|analysis)/|data_gen/|threads/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/core
+forbid "the reference and cuda kernels need core only" '(kernels/cpu|io/|host/|data_gen/|threads/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' kernels/reference kernels/cuda
 forbid "the cpu kernels do not reach up" '(io/|host/|data_gen/|kernels/cuda)' kernels/cpu
+forbid "threads know nothing of countem" '(countem/|kernels/|io/|host/|data_gen/)' threads
 forbid "io does not reach up" '(kernels/|host/|data_gen/)' io
 forbid "deflate needs core only" '(io/(files|hdf5|sources|store|convert|simulated)/|hdf5|fmt/|nlohmann/|tbb/)' io/deflate
 forbid "sources never include store" '(io/(store|convert|simulated)/|countem/(event_store|convert|saved_image))' io/sources

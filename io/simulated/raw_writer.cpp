@@ -17,12 +17,12 @@
 
 #include "io/files/file.hpp"
 #include "io/files/npy_output.hpp"
-#include "io/files/thread_arena.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/hdf5/output.hpp"
 #include "io/sources/camera/format.hpp"
+#include "threads/arena.hpp"
 
 namespace countem::io {
 

@@ -10,10 +10,10 @@
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
 
-#include "io/files/thread_arena.hpp"
 #include "io/store/chunk.hpp"
 #include "io/store/chunk_decoder.hpp"
 #include "io/store/file.hpp"
+#include "threads/arena.hpp"
 
 namespace countem {
 

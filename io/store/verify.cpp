@@ -12,11 +12,11 @@
 #include <countem/stop.hpp>
 
 #include "io/files/file.hpp"
-#include "io/files/thread_arena.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/store/chunk_checker.hpp"
 #include "io/store/file.hpp"
 #include "io/store/layout.hpp"
+#include "threads/arena.hpp"
 
 namespace countem {
 

@@ -5,10 +5,11 @@
 #include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
-#include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 #include <atomic>
+
+#include "threads/arena.hpp"
 
 namespace countem::cpu {
 
@@ -49,8 +50,7 @@ void add_displaced(const event_view& events, const displacement_map& map, std::s
     for (std::size_t f = 0; f < frames; ++f) add_frame(events.events(f), map.cells.data(), here(f));
     return;
   }
-  oneapi::tbb::task_arena arena(static_cast<int>(used));
-  arena.execute([&] {
+  arena_of(used).execute([&] {
     oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<std::size_t>(0, frames, 1 + frames / (std::size_t{16} * used)),
                               [&](const auto& range) {
                                 for (std::size_t f = range.begin(); f < range.end(); ++f)

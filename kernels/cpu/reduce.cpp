@@ -3,7 +3,6 @@
 #include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
-#include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,7 @@
 #include "kernels/cpu/frame_binner.hpp"
 #include "kernels/cpu/reduce_simd.hpp"
 #include "kernels/cpu/second_moments.hpp"
+#include "threads/arena.hpp"
 
 namespace countem::cpu {
 
@@ -68,7 +68,7 @@ int most_threads() {
 class cpu_reducer final : public event_reducer {
  public:
   explicit cpu_reducer(unsigned threads)
-      : threads_(threads != 0 ? static_cast<int>(threads) : most_threads()), arena_(std::min(threads_, most_threads())) {}
+      : threads_(threads != 0 ? static_cast<int>(threads) : most_threads()), arena_(arena_of(threads)) {}
 
  private:
   /// Calls work(first, last) for pieces of [0, frames) that hold about equally many events.
@@ -325,7 +325,7 @@ class cpu_reducer final : public event_reducer {
   }
 
   int threads_;
-  oneapi::tbb::task_arena arena_;
+  oneapi::tbb::task_arena& arena_;
 };
 
 }  // namespace

@@ -20,9 +20,9 @@
 #include "io/files/mapped_range.hpp"
 #include "io/files/npy_output.hpp"
 #include "io/files/space_reservation.hpp"
-#include "io/files/thread_arena.hpp"
 #include "tests/io/new_file.hpp"
 #include "tests/store/temporary_directory.hpp"
+#include "threads/arena.hpp"
 
 namespace countem::io {
 namespace {

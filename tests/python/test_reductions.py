@@ -176,3 +176,17 @@ def test_images_are_arrays(both: tuple[ct.Scan, np.ndarray]) -> None:
     again = pickle.loads(pickle.dumps(image))
     np.testing.assert_array_equal(again, image)
     assert (again.unit, again.axes, again.attributes) == (image.unit, image.axes, image.attributes)
+
+
+def test_reductions_keep_no_memory(both: tuple[ct.Scan, np.ndarray]) -> None:
+    part = both[0][:2]
+
+    def resident() -> int:
+        return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    for _ in range(200):
+        part.com()
+    before = resident()
+    for _ in range(1000):
+        part.com()
+    assert resident() - before < 2**20  # an arena of TBB, or an image, each time would be several times that

@@ -7,11 +7,11 @@
 #include <map>
 #include <mutex>
 
-namespace countem::io {
+namespace countem {
 
 /// The arena of `threads` threads; 0, or more than the process may use (of which TBB would complain on stderr): all of these.
 /// Callers at the same time share its threads. It is kept until the process ends: TBB 2021 loses some kilobytes with each arena
-/// that is used and destroyed, which adds up where files are opened thousands of times.
+/// that is used and destroyed, which adds up where stores are opened and reduced thousands of times.
 [[nodiscard]] inline tbb::task_arena& arena_of(unsigned threads) {
   static std::mutex guard;
   static auto* const arenas = new std::map<int, tbb::task_arena>;  // never destroyed: threads may still work at exit
@@ -21,4 +21,4 @@ namespace countem::io {
   return arenas->try_emplace(wanted, wanted).first->second;
 }
 
-}  // namespace countem::io
+}  // namespace countem
