@@ -18,6 +18,7 @@
 
 #include <countem/centre.hpp>
 #include <countem/coincidence.hpp>
+#include <countem/dose.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
 #include <countem/reduction_plan.hpp>
@@ -169,6 +170,17 @@ void bind_reductions(nb::module_& m, nb::class_<shared_store>& store) {
              return to_list(self.coincidence ? countem::images_of(*self.coincidence, made.plan.detectors, made.axes.scan,
                                                                   scan_axes(made.axes.geometry))
                                              : std::vector<saved_image>{});
+           })
+      .def("dose",
+           [](const reduced& self, double efficiency, double dwell_us, double step_nm) {
+             const result_axes& axes = self.store.axes;
+             const auto merged = static_cast<std::uint64_t>(axes.geometry.scan_row.step * axes.geometry.scan_column.step + 0.5);
+             const auto [events, frames] = self.store.result.exposed();
+             const double step = step_nm > 0 ? step_nm : axes.geometry.scan_step_nm;
+             const electron_dose dose = dose_of(static_cast<double>(events), frames * merged, axes.scan.frames_per_position,
+                                                {efficiency, dwell_us, step});
+             return std::make_tuple(dose.electrons_per_frame, dose.electrons_per_frame_error, dose.current_pa,
+                                    dose.per_square_angstrom);
            })
       .def_prop_ro("beam", [](const reduced& self) { return self.store.plan.beam; })
       .def_prop_ro("frames", [](const reduced& self) { return self.store.result.frames; })

@@ -178,6 +178,21 @@ def test_images_are_arrays(both: tuple[ct.Scan, np.ndarray]) -> None:
     assert (again.unit, again.axes, again.attributes) == (image.unit, image.axes, image.attributes)
 
 
+def test_doses(both: tuple[ct.Scan, np.ndarray]) -> None:
+    scan, dense = both
+    dose = scan.dose(dwell_us=10, efficiency=0.8, scan_step_nm=0.5)
+    per_frame = dense.sum() / 15 / 0.8
+    assert dose.electrons_per_frame == pytest.approx(per_frame)
+    assert dose.electrons_per_frame_error == pytest.approx(np.sqrt(dense.sum()) / 15 / 0.8)
+    assert dose.current_pa == pytest.approx(per_frame * 0.1602176634 / 10)
+    assert dose.per_square_angstrom == pytest.approx(per_frame / 25)
+    assert scan.dose().current_pa is None and scan.bin(2).dose().electrons_per_frame == pytest.approx(dense.sum() / 15)
+    with pytest.raises(ValueError, match="whole detector"):
+        scan[:, :, 1:].dose()
+    with pytest.raises(ValueError, match="above 0"):
+        scan.dose(dwell_us=-1)
+
+
 def test_reductions_keep_no_memory(both: tuple[ct.Scan, np.ndarray]) -> None:
     part = both[0][:2]
 

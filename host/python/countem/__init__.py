@@ -21,14 +21,14 @@ from countem._files import Recovery, import_events, recover, verify
 from countem._frames import Raw, frames, open_raw
 from countem._image import Axis, Image
 from countem._parallax import Aberration, Parallax
-from countem._reductions import Beam, CentreOfMass, RadialProfile
+from countem._reductions import Beam, CentreOfMass, Dose, RadialProfile
 from countem._store import Scan, open
 from countem._warnings import CountemWarning
 
 __version__: str = _countem.describe_build().version
 
 __all__ = [
-    "Aberration", "Axis", "Beam", "Calibration", "CentreOfMass", "CountState", "CountemWarning", "Detector", "Image", "Parallax", "Preview",
+    "Aberration", "Axis", "Beam", "Calibration", "CentreOfMass", "CountState", "CountemWarning", "Detector", "Dose", "Image", "Parallax", "Preview",
     "RadialProfile", "Raw", "Recovery", "Scan", "__version__", "annulus", "calibrate", "count", "disk", "follow", "frames", "import_events",
     "load_calibration", "merge", "open", "open_raw", "preview", "recover", "verify", "wedge",
 ]

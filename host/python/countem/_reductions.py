@@ -106,6 +106,16 @@ class RadialProfile:
     pixels: Image  #: used ones: neither masked nor excluded
 
 
+@dataclasses.dataclass(frozen=True)
+class Dose:
+    """What reached the detector; None where it cannot be known."""
+
+    electrons_per_frame: float
+    electrons_per_frame_error: float
+    current_pa: float | None
+    per_square_angstrom: float | None  #: electrons
+
+
 class Reductions:
     """What scans have in common: methods that compute from events. A part of a scan has them all, of what it shows.
 
@@ -114,6 +124,8 @@ class Reductions:
     `incomplete`: "keep" counts what arrived of frames that lack a part of the detector, "skip" leaves them out, "scale" divides by
     the share that arrived. `errors`: standard errors, as `error` of each result. `backend`: "automatic", "cpu", "cuda" or "reference".
     """
+
+    _is_cropped: bool  #: pixels of the detector are left out
 
     def _reduce(self, items: Sequence[str], *, detectors: Sequence[Any] = (), exclude: npt.ArrayLike | None = None, aperture: Any = None,
                 centre: Centre = None, incomplete: str = "keep", errors: bool = False, corrected: bool = False, backend: str = "automatic") -> _countem.Reduced:
@@ -217,6 +229,19 @@ class Reductions:
         width = f"{float(step)!r}{'mrad' if unit == 'mrad' else ''}"
         images = self._images([f"radial-profile:{width}"], centre=centre, exclude=exclude, incomplete=incomplete, errors=errors, backend=backend)
         return RadialProfile(*(images[f"radial_{name}"] for name in ("radius", "mean", "sum", "pixels")))
+
+    def dose(self, *, dwell_us: float = 0, efficiency: float = 0, scan_step_nm: float = 0) -> Dose:
+        """Electrons per frame, from complete frames where there are any; the beam's current with `dwell_us`, microseconds of beam per
+        frame; electrons per square angstrom where the step of the scan is given or known. `efficiency`: events per electron; 0: every
+        electron counts as found, which gives lower bounds (docs/reductions.md).
+
+        Raises ValueError for numbers below 0, and for a part of the detector.
+
+        Example: `scan.dose(dwell_us=11.5, efficiency=0.83).current_pa`
+        """
+        if self._is_cropped:
+            raise ValueError("dose and current are those of the whole detector: ask the scan for them, not a crop of it")
+        return Dose(*self._reduce([]).dose(efficiency, dwell_us, scan_step_nm))
 
     def centre(self, *, exclude: npt.ArrayLike | None = None, backend: str = "automatic") -> Beam:
         """The unscattered beam on the sum of complete frames, with standard errors. Warns where none is found.

@@ -112,6 +112,11 @@ class Scan(Reductions, HandOvers):
         return self._part.rows.merged > 1 or self._part.scan_rows.merged > 1
 
     @property
+    def _is_cropped(self) -> bool:
+        """Whether pixels of the detector are left out."""
+        return any(shown[:2] != whole[:2] for shown, whole in ((self._part.rows, self._whole.rows), (self._part.columns, self._whole.columns)))
+
+    @property
     def size(self) -> int:
         """Pixels of all frames."""
         return int(np.prod(self.shape, dtype=np.int64))
@@ -179,7 +184,7 @@ class Scan(Reductions, HandOvers):
     def counts(self) -> Image:
         """(scan rows, scan columns): electrons at each position, repeats added up; NaN where nothing arrived. Reads no events, but
         for a part of the detector."""
-        if self._part.rows.length * self._part.columns.length != self._whole.rows.length * self._whole.columns.length:
+        if self._is_cropped:
             return self._images([])["counts"]
         counts = self._frames(self._store.counts()).astype(np.float64)
         counts[counts == _NOT_WRITTEN] = np.nan
