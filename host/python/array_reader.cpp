@@ -79,7 +79,7 @@ void array_reader::load(std::uint64_t number) {
     const std::string where =
         "while frames " + std::to_string(first) + " to " + std::to_string(first + count - 1) + " were read";
     nb::object value = nb::borrow(failure.value());
-    if (nb::hasattr(value, "add_note")) value.attr("add_note")(where);
+    if (nb::hasattr(value, "add_note")) value.attr("add_note")(where.c_str());
     throw;
   }
   const std::lock_guard lock(mutex_);

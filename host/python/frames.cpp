@@ -34,11 +34,15 @@ namespace nb = nanobind;
 constexpr std::size_t array_bytes = std::size_t{256} << 20U;
 constexpr std::size_t most_piece_bytes = std::size_t{32} << 20U;
 
+/// A scan is read in at least so many pieces, so that counting begins soon and can be stopped.
+constexpr std::uint64_t fewest_pieces = 16;
+
 /// Whole units, where they are not much larger than what is read at a time.
-std::uint64_t piece_frames(std::size_t frame_bytes, std::uint64_t unit, std::size_t kept) {
-  const std::uint64_t wanted = std::max<std::uint64_t>(1, std::min(most_piece_bytes, array_bytes / kept) / frame_bytes);
-  if (unit > 4 * wanted) return wanted;
-  return (wanted + unit - 1) / unit * unit;
+std::uint64_t piece_frames(const array_reader::wanted& what, std::uint64_t unit) {
+  const std::size_t bytes = std::min(most_piece_bytes, array_bytes / what.kept);
+  const std::uint64_t most = std::min<std::uint64_t>(bytes / what.frame_bytes, what.frames / fewest_pieces);
+  const std::uint64_t wanted = std::max<std::uint64_t>(1, most);
+  return unit > 4 * wanted ? wanted : (wanted + unit - 1) / unit * unit;
 }
 
 std::size_t bytes_of(std::string_view type) {
@@ -68,7 +72,7 @@ std::shared_ptr<const frame_source> raw_frames::open(desk& serving, reading how,
   for (std::size_t axis = 0; axis + 2 < rank; ++axis) what.frames *= array_.extent[axis];
   what.kept = (threads != 0 ? threads : usable_threads()) + 2;
   what.ahead = how == reading::in_order;
-  if (what.ahead) what.piece_frames = piece_frames(what.frame_bytes, unit_, what.kept);
+  if (what.ahead) what.piece_frames = piece_frames(what, unit_);
   array_frames array = array_;
   const auto reader = std::make_shared<array_reader>(serving, std::move(what));
   array.fill = [reader](std::uint64_t first, std::size_t count, std::byte* to) { reader->fill(first, count, to); };

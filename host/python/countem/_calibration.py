@@ -53,7 +53,7 @@ class Calibration:
 
     @property
     def score_adu(self) -> float | None:
-        """Method peaks: an event's score, the charge of 3 x 3 pixels and twice that of the peak, is above it; None: another method."""
+        """Method peaks: an event's score, twice its pixel's charge and that of the largest 2 x 2 pixels around it, is above it; else None."""
         return self._native.score_adu
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import html
 import math
+import operator
 import os
 import pathlib
 from collections.abc import Sequence
@@ -89,7 +90,7 @@ class Raw:
             raise IndexError(f"{self._name}: frames are read one at a time: index one as raw[{names}]")
         number = 0
         for axis, index, length in zip(("row", "column", "repeat"), where, lengths):
-            index = index.__index__()
+            index = operator.index(index)
             if not -length <= index < length:
                 raise IndexError(f"{self._name}: {axis} {index} is beyond the scan, which has {length}")
             number = number * length + index % length
@@ -143,7 +144,7 @@ def _opening(*, format: str | None, scan: Sequence[int] | None, shape: Sequence[
 
 
 def _lengths(name: str, given: Sequence[int], most: int) -> list[int]:
-    lengths = [length.__index__() for length in given]
+    lengths = [operator.index(length) for length in given]
     if not 2 <= len(lengths) <= most or min(lengths) < 1 or max(lengths) >= 2**32:
         wanted = "(rows, columns)" if most == 2 else "(rows, columns) or (rows, columns, frames at each position)"
         raise ValueError(f"{name}={tuple(given)} is not {wanted}, each at least 1")
@@ -252,19 +253,23 @@ def _put(out: npt.NDArray[Any], block: Any, name: str) -> None:
     np.copyto(out, pixels.reshape(out.shape), casting="safe")
 
 
+def _at(prefix: tuple[int, ...], last: slice) -> tuple[Any, ...] | slice:
+    return (*prefix, last) if prefix else last
+
+
 def _read(array: Any, name: str, lead: tuple[int, ...], prefix: tuple[int, ...], first: int, out: npt.NDArray[Any]) -> None:
     """Puts len(out) frames into `out`, whole rows of the scan at a time where it can be."""
     if not lead:
         return _put(out, array[prefix] if prefix else array[...], name)
     if len(lead) == 1:
-        return _put(out, array[(*prefix, slice(first, first + len(out)))], name)
+        return _put(out, array[_at(prefix, slice(first, first + len(out)))], name)
     inner = math.prod(lead[1:])
     while len(out):
         row, within = divmod(first, inner)
         if within == 0 and len(out) >= inner:
             rows = len(out) // inner
             count = rows * inner
-            _put(out[:count], array[(*prefix, slice(row, row + rows))], name)
+            _put(out[:count], array[_at(prefix, slice(row, row + rows))], name)
         else:
             count = min(len(out), inner - within)
             _read(array, name, lead[1:], (*prefix, row), within, out[:count])

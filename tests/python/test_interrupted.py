@@ -1,0 +1,244 @@
+"""Counts that end early keep what they counted; arrays of any size are counted in bounded memory; running counts are followed."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import countem as ct
+from simulated import Simulated, content, simulate
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    return simulate(tmp_path_factory.mktemp("interrupted") / "sim", scan="60x50", frame="24x32")
+
+
+@pytest.fixture(scope="module")
+def cal(simulated: Simulated) -> ct.Calibration:
+    return ct.calibrate(ct.open_raw(simulated.raw), simulated.dark)
+
+
+@pytest.fixture(scope="module")
+def whole(simulated: Simulated, cal: ct.Calibration, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    path = tmp_path_factory.mktemp("whole") / "counted.h5"
+    ct.count(ct.open_raw(simulated.raw), cal, path)
+    return path
+
+
+class Slow:
+    """An array that is read a row of the scan at a time, and calls something before each."""
+
+    def __init__(self, array: np.ndarray, before) -> None:
+        self.array, self.before = array, before
+        self.shape, self.dtype, self.chunks = array.shape, array.dtype, (1, *array.shape[1:])
+        self.threads: set[int] = set()
+
+    def __getitem__(self, where: object) -> np.ndarray:
+        self.threads.add(threading.get_ident())
+        self.before(where)
+        return self.array[where]
+
+
+def rows_of(where: object) -> slice:
+    rows = where[0] if isinstance(where, tuple) else where
+    return rows if isinstance(rows, slice) else slice(rows, rows + 1)
+
+
+class Stopped(Exception):
+    pass
+
+
+def resumed(source: ct.Raw, cal: ct.Calibration, path: pathlib.Path, whole: pathlib.Path) -> None:
+    """The count is resumed and ends as one that never stopped."""
+    part = path.with_name(path.name + ".part")
+    assert part.exists() and not path.exists()
+    with pytest.raises(FileExistsError, match="did not finish; resume with resume=True"):
+        ct.count(source, cal, path)
+    with pytest.raises(ValueError, match="was counted with .*; resume with the same inputs and options"):
+        ct.count(source, cal.with_threshold(30), path, resume=True)
+    ct.count(source, cal, path, resume=True)
+    assert content(path) == content(whole) and not part.exists()
+
+
+NOTE = r"the first (\d+) of 3000 frames are kept in .*counted.h5.part; resume with resume=True"
+
+
+def kept(failure: BaseException) -> int:
+    """Frames that are kept, as the exception notes."""
+    return int(re.search(NOTE, "\n".join(failure.__notes__)).group(1))
+
+
+def test_an_exception_of_progress_ends_a_count(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    source = ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03)))
+
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise Stopped
+
+    with pytest.raises(Stopped) as caught:
+        ct.count(source, cal, tmp_path / "counted.h5", progress=stop)
+    assert 0 < kept(caught.value) < 3000
+    resumed(ct.frames(simulated.array), cal, tmp_path / "counted.h5", whole)
+
+
+def test_ctrl_c_ends_a_count(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """A signal of the system, while the array waits and while C++ works."""
+    source = ct.frames(Slow(simulated.array, lambda where: time.sleep(0.05)))
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        ct.count(source, cal, tmp_path / "counted.h5")
+    timer.join()
+    assert 0 < kept(caught.value) < 3000
+    resumed(ct.open_raw(simulated.raw), cal, tmp_path / "counted.h5", whole)
+
+
+def test_ctrl_c_while_files_are_counted(simulated: Simulated, cal: ct.Calibration) -> None:
+    source = ct.open_raw(simulated.raw)
+    timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        for _ in range(1000):
+            ct.count(source, cal, backend="reference", threads=1)
+    timer.join()
+
+
+def test_an_exception_of_the_array_comes_out_as_it_is(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    def broken(where: object) -> None:
+        if rows_of(where).stop > 30:
+            raise LookupError("the tape broke")
+
+    source = ct.frames(Slow(simulated.array, broken))
+    for path in (None, tmp_path / "counted.h5"):
+        with pytest.raises(LookupError) as caught:
+            ct.count(source, cal, path)
+        assert caught.value.args == ("the tape broke",)
+        first, last = map(int, re.search(r"while frames (\d+) to (\d+) were read", caught.value.__notes__[0]).groups())
+        assert first // 60 <= 30 <= last // 60
+    assert kept(caught.value) <= first
+    resumed(ct.frames(simulated.array), cal, tmp_path / "counted.h5", whole)
+    with pytest.raises(LookupError):
+        ct.calibrate(source)
+    with pytest.raises(LookupError):
+        ct.preview(source, cal, frames=100)
+
+
+def test_a_value_that_cannot_be_counted_names_its_frame(simulated: Simulated, cal: ct.Calibration, tmp_path: pathlib.Path) -> None:
+    array = simulated.array.astype(np.int32)
+    array[40, 7, 5, 6] = 2**25 + 1
+    with pytest.raises(ValueError, match=r"numpy ndarray: frame 2407, row 5, column 6 is 33554433 \(i32\), which f32 cannot hold.*frames are kept in"):
+        ct.count(ct.frames(array), cal, tmp_path / "counted.h5")
+
+
+def test_arrays_are_read_in_order_once_and_in_one_thread(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path) -> None:
+    read: list[int] = []
+    array = Slow(simulated.array, lambda where: read.extend(range(rows_of(where).start, rows_of(where).stop)))
+    scan = ct.count(ct.frames(array), cal, threads=2)
+    assert sorted(read) == list(range(50)) and array.threads == {threading.get_ident()}
+    with ct.open(whole) as expected:
+        np.testing.assert_array_equal(scan.indices, expected.indices)
+
+
+def test_an_array_may_use_countem_itself(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path) -> None:
+    inner = ct.open_raw(simulated.raw)
+
+    class Filtered:
+        shape, dtype = inner.shape, inner.dtype
+
+        def __getitem__(self, where: slice | tuple) -> np.ndarray:
+            if isinstance(where, slice):
+                return np.stack([self[row, 0:60] for row in range(where.start, where.stop)])
+            row, columns = where
+            return np.stack([inner[row, column] for column in range(columns.start, columns.stop)])
+
+    with ct.open(whole) as expected:
+        np.testing.assert_array_equal(ct.count(ct.frames(Filtered()), cal).indices, expected.indices)
+
+
+def test_memory_is_bounded(tmp_path: pathlib.Path) -> None:
+    """1.5 GB of frames, which are made when they are read."""
+    program = f"""
+import resource, sys
+sys.path.insert(0, {str(pathlib.Path(ct.__file__).parent.parent)!r})
+import numpy as np
+import countem as ct
+
+class Made:
+    shape, dtype = (3000, 512, 512), np.dtype(np.uint16)
+    frame = np.zeros((512, 512), np.uint16)
+    frame[7, 9] = 50
+    def __getitem__(self, where):
+        return np.broadcast_to(self.frame, (where.stop - where.start, 512, 512))
+
+source = ct.frames(Made(), scan=(50, 60))
+cal = ct.calibrate(source, threshold=16, xray_threshold=np.inf, samples=2)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+scan = ct.count(source, cal, threads=2)
+assert scan.indices.tolist() == [7 * 512 + 9] * 3000
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 400 * 1024  # kB
+
+
+def test_a_running_count_is_followed(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "counted.h5"
+    source = ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03)))
+    thread = threading.Thread(target=ct.count, args=(source, cal, path))
+    thread.start()
+    states = list(ct.follow(path, interval=0.02, timeout=30))
+    thread.join()
+    done = [state.frames_done for state in states]
+    assert done == sorted(done) and len(states) >= 3 and [state.finished for state in states] == [False] * (len(states) - 1) + [True]
+    with ct.open(whole) as expected:
+        assert states[-1] == (3000, 3000, expected.nnz, True)
+        for state in states:
+            assert state.events == expected.indptr[state.frames_done]
+
+
+def test_following_ends_where_nothing_comes(simulated: Simulated, cal: ct.Calibration, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(TimeoutError, match="absent.h5: is not there for 0.1 s"):
+        list(ct.follow(tmp_path / "absent.h5", interval=0.01, timeout=0.1))
+
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        ct.count(ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03))), cal, tmp_path / "counted.h5", progress=stop)
+    states = []
+    with pytest.raises(TimeoutError, match=r"stays at \d+ of 3000 frames"):
+        states.extend(ct.follow(tmp_path / "counted.h5", interval=0.01, timeout=0.1))
+
+
+def test_parts_are_merged(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise Stopped
+
+    with pytest.raises(Stopped) as caught:
+        ct.count(ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03))), cal, tmp_path / "counted.h5", progress=stop)
+    ct.recover(tmp_path / "counted.h5.part", tmp_path / "first.h5")
+    with ct.open(tmp_path / "first.h5") as first, ct.open(whole) as all_frames:
+        assert first.nnz == all_frames.indptr[kept(caught.value)]
+        merged = ct.merge([tmp_path / "first.h5", whole], tmp_path / "all.h5")
+        np.testing.assert_array_equal(merged.indices, all_frames.indices)
+    with pytest.raises(FileExistsError):
+        ct.merge([whole], tmp_path / "all.h5")
+    assert ct.merge([whole], tmp_path / "all.h5", overwrite=True).nnz == merged.nnz
+    ct.count(ct.open_raw(simulated.raw), cal.with_threshold(30), tmp_path / "other.h5")
+    with pytest.raises(ValueError, match="other.h5: was counted with another"):
+        ct.merge([whole, tmp_path / "other.h5"], tmp_path / "no.h5")
+    with pytest.raises(ValueError, match="at least one part"):
+        ct.merge([], tmp_path / "no.h5")
+    with pytest.raises(FileNotFoundError):
+        ct.merge([tmp_path / "absent.h5"], tmp_path / "no.h5")

@@ -1,0 +1,171 @@
+"""Raw frames: files opened as the program opens them, and arrays, converted exactly or refused."""
+
+import pathlib
+import pickle
+import warnings
+
+import h5py
+import numpy as np
+import pytest
+
+import countem as ct
+from conftest import run
+from simulated import Simulated, simulate
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    return simulate(tmp_path_factory.mktemp("raw") / "sim", scan="4x3", frame="8x10")
+
+
+def test_a_file_reads_frame_by_frame(simulated: Simulated) -> None:
+    raw = ct.open_raw(simulated.raw)
+    assert (raw.shape, raw.ndim, raw.dtype, raw.issues) == ((3, 4, 8, 10), 4, np.uint16, [])
+    for where in np.ndindex(3, 4):
+        np.testing.assert_array_equal(raw[where], simulated.array[where])
+    np.testing.assert_array_equal(raw[-1, -4], simulated.array[2, 0])
+
+
+def test_a_list_a_pattern_and_a_directory(tmp_path: pathlib.Path) -> None:
+    run("simulate", tmp_path / "sim", "--scan", "3x2", "--format", "v5", "--occupancy", 0.001)
+    files = sorted((tmp_path / "sim").glob("*.data"))
+    frames = [raw[1, 2] for raw in (ct.open_raw(files[::-1]), ct.open_raw(str(tmp_path / "sim" / "*.data")), ct.open_raw(tmp_path / "sim"))]
+    assert len(files) == 4 and frames[0].shape == (576, 576)
+    for frame in frames[1:]:
+        np.testing.assert_array_equal(frame, frames[0])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "<u2", ">u2", ">u4", ">f4"])
+def test_flat_files(tmp_path: pathlib.Path, dtype: str) -> None:
+    values = np.arange(2 * 3 * 4 * 5).reshape(6, 4, 5).astype(dtype)
+    gaps = b"".join(frame.tobytes() + b"gap" for frame in values)
+    (tmp_path / "flat.bin").write_bytes(b"header" + gaps)
+    raw = ct.open_raw(tmp_path / "flat.bin", shape=(4, 5), dtype=dtype, offset=6, gap=3, scan=(2, 3))
+    assert raw.shape == (2, 3, 4, 5) and raw.dtype == values.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(raw[1, 2], values[5])
+
+
+def test_a_dataset_of_hdf5(tmp_path: pathlib.Path) -> None:
+    with h5py.File(tmp_path / "two.h5", "w") as file:
+        file["a/frames"], file["b/frames"] = np.zeros((2, 4, 5), np.uint16), np.full((2, 4, 5), 7, np.uint16)
+    assert ct.open_raw(tmp_path / "two.h5", dataset="b/frames")[0, 1].tolist() == [[7] * 5] * 4
+
+
+def test_what_is_missing_is_known(simulated: Simulated) -> None:
+    with pytest.warns(ct.CountemWarning, match=r"data.npy: holds 12 whole frames, the scan of 5 x 4 positions .* the last ones are missing"):
+        raw = ct.open_raw(simulated.raw, scan=(4, 5))
+    assert (raw.missing_frames, raw.incomplete_frames, len(raw.issues)) == (8, 0, 1)
+    np.testing.assert_array_equal(raw[2, 1], simulated.array.reshape(12, 8, 10)[11])
+    with pytest.raises(ValueError, match=r"data.npy: nothing of frame 12 \(2, 2\) arrived"):
+        raw[2, 2]
+    assert "1 issue" in repr(raw) and "the last ones are missing" in raw._repr_html_()
+
+
+def test_refusals(simulated: Simulated, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "other").write_bytes(b"?" * 100)
+    for path, error, words in (("absent.npy", FileNotFoundError, "absent.npy"), ("*.npy", FileNotFoundError, "no file has such a name"),
+                               ("other", ValueError, "name it with format")):
+        with pytest.raises(error, match=words):
+            ct.open_raw(tmp_path / path)
+    for options, words in (({"scan": (3,)}, r"scan=\(3,\) is not"), ({"scan": (0, 12)}, "each at least 1"), ({"dtype": "u2"}, "give shape"),
+                           ({"format": "x"}, "x"), ({"scale": -1}, "above 0"), ({"shape": (4, 5), "dtype": "f8"}, "float64 cannot be read")):
+        with pytest.raises(ValueError, match=words):
+            ct.open_raw(simulated.raw, **options)
+    raw = ct.open_raw(simulated.raw)
+    for where in ((3, 0), (0, 4), (-4, 0), 1, (1,), (1, 2, 3), np.s_[0:1]):
+        with pytest.raises(IndexError):
+            raw[where]
+    with pytest.raises(TypeError):
+        raw[1.0, 2]
+
+
+def test_raw_frames_pickle(simulated: Simulated) -> None:
+    for raw in (ct.open_raw(simulated.raw, scan=(6, 2)), ct.frames(simulated.array, scale=2)):
+        again = pickle.loads(pickle.dumps(raw))
+        assert again.shape == raw.shape
+        np.testing.assert_array_equal(again[1, 1], raw[1, 1])
+    with h5py.File("memory.h5", "w", driver="core", backing_store=False) as file, pytest.raises(TypeError):
+        pickle.dumps(ct.frames(file.create_dataset("x", (2, 3, 4), "u2")))
+
+
+def test_axes_of_arrays(simulated: Simulated) -> None:
+    array = simulated.array
+    for given, scan, shape in ((array, None, (3, 4, 8, 10)), (array.reshape(12, 8, 10), None, (1, 12, 8, 10)), (array.reshape(12, 8, 10), (3, 4), (3, 4, 8, 10)),
+                               (array.reshape(3, 2, 2, 8, 10), None, (3, 2, 2, 8, 10)), (array[0, 0], None, (1, 1, 8, 10)),
+                               (array.swapaxes(0, 1).copy().swapaxes(0, 1), None, (3, 4, 8, 10))):
+        raw = ct.frames(given, scan=scan)
+        assert raw.shape == shape and raw.dtype == np.uint16
+        last = tuple(length - 1 for length in shape[:-2])
+        np.testing.assert_array_equal(raw[last], given.reshape(-1, 8, 10)[-1])
+    for shape in ((8,), (0, 8, 10), (1, 1, 1, 1, 8, 10)):
+        with pytest.raises(ValueError, match="is not a scan"):
+            ct.frames(np.zeros(shape, np.uint16))
+    with pytest.warns(ct.CountemWarning, match="12 whole frames, the scan of 5 x 4"):
+        assert ct.frames(array.reshape(12, 8, 10), scan=(4, 5)).missing_frames == 8
+
+
+@pytest.mark.parametrize(("stored", "kept"), [("?", "u1"), ("u1", "u1"), ("i1", "f4"), (">u2", "u2"), (">i2", "f4"), ("f2", "f4"), (">f4", "f4"), ("u4", "u4"), (">i4", "f4"),
+                                              ("i8", "f4"), ("u8", "u4"), (">f8", "f4")])
+def test_pixel_types_keep_their_values(stored: str, kept: str) -> None:
+    values = np.array([[0, 1, 1], [1, 0, 1]]) if stored == "?" else np.array([[0, 1, 100], [-100, 17, -1]])
+    if np.dtype(stored).kind == "u":
+        values = abs(values)
+    raw = ct.frames(values.astype(stored)[None])
+    assert raw.dtype == np.dtype(kept)
+    np.testing.assert_array_equal(raw[0, 0], values)
+
+
+@pytest.mark.parametrize(("dtype", "value", "expected"), [
+    ("u8", 2**32 - 2, 2**32 - 2), ("u8", 2**40, 2**32 - 1), ("i4", -(2**24), -(2**24)), ("i8", 2**30, 2**30), ("f8", 100.03125, 100.0), ("f8", 100.04, 100.0625),
+    ("f8", 2.0**24, 2.0**24), ("f8", 1e300, np.inf), ("f8", np.nan, np.nan), ("f4", 0.001, np.float32(0.001)), ("i4", 2**24 + 1, None), ("f8", 2**22 + 0.5, None)])
+def test_values_at_the_limits(dtype: str, value: float, expected: float | None) -> None:
+    """Rounded to 1/16 where charges are (half to even), cut beyond all charges; what would be wrong is refused."""
+    array = np.zeros((2, 3, 4), dtype)
+    array[1, 2, 3] = value
+    raw = ct.frames(array)
+    if expected is None:
+        with pytest.raises(ValueError, match=r"numpy ndarray: frame 1, row 2, column 3 is .* cannot hold"):
+            raw[0, 1]
+    else:
+        np.testing.assert_array_equal(raw[0, 1][2, 3], np.dtype(raw.dtype).type(expected))
+
+
+def test_arrays_that_are_refused() -> None:
+    for given in (np.zeros((2, 3, 4), "c8"), np.zeros((2, 3, 4), "f16"), np.zeros((2, 3, 4), "S2"), np.ma.zeros((2, 3, 4), "u2"), {"axes": []}):
+        with pytest.raises(ValueError):
+            ct.frames(given)
+
+    class Liar:
+        shape, dtype = (4, 3, 5), np.dtype(np.uint16)
+
+        def __init__(self, given: np.ndarray) -> None:
+            self.given = given
+
+        def __getitem__(self, where: object) -> np.ndarray:
+            return self.given
+
+    for given, error, words in ((np.zeros((1, 5, 3), "u2"), ValueError, r"shape \(1, 5, 3\) where \(1, 3, 5\)"), (np.zeros((2, 3, 5), "u2"), ValueError, "where"),
+                                (np.zeros((1, 3, 5), "i4"), TypeError, "Cannot cast")):
+        with pytest.raises(error, match=words) as caught:
+            ct.frames(Liar(given))[0, 2]
+        assert caught.value.__notes__ == ["while frames 2 to 2 were read"]
+
+
+def test_signals_of_other_programs(simulated: Simulated) -> None:
+    class Signal:  # of hyperspy: neither shape nor dtype of its own
+        data = simulated.array
+
+    for given in ({"data": simulated.array, "axes": []}, Signal()):
+        np.testing.assert_array_equal(ct.frames(given)[2, 3], simulated.array[2, 3])
+
+
+def test_scale(simulated: Simulated) -> None:
+    for raw in (ct.open_raw(simulated.raw, scale=0.3), ct.frames(simulated.array, scale=0.3)):
+        np.testing.assert_array_equal(raw[1, 1], (simulated.array[1, 1] * 0.3).astype(np.float32))
+
+
+def test_nothing_is_warned_of_without_a_reason(simulated: Simulated) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ct.open_raw(simulated.raw)
+        ct.frames(simulated.array)
