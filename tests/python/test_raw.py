@@ -169,3 +169,45 @@ def test_nothing_is_warned_of_without_a_reason(simulated: Simulated) -> None:
         warnings.simplefilter("error")
         ct.open_raw(simulated.raw)
         ct.frames(simulated.array)
+
+
+class OnDevice:
+    """An array that numpy cannot read: its pieces must be copied, by the method `copied`."""
+
+    __cuda_array_interface__ = {}
+
+    def __init__(self, array: np.ndarray, copied: str) -> None:
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+        setattr(self, copied, lambda: array)
+
+    def __getitem__(self, key: object) -> "OnDevice":
+        return OnDevice(self.array[key], "get" if hasattr(self, "get") else "cpu")
+
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        raise TypeError("implicit conversion to numpy is not allowed")
+
+
+class ByDlpack:
+    """An array that can be had by DLPack alone, with types that are named as torch does."""
+
+    def __init__(self, array: np.ndarray, word: str = "torch.uint16") -> None:
+        self.array, self.shape, self.dtype = array, array.shape, word
+
+    def __getitem__(self, key: object) -> "ByDlpack":
+        return ByDlpack(self.array[key])
+
+    def __dlpack__(self, **options: object) -> object:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+
+def test_arrays_of_a_device_are_copied_piece_by_piece() -> None:
+    array = np.random.default_rng(3).integers(0, 900, (2, 3, 8, 10)).astype(np.uint16)
+    for other in (OnDevice(array, "get"), OnDevice(array, "cpu"), ByDlpack(array)):
+        raw = ct.frames(other)
+        assert raw.dtype == np.uint16
+        np.testing.assert_array_equal(raw[1, 2], array[1, 2])
+    with pytest.raises(ValueError, match="bfloat16"):
+        ct.frames(ByDlpack(array, "torch.bfloat16"))

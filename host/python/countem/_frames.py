@@ -219,6 +219,18 @@ def _name_of(array: Any) -> str:
     return f"{type(array).__module__.partition('.')[0]} {type(array).__name__}"
 
 
+def _dtype_of(array: Any, name: str) -> np.dtype[Any]:
+    """Also of torch, whose types are no numpy types but have their names."""
+    try:
+        return np.dtype(array.dtype)
+    except TypeError:
+        word = str(array.dtype).rpartition(".")[2]
+    try:
+        return np.dtype(word)
+    except TypeError:
+        raise ValueError(f"{name}: pixels of {word} cannot be counted: numpy has no such type") from None
+
+
 def _type_of(dtype: np.dtype[Any], name: str) -> str:
     """The type that frames of such an array are read as, with the same values."""
     if dtype.kind == "b":
@@ -244,10 +256,20 @@ def _frames_together(array: Any, lead: tuple[int, ...]) -> int:
     return 1
 
 
+def _on_host(block: Any) -> Any:
+    """What lies on a device is copied: as cupy does by get(), torch by cpu(), and others by DLPack."""
+    for copied in ("get", "cpu"):
+        if hasattr(block, "__cuda_array_interface__") and callable(getattr(block, copied, None)):
+            return getattr(block, copied)()
+    if not hasattr(block, "__array__") and not hasattr(block, "__array_interface__") and hasattr(block, "__dlpack__"):
+        return np.from_dlpack(block)
+    return block
+
+
 def _put(out: npt.NDArray[Any], block: Any, name: str) -> None:
     if np.ma.isMaskedArray(block):
         raise ValueError(f"{name}: gave a masked array: fill it, and give the mask to calibrate()")
-    pixels = np.asarray(block)
+    pixels = np.asarray(_on_host(block))
     if pixels.shape[-2:] != out.shape[-2:] or pixels.size != out.size:
         raise ValueError(f"{name}: gave an array of shape {pixels.shape} where {out.shape} was asked for")
     np.copyto(out, pixels.reshape(out.shape), casting="safe")
@@ -280,7 +302,7 @@ def _read(array: Any, name: str, lead: tuple[int, ...], prefix: tuple[int, ...],
 
 def frames(array: Any, *, scan: Sequence[int] | None = None, scale: float = 1) -> Raw:
     """Raw frames of an array: anything with shape, dtype and numpy indexing (numpy, h5py, dask, zarr), a signal of rosettasciio
-    (its "data") or of hyperspy (its `.data`).
+    (its "data") or of hyperspy (its `.data`). Arrays on a device (cupy, torch) are copied piece by piece.
 
     Axes: (rows, columns, detector rows, detector columns), (rows, columns, repeats, ...) or (frames, detector rows, detector
     columns), for which `scan` gives (rows, columns); without it they are one row. `scale`: factor on all values.
@@ -297,7 +319,7 @@ def frames(array: Any, *, scan: Sequence[int] | None = None, scale: float = 1) -
     array = _array_of(array)
     name = _name_of(array)
     shape = tuple(int(length) for length in array.shape)
-    stored = _type_of(np.dtype(array.dtype), name)
+    stored = _type_of(_dtype_of(array, name), name)
     lead = shape[:-2]
     opening = _opening(scan=scan, scale=scale, format=None, shape=None, dtype=None, offset=0, gap=0, dataset=None)
 
