@@ -34,6 +34,7 @@ namespace nb = nanobind;
 constexpr std::size_t array_bytes = std::size_t{256} << 20U;
 constexpr std::size_t most_piece_bytes = std::size_t{32} << 20U;
 
+constexpr std::size_t most_sampled_frames = 256;
 /// A scan is read in at least so many pieces, so that counting begins soon and can be stopped.
 constexpr std::uint64_t fewest_pieces = 16;
 
@@ -72,7 +73,11 @@ std::shared_ptr<const frame_source> raw_frames::open(desk& serving, reading how,
   for (std::size_t axis = 0; axis + 2 < rank; ++axis) what.frames *= array_.extent[axis];
   what.kept = (threads != 0 ? threads : usable_threads()) + 2;
   what.ahead = how == reading::in_order;
-  if (what.ahead) what.piece_frames = piece_frames(what, unit_);
+  if (what.ahead) {
+    what.piece_frames = piece_frames(what, unit_);
+  } else {  // a sample is gone through several times
+    what.kept = std::max(what.kept, std::min(most_sampled_frames, array_bytes / what.frame_bytes));
+  }
   array_frames array = array_;
   const auto reader = std::make_shared<array_reader>(serving, std::move(what));
   array.fill = [reader](std::uint64_t first, std::size_t count, std::byte* to) { reader->fill(first, count, to); };

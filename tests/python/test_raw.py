@@ -159,6 +159,20 @@ def test_signals_of_other_programs(simulated: Simulated) -> None:
         np.testing.assert_array_equal(ct.frames(given)[2, 3], simulated.array[2, 3])
 
 
+def test_a_sample_is_read_once(simulated: Simulated) -> None:
+    read: list[object] = []
+
+    class Counting:
+        shape, dtype = simulated.array.shape, simulated.array.dtype
+
+        def __getitem__(self, where: object) -> np.ndarray:
+            read.append(where)
+            return simulated.array[where]
+
+    ct.calibrate(ct.frames(Counting()), threshold=30, xray_threshold=np.inf, samples=5)
+    assert len(read) == len({str(where) for where in read}) == 5
+
+
 def test_scale(simulated: Simulated) -> None:
     for raw in (ct.open_raw(simulated.raw, scale=0.3), ct.frames(simulated.array, scale=0.3)):
         np.testing.assert_array_equal(raw[1, 1], (simulated.array[1, 1] * 0.3).astype(np.float32))
