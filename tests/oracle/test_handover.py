@@ -285,6 +285,19 @@ def test_xarray(scaled: pathlib.Path) -> None:
         np.testing.assert_array_equal(near.sum(("scan_row", "scan_column")), np.asarray(scan)[1:, :, 4:17].sum(axis=(0, 1)))
 
 
+def test_a_scan_in_memory(inline: libertem.Context) -> None:
+    """It is handed over in this process; other processes have no file to open."""
+    counted = np.random.default_rng(4).poisson(0.02, (3, 5, 48, 64)).astype(np.uint8)
+    scan = ct.count(ct.frames(counted), method="counts")
+    np.testing.assert_array_equal(scan.to_scipy().toarray(), counted.reshape(15, -1))
+    np.testing.assert_array_equal(scan.to_dask().compute(scheduler="threads"), counted)
+    np.testing.assert_array_equal(scan.to_hyperspy().data.compute(scheduler="sync"), counted)
+    dataset = scan.to_libertem(inline, partitions=2)
+    np.testing.assert_array_equal(inline.run_udf(dataset=dataset, udf=SumUDF())["intensity"].data, counted.sum(axis=(0, 1)))
+    with pytest.raises(TypeError, match="in memory"):
+        scan.to_dask().compute(scheduler="processes", num_workers=1)
+
+
 @pytest.mark.parametrize(("method", "module"), [("scipy", "scipy.sparse"), ("sparse", "sparse"), ("dask", "dask.array"), ("hyperspy", "hyperspy.api"),
                                                 ("py4dstem", "py4DSTEM"), ("xarray", "xarray"), ("stempy", "stempy.io.sparse_array"), ("libertem", "libertem.api")])
 def test_a_missing_package_is_named(stored: Callable, monkeypatch: pytest.MonkeyPatch, method: str, module: str) -> None:

@@ -277,6 +277,8 @@ class Scan(Reductions, HandOvers):
     def __getitem__(self, key: Any) -> Any:
         """A part of the scan for slices of whole ranges; else the dense numbers, as numpy gives them for integers, slices with steps,
         `...` and None. Raises IndexError beyond the scan, and for lists and masks: those need `numpy.asarray(scan)` or `events`."""
+        if type(key) is tuple and len(key) == 2 == self.ndim - 2 and all(type(one) is int and 0 <= one < self.shape[axis] for axis, one in enumerate(key)):
+            return self._dense(self._position(*key))[0, 0]  # as below, in half the time
         ranges, dropped, added = resolved(key, self.shape)
         bounds = [range(min(one[0], one[-1]), max(one[0], one[-1]) + 1) if len(one) else one for one in ranges]
         whole_repeats = self._repeats == 1 or bounds[2] == range(self._repeats)
