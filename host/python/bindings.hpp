@@ -29,5 +29,7 @@ void bind_parts(nanobind::module_& m);
 
 /// Tilt-corrected bright field, conversion, checks and rescue.
 void bind_tools(nanobind::module_& m, nanobind::class_<shared_store>& store);
+/// Masks of detectors, and electrons sorted by pixel: what a viewer asks for.
+void bind_lookups(nanobind::module_& m, nanobind::class_<shared_store>& store);
 
 }  // namespace countem::python

@@ -30,4 +30,5 @@ NB_MODULE(_countem, m) {
   countem::python::bind_counting(m);
   countem::python::bind_previews(m);
   countem::python::bind_parts(m);
+  countem::python::bind_lookups(m, store);
 }

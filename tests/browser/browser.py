@@ -111,10 +111,13 @@ class Browser:
 
     def open(self, path):
         """Loads a file and waits until it is drawn; returns the seconds that took."""
+        return self.visit(pathlib.Path(path).resolve().as_uri())
+
+    def visit(self, address):
         self.complaints.clear()
         self.requests.clear()
         start = time.monotonic()
-        self.call("Page.navigate", url=pathlib.Path(path).resolve().as_uri())
+        self.call("Page.navigate", url=address)
         while self.note(self.receive(start + self.timeout)) != "Page.loadEventFired":
             pass
         self.settle()

@@ -70,6 +70,11 @@ class Image(np.ndarray):
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (np.asarray(self), {name: getattr(self, name) for name in ("name", "unit", "meaning", "axes", "attributes", "error", "completeness")})
 
+    def _repr_html_(self) -> str:
+        from countem._html import image_html
+
+        return image_html(self)
+
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """Draws the image with its axes, units and a colour bar by matplotlib, on `ax` or a new figure; returns the axes.
 

@@ -63,6 +63,11 @@ class CentreOfMass:
     def __repr__(self) -> str:
         return f"<countem.CentreOfMass {self.row.shape[0]} x {self.row.shape[1]}, {self.row.meaning}>"
 
+    def _repr_html_(self) -> str:
+        from countem._html import centres_html
+
+        return centres_html(self)
+
     def rotated(self, rotation: float | str, flip: bool | None = None) -> CentreOfMass:
         """In scan axes: turned by `rotation` degrees, clockwise, or by "auto", the angle of least curl; `flip` reverses the rows of
         the detector before, None: no, or found with "auto". What was found is in `row.attributes`.

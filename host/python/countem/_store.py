@@ -19,6 +19,7 @@ from countem._indices import resolved, slice_of
 from countem._parallax import Parallax, parallax_from
 from countem._part import Part, Window
 from countem._reductions import Centre, Reductions, split
+from countem._shown import Shown
 from countem._warnings import CountemWarning
 
 _DENSE_TYPES: dict[str, np.dtype[Any]] = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16), "u32": np.dtype(np.uint32)}
@@ -27,7 +28,7 @@ _SECTORS = 0x0F
 _TRUNCATED = 0x10
 
 
-class Scan(Reductions, HandOvers):
+class Scan(Reductions, HandOvers, Shown):
     """A counted scan, or a part of one: `open` makes it, slices and `bin` make parts.
 
     It reads like a numpy array of (scan rows, scan columns, detector rows, detector columns), with repeats behind the scan columns

@@ -33,19 +33,29 @@ matchMedia("print").addEventListener("change", (event) => setPrinting(event.matc
 
 class Viewer {
   /** `paint(context, viewer)` draws; `hover(hit)` receives the pixel [row, column] under the pointer, or null; `pick(row, column)` the
-      one that was clicked; `arrow(rows, columns)` the steps of arrow keys; `activate(viewer)` runs when this viewer is used. */
-  constructor(canvas, lens, { paint, hover, pick, arrow, activate }) {
-    Object.assign(this, { canvas, lens, paint, hover, pick, arrow, activate, pointers: new Map() });
+      one that was clicked; `arrow(rows, columns)` the steps of arrow keys; `activate(viewer)` runs when this viewer is used;
+      `grab(point)` returns what is dragged from there on, { move(point), release() }, or null: then the image is; `keys` are further
+      keys, or others for those that it has: { key: (step, event) => ... }, which return false for a key that they leave alone. */
+  constructor(canvas, lens, { paint, hover, pick, arrow, activate, grab, keys }) {
+    Object.assign(this, { canvas, lens, paint, hover, pick, arrow, activate, grab, keys, pointers: new Map() });
     lens.viewers.push(this);
     // Lines of a scan are shown as bands that can be seen and hit.
     const shape = Math.max(1 / 6, Math.min(1.5, lens.height / lens.width));
     canvas.parentElement.style.aspectRatio = `1 / ${shape}`;
     this.stretch = shape * lens.width / lens.height;
     if (this.stretch > 0.8 && this.stretch < 1.25) this.stretch = 1;
-    new ResizeObserver(() => this.refresh()).observe(canvas);
-    paper.redraw.push(() => this.draw());
+    this.observer = new ResizeObserver(() => this.refresh());
+    this.observer.observe(canvas);
+    this.redrawn = () => this.draw();
+    paper.redraw.push(this.redrawn);
     listenToPointers(this);
     listenToKeys(this);
+  }
+  /** Forgets the canvas, which is about to go. */
+  close() {
+    this.observer.disconnect();
+    paper.redraw = paper.redraw.filter((one) => one !== this.redrawn);
+    this.lens.viewers = this.lens.viewers.filter((one) => one !== this);
   }
   refresh() {
     if (this.waiting) return;
@@ -73,7 +83,7 @@ class Viewer {
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.setTransform(dots, 0, 0, canvas.height / this.height, 0, 0);
     this.paint(context, this);
-    canvas.style.touchAction = this.lens.zoom > 1 ? "none" : "pan-y";
+    canvas.style.touchAction = this.grab || this.lens.zoom > 1 ? "none" : "pan-y";
   }
   /** Screen place of a point of the image; pixel (0, 0) reaches from 0 to 1. */
   x(column) { return this.width / 2 + (column - this.lens.column) * this.scale; }
@@ -92,9 +102,12 @@ class Viewer {
     const box = this.canvas.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
-  under({ x, y }) {
-    const row = Math.floor(this.lens.row + (y - this.height / 2) / (this.scale * this.stretch));
-    const column = Math.floor(this.lens.column + (x - this.width / 2) / this.scale);
+  /** The point of the image, [row, column], at a place of the screen. */
+  at({ x, y }) {
+    return [this.lens.row + (y - this.height / 2) / (this.scale * this.stretch), this.lens.column + (x - this.width / 2) / this.scale];
+  }
+  under(point) {
+    const [row, column] = this.at(point).map(Math.floor);
     return row >= 0 && column >= 0 && row < this.lens.height && column < this.lens.width ? [row, column] : null;
   }
   zoomBy(factor, { x, y } = { x: this.width / 2, y: this.height / 2 }) {

@@ -2,7 +2,9 @@
 
 function movePointer(viewer, event) {
   const now = viewer.point(event), last = viewer.pointers.get(event.pointerId);
-  if (last) {
+  if (last && viewer.held) {
+    viewer.held.move(now);
+  } else if (last) {
     const others = [...viewer.pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
     if (others.length === 1) {
       const apart = (a) => Math.hypot(a.x - others[0].x, a.y - others[0].y);
@@ -17,6 +19,12 @@ function movePointer(viewer, event) {
 }
 
 function releasePointer(viewer, event) {
+  if (viewer.held) {
+    viewer.held.release();
+    viewer.held = null;
+    viewer.pointers.delete(event.pointerId);
+    return;
+  }
   if (viewer.pointers.delete(event.pointerId) && event.type === "pointerup" && viewer.travelled <= 4) {
     const hit = viewer.under(viewer.point(event));
     if (hit) viewer.pick?.(...hit);
@@ -30,6 +38,7 @@ function listenToPointers(viewer) {
     viewer.pointers.set(event.pointerId, viewer.point(event));
     viewer.travelled = viewer.pointers.size > 1 ? Infinity : 0;
     viewer.activate?.(viewer);
+    viewer.held = viewer.pointers.size === 1 ? viewer.grab?.(viewer.point(event)) : null;
   });
   canvas.addEventListener("pointermove", (event) => movePointer(viewer, event));
   canvas.addEventListener("pointerup", (event) => releasePointer(viewer, event));
@@ -51,11 +60,10 @@ function listenToKeys(viewer) {
       ArrowUp: () => viewer.arrow(-step, 0), ArrowDown: () => viewer.arrow(step, 0),
       ArrowLeft: () => viewer.arrow(0, -step), ArrowRight: () => viewer.arrow(0, step),
       "+": () => viewer.zoomBy(1.5), "=": () => viewer.zoomBy(1.5), "-": () => viewer.zoomBy(1 / 1.5), "_": () => viewer.zoomBy(1 / 1.5),
-      "0": () => viewer.showWhole(),
+      "0": () => viewer.showWhole(), ...viewer.keys,
     };
-    if (!actions[event.key]) return;
+    if (!actions[event.key] || actions[event.key](step, event) === false) return;
     event.preventDefault();
-    actions[event.key]();
   });
 }
 
