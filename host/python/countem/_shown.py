@@ -6,12 +6,9 @@ import os
 import pathlib
 import subprocess
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from countem._detectors import Detector
-
-if TYPE_CHECKING:
-    from countem._viewer import Viewer
 
 _EXIT_OF_ARGUMENTS = 2
 _REPORT_OPTIONS = ("virtual", "exclude", "centre", "scan_rotation", "flip", "no_flip", "step_nm", "dwell", "efficiency", "skip_incomplete", "title",
@@ -23,7 +20,7 @@ class Shown:
 
     _path: str
 
-    def view(self, detectors: Sequence[Detector] | None = None, *, memory: float = 4e9) -> Viewer:
+    def view(self, detectors: Sequence[Detector] | None = None, *, memory: float = 4e9) -> Any:
         """A viewer for JupyterLab, notebooks and VS Code: the image of a virtual detector beside the diffraction pattern, on which
         detectors are moved and resized by the mouse; a click on a position shows its frame. docs/python.md has the keys.
 
@@ -32,9 +29,12 @@ class Shown:
         Where they do not fit, one electron in so many is kept: images are estimates while a detector is dragged, exact when it is
         released, and the viewer shows which they are.
 
+        Returns a widget: its `image` is the image that is shown, exact, `detector` what makes it and `code` the line of Python for
+        both; `detectors`, `chosen` and `position` can also be set.
+
         Raises ImportError without anywidget, ValueError for other detectors, and what reading raises.
 
-        Example: `viewer = scan.view(); viewer.image` is the image that is shown, as an array.
+        Example: `viewer = scan.view([ct.disk(30), ct.annulus(60, 200)]); viewer`
         """
         try:
             from countem._viewer import Viewer

@@ -24,8 +24,7 @@ from countem._warnings import CountemWarning
 
 _DENSE_TYPES: dict[str, np.dtype[Any]] = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16), "u32": np.dtype(np.uint32)}
 _NOT_WRITTEN = 0xFFFFFFFF
-_SECTORS = 0x0F
-_TRUNCATED = 0x10
+_SECTORS, _TRUNCATED = 0x0F, 0x10
 
 
 class Scan(Reductions, HandOvers, Shown):
