@@ -63,11 +63,18 @@ array_reader::memory array_reader::get(std::uint64_t number) {
   return get(number);  // it was read and forgotten meanwhile
 }
 
+/// New memory takes longer: the system clears its pages when they are written to first.
+array_reader::memory array_reader::unused(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (unused_ && unused_->size == bytes) return std::exchange(unused_, nullptr);
+  return std::make_shared<buffer<std::byte>>(bytes);
+}
+
 /// In the Python thread. @throws what Python code throws
 void array_reader::load(std::uint64_t number) {
   const std::uint64_t first = number * what_.piece_frames;
   const auto count = static_cast<std::size_t>(std::min(what_.piece_frames, what_.frames - first));
-  auto frames = std::make_shared<buffer<std::byte>>(count * what_.frame_bytes);
+  memory frames = unused(count * what_.frame_bytes);
   std::vector<std::size_t> shape{count};
   shape.insert(shape.end(), what_.shape.begin(), what_.shape.end());
   // The array may outlive all of this in the traceback of an error.
@@ -86,7 +93,9 @@ void array_reader::load(std::uint64_t number) {
   pieces_[number].frames = std::move(frames);
   order_.push_back(number);
   while (order_.size() > what_.kept) {
-    pieces_.erase(order_.front());
+    const auto oldest = pieces_.find(order_.front());
+    if (oldest->second.frames.use_count() == 1) unused_ = std::move(oldest->second.frames);
+    pieces_.erase(oldest);
     order_.erase(order_.begin());
   }
   loaded_.notify_all();

@@ -45,6 +45,7 @@ class array_reader {
   };
 
   [[nodiscard]] memory get(std::uint64_t number);
+  [[nodiscard]] memory unused(std::size_t bytes);
   void load(std::uint64_t number);
   void look_ahead(std::uint64_t number);
 
@@ -53,6 +54,7 @@ class array_reader {
   std::mutex mutex_;
   std::condition_variable loaded_;
   std::map<std::uint64_t, piece> pieces_;
+  memory unused_;  ///< of the piece that was forgotten last; null: none, or it is still in use
   std::vector<std::uint64_t> order_;  ///< of those that were loaded, the oldest first
 };
 

@@ -89,23 +89,38 @@ def test_an_exception_of_progress_ends_a_count(simulated: Simulated, cal: ct.Cal
     resumed(ct.frames(simulated.array), cal, tmp_path / "counted.h5", whole)
 
 
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def test_ctrl_c_ends_a_count(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    """A signal of the system, while the array waits and while C++ works."""
+    """A signal of the system, while the thread that called waits for C++ or for the array."""
     source = ct.frames(Slow(simulated.array, lambda where: time.sleep(0.05)))
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    begun = threading.Event()
+    thread = threading.Thread(target=lambda: begun.wait(30) and interrupt())
+    thread.start()
     with pytest.raises(KeyboardInterrupt) as caught:
-        ct.count(source, cal, tmp_path / "counted.h5")
-    timer.join()
+        ct.count(source, cal, tmp_path / "counted.h5", progress=lambda done, total: begun.set() if done else None)
+    thread.join()
     assert 0 < kept(caught.value) < 3000
     resumed(ct.open_raw(simulated.raw), cal, tmp_path / "counted.h5", whole)
 
 
+def test_ctrl_c_while_an_array_reads(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    source = ct.frames(Slow(simulated.array, lambda where: interrupt() if rows_of(where).start >= 20 else None))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        ct.count(source, cal, tmp_path / "counted.h5")
+    assert any("were read" in note for note in caught.value.__notes__)
+    resumed(ct.frames(simulated.array), cal, tmp_path / "counted.h5", whole)
+    with pytest.raises(KeyboardInterrupt):
+        ct.calibrate(source)
+
+
 def test_ctrl_c_while_files_are_counted(simulated: Simulated, cal: ct.Calibration) -> None:
     source = ct.open_raw(simulated.raw)
-    timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    timer = threading.Timer(0.05, interrupt)
     with pytest.raises(KeyboardInterrupt):
+        timer.start()
         for _ in range(1000):
             ct.count(source, cal, backend="reference", threads=1)
     timer.join()
@@ -192,13 +207,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 def test_a_running_count_is_followed(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "counted.h5"
-    source = ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03)))
+    source = ct.frames(Slow(simulated.array, lambda where: time.sleep(0.05)))
     thread = threading.Thread(target=ct.count, args=(source, cal, path))
     thread.start()
     states = list(ct.follow(path, interval=0.02, timeout=30))
     thread.join()
     done = [state.frames_done for state in states]
-    assert done == sorted(done) and len(states) >= 3 and [state.finished for state in states] == [False] * (len(states) - 1) + [True]
+    assert done == sorted(done) and len(states) >= 2 and [state.finished for state in states] == [False] * (len(states) - 1) + [True]
     with ct.open(whole) as expected:
         assert states[-1] == (3000, 3000, expected.nnz, True)
         for state in states:
