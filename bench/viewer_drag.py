@@ -2,15 +2,23 @@
 """How long a viewer waits for the image of a detector that is dragged: a scan of SIDE x SIDE positions with ELECTRONS electrons, most of
 them in a bright disk, the worst case. Every image is compared with electrons that are counted one by one.
 
-    PYTHONPATH=build/release/python viewer_drag.py [--side 256] [--electrons 1e8] [--threads 0] [--json FILE]
+    PYTHONPATH=build/release/python viewer_drag.py [--side 256] [--electrons 1e8] [--threads 0] [--json FILE] [--save STORE]
+
+With --notebook STORE the same in JupyterLab in a headless browser, from the question of the page to the image on its screen; that needs
+the environment of tests/python/requirements_viewer.txt:
+
+    PYTHONPATH=build/release/python:tests/python viewer_drag.py --notebook STORE
 """
 
 import argparse
 import json
+import pathlib
+import tempfile
 import time
 
 import numpy as np
 
+import countem as ct
 from countem import _countem
 
 DETECTOR = 576
@@ -52,14 +60,73 @@ def drags() -> dict[str, list[np.ndarray]]:
     }
 
 
+def save(path: str, side: int, indptr: np.ndarray, indices: np.ndarray) -> None:
+    """An event store, by way of a file as binsparse has them."""
+    import h5py
+
+    first = np.ones(indices.size, bool)  # of equal ones in a frame
+    first[1:] = indices[1:] != indices[:-1]
+    first[indptr[:-1]] = True
+    places = np.flatnonzero(first)
+    with tempfile.TemporaryDirectory() as folder:
+        with h5py.File(f"{folder}/events.h5", "w") as file:
+            types = {"pointers_to_1": "uint64", "indices_1": "uint32", "values": "uint32"}
+            about = {"version": "0.1", "format": "CSR", "shape": [side * side, DETECTOR**2], "number_of_stored_values": places.size, "data_types": types}
+            file.attrs["binsparse"] = json.dumps({"binsparse": about})
+            file["pointers_to_1"] = np.searchsorted(places, indptr).astype(np.uint64)
+            file["indices_1"] = indices[places]
+            file["values"] = np.diff(np.append(places, indices.size)).astype(np.uint32)
+        ct.import_events(f"{folder}/events.h5", path, scan=(side, side), shape=(DETECTOR, DETECTOR), overwrite=True).close()
+
+
+def in_a_notebook(store: str) -> None:
+    from notebook_browser import Browser, JupyterLab, wait
+
+    package = str(pathlib.Path(_countem.__file__).parents[1])
+    cells = [f"import sys, time; sys.path.insert(0, {package!r})\nimport countem as ct\nscan = ct.open({str(pathlib.Path(store).resolve())!r})\n"
+             "begin = time.perf_counter()\nviewer = scan.view()\nopened = time.perf_counter() - begin\nviewer", "print(round(opened, 2))"]
+    viewer = "document.querySelector('.countem-viewer').countemViewer"
+    with tempfile.TemporaryDirectory() as folder, JupyterLab(pathlib.Path(folder), cells) as lab, Browser() as browser:
+        browser.resize(1200, 1000)
+        lab.open_notebook(browser)
+        wait(browser, f"document.querySelector('.countem-viewer')?.countemViewer?.image && {viewer}.pattern", 300)
+        opened = browser.evaluate("document.querySelectorAll('.jp-Cell')[1].innerText").split()[-1]
+        print(f"view() takes {opened} s")
+        for number, name in enumerate(("disk", "annulus")):
+            # Each step waits for the image of the one before, as the hand does that looks at it.
+            times = browser.evaluate(f"""(async () => {{
+              const viewer = {viewer}, times = [], step = () => new Promise(requestAnimationFrame);
+              viewer.choose({number});
+              while (viewer.exchange.underWay.size) await step();
+              for (let i = 0; i < 40; ++i) {{
+                const before = viewer.times.length, begin = performance.now();
+                viewer.change(viewer.places.moved(viewer.detector, 2, -1), false);
+                while (viewer.times.length === before) await new Promise((done) => setTimeout(done, 0));
+                viewer.scanViewer.draw();
+                times.push([viewer.times.at(-1), performance.now() - begin]);
+              }}
+              return times;
+            }})()""")
+            answered, drawn = np.array(times).T
+            print(f"{name}, 40 steps of a drag: answered after {np.median(answered):.0f} ms, at most {answered.max():.0f} ms; "
+                  f"on the screen after {np.median(drawn):.0f} ms, at most {drawn.max():.0f} ms")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--electrons", type=float, default=1e8)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--json")
+    parser.add_argument("--save", help="writes the scan as an event store")
+    parser.add_argument("--notebook", metavar="STORE")
     asked = parser.parse_args()
+    if asked.notebook:
+        in_a_notebook(asked.notebook)
+        return
     indptr, indices = simulated(asked.side, int(asked.electrons))
+    if asked.save:
+        save(asked.save, asked.side, indptr, indices)
     start = time.perf_counter()
     lookup = _countem.EventsByPixel((DETECTOR, DETECTOR), 1, indptr, indices, asked.threads)
     result = {"electrons": indices.size, "positions": asked.side**2, "sorting_s": time.perf_counter() - start, "bytes": lookup.bytes, "drags": {}}

@@ -44,10 +44,7 @@ std::vector<std::uint8_t> mask_of(const shared_store& self, const part_numbers& 
   plan.centre = detector_point{centre.first, centre.second};
   plan.detectors.push_back(parse_detector(text));
   const reduction_plan cells = in_cells(std::move(plan), made.geometry);
-  const detector_masks masks = make_masks(cells.detectors, made.grid, *cells.centre);
-  std::vector<std::uint8_t> pixels(made.grid.pixels());
-  for (std::size_t pixel = 0; pixel < pixels.size(); ++pixel) pixels[pixel] = masks.contains(0, pixel) ? 1 : 0;
-  return pixels;
+  return std::move(make_masks(cells.detectors, made.grid, *cells.centre).groups.front());  // of one detector: 0 or 1
 }
 
 /// Red, green, blue of 256 places.

@@ -162,6 +162,10 @@ def test_state_in_python(scan):
         assert viewer.detectors[1]["centre"] == pytest.approx(list(scan.centre()), abs=0.05)
     with pytest.raises(traitlets.TraitError, match="row 3 is beyond the scan, which has 3"):
         viewer.position = [3, 0]
+    with pytest.raises(traitlets.TraitError, match="there is no detector 2"):
+        viewer.chosen = 2
+    with pytest.raises(traitlets.TraitError, match="at least one"):
+        viewer.detectors = []
     with pytest.raises(traitlets.TraitError, match="0 <= inner < outer"):
         viewer.detectors = [ring(5.0, 4.0, 1, 1)]
     with pytest.raises(ValueError, match="disks and annuli"):
@@ -369,7 +373,7 @@ def test_colours_logarithm_and_picture(page):
         page.browser.settle()
         seen.add(page.js(pixels))
     assert len(seen) == 5
-    page.js("window.saved = []; HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, this.href]); }; viewer.savePicture()")
+    page.js("window.saved = []; HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, this.href]); }; viewer.parts.picture.click()")
     wait(page.browser, "window.saved.length === 1")
     name, address = page.js("window.saved[0]")
     assert name == "counted disk up to 12 pixels.png"

@@ -16,7 +16,7 @@ import traitlets
 
 from countem import _countem
 from countem._detectors import Detector
-from countem._image import Image
+from countem._image import Image, images_from
 from countem._lookup import Lookup
 from countem._warnings import CountemWarning
 
@@ -45,8 +45,7 @@ class Viewer(anywidget.AnyWidget):  # type: ignore[misc]
 
     def __init__(self, scan: Scan, detectors: Sequence[Detector] | None, memory: float) -> None:
         self.scan = scan
-        self._pattern = scan.sum()
-        centre, radius = self._beam()
+        self._pattern, centre, radius = self._sum_and_beam()
         chosen = [_as_dict(one, centre, self._pixel_mrad) for one in detectors or _usual(radius, centre, self._shorter_side)]
         self._lookup = Lookup(scan, memory)
         super().__init__(facts=self._facts(), detectors=chosen, position=[scan.shape[0] // 2, scan.shape[1] // 2])
@@ -71,8 +70,16 @@ class Viewer(anywidget.AnyWidget):  # type: ignore[misc]
 
     @traitlets.validate("detectors")
     def _valid_detectors(self, proposal: Any) -> Any:
+        if not proposal["value"]:
+            raise traitlets.TraitError("the viewer has at least one detector")
         for one in proposal["value"]:
             self._detector(one)
+        return proposal["value"]
+
+    @traitlets.validate("chosen")
+    def _valid_chosen(self, proposal: Any) -> Any:
+        if not 0 <= proposal["value"] < len(self.detectors):
+            raise traitlets.TraitError(f"there is no detector {proposal['value']}: there are {len(self.detectors)}, counted from 0")
         return proposal["value"]
 
     @traitlets.validate("position")
@@ -93,13 +100,16 @@ class Viewer(anywidget.AnyWidget):  # type: ignore[misc]
     def _pixel_mrad(self) -> float:
         return float(self.scan._described[2][4])
 
-    def _beam(self) -> tuple[tuple[float, float], float]:
-        """Centre and radius in detector pixels; where no beam is found, those of a guess."""
+    def _sum_and_beam(self) -> tuple[Image, tuple[float, float], float]:
+        """The sum of all frames, and the beam's centre and radius in detector pixels; where none is found, those of a guess."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CountemWarning)  # the pattern shows where the detectors are
-            beam = self.scan.centre()
+            reduced = self.scan._reduce(["sum", "radial-profile"])
+        beam = reduced.beam
+        assert beam is not None
         radius = beam.radius if np.isfinite(beam.radius) and beam.radius > 0 else self._shorter_side / 8
-        return (round(beam.row, 1), round(beam.column, 1)), max(1.0, round(radius, 1))
+        row, column = beam.centre
+        return images_from(reduced.images([]))["sum"], (round(row, 1), round(column, 1)), max(1.0, round(radius, 1))
 
     def _facts(self) -> dict[str, Any]:
         scan = self.scan

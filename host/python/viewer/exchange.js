@@ -29,4 +29,8 @@ class Exchange {
 const bytesOfBuffer = (view) => (view instanceof ArrayBuffer ? view.slice(0) : view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 
 /** Electrons of an image as numbers: NaN where nothing arrived. */
-const electronsFrom = (buffer) => Float64Array.from(new Uint32Array(buffer), (count) => (count === 0xffffffff ? NaN : count));
+function electronsFrom(buffer) {
+  const counts = new Uint32Array(buffer), electrons = new Float64Array(counts);
+  for (let i = 0; i < counts.length; ++i) if (counts[i] === 0xffffffff) electrons[i] = NaN;
+  return electrons;
+}

@@ -1,6 +1,6 @@
 // The viewer: a scan's image beside its diffraction pattern, drawn by the scripts of the report page.
 
-const placesForScale = 65536;
+const placesForScale = 16384;
 
 /** Ends of the colours from a sample of large images, which would take longer to sort than to draw. */
 function quickScale(values, percent, logarithmic) {
@@ -25,7 +25,8 @@ class ScanViewer {
     this.scanLens = new Lens(facts.maps.height, facts.maps.width);
     this.patternLens = new Lens(facts.frame.height, facts.frame.width);
     this.makeViewers();
-    this.listen();
+    listenToControls(this);
+    this.listenToPython();
     this.fillDetectors();
     this.exchange.ask({ type: "pattern" });
     this.askImage(true);
@@ -62,9 +63,24 @@ class ScanViewer {
     });
   }
 
+  /** The pattern or frame as it was drawn last, where nothing of it has changed: what a drag draws anew is the detectors alone. */
+  paintGround(context, viewer) {
+    const { canvas, lens } = viewer, shown = this.shows === "frame" ? this.shownFrame : this.shownPattern;
+    const now = [shown, this.ramp, lens.row, lens.column, lens.zoom, canvas.width, canvas.height];
+    if (!this.ground || now.some((one, i) => one !== this.groundOf[i])) {
+      if (this.shows === "frame") drawEvents(context, viewer, shown ?? null, { bin: 1, width: this.facts.frame.width }, this.ramp);
+      else if (shown) viewer.image(context, shown.drawn, this.pattern.bin);
+      this.ground ??= document.createElement("canvas");
+      Object.assign(this.ground, { width: canvas.width, height: canvas.height });
+      this.ground.getContext("2d").drawImage(canvas, 0, 0);
+      this.groundOf = now;
+    } else {
+      context.drawImage(this.ground, 0, 0, viewer.width, viewer.height);
+    }
+  }
+
   paintPattern(context, viewer) {
-    if (this.shows === "frame") drawEvents(context, viewer, this.shownFrame ?? null, { bin: 1, width: this.facts.frame.width }, this.ramp);
-    else if (this.shownPattern) viewer.image(context, this.shownPattern.drawn, this.pattern.bin);
+    this.paintGround(context, viewer);
     drawDetectors(context, viewer, this.drawnDetectors, this.chosen);
     drawHandles(context, viewer, this.places.drawn(this.detector), ringColour(this.chosen));
     scaleBar(context, viewer, ...this.units.pattern);
@@ -268,43 +284,7 @@ class ScanViewer {
     }
   }
 
-  // Controls
-
-  savePicture() {
-    this.plain = true;
-    this.scanViewer.draw();
-    this.plain = false;
-    this.parts.scan.canvas.toBlob((blob) => {
-      const link = make("a", { href: URL.createObjectURL(blob), download: `${this.facts.title || "scan"} ${this.detectorText(this.detector)}.png` });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    });
-    this.scanViewer.refresh();
-  }
-
-  async copyCode() {
-    getSelection().selectAllChildren(this.parts.code);  // copied by hand where the browser lets nothing else
-    try {
-      await navigator.clipboard.writeText(this.parts.code.textContent);
-      this.parts.copy.textContent = "Copied";
-    } catch {
-      this.parts.copy.textContent = "Press Ctrl+C";
-    }
-    setTimeout(() => { this.parts.copy.textContent = "Copy code"; }, 1500);
-  }
-
-  listen() {
-    const { parts } = this;
-    for (const one of [parts.colours, parts.clip]) one.addEventListener("input", () => { this.redrawScan(); this.redrawPattern(); });
-    parts.logarithmic.addEventListener("change", () => this.redrawPattern());
-    parts.scanLogarithmic.addEventListener("change", () => this.redrawScan());
-    parts.shows.addEventListener("change", () => this.show(parts.shows.value));
-    parts.detectors.addEventListener("change", () => this.choose(Number(parts.detectors.value)));
-    parts.disk.addEventListener("click", () => this.add("disk"));
-    parts.annulus.addEventListener("click", () => this.add("annulus"));
-    parts.remove.addEventListener("click", () => this.remove());
-    parts.picture.addEventListener("click", () => this.savePicture());
-    parts.copy.addEventListener("click", () => this.copyCode());
+  listenToPython() {
     this.fromPython = {
       "change:detectors": () => this.takeState(), "change:chosen": () => this.takeState(),
       "change:position": () => { [this.row, this.column] = this.model.get("position"); this.goTo(); },

@@ -53,9 +53,18 @@ function bitmap(height, width, colour) {
   return canvas;
 }
 
-/** Values as places on a ramp, and `noValue` where they are no numbers. */
-const bitmapOf = (height, width, values, scale, ramp, noValue) =>
-  bitmap(height, width, (i) => (Number.isFinite(values[i]) ? rampColour(ramp, scale.place(values[i])) : noValue));
+/** Values as places on a ramp, and `noValue` where they are no numbers. Drawn while a pointer drags: whole pixels from a table. */
+function bitmapOf(height, width, values, scale, ramp, noValue) {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { height, width });
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+  const pixelOf = (colour) => new Uint32Array(Uint8Array.of(...colour, 255).buffer)[0];
+  const table = Uint32Array.from({ length: 256 }, (_, i) => pixelOf(ramp.subarray(3 * i, 3 * i + 3))), gap = pixelOf(noValue);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < height * width; ++i) pixels[i] = Number.isFinite(values[i]) ? table[Math.round(255 * scale.place(values[i]))] : gap;
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
 
 /** A coloured square and its words. */
 function swatch(colour, words) {
