@@ -30,8 +30,8 @@ void array_reader::fill(std::uint64_t first, std::size_t count, std::byte* to) {
     const std::uint64_t number = first / what_.piece_frames;
     const std::uint64_t begin = number * what_.piece_frames;
     const auto here = static_cast<std::size_t>(std::min<std::uint64_t>(count, begin + what_.piece_frames - first));
-    const memory frames = get(number);
-    std::memcpy(to, frames->data.get() + (first - begin) * what_.frame_bytes, here * what_.frame_bytes);
+    std::memcpy(to, get(number)->data.get() + (first - begin) * what_.frame_bytes, here * what_.frame_bytes);
+    if (what_.ahead) took(number, here);
     to += here * what_.frame_bytes;
     first += here;
     count -= here;
@@ -90,15 +90,26 @@ void array_reader::load(std::uint64_t number) {
     throw;
   }
   const std::lock_guard lock(mutex_);
-  pieces_[number].frames = std::move(frames);
+  pieces_[number] = {std::move(frames), count};
   order_.push_back(number);
-  while (order_.size() > what_.kept) {
-    const auto oldest = pieces_.find(order_.front());
-    if (oldest->second.frames.use_count() == 1) unused_ = std::move(oldest->second.frames);
-    pieces_.erase(oldest);
-    order_.erase(order_.begin());
-  }
+  while (order_.size() > what_.kept) forget(order_.front());
   loaded_.notify_all();
+}
+
+/// In order each frame is wanted once: what nobody wants any more makes room at once, and nothing else does.
+void array_reader::took(std::uint64_t number, std::size_t frames) {
+  const std::lock_guard lock(mutex_);
+  const auto found = pieces_.find(number);
+  if (found == pieces_.end() || found->second.frames == nullptr) return;
+  found->second.wanted -= std::min(found->second.wanted, frames);
+  if (found->second.wanted == 0) forget(number);
+}
+
+void array_reader::forget(std::uint64_t number) {
+  const auto found = pieces_.find(number);
+  if (found->second.frames.use_count() == 1) unused_ = std::move(found->second.frames);
+  pieces_.erase(found);
+  std::erase(order_, number);
 }
 
 void array_reader::look_ahead(std::uint64_t number) {

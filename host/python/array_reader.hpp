@@ -18,7 +18,7 @@
 namespace countem::python {
 
 /// Reads an array piece by piece in the Python thread, one piece ahead, and lets any thread copy frames out of the few pieces
-/// that it keeps: each is read once where frames are wanted about in order.
+/// that it keeps: each is read once where frames are wanted in order, by as many threads as there are.
 class array_reader {
  public:
   /// What is read, and how.
@@ -29,7 +29,7 @@ class array_reader {
     std::size_t frame_bytes = 0;     ///< of a frame
     std::uint64_t frames = 0;        ///< of the array
     std::uint64_t piece_frames = 1;  ///< read together
-    std::size_t kept = 2;            ///< pieces
+    std::size_t kept = 2;            ///< pieces, the most
     bool ahead = false;              ///< the piece behind the last one is read before it is asked for
   };
 
@@ -41,12 +41,15 @@ class array_reader {
  private:
   using memory = std::shared_ptr<buffer<std::byte>>;
   struct piece {
-    memory frames;  ///< null while they are read
+    memory frames;           ///< null while they are read
+    std::size_t wanted = 0;  ///< frames that nobody took yet
   };
 
   [[nodiscard]] memory get(std::uint64_t number);
   [[nodiscard]] memory unused(std::size_t bytes);
   void load(std::uint64_t number);
+  void took(std::uint64_t number, std::size_t frames);
+  void forget(std::uint64_t number);
   void look_ahead(std::uint64_t number);
 
   desk& desk_;
@@ -54,7 +57,7 @@ class array_reader {
   std::mutex mutex_;
   std::condition_variable loaded_;
   std::map<std::uint64_t, piece> pieces_;
-  memory unused_;  ///< of the piece that was forgotten last; null: none, or it is still in use
+  memory unused_;                     ///< of the piece that was forgotten last; null: none, or it is still in use
   std::vector<std::uint64_t> order_;  ///< of those that were loaded, the oldest first
 };
 

@@ -32,6 +32,7 @@ namespace nb = nanobind;
 
 /// Bytes of an array that are in memory at a time, whatever its size.
 constexpr std::size_t array_bytes = std::size_t{256} << 20U;
+constexpr std::size_t least_piece_bytes = std::size_t{4} << 20U;
 constexpr std::size_t most_piece_bytes = std::size_t{32} << 20U;
 
 constexpr std::size_t most_sampled_frames = 256;
@@ -40,7 +41,7 @@ constexpr std::uint64_t fewest_pieces = 16;
 
 /// Whole units, where they are not much larger than what is read at a time.
 std::uint64_t piece_frames(const array_reader::wanted& what, std::uint64_t unit) {
-  const std::size_t bytes = std::min(most_piece_bytes, array_bytes / what.kept);
+  const std::size_t bytes = std::clamp(array_bytes / what.kept, least_piece_bytes, most_piece_bytes);
   const std::uint64_t most = std::min<std::uint64_t>(bytes / what.frame_bytes, what.frames / fewest_pieces);
   const std::uint64_t wanted = std::max<std::uint64_t>(1, most);
   return unit > 4 * wanted ? wanted : (wanted + unit - 1) / unit * unit;
@@ -71,7 +72,8 @@ std::shared_ptr<const frame_source> raw_frames::open(desk& serving, reading how,
   what.frame_bytes = info_.shape.pixels() * bytes_of(array_.type);
   what.frames = 1;
   for (std::size_t axis = 0; axis + 2 < rank; ++axis) what.frames *= array_.extent[axis];
-  what.kept = (threads != 0 ? threads : usable_threads()) + 2;
+  // A slow thread may be at work on an early piece while the others take what follows it.
+  what.kept = 4 * (threads != 0 ? threads : usable_threads()) + 4;
   what.ahead = how == reading::in_order;
   if (what.ahead) {
     what.piece_frames = piece_frames(what, unit_);

@@ -36,20 +36,13 @@ bool means_locked(int system_error) {
   return system_error == EAGAIN || system_error == EWOULDBLOCK || system_error == EACCES;
 }
 
-/// HDF5 shares what one process opens twice, and refuses other properties than those of the first time: a writer of this
-/// process has the file open, without HDF5's lock.
-bool means_open_here(const hdf5_failure& failure) {
-  return failure.text.find("file locking flag") != std::string::npos;
-}
-
-/// Opens with HDF5's lock, and once more without where the file system lacks locks or this process writes the file. `failure`
+/// Opens with HDF5's lock, and once more without where the file system lacks locks. `failure`
 /// describes the last attempt.
 hid_t open_with_lock_if_any(const std::string& name, unsigned flags, hid_t access, hdf5_failure& failure) {
   const hid_t file = H5Fopen(name.c_str(), flags, access);
   if (file >= 0) return file;
   failure = hdf5_last_failure();
-  const bool open_here = means_open_here(failure);
-  if (!can_open_without_lock || !(open_here || means_no_locks(failure.system_error))) return file;
+  if (!can_open_without_lock || !means_no_locks(failure.system_error)) return file;
   switch_locking_off(access);
   const hid_t unlocked = H5Fopen(name.c_str(), flags, access);
   if (unlocked < 0) {
@@ -59,7 +52,6 @@ hid_t open_with_lock_if_any(const std::string& name, unsigned flags, hid_t acces
       failure.text += " (the file system has no locks: set HDF5_USE_FILE_LOCKING=FALSE in the environment)";
     return unlocked;
   }
-  if (open_here) return unlocked;
   notify_once("there are no file locks where " + name +
               " is: it is read without one, and a program that writes it meanwhile is not noticed");
   return unlocked;

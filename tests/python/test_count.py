@@ -196,7 +196,7 @@ def test_other_threads_run_meanwhile(cal: ct.Calibration, simulated: Simulated) 
         while not done.wait(0.002):
             ticks += 1
 
-    source = ct.frames(np.concatenate([simulated.array] * 4))
+    source = ct.frames(np.concatenate([simulated.array] * 16))
     thread = threading.Thread(target=tick)
     began = time.monotonic()
     thread.start()

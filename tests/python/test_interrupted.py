@@ -68,6 +68,11 @@ def resumed(source: ct.Raw, cal: ct.Calibration, path: pathlib.Path, whole: path
     assert content(path) == content(whole) and not part.exists()
 
 
+def stop_soon(done: int, total: int) -> None:
+    if done:
+        raise Stopped
+
+
 NOTE = r"the first (\d+) of 3000 frames are kept in .*counted.h5.part; resume with resume=True"
 
 
@@ -79,12 +84,8 @@ def kept(failure: BaseException) -> int:
 def test_an_exception_of_progress_ends_a_count(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
     source = ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03)))
 
-    def stop(done: int, total: int) -> None:
-        if done:
-            raise Stopped
-
     with pytest.raises(Stopped) as caught:
-        ct.count(source, cal, tmp_path / "counted.h5", progress=stop)
+        ct.count(source, cal, tmp_path / "counted.h5", progress=stop_soon)
     assert 0 < kept(caught.value) < 3000
     resumed(ct.frames(simulated.array), cal, tmp_path / "counted.h5", whole)
 
@@ -205,13 +206,21 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     assert int(done.stdout) < 400 * 1024  # kB
 
 
-def test_a_running_count_is_followed(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_a_running_count_of_this_process_is_followed(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "counted.h5"
     source = ct.frames(Slow(simulated.array, lambda where: time.sleep(0.05)))
-    thread = threading.Thread(target=ct.count, args=(source, cal, path))
-    thread.start()
-    states = list(ct.follow(path, interval=0.02, timeout=30))
-    thread.join()
+    for again in (False, True):
+        thread = threading.Thread(target=ct.count, args=(source, cal, path), kwargs={"resume": again})
+        thread.start()
+        states = list(ct.follow(path, interval=0.02, timeout=30))
+        thread.join()
+        check_states(states, whole)
+        path.unlink()
+        with pytest.raises(Stopped):
+            ct.count(source, cal, path, progress=stop_soon)
+
+
+def check_states(states: list[ct.CountState], whole: pathlib.Path) -> None:
     done = [state.frames_done for state in states]
     assert done == sorted(done) and len(states) >= 2 and [state.finished for state in states] == [False] * (len(states) - 1) + [True]
     with ct.open(whole) as expected:
@@ -220,28 +229,43 @@ def test_a_running_count_is_followed(simulated: Simulated, cal: ct.Calibration, 
             assert state.events == expected.indptr[state.frames_done]
 
 
+def test_a_count_of_another_process_is_followed(simulated: Simulated, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    program = f"""
+import sys, time
+sys.path.insert(0, {str(pathlib.Path(ct.__file__).parent.parent)!r})
+import numpy as np
+import countem as ct
+
+class Slow:
+    array = np.load({str(simulated.raw)!r})
+    shape, dtype = array.shape, array.dtype
+    def __getitem__(self, where):
+        time.sleep(0.1)
+        return self.array[where]
+
+cal = ct.calibrate(ct.open_raw({str(simulated.raw)!r}), {str(simulated.dark)!r})
+ct.count(ct.frames(Slow()), cal, {str(tmp_path / "counted.h5")!r})
+"""
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", program]) as process:
+        states = list(ct.follow(tmp_path / "counted.h5", interval=0.02, timeout=60))
+        assert process.wait(60) == 0
+    check_states(states, whole)
+
+
 def test_following_ends_where_nothing_comes(simulated: Simulated, cal: ct.Calibration, tmp_path: pathlib.Path) -> None:
     with pytest.raises(TimeoutError, match="absent.h5: is not there for 0.1 s"):
         list(ct.follow(tmp_path / "absent.h5", interval=0.01, timeout=0.1))
 
-    def stop(done: int, total: int) -> None:
-        if done:
-            raise Stopped
-
     with pytest.raises(Stopped):
-        ct.count(ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03))), cal, tmp_path / "counted.h5", progress=stop)
+        ct.count(ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03))), cal, tmp_path / "counted.h5", progress=stop_soon)
     states = []
     with pytest.raises(TimeoutError, match=r"stays at \d+ of 3000 frames"):
         states.extend(ct.follow(tmp_path / "counted.h5", interval=0.01, timeout=0.1))
 
 
 def test_parts_are_merged(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    def stop(done: int, total: int) -> None:
-        if done:
-            raise Stopped
-
     with pytest.raises(Stopped) as caught:
-        ct.count(ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03))), cal, tmp_path / "counted.h5", progress=stop)
+        ct.count(ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03))), cal, tmp_path / "counted.h5", progress=stop_soon)
     ct.recover(tmp_path / "counted.h5.part", tmp_path / "first.h5")
     with ct.open(tmp_path / "first.h5") as first, ct.open(whole) as all_frames:
         assert first.nnz == all_frames.indptr[kept(caught.value)]

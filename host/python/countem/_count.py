@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import pathlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,14 +25,15 @@ _BACKENDS = {"auto": "automatic"}
 _MOST = 0xFFFF_FFFF
 
 Progress = bool | Callable[[int, int], Any]
+_Show = Callable[[int, int, int, float], None]
 
 
 @contextmanager
-def _shown(progress: Progress) -> Iterator[Callable[[int, int, int, float], None] | None]:
+def _shown(progress: Progress) -> Iterator[_Show | None]:
     """What the engine calls now and then: frames done, frames of the scan, events, seconds."""
     last = -1
 
-    def once(show: Callable[[int, int], Any]) -> Callable[[int, int, int, float], None]:
+    def once(show: Callable[[int, int], Any]) -> _Show:
         def changed(done: int, total: int, events: int, seconds: float) -> None:
             nonlocal last
             if done != last:
@@ -59,7 +61,7 @@ def _shown(progress: Progress) -> Iterator[Callable[[int, int, int, float], None
             yield once(draw)
 
 
-def _lines() -> Callable[[int, int, int, float], None]:
+def _lines() -> _Show:
     """A line on stderr at most once a second, and at the end."""
     shown = (time.monotonic(), -1)
 
@@ -139,8 +141,8 @@ def count(raw: Raw, cal: Any = None, path: str | os.PathLike[str] | None = None,
     wanted.output = "" if path is None else os.fspath(path)
     wanted.words = f"countem.count({raw!r}, {', '.join(f'{name}={value!r}' for name, value in options.items())})"
     try:
-        with _shown(progress) as show:
-            outcome = _countem.count(raw._native, cal._native, wanted, show)
+        with _shown(progress) as show, _followed(path, resume, show) as seen:
+            outcome = _countem.count(raw._native, cal._native, wanted, seen)
     finally:
         warn()
     warn(outcome.warnings)
@@ -238,17 +240,60 @@ class CountState(NamedTuple):
     """Whether the store is whole."""
 
 
-def _state(path: str, part: pathlib.Path) -> CountState | None:
-    """None: there is neither a running nor a finished count."""
-    for file, running in ((part, True), (pathlib.Path(path), False)):
-        try:
-            return CountState(*_countem.state_of(str(file), running), not running)
-        except FileNotFoundError:
-            continue
-        except ValueError:
-            if not running or not file.exists():  # it was just given its name
+def _part_of(path: str) -> str:
+    return os.path.realpath(path) + ".part"
+
+
+# HDF5 shares a file that one process opens twice, and a reader would change how the writer may end it: counts of this process
+# are followed by what they report.
+_running: dict[str, CountState] = {}
+_files = threading.Lock()  # held where one is looked at or begins
+
+
+@contextmanager
+def _followed(path: str | os.PathLike[str] | None, resume: bool, show: _Show | None) -> Iterator[_Show | None]:
+    """Lets follow() see this count; `path` None: nobody can ask for it."""
+    if path is None:
+        yield show
+        return
+    part = _part_of(os.fspath(path))
+    before = 0
+    with _files:
+        if resume:
+            with contextlib.suppress(OSError, ValueError):
+                before = _countem.state_of(part, True)[2]
+        counts_here = part not in _running  # else the engine refuses this one
+        if counts_here:
+            _running[part] = CountState(0, 0, 0, False)
+
+    def seen(done: int, total: int, events: int, seconds: float) -> None:
+        if counts_here:
+            _running[part] = CountState(done, total, before + events, False)
+        if show is not None:
+            show(done, total, events, seconds)
+
+    try:
+        yield seen
+    finally:
+        if counts_here:
+            del _running[part]
+
+
+def _state(path: str) -> CountState | None:
+    """None: there is neither a running nor a finished count, or nothing is known of it yet."""
+    part = _part_of(path)
+    with _files:
+        if (here := _running.get(part)) is not None:
+            return here if here.frames else None
+        for file, running in ((part, True), (path, False)):
+            try:
+                return CountState(*_countem.state_of(file, running), not running)
+            except FileNotFoundError:
                 continue
-            raise
+            except ValueError:
+                if not running or os.path.exists(file):
+                    raise
+                # It was just given its name.
     return None
 
 
@@ -265,11 +310,10 @@ def follow(path: str | os.PathLike[str], *, interval: float = 1.0, timeout: floa
     OSError, ValueError where the file is no event store.
     """
     name = os.fspath(path)
-    part = pathlib.Path(os.path.realpath(name) + ".part")
     last: CountState | None = None
     moved = time.monotonic()
     while True:
-        state = _state(name, part)
+        state = _state(name)
         if state is not None and state != last:
             yield state
             if state.finished:
