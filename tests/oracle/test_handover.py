@@ -74,10 +74,18 @@ def part_of(scan: ct.Scan) -> ct.Scan:
     return scan[(*PART, Ellipsis, *CUT)]
 
 
+def binned(counts: np.ndarray) -> np.ndarray:
+    """Pixels and positions two by two; what fills no whole bin is left out."""
+    for axis in (0, 1, counts.ndim - 2, counts.ndim - 1):
+        whole = np.arange(counts.shape[axis] // 2 * 2)
+        counts = np.add.reduceat(np.take(counts, whole, axis), whole[::2], axis)
+    return counts
+
+
 def shows(scan: ct.Scan, example: stores.Example) -> list[tuple[ct.Scan, np.ndarray]]:
-    """A scan and a part of it, and the numbers of electrons in each."""
+    """A scan, a part of it and a smaller one, and the numbers of electrons in each."""
     counts = full_counts(example)
-    return [(scan, counts), (part_of(scan), cut(counts))]
+    return [(scan, counts), (part_of(scan), cut(counts)), (scan.bin(2, scan=2), binned(counts))]
 
 
 @each(EXAMPLES)

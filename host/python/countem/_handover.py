@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -167,8 +166,9 @@ class HandOvers:
                 for number, axis in enumerate(self.axes)]
         metadata = {"General": {"title": os.path.basename(self._path)}, "Signal": {"quantity": "electrons"}}
         signal = hyperspy.signals.Signal2D(self.to_dask(), axes=axes, metadata=metadata, original_metadata={"countem": self.provenance})
-        if signal_type is None and importlib.util.find_spec("pyxem"):
-            signal_type = "electron_diffraction"
+        if signal_type is None:
+            known = _needs("hyperspy.extensions", "hyperspy", "to_hyperspy").ALL_EXTENSIONS["signals"].values()
+            signal_type = next((one["signal_type"] for one in known if one["signal_type"] == "electron_diffraction"), None)
         signal = signal.as_lazy()
         if signal_type:
             signal.set_signal_type(signal_type)
