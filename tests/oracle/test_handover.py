@@ -221,12 +221,17 @@ def test_libertem_reads_only_its_part(inline: libertem.Context, stored: Callable
         assert "_events" not in scan.__dict__  # nothing was kept
 
 
-def test_libertem_in_processes(stored: Callable) -> None:
-    with ct.open(stored(PLAIN)) as scan, libertem.Context.make_with("dask", cpus=2, gpus=0) as context:
-        result = context.run_udf(dataset=scan.to_libertem(context, partitions=4), udf=[SumUDF(), CoMUDF.with_params(cy=0, cx=0)])
-        np.testing.assert_array_equal(result[0]["intensity"].data, full_counts(PLAIN).sum(axis=(0, 1)))
+def test_libertem_in_other_processes(inline: libertem.Context, stored: Callable) -> None:
+    """What its workers are sent opens the file anew."""
+    with ct.open(stored(PLAIN)) as scan:
+        sent = pickle.dumps([part for part in scan.to_libertem(inline, partitions=4).get_partitions()])
+        dataset = scan.to_libertem(inline, partitions=4)
+        wanted = inline.run_udf(dataset=dataset, udf=CoMUDF.with_params(cy=0, cx=0))["raw_com"].data
         some = full_counts(PLAIN).any(axis=(2, 3))
-        np.testing.assert_allclose(result[1]["raw_com"].data[some], np.moveaxis(np.asarray(scan.com()), 0, -1)[some], rtol=1e-5)
+        np.testing.assert_allclose(wanted[some], np.moveaxis(np.asarray(scan.com()), 0, -1)[some], rtol=1e-5)
+    dataset.get_partitions = lambda: iter(pickle.loads(sent))  # the scan above is closed
+    summed = inline.run_udf(dataset=dataset, udf=SumUDF())["intensity"].data
+    np.testing.assert_array_equal(summed, full_counts(PLAIN).sum(axis=(0, 1)))
 
 
 @pytest.fixture(scope="module")
