@@ -37,6 +37,7 @@ def store(tmp_path_factory):
 def browser(store, tmp_path_factory):
     if not chromium_is_there():
         pytest.skip("there is no Chromium here; scripts/install_dependencies.sh test installs it")
+    pytest.importorskip("jupyterlab")  # not in environments that test wheels
     cells = [cell.format(package=str(PACKAGE), path=str(store)) for cell in CELLS]
     with JupyterLab(tmp_path_factory.mktemp("lab"), cells) as lab, Browser() as opened:
         opened.resize(1200, 1320)

@@ -92,12 +92,12 @@ def test_every_way_to_an_image_is_taken():
     random = np.random.default_rng(5)
     chance = np.ones((20, 20))
     chance[5:15, 5:15] = 60
-    frames = [np.sort(random.choice(400, 3000, p=chance.ravel() / chance.sum())).astype(np.uint32) for _ in range(300)]
-    indptr = np.arange(301, dtype=np.uint64) * np.uint64(3000)
+    frames = [np.sort(random.choice(400, 7000, p=chance.ravel() / chance.sum())).astype(np.uint32) for _ in range(300)]
+    indptr = np.arange(301, dtype=np.uint64) * np.uint64(7000)
     electrons = _countem.EventsByPixel((20, 20), 1, indptr, np.concatenate(frames), 2)
     assert electrons.positions == 300
     image, mask = np.zeros(300, np.uint32), np.zeros(400, np.uint8)
-    for now in [np.ones(400), random.random(400) < 0.9, random.random(400) < 0.1, np.zeros(400), chance.ravel() > 1, chance.ravel() == 1]:
+    for now in [np.ones(400), random.random(400) < 0.5, random.random(400) < 0.9, random.random(400) < 0.1, np.zeros(400), chance.ravel() > 1, chance.ravel() == 1]:
         now = np.asarray(now, np.uint8)
         image, mask = electrons.changed(image, mask, now), now
         assert np.array_equal(image, [now[frame].sum(dtype=np.uint32) for frame in frames])

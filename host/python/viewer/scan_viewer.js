@@ -254,6 +254,7 @@ class ScanViewer {
 
   show(what) {
     this.shows = this.parts.shows.value = what;
+    this.parts.logarithmic.parentElement.hidden = what === "frame";
     this.redrawPattern();
     this.describePattern(null);
   }
