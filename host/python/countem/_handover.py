@@ -35,12 +35,13 @@ def merge_repeated(indptr: npt.NDArray[Any], indices: npt.NDArray[np.uint32],
     starts = indptr[1:-1]
     starts = starts[(starts > 0) & (starts < len(indices))].astype(np.int64)
     again[starts - 1] = False  # of two frames
-    if again.any():
-        first = np.flatnonzero(np.concatenate(([True], ~again)))
-        data = np.diff(first, append=len(indices)).astype(dtype)
-        indptr, indices = np.searchsorted(first, indptr), indices[first]
-    else:
-        data = np.ones(len(indices), dtype)
+    repeated = np.flatnonzero(again) + 1  # left out; each adds one to the entry before it
+    data = np.ones(len(indices) - len(repeated), dtype)
+    if len(repeated):
+        kept = np.ones(len(indices), bool)
+        kept[repeated] = False
+        np.add.at(data, repeated - np.arange(len(repeated)) - 1, 1)
+        indptr, indices = indptr - np.searchsorted(repeated, indptr).astype(indptr.dtype), indices[kept]
     is_small = len(indices) <= _MOST_INT32 and (not len(indices) or indices.max() <= _MOST_INT32)
     return (data, indices.view(np.int32), indptr.astype(np.int32)) if is_small else (data, indices.astype(np.int64), indptr.astype(np.int64))
 
