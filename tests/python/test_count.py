@@ -168,6 +168,11 @@ def test_refusals(raw: ct.Raw, cal: ct.Calibration, tmp_path: pathlib.Path) -> N
     small = ct.frames(np.zeros((2, 8, 10), np.uint16))
     with pytest.raises(ValueError, match="frames of 48 x 64 pixels, the frames have 8 x 10"):
         ct.count(small, cal)
+    for call in (lambda: ct.count(np.zeros((2, 8, 10)), cal), lambda: ct.calibrate("scan"), lambda: ct.preview("scan", cal)):
+        with pytest.raises(TypeError, match=r"is no raw frames: open files with open_raw\(\)"):
+            call()
+    with pytest.raises(TypeError, match="is no calibration"):
+        ct.count(raw, 8)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from countem import _countem
-from countem._frames import Raw, as_frames, detector_image, table_of
+from countem._frames import Raw, as_frames, detector_image, require_raw, table_of
 from countem._notices import logger, warn
 
 
@@ -206,8 +206,9 @@ def calibrate(raw: Raw, dark: Any = None, gain: Any = None, *, mask: Any = None,
         cal.background_adu, cal.false_events
 
     Warns (CountemWarning) of what it finds. Raises ValueError where there is no noise peak or references do not fit the frames,
-    OSError, what an array raises, and KeyboardInterrupt after Ctrl-C.
+    OSError, what an array raises, TypeError where `raw` is no raw frames, and KeyboardInterrupt after Ctrl-C.
     """
+    require_raw(raw)
     if false_events is not None and (background_sigma is not None or threshold is not None):
         raise ValueError("false_events, background_sigma and threshold each set the threshold: give one of them")
     before = None

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from countem import _countem
 from countem._calibration import Calibration, calibrate, load_calibration
-from countem._frames import Raw
+from countem._frames import Raw, require_raw
 from countem._notices import logger, warn
 from countem._store import Scan
 
@@ -78,12 +78,15 @@ def _lines() -> _Show:
 
 def _fitting(raw: Raw, cal: Any, method: str | None, row_noise: str, background: str | None, threads: int) -> tuple[Calibration, str, str]:
     """The calibration for this way of counting, the method and the background method."""
+    require_raw(raw)
     if isinstance(cal, (str, os.PathLike)):
         cal = load_calibration(cal)
     if cal is None:
         if method != "counts":
             raise ValueError("counting needs a calibration, unless method='counts': make one with calibrate()")
         cal = calibrate(raw, method="counts")
+    if not isinstance(cal, Calibration):
+        raise TypeError(f"{type(cal).__name__} is no calibration: give one that calibrate() or load_calibration() made, or its file")
     method = method or cal.method
     if background is None:
         background = "frame" if cal._shift and row_noise == "none" else "none"
@@ -125,7 +128,7 @@ def count(raw: Raw, cal: Any = None, path: str | os.PathLike[str] | None = None,
     Returns the scan. The result is the same, to the byte of each frame, for any backend and number of threads.
     Ctrl-C, or an exception of `progress` or of an array, ends the count at the next batch: what was counted is kept in
     `path` + ".part", as a note on the exception says, and `resume=True` goes on. Nothing is kept of a count into memory.
-    Raises FileExistsError where `path` is there, unless `overwrite`; ValueError, OSError, MemoryError; RuntimeError for a backend
+    Raises FileExistsError where `path` is there, unless `overwrite`; TypeError, ValueError, OSError, MemoryError; RuntimeError for a backend
     that cannot be had. Warns (CountemWarning) of files that changed while they were read.
     """
     cal, method, background = _fitting(raw, cal, method, row_noise, background, threads)
@@ -198,6 +201,7 @@ def preview(raw: Raw, calibrations: Calibration | Sequence[Calibration], *, fram
 
     Raises ValueError where a calibration does not fit the frames, OSError, what an array raises, KeyboardInterrupt after Ctrl-C.
     """
+    require_raw(raw)
     used = [calibrations] if isinstance(calibrations, Calibration) else list(calibrations)
     if frames < 1:
         raise ValueError(f"frames={frames}: a preview counts at least one")

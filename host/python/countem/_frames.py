@@ -332,6 +332,12 @@ def frames(array: Any, *, scan: Sequence[int] | None = None, scale: float = 1) -
     return raw
 
 
+def require_raw(given: Any) -> None:
+    """Raises TypeError."""
+    if not isinstance(given, Raw):
+        raise TypeError(f"{type(given).__name__} is no raw frames: open files with open_raw(), arrays with frames()")
+
+
 def detector_image(given: Any, shape: tuple[int, int], flat: str) -> _countem.Frames:
     """A gain or a mask: a path, or an array (detector rows, detector columns)."""
     if isinstance(given, Raw):
