@@ -5,7 +5,7 @@
 Needs the package in the same build tree (target countem_python_package, Python 3.11) and makes the environment of the other programs
 beside the program the first time. One thread each, files in the page cache, every result compared with numpy's, medians.
 
-countem opens its store and reads it in every call. stempy and numpy work on what they have loaded, in memory; LiberTEM reads raw_csr
+countem opens its store and reads it in every call; in memory: what Scan.load() holds. stempy and numpy work on what they have loaded, in memory; LiberTEM reads raw_csr
 files, memory-mapped, in every call, with its executor in the same process.
 """
 
@@ -44,7 +44,7 @@ def positions(scan: Scan) -> list[tuple[int, int]]:
 # What each program does: {operation: (function, its result as numpy has it)}. One frame: a function that reads PICKED of them.
 
 
-def countem_package(scan: Scan) -> dict[str, Callable]:
+def countem_package(scan: Scan, in_memory: bool) -> dict[str, Callable]:
     import countem as ct
 
     ring = ct.annulus(*ANNULUS, centre=(CENTRE, CENTRE))
@@ -56,16 +56,22 @@ def countem_package(scan: Scan) -> dict[str, Callable]:
                 return work(opened)
         return call
 
+    if in_memory:
+        kept = kept.load()
+
+    def used(work: Callable) -> Callable:
+        return (lambda: work(kept)) if in_memory else opened(work)
+
     return {
-        "load all events": opened(lambda s: s.indices),
+        **({} if in_memory else {"load all events": opened(lambda s: s.indices)}),
         "one frame, its events": each(lambda where: kept.events(*where), picked),
         "one frame, dense": each(lambda where: kept[where], picked),
-        "sum of all frames": opened(lambda s: s.sum()),
-        "virtual image": opened(lambda s: s.virtual(ring)),
-        "centre of mass": opened(lambda s: s.com()),
-        "bin 2 x 2": opened(lambda s: s.bin(2).to_scipy()),
-        "crop": opened(lambda s: s[:, :, WINDOW, WINDOW].to_scipy()),
-        "to scipy": opened(lambda s: s.to_scipy()),
+        "sum of all frames": used(lambda s: s.sum()),
+        "virtual image": used(lambda s: s.virtual(ring)),
+        "centre of mass": used(lambda s: s.com()),
+        "bin 2 x 2": used(lambda s: s.bin(2).to_scipy()),
+        "crop": used(lambda s: s[:, :, WINDOW, WINDOW].to_scipy()),
+        "to scipy": used(lambda s: s.to_scipy()),
     }
 
 
@@ -238,7 +244,7 @@ class Timed:
 def measure(program: pathlib.Path, scan: Scan, repetitions: int) -> dict:
     dense = numpy_dense(scan)
     wanted = {operation: as_numpy(operation, function()) for operation, function in dense.items()}
-    peers = {"countem": countem_package(scan), "stempy": stempy_array(scan, program), "LiberTEM": libertem_udfs(scan, program), "numpy, dense": dense}
+    peers = {"countem": countem_package(scan, False), "countem, in memory": countem_package(scan, True), "stempy": stempy_array(scan, program), "LiberTEM": libertem_udfs(scan, program), "numpy, dense": dense}
     found, differing = {}, []
     for name, functions in peers.items():
         print(f"  {name}", file=sys.stderr)

@@ -13,7 +13,11 @@ std::unique_ptr<event_sink::encoded> memory_store::encode(const event_batch& eve
 }
 
 void memory_store::write(const encoded& frames) {
-  append(all_, static_cast<const kept&>(frames).events);
+  add(static_cast<const kept&>(frames).events);
+}
+
+void memory_store::add(const event_batch& events) {
+  append(all_, events);
 }
 
 void memory_store::finish() {

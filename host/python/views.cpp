@@ -6,6 +6,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 #include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/parallel_for.h>
@@ -24,6 +25,7 @@
 #include "host/engine/threads.hpp"
 #include "host/python/arrays.hpp"
 #include "host/python/bindings.hpp"
+#include "host/python/memory_store.hpp"
 #include "host/python/shared_store.hpp"
 #include "host/python/views.hpp"
 
@@ -144,6 +146,18 @@ void bind_views(nb::class_<shared_store>& store) {
              if (self.get().description().options.values != event_value::none) values = to_numpy(std::move(events.values));
              return std::make_tuple(to_numpy(std::move(events.indptr)), to_numpy(std::move(events.indices)), std::move(values));
            })
+      .def(
+          "in_memory",
+          [](const shared_store& self, const part_numbers& part, const std::string& name, unsigned threads) {
+            return self.with([&](const event_store& of) {
+              const copy_plan plan = plan_of(part);
+              auto made = std::make_unique<memory_store>(describe_copy(of.description(), plan));
+              for_copied_batches(of, plan, interruptible(threads), [&](const event_batch& batch) { made->add(batch); });
+              made->finish();
+              return std::make_unique<shared_store>(std::move(made), name);
+            });
+          },
+          nb::call_guard<nb::gil_scoped_release>())
       .def("dense",
            [](const shared_store& self, const part_numbers& part, const std::string& type, unsigned threads) {
              if (type == "u8") return dense_array<std::uint8_t>(self, plan_of(part), threads);

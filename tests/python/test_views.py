@@ -134,3 +134,21 @@ def test_parts_pickle_by_path(scan: ct.Scan) -> None:
     again = pickle.loads(pickle.dumps(part))
     np.testing.assert_array_equal(again, part)
     assert again.axes == part.axes
+
+
+def test_loaded_scans_are_the_same_without_their_file(counted: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "gone.h5"
+    path.write_bytes(counted.read_bytes())
+    with ct.open(path) as scan:
+        dense, part = np.asarray(scan), scan[1:, :, 3:9].bin(2)
+        loaded, loaded_part, shown = scan.load(), part.load(), np.asarray(part)
+        axes, provenance = part.axes, scan.provenance
+    np.testing.assert_array_equal(loaded, dense)
+    np.testing.assert_array_equal(loaded_part, shown)
+    assert (loaded_part.axes, loaded.provenance) == (axes, provenance)
+    np.testing.assert_array_equal(loaded.counts, dense.sum(axis=(2, 3)))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(loaded)), dense)
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(loaded_part)
+    with loaded_part.save(tmp_path / "part.h5") as saved:
+        np.testing.assert_array_equal(saved, shown)

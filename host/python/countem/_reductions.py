@@ -272,3 +272,12 @@ def split(detectors: Sequence[Any]) -> tuple[list[tuple[str, npt.NDArray[np.uint
         else:
             chosen.append((f"mask {len(chosen)}", as_mask(detector)))
     return chosen, weighed
+
+
+def warn_of_losses(reduced: _countem.Reduced) -> None:
+    """Of frames that did not arrive, or not whole."""
+    if reduced.incomplete_frames:
+        warnings.warn(f"{reduced.incomplete_frames} of {reduced.frames} frames lack a part of the detector: see completeness of the images, and incomplete=",
+                      CountemWarning, stacklevel=4)
+    if reduced.missing_frames:
+        warnings.warn(f"{reduced.missing_frames} of {reduced.frames} frames never arrived: what is made of them alone is NaN", CountemWarning, stacklevel=4)

@@ -18,7 +18,7 @@ from countem._image import Axis, Image
 from countem._indices import resolved, slice_of
 from countem._parallax import Parallax, parallax_from
 from countem._part import Part, Window
-from countem._reductions import Centre, Reductions, split
+from countem._reductions import Centre, Reductions, split, warn_of_losses
 from countem._shown import Shown
 from countem._warnings import CountemWarning
 
@@ -318,6 +318,15 @@ class Scan(Reductions, HandOvers, Shown):
         part = Part(part.scan_rows.merge(scan), part.scan_columns.merge(scan), part.rows.merge(detector), part.columns.merge(detector))
         return self._with(part if keep_remainder else Part.of(self._store.whole_bins(part.numbers)))
 
+    def load(self) -> Scan:
+        """The scan, or what the part shows, in memory: 4 bytes per electron. What is computed from it then reads no file.
+
+        Example: `scan = ct.open("counted.h5").load()`
+        """
+        whole = self._part == self._whole
+        name = self._path if whole else f"a part of {self._path or 'a scan in memory'}"
+        return self._of(self._store.in_memory(self._part.numbers, name, self._threads), self._path if whole else "", self._threads)
+
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Scan:
         """Writes the scan, or what the part shows, as an event store, and opens it. The file gets its name when it is whole.
 
@@ -373,16 +382,8 @@ class Scan(Reductions, HandOvers, Shown):
             self._part.numbers, [*items, f"incomplete:{incomplete}", *(["errors"] if errors else [])], chosen, weighed,
             None if exclude is None else as_mask(exclude), None if aperture is None else as_weights(aperture), point, vacuum, backend, corrected,
             self._threads)
-        _warn_of_losses(reduced)
+        warn_of_losses(reduced)
         return reduced
-
-
-def _warn_of_losses(reduced: _countem.Reduced) -> None:
-    if reduced.incomplete_frames:
-        warnings.warn(f"{reduced.incomplete_frames} of {reduced.frames} frames lack a part of the detector: see completeness of the images, and incomplete=",
-                      CountemWarning, stacklevel=4)
-    if reduced.missing_frames:
-        warnings.warn(f"{reduced.missing_frames} of {reduced.frames} frames never arrived: what is made of them alone is NaN", CountemWarning, stacklevel=4)
 
 
 def _reopened(path: str, threads: int, part: Part) -> Scan:
