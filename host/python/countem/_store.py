@@ -83,9 +83,7 @@ class Scan(Reductions, HandOvers, Shown):
     def _described(self) -> tuple[Any, ...]:
         return self._store.describe(self._part.numbers)
 
-    @property
-    def _repeats(self) -> int:
-        return int(self._described[0][2])
+    _repeats = property(lambda self: int(self._described[0][2]))
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
