@@ -184,12 +184,12 @@ class ScanViewer {
   takeImage(answer, buffer) {
     if (!this.succeeded(answer)) return;
     this.image = electronsFrom(buffer);
-    this.times.push(answer.waited);
     this.parts.code.textContent = answer.code;
     this.parts.status.textContent = answer.exact ? "" : `Preview: one electron in ${this.facts.thinned}; exact when released`;
     this.parts.status.dataset.exact = String(answer.exact);
     this.redrawScan();
     this.describeScan(null);
+    this.times.push([answer.milliseconds, answer.waited]);
   }
 
   takeFrame(answer, buffer) {
