@@ -69,6 +69,6 @@ class Lookup:
         return np.concatenate(frames), np.concatenate(kept)
 
     def _rows(self) -> Iterator[Part]:
-        rows, columns, _, _, height, width = *self._scan.shape[:2], 0, 0, *self._scan.shape[-2:]
-        for row in range(rows):
-            yield self._scan._part.sliced((range(row, row + 1), range(columns), range(height), range(width)))
+        columns, height, width = (range(length) for length in (self._scan.shape[1], *self._scan.shape[-2:]))
+        for row in range(self._scan.shape[0]):
+            yield self._scan._part.sliced((range(row, row + 1), columns, height, width))
