@@ -77,7 +77,7 @@ event_aperture aperture_of(std::vector<float> pixels) {
 }
 
 /// The GIL is held: the arrays are Python's.
-reduction_plan planned(const asked& wanted, const store_description& made) {
+reduction_plan planned(const asked& wanted, const result_axes& made) {
   reduction_plan plan = empty_plan();
   for (const std::string& item : wanted.items) add_item(plan, item);
   for (const auto& [text, mask] : wanted.detectors) {
@@ -87,12 +87,12 @@ reduction_plan planned(const asked& wanted, const store_description& made) {
     }
     virtual_detector& detector = plan.detectors.emplace_back();
     detector.name = text;
-    detector.mask = pixels_of(*mask, made.shape, "a mask");
+    detector.mask = pixels_of(*mask, made.grid, "a mask");
   }
   for (std::size_t i = 0; i < wanted.weights.size(); ++i)
-    plan.weights.push_back({"weights " + std::to_string(i), pixels_of(wanted.weights[i], made.shape, "a weight image"), {}});
-  if (wanted.excluded) plan.excluded = pixels_of(*wanted.excluded, made.shape, "the mask of excluded pixels");
-  if (wanted.aperture) plan.com_within = aperture_of(pixels_of(*wanted.aperture, made.shape, "the aperture"));
+    plan.weights.push_back({"weights " + std::to_string(i), pixels_of(wanted.weights[i], made.grid, "a weight image"), {}});
+  if (wanted.excluded) plan.excluded = pixels_of(*wanted.excluded, made.grid, "the mask of excluded pixels");
+  if (wanted.aperture) plan.com_within = aperture_of(pixels_of(*wanted.aperture, made.grid, "the aperture"));
   if (wanted.centre) plan.beam = given_centre({wanted.centre->first, wanted.centre->second});
   return plan;
 }
@@ -120,10 +120,10 @@ reduced reduce(const shared_store& self, const part_numbers& numbers, const aske
   const std::optional<backend> named = find_choice<backend>(where);
   if (!named) throw invalid_argument("'" + where + "' is no backend: it is " + listed_words<backend>());
   const copy_plan part = plan_of(numbers);
-  const store_description made = describe_copy(self.get().description(), part);
+  const result_axes made = axes_of_copy(self.get().description(), part);
   reduction_plan plan = planned(wanted, made);
   const nb::gil_scoped_release released;
-  if (!wanted.vacuum.empty()) plan.beam = vacuum_beam(wanted.vacuum, made.shape, made.geometry, threads);
+  if (!wanted.vacuum.empty()) plan.beam = vacuum_beam(wanted.vacuum, made.grid, made.geometry, threads);
   if (plan.beam) plan.centre = plan.beam->centre;
   take_lengths(plan, made.geometry);
   validate(plan);
@@ -134,7 +134,7 @@ reduced reduce(const shared_store& self, const part_numbers& numbers, const aske
     if (coincidence) {
       const reduction_plan cells = in_cells(result.store.plan, made.geometry);
       const detector_masks masks =
-          make_masks(cells.detectors, made.shape, cells.centre.value_or(middle_of(made.shape)), plan.excluded);
+          make_masks(cells.detectors, made.grid, cells.centre.value_or(middle_of(made.grid)), plan.excluded);
       result.coincidence = correct_coincidences(store, masks, part.scan, reading);
     }
     return result;
