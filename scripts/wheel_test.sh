@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the wheels of build/wheels, each Python in a new environment, with no variable of this shell.
 #   scripts/wheel_test.sh [VERSION_OR_PROGRAM]...    default: 3.11, 3.12 and 3.13
-# First with nothing but the wheel and numpy; then the tests of tests/python, of the commit that the wheels are made of; then beside other users of HDF5 in one process.
+# First with nothing but the wheel and numpy; then the tests of tests/python, of the commit that the wheels are made of; then beside other users of HDF5 in one process; then the notebook.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,5 +25,6 @@ for version in "$@"; do
   clean "$python" "$checks/together.py" "$folder" countem h5py stempy hyperspy.api
   clean "$python" "$checks/together.py" "$folder" h5py stempy hyperspy.api countem
   clean "$python" "$checks/bitshuffle.py" "$folder"
+  clean "$python" "$checks/notebook.py" "$folder" "$PWD/docs/examples/first_scan.ipynb"
   rm -r "$folder"
 done
