@@ -127,6 +127,11 @@ void bind_views(nb::class_<shared_store>& store) {
              return std::make_tuple(std::make_tuple(made.scan.height, made.scan.width, made.scan.frames_per_position),
                                     std::make_tuple(made.grid.height, made.grid.width), axes_of(made.geometry));
            })
+      .def("calibration",
+           [](const shared_store& self, const part_numbers& part) {
+             return describe_copy(self.get().description(), plan_of(part)).calibrated;
+           })
+      .def("method", [](const shared_store& self) { return std::string(word_of(self.get().description().options.method)); })
       .def("whole_bins",
            [](const shared_store&, const part_numbers& part) {
              const copy_plan whole = whole_bins(plan_of(part));

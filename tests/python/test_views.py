@@ -152,3 +152,14 @@ def test_loaded_scans_are_the_same_without_their_file(counted: pathlib.Path, tmp
         pickle.dumps(loaded_part)
     with loaded_part.save(tmp_path / "part.h5") as saved:
         np.testing.assert_array_equal(saved, shown)
+
+
+def test_the_calibration_is_that_of_the_count(scan: ct.Scan, counted: pathlib.Path) -> None:
+    with h5py.File(counted) as file:
+        group = file["calibration"]
+        assert scan.calibration.background_adu == group.attrs["background_threshold_adu"]
+        np.testing.assert_array_equal(scan.calibration.dark * 16, group["dark16"])
+        np.testing.assert_array_equal(scan.calibration.mask, group["mask"])
+        np.testing.assert_array_equal(scan[:, :, 8:20, 30:].calibration.dark * 16, group["dark16"][8:20, 30:])
+    assert scan.calibration.method == "cluster"
+    assert scan.bin(2).calibration.mask.shape == (48, 64)

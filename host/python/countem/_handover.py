@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from countem._warnings import CountemWarning
 
 if TYPE_CHECKING:
     from countem._store import Scan
@@ -77,6 +80,19 @@ class HandOvers:
         rows = self[first // row : -(-(first + count) // row)]
         rows.indices  # keeps the events, for the lines above
         return rows._frames_of(first - first // row * row, count)
+
+    def export(self: Scan, path: str | os.PathLike[str], form: str, *, overwrite: bool = False) -> None:
+        """Writes all events for other programs: `form` is "stempy", "csr" (binsparse), "raw_csr" (LiberTEM), "npz" (scipy) or "dense"
+        (.npy or .h5 by the name). Warns of each thing that the form cannot carry.
+
+        Raises ValueError for a part (save it, and export that), FileExistsError unless `overwrite`, OSError.
+
+        Example: `scan.export("counted.npz", "npz")`
+        """
+        if self._part != self._whole:
+            raise ValueError("events of a whole store are exported: save() the part, and export that")
+        for lost in self._store.export(os.fspath(path), form, overwrite):
+            warnings.warn(lost, CountemWarning, stacklevel=2)
 
     def to_scipy(self: Scan, *, dtype: npt.DTypeLike = np.uint32) -> Any:
         """scipy.sparse.csr_array of (frames, pixels): electrons in each pixel that has some, of `dtype`. Row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from types import TracebackType
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from countem import _countem
+from countem._calibration import Calibration
 from countem._handover import HandOvers
 from countem._image import Axis, Image
 from countem._indices import resolved, slice_of
@@ -20,7 +20,6 @@ from countem._parallax import Parallax, parallax_from
 from countem._part import Part, Window
 from countem._reductions import Centre, Reductions, split, warn_of_losses
 from countem._shown import Shown
-from countem._warnings import CountemWarning
 
 _DENSE_TYPES: dict[str, np.dtype[Any]] = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16), "u32": np.dtype(np.uint32)}
 _NOT_WRITTEN = 0xFFFFFFFF
@@ -150,6 +149,15 @@ class Scan(Reductions, HandOvers, Shown):
     def provenance(self) -> dict[str, str]:
         """How the store was made: program, command line, inputs, thresholds and what else it records, as text."""
         return dict(self._store.provenance())
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What the frames were counted with: thresholds, dark and gain references, mask. Its images are cropped with a part; where
+        pixels are merged or split they are those of the detector.
+
+        Example: `scan.calibration.background_adu, scan.calibration.mask`
+        """
+        return Calibration(self._store.calibration(self._part.numbers), method=self._store.method())
 
     # Frames
 
@@ -334,19 +342,6 @@ class Scan(Reductions, HandOvers, Shown):
         """
         self._store.save(self._part.numbers, self._path, os.fspath(path), f"countem.Scan.save({os.fspath(path)!r})", overwrite, self._threads)
         return Scan(path, self._threads)
-
-    def export(self, path: str | os.PathLike[str], form: str, *, overwrite: bool = False) -> None:
-        """Writes all events for other programs: `form` is "stempy", "csr" (binsparse), "raw_csr" (LiberTEM), "npz" (scipy) or "dense"
-        (.npy or .h5 by the name). Warns of each thing that the form cannot carry.
-
-        Raises ValueError for a part (save it, and export that), FileExistsError unless `overwrite`, OSError.
-
-        Example: `scan.export("counted.npz", "npz")`
-        """
-        if self._part != self._whole:
-            raise ValueError("events of a whole store are exported: save() the part, and export that")
-        for lost in self._store.export(os.fspath(path), form, overwrite):
-            warnings.warn(lost, CountemWarning, stacklevel=2)
 
     # Reductions
 
