@@ -242,8 +242,9 @@ class image_maker {
     std::optional<detector_masks> masks;  // they take milliseconds
     if (!all_arrived()) masks = make_masks(cells_.detectors, axes_.grid, centre_in_cells(), plan_.excluded);
     for (std::size_t d = 0; d < result_.virtual_images.size(); ++d) {
-      partial_values known = poisson(result_.virtual_images[d],
-                                     shares_of(weigh([&](std::uint64_t cell) { return masks->contains(d, cell) ? 1.0 : 0.0; })));
+      partial_values known =
+          poisson(result_.virtual_images[d],
+                  shares_of(weigh([&](std::uint64_t cell) { return masks->contains(d, cell) ? 1.0 : 0.0; })));
       known.is_around_centre = is_around_common_centre(plan_.detectors[d]);
       add_partial({"virtual_" + std::to_string(d), positions(), {}, "electrons", plan_.detectors[d].name}, std::move(known));
     }
