@@ -26,6 +26,7 @@
 #include "host/python/arrays.hpp"
 #include "host/python/bindings.hpp"
 #include "host/python/frames.hpp"
+#include "host/python/views.hpp"
 
 namespace countem::python {
 
@@ -210,7 +211,7 @@ void bind_calibration(nb::module_& m) {
       .def(
           "save",
           [](const calibration& self, const std::filesystem::path& path, bool overwrite) {
-            save_calibration(self, path, {overwrite ? existing_file::replaced : existing_file::kept, {}});
+            save_calibration(self, path, {existing_for(overwrite), {}});
           },
           nb::arg("path"), nb::arg("overwrite"), nb::call_guard<nb::gil_scoped_release>())
       .def("__eq__", [](const calibration& self, const calibration& other) { return self == other; })

@@ -32,6 +32,7 @@
 #include "host/python/frames.hpp"
 #include "host/python/memory_store.hpp"
 #include "host/python/shared_store.hpp"
+#include "host/python/views.hpp"
 
 namespace countem::python {
 
@@ -134,7 +135,7 @@ class count_run {
           "what was counted before is in no live reduction: leave live out where a count is resumed, and reduce the scan "
           "later");
     }
-    rules_.existing = wanted_.overwrite ? existing_file::replaced : existing_file::kept;
+    rules_.existing = existing_for(wanted_.overwrite);
     for (const input_file& file : info_.files) rules_.inputs.push_back(file.path);
     for (std::filesystem::path& file : files_of(plan_)) rules_.inputs.push_back(std::move(file));
     if (!centre_.vacuum.empty()) rules_.inputs.push_back(centre_.vacuum);

@@ -18,6 +18,7 @@
 #include "host/python/advice.hpp"
 #include "host/python/bindings.hpp"
 #include "host/python/desk.hpp"
+#include "host/python/views.hpp"
 
 namespace countem::python {
 
@@ -28,7 +29,7 @@ namespace nb = nanobind;
 /// What was merged: frames, events, frames in several parts, frames of the scan, and sentences of warning.
 nb::tuple merge(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output, bool overwrite) {
   merge_report report;
-  const output_rules rules{overwrite ? existing_file::replaced : existing_file::kept, {}};
+  const output_rules rules{existing_for(overwrite), {}};
   try {
     desk(stop_requested).run([&] { report = merge_event_stores(parts, output, rules); });
   } catch (...) {

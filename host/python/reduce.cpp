@@ -128,7 +128,7 @@ reduced reduce(const shared_store& self, const part_numbers& numbers, const aske
   take_lengths(plan, made.geometry);
   validate(plan);
   validate(plan, made.scan);
-  const reading_options reading{threads, nullptr, [](std::uint64_t) { check_signals(); }};
+  const reading_options reading = interruptible(threads);
   return self.with([&](const event_store& store) {
     reduced result{reduce_store(store, plan, part, choose_backend(*named).used, reading), {}};
     if (coincidence) {

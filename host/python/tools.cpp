@@ -31,15 +31,9 @@ namespace {
 
 namespace nb = nanobind;
 
-output_rules rules_for(bool overwrite) {
-  output_rules rules;
-  rules.existing = overwrite ? existing_file::replaced : existing_file::kept;
-  return rules;
-}
-
 parallax_result parallax_of(const shared_store& self, const part_numbers& numbers, const parallax_options& options,
                             unsigned threads) {
-  const reading_options reading{threads, nullptr, [](std::uint64_t) { check_signals(); }};
+  const reading_options reading = interruptible(threads);
   return self.with(
       [&](const event_store& store) { return reconstruct_parallax(store, options, plan_of(numbers).scan, reading); });
 }
@@ -96,8 +90,9 @@ void bind_tools(nb::module_& m, nb::class_<shared_store>& store) {
   store.def(
       "export",
       [](const shared_store& self, const std::filesystem::path& output, const std::string& form, bool overwrite) {
-        return self.with(
-            [&](const event_store& of) { return export_events(of, output, export_format_from(form), rules_for(overwrite)); });
+        return self.with([&](const event_store& of) {
+          return export_events(of, output, export_format_from(form), {existing_for(overwrite), {}});
+        });
       },
       nb::call_guard<nb::gil_scoped_release>());
   m.def(
@@ -108,7 +103,7 @@ void bind_tools(nb::module_& m, nb::class_<shared_store>& store) {
         if (scan) options.scan = scan_shape{(*scan)[0], (*scan)[1], (*scan)[2]};
         if (frame) options.frame = frame_shape{(*frame)[0], (*frame)[1]};
         options.command_line = "countem.import_events('" + input.string() + "')";
-        return texts(import_events(input, output, options, rules_for(overwrite)));
+        return texts(import_events(input, output, options, {existing_for(overwrite), {}}));
       },
       nb::arg("input"), nb::arg("output"), nb::arg("scan").none(), nb::arg("frame").none(), nb::arg("overwrite"),
       nb::call_guard<nb::gil_scoped_release>());
@@ -116,7 +111,7 @@ void bind_tools(nb::module_& m, nb::class_<shared_store>& store) {
   m.def(
       "recover",
       [](const std::filesystem::path& broken, const std::filesystem::path& fixed, bool overwrite) {
-        const recovery_report report = recover_event_store(broken, fixed, rules_for(overwrite));
+        const recovery_report report = recover_event_store(broken, fixed, {existing_for(overwrite), {}});
         return std::make_tuple(report.frames, report.events, report.scan_frames, report.damaged, texts(report.issues));
       },
       nb::call_guard<nb::gil_scoped_release>());

@@ -35,10 +35,6 @@ namespace {
 
 namespace nb = nanobind;
 
-reading_options interruptible(unsigned threads) {
-  return {threads, nullptr, [](std::uint64_t) { check_signals(); }};
-}
-
 /// Events of a part whose number is known only when they were read.
 event_batch events_of(const event_store& store, const copy_plan& part, unsigned threads) {
   event_batch all;
@@ -106,7 +102,7 @@ void save(const shared_store& self, const part_numbers& numbers, const std::file
     for (auto& [name, text] : describe_reduction(input, backend::cpu, how))
       description.provenance.emplace_back(name == "reduced_from" ? name : "reduce_" + name, text);
     output_rules rules;
-    rules.existing = overwrite ? existing_file::replaced : existing_file::kept;
+    rules.existing = existing_for(overwrite);
     if (!input.empty()) rules.inputs.push_back(input);
     store_options options;
     options.keep_unfinished = false;  // what it is made from is still there

@@ -25,19 +25,6 @@ EXAMPLES = [PLAIN, CAMERA, NOT_SQUARE, stores.SEVERAL_FRAMES]
 DEBIAN_PYTHON = "/usr/bin/python3"
 
 
-@pytest.fixture(scope="module")
-def stored(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Callable[[stores.Example], pathlib.Path]:
-    folder = tmp_path_factory.mktemp("stores")
-
-    def of(example: stores.Example) -> pathlib.Path:
-        path = folder / f"{example.name}.h5"
-        if not path.exists():
-            example.write(library, path)
-        return path
-
-    return of
-
-
 def each(examples: list[stores.Example]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("example", examples, ids=lambda example: example.name)
 

@@ -37,19 +37,6 @@ PART = (slice(1, None), slice(1, 3))  # of the scan; and of the detector:
 CUT = (slice(2, 30), slice(1, None))
 
 
-@pytest.fixture(scope="module")
-def stored(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Callable[[stores.Example], pathlib.Path]:
-    folder = tmp_path_factory.mktemp("stores")
-
-    def of(example: stores.Example) -> pathlib.Path:
-        path = folder / f"{example.name}.h5"
-        if not path.exists():
-            example.write(library, path)
-        return path
-
-    return of
-
-
 @pytest.fixture
 def inline() -> libertem.Context:
     return libertem.Context.make_with("inline")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import countem as ct
-from conftest import run
+from conftest import damaged, run
 
 
 @pytest.mark.parametrize("form", ["stempy", "csr"])
@@ -36,12 +36,7 @@ def test_exports_that_are_refused(scan: ct.Scan, tmp_path: pathlib.Path) -> None
 
 def test_a_sound_store_has_no_faults(counted: pathlib.Path, tmp_path: pathlib.Path) -> None:
     assert ct.verify(counted) == []
-    damaged = bytearray(counted.read_bytes())
-    with h5py.File(counted) as file:
-        chunk = file["electron_counts/data"].id.get_chunk_info_by_coord((1, 2, 0, 0))
-    damaged[chunk.byte_offset + 20] ^= 1
-    broken = tmp_path / "broken.h5"
-    broken.write_bytes(damaged)
+    broken = damaged(counted, tmp_path / "broken.h5")
     faults = ct.verify(broken)
     assert len(faults) == 1 and "frame 7" in faults[0]
     saved = ct.recover(broken, tmp_path / "saved.h5")

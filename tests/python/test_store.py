@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import countem as ct
-from conftest import count
+from conftest import count, damaged
 
 KINDS = {
     "plain": dict(),
@@ -133,12 +133,7 @@ def test_a_file_of_another_kind(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_damaged_frame_is_named(counted: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    damaged = bytearray(counted.read_bytes())
-    with h5py.File(counted) as file:
-        chunk = file["electron_counts/data"].id.get_chunk_info_by_coord((1, 2, 0, 0))
-    damaged[chunk.byte_offset + 20] ^= 1
-    path = tmp_path / "damaged.h5"
-    path.write_bytes(damaged)
+    path = damaged(counted, tmp_path / "damaged.h5")
     with ct.open(path) as scan:
         assert scan.nnz and scan.events(1, 1).size
         for read in (lambda: scan.events(1, 2), lambda: scan.indices):
