@@ -44,7 +44,7 @@ fetch() {
 
 # unpack NAME: prints the folder of its sources, with Debian's patches where the table has them
 unpack() {
-  local name version file sum folder=$prefix/work/$1
+  local name version file sum folder=$prefix/unpacked/$1
   rm -rf "$folder"
   mkdir -p "$folder"
   while read -r name version file sum; do
@@ -124,11 +124,11 @@ from_debian() {
 }
 
 build_bitshuffle() {
-  local folder=$prefix/work/bitshuffle file=$prefix/sources/bitshuffle-$bitshuffle.tar.gz objects
+  local folder=$prefix/unpacked/bitshuffle file=$prefix/sources/bitshuffle-$bitshuffle.tar.gz objects
   if ! [ -f "$file" ]; then  # pip runs the setup of what it downloads, which needs these
-    python3 -m venv "$prefix/work/pip"
-    "$prefix/work/pip/bin/pip" install -q cython 'numpy<3' pkgconfig setuptools wheel h5py
-    "$prefix/work/pip/bin/pip" download -q --no-deps --no-binary :all: --no-build-isolation -d "$prefix/sources" "bitshuffle==$bitshuffle"
+    python3 -m venv "$prefix/unpacked/pip"
+    "$prefix/unpacked/pip/bin/pip" install -q cython 'numpy<3' pkgconfig setuptools wheel h5py
+    "$prefix/unpacked/pip/bin/pip" download -q --no-deps --no-binary :all: --no-build-isolation -d "$prefix/sources" "bitshuffle==$bitshuffle"
   fi
   checked "$(basename "$file")" "$bitshuffle_sum"
   rm -rf "$folder"
@@ -143,7 +143,7 @@ build_bitshuffle() {
 # Two functions got a second version in glibc 2.35 and libstdc++ 12, which nothing here needs: with the first, the wheels of this machine run
 # from glibc 2.34 on.
 build_older_system() {
-  cat > "$prefix/work/older_system.c" <<'END'
+  cat > "$prefix/unpacked/older_system.c" <<'END'
 __asm__(".symver first_hypot,hypot@GLIBC_2.2.5");
 double first_hypot(double, double);
 double __wrap_hypot(double, double);
@@ -155,7 +155,7 @@ void first_wait(void*, void*);
 void __wrap__ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE(void*, void*);
 void __wrap__ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE(void* self, void* lock) { first_wait(self, lock); }
 END
-  cc -O2 -fPIC -fexceptions -c "$prefix/work/older_system.c" -o "$prefix/lib/older_system.o"
+  cc -O2 -fPIC -fexceptions -c "$prefix/unpacked/older_system.c" -o "$prefix/lib/older_system.o"
 }
 
 while read -r name version _; do
@@ -166,7 +166,7 @@ if [ "$(uname -m)" = x86_64 ]; then once older_system 1 build_older_system; fi
 
 # Wheels carry the licences of what they link.
 mkdir -p "$prefix/licenses"
-for file in "$prefix"/work/*/{LICENSE,LICENCE,COPYING}*; do
+for file in "$prefix"/unpacked/*/{LICENSE,LICENCE,COPYING}*; do
   if [ -f "$file" ]; then cp "$file" "$prefix/licenses/$(basename "$(dirname "$file")")-$(basename "$file")"; fi
 done
 for file in /usr/share/doc/libpng16-16/copyright /usr/share/licenses/libpng/LICENSE; do  # the system's, which auditwheel bundles
