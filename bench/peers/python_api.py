@@ -16,12 +16,11 @@ import random
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 
 import common
-from reductions import ANNULUS, CENTRE, SIDE, WINDOW, Scan
+from reductions import ANNULUS, CENTRE, SIDE, WINDOW, Scan, run
 
 PICKED = 50  # frames for the time of one
 HALF = SIDE // 2
@@ -242,6 +241,7 @@ class Timed:
 
 
 def measure(program: pathlib.Path, scan: Scan, repetitions: int) -> dict:
+    sys.path.insert(0, str(program.parent / "python"))  # the package of the same build tree
     dense = numpy_dense(scan)
     wanted = {operation: as_numpy(operation, function()) for operation, function in dense.items()}
     peers = {"countem": countem_package(scan, False), "countem, in memory": countem_package(scan, True), "stempy": stempy_array(scan, program), "LiberTEM": libertem_udfs(scan, program), "numpy, dense": dense}
@@ -278,20 +278,5 @@ def report(result: dict) -> str:
     return text
 
 
-def main() -> None:
-    asked = common.parser(__doc__, side=24, repetitions=5).parse_args()
-    common.enter_environment(asked.countem, "reductions", common.ORACLES / "requirements.txt")
-    program = asked.countem.resolve()
-    sys.path.insert(0, str(program.parent / "python"))
-    result = {"machine": common.machine(), "versions": common.versions(program, "numpy", "scipy", "stempy", "libertem"),
-              "repetitions": asked.repetitions, "runs": []}
-    for occupancy in asked.occupancy:
-        print(f"measuring {100 * occupancy:g} %", file=sys.stderr)
-        with tempfile.TemporaryDirectory() as folder:
-            scan = Scan(program, pathlib.Path(folder), asked.side, occupancy)
-            result["runs"].append({"occupancy": occupancy} | measure(program, scan, asked.repetitions))
-    common.tell(asked, "python", result, report(result))
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, "python", measure, report)

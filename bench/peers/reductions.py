@@ -256,8 +256,9 @@ def report(result: dict) -> str:
     return text
 
 
-def main() -> None:
-    asked = common.parser(__doc__, side=24, repetitions=5).parse_args()
+def run(what: str | None, name: str, measure: Callable[[pathlib.Path, Scan, int], dict], report: Callable[[dict], str]) -> None:
+    """Measures one scan for each occupancy that is asked for, and tells the results under that name. `what`: the help's first words."""
+    asked = common.parser(what, side=24, repetitions=5).parse_args()
     common.enter_environment(asked.countem, "reductions", common.ORACLES / "requirements.txt")
     program = asked.countem.resolve()
     result = {"machine": common.machine(), "versions": common.versions(program, "numpy", "scipy", "stempy", "libertem"),
@@ -267,8 +268,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             scan = Scan(program, pathlib.Path(folder), asked.side, occupancy)
             result["runs"].append({"occupancy": occupancy} | measure(program, scan, asked.repetitions))
-    common.tell(asked, "reductions", result, report(result))
+    common.tell(asked, name, result, report(result))
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, "reductions", measure, report)
