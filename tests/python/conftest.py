@@ -1,9 +1,10 @@
+"""What all tests of the package use. It is imported in the viewer's environment too: nothing but pytest and the package."""
+
 import os
 import pathlib
 import subprocess
 import sys
 
-import h5py
 import pytest
 
 if package := os.environ.get("COUNTEM_PYTHON_PACKAGE"):  # of the build tree; else what is installed
@@ -26,16 +27,6 @@ def count(folder: pathlib.Path, *, scan: str = "5x3", options: tuple[str, ...] =
     raw, dark = sorted((folder / "sim").glob("*.npy"), key=lambda path: "dark" in path.name)
     run("count", raw, "--dark", dark, "-o", folder / "counted.h5", *options)
     return folder / "counted.h5"
-
-
-def damaged(store: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
-    """A copy of a store of 5 positions a row of which frame 7 is damaged."""
-    content = bytearray(store.read_bytes())
-    with h5py.File(store) as file:
-        chunk = file["electron_counts/data"].id.get_chunk_info_by_coord((1, 2, 0, 0))
-    content[chunk.byte_offset + 20] ^= 1
-    path.write_bytes(content)
-    return path
 
 
 @pytest.fixture(scope="session")

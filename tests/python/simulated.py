@@ -1,4 +1,4 @@
-"""Raw frames for tests, in files and in memory."""
+"""Raw frames for tests, in files and in memory, and damaged stores."""
 
 import pathlib
 from dataclasses import dataclass
@@ -44,3 +44,13 @@ def content(path: pathlib.Path) -> dict[str, object]:
         file.visititems(keep)
         found["provenance@thresholds"] = file["provenance"].attrs["thresholds"]
     return found
+
+
+def damaged(store: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
+    """A copy of a store of 5 positions a row of which frame 7 is damaged."""
+    stored = bytearray(store.read_bytes())
+    with h5py.File(store) as file:
+        chunk = file["electron_counts/data"].id.get_chunk_info_by_coord((1, 2, 0, 0))
+    stored[chunk.byte_offset + 20] ^= 1
+    path.write_bytes(stored)
+    return path

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import countem as ct
-from conftest import damaged, run
+from conftest import run
+from simulated import damaged
 
 
 @pytest.mark.parametrize("form", ["stempy", "csr"])

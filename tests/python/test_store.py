@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import countem as ct
-from conftest import count, damaged
+from conftest import count
+from simulated import damaged
 
 KINDS = {
     "plain": dict(),
