@@ -9,13 +9,13 @@
 #include <countem/reductions.hpp>
 
 #include "host/core/detector_pixels.hpp"
+#include "host/core/detector_rows.hpp"
 
 namespace countem {
 
 namespace {
 
 using core::check_pixels;
-using core::for_pixels;
 using core::offset;
 
 bool in_wedge(const virtual_detector& detector, const offset& from_centre) {
@@ -40,69 +40,56 @@ void check(const virtual_detector& detector) {
   }
 }
 
-void draw_mask(const virtual_detector& detector, frame_shape shape, detector_point centre, std::vector<std::uint8_t>& group,
-               std::uint8_t bit) {
-  if (!detector.mask.empty()) {
-    if (detector.mask.size() != shape.pixels()) {
-      throw invalid_argument("the mask of virtual detector '" + detector.name + "' has " +
-                             std::to_string(detector.mask.size()) + " pixels, the frames have " +
-                             std::to_string(shape.pixels()));
-    }
-    for (std::size_t p = 0; p < group.size(); ++p)
-      group[p] = static_cast<std::uint8_t>(group[p] | (detector.mask[p] != 0 ? bit : 0));
-    return;
-  }
+void draw_image(const virtual_detector& detector, frame_shape shape, std::vector<std::uint8_t>& group, std::uint8_t bit) {
+  check_pixels(detector.mask.size(), shape, "the mask of virtual detector '" + detector.name + "'");
+  for (std::size_t p = 0; p < group.size(); ++p)
+    group[p] = static_cast<std::uint8_t>(group[p] | (detector.mask[p] != 0 ? bit : 0));
+}
+
+/// Returns the arithmetic that names exactly these pixels, where there is one.
+std::optional<annulus_test> draw_ring(const virtual_detector& detector, frame_shape shape, detector_point centre,
+                                      std::vector<std::uint8_t>& group, std::uint8_t bit) {
   check(detector);
   if (detector.in_mrad)
     throw invalid_argument("virtual detector '" + detector.name + "' has radii in mrad where pixels are due");
-  const double inner = detector.inner * detector.inner;
-  const double outer = detector.outer * detector.outer;
-  for_pixels(shape, detector.centre.value_or(centre), [&](std::uint64_t pixel, const offset& from_centre) {
-    const double distance = from_centre.squared();
-    if (distance >= inner && distance < outer && in_wedge(detector, from_centre)) {
-      group[pixel] = static_cast<std::uint8_t>(group[pixel] | bit);
-    }
-  });
+  const std::vector<core::ring_row> rows =
+      core::ring_rows(shape, centre, detector.inner * detector.inner, detector.outer * detector.outer);
+  const bool is_whole = detector.to_degrees - detector.from_degrees >= 360;
+  for (std::uint32_t row = 0; row < shape.height; ++row) {
+    std::uint8_t* const pixels = group.data() + std::uint64_t{row} * shape.width;
+    const auto draw = [&](std::uint32_t first, std::uint32_t end) {
+      for (std::uint32_t column = first; column < end; ++column) {
+        const offset from_centre{static_cast<double>(row) - centre.row, static_cast<double>(column) - centre.column};
+        if (is_whole || in_wedge(detector, from_centre)) pixels[column] = static_cast<std::uint8_t>(pixels[column] | bit);
+      }
+    };
+    draw(rows[row].within.first, rows[row].hole.first);
+    draw(rows[row].hole.end, rows[row].within.end);
+  }
+  return is_whole ? core::ring_arithmetic(rows, shape, centre) : std::nullopt;
+}
+
+/// Leaves excluded pixels out of the group; returns whether a detector of these bits had one.
+bool leave_out(std::span<const std::uint8_t> excluded, std::vector<std::uint8_t>& group, std::uint8_t bits) {
+  std::uint8_t lost = 0;
+  for (std::size_t p = 0; p < excluded.size(); ++p) {
+    const auto kept = static_cast<std::uint8_t>(excluded[p] != 0 ? 0 : group[p]);
+    lost = static_cast<std::uint8_t>(lost | (group[p] ^ kept));
+    group[p] = kept;
+  }
+  return (lost & bits) != 0;
 }
 
 /// From the first row with a pixel of the detector to the last.
-row_range rows_of(const detector_masks& masks, std::size_t detector) {
-  row_range rows{masks.shape.height, 0};
-  std::uint64_t pixel = 0;
-  for (std::uint32_t row = 0; row < masks.shape.height; ++row) {
-    bool any = false;
-    for (std::uint32_t column = 0; column < masks.shape.width; ++column) any |= masks.contains(detector, pixel++);
-    if (!any) continue;
-    rows.first = std::min(rows.first, row);
-    rows.end = row + 1;
-  }
-  return rows.first < rows.end ? rows : row_range{};
-}
-
-/// The annulus in float32 arithmetic, if some pair of limits separates its pixels from all others.
-std::optional<annulus_test> arithmetic_of(const detector_masks& masks, std::size_t detector, detector_point centre) {
-  annulus_test test{static_cast<float>(centre.row), static_cast<float>(centre.column), std::numeric_limits<float>::infinity(),
-                    0};
-  const auto for_distances = [&](auto visit) {
-    std::uint64_t pixel = 0;
-    for (std::uint32_t row = 0; row < masks.shape.height; ++row) {
-      const float rows = static_cast<float>(row) - test.row;
-      for (std::uint32_t column = 0; column < masks.shape.width; ++column, ++pixel) {
-        const float columns = static_cast<float>(column) - test.column;
-        visit(rows * rows + columns * columns, masks.contains(detector, pixel));
-      }
-    }
+row_range rows_of(frame_shape shape, const std::vector<std::uint8_t>& group, std::uint8_t bit) {
+  const auto has_pixel = [&](std::uint32_t row) {
+    const auto first = group.begin() + static_cast<std::ptrdiff_t>(std::uint64_t{row} * shape.width);
+    return std::any_of(first, first + shape.width, [&](std::uint8_t bits) { return (bits & bit) != 0; });
   };
-  float largest = 0;
-  for_distances([&](float distance, bool inside) {
-    if (!inside) return;
-    test.inner = std::min(test.inner, distance);
-    largest = std::max(largest, distance);
-  });
-  test.outer = std::nextafter(largest, std::numeric_limits<float>::infinity());
-  bool separated = true;
-  for_distances([&](float distance, bool inside) { separated &= inside == (distance >= test.inner && distance < test.outer); });
-  return separated ? std::optional(test) : std::nullopt;
+  row_range rows{0, shape.height};
+  while (rows.first < rows.end && !has_pixel(rows.first)) ++rows.first;
+  while (rows.first < rows.end && !has_pixel(rows.end - 1)) --rows.end;
+  return rows.first < rows.end ? rows : row_range{};
 }
 
 /// What parse_detector takes, as the end of a sentence.
@@ -204,14 +191,17 @@ detector_masks make_masks(std::span<const virtual_detector> detectors, frame_sha
   masks.detectors = detectors.size();
   for (std::size_t d = 0; d < detectors.size(); ++d) {
     if (d % detector_masks::per_group == 0) masks.groups.emplace_back(shape.pixels(), std::uint8_t{0});
-    draw_mask(detectors[d], shape, centre, masks.groups.back(),
-              static_cast<std::uint8_t>(1U << (d % detector_masks::per_group)));
-    for (std::size_t p = 0; p < excluded.size(); ++p) {
-      if (excluded[p] != 0) masks.groups.back()[p] = 0;
+    std::vector<std::uint8_t>& group = masks.groups.back();
+    const auto bit = static_cast<std::uint8_t>(1U << (d % detector_masks::per_group));
+    std::optional<annulus_test> arithmetic;
+    if (detectors[d].mask.empty()) {
+      arithmetic = draw_ring(detectors[d], shape, detectors[d].centre.value_or(centre), group, bit);
+    } else {
+      draw_image(detectors[d], shape, group, bit);
     }
-    masks.arithmetic.push_back(detectors[d].mask.empty() ? arithmetic_of(masks, d, detectors[d].centre.value_or(centre))
-                                                         : std::nullopt);
-    masks.rows.push_back(rows_of(masks, d));
+    if (leave_out(excluded, group, bit)) arithmetic.reset();
+    masks.arithmetic.push_back(arithmetic);
+    masks.rows.push_back(rows_of(shape, group, bit));
   }
   return masks;
 }

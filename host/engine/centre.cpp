@@ -135,8 +135,15 @@ found_beam in_cells(found_beam beam, const store_geometry& geometry) {
 
 found_beam find_stored_beam(std::span<const std::uint64_t> sum, const store_description& store, const std::string& where,
                             std::span<const std::uint8_t> excluded) {
-  const std::vector<std::uint8_t> masked = either(masked_events(store.calibrated, store.shape, store.geometry), excluded);
-  return in_pixels(find_beam(sum, store.shape, {masked, cells_a_pixel(store.geometry), where}), store.geometry);
+  return find_stored_beam(sum, store.shape, store.geometry, masked_events(store.calibrated, store.shape, store.geometry), where,
+                          excluded);
+}
+
+found_beam find_stored_beam(std::span<const std::uint64_t> sum, frame_shape grid, const store_geometry& geometry,
+                            const std::vector<std::uint8_t>& masked, const std::string& where,
+                            std::span<const std::uint8_t> excluded) {
+  const std::vector<std::uint8_t> left_out = either(masked, excluded);
+  return in_pixels(find_beam(sum, grid, {left_out, cells_a_pixel(geometry), where}), geometry);
 }
 
 found_beam sampled_beam(const frame_source& source, const counting_setup& setup, std::span<const std::uint8_t> excluded) {

@@ -147,15 +147,19 @@ class image_maker {
     use_shares(known.errors, known.shares);
     image.values = std::move(known.values);
     if (known.is_around_centre) image = around_centre(std::move(image));
-    add(image);
+    const saved_image named{image.name, image.extent, {}, {}, {}};
+    std::optional<saved_image> error;
     if (!known.errors.empty()) {
-      saved_image error = image;
-      error.name += "_error";
-      error.values = std::move(known.errors);
-      error.meaning = "standard error of " + image.name + ": " + known.error_meaning;
-      add(std::move(error));
+      error = saved_image{image.name + "_error",
+                          image.extent,
+                          std::move(known.errors),
+                          image.units,
+                          "standard error of " + image.name + ": " + known.error_meaning,
+                          image.attributes};
     }
-    add_completeness(image, std::move(known.shares));
+    add(std::move(image));
+    if (error) add(std::move(*error));
+    add_completeness(named, std::move(known.shares));
   }
 
   /// Electrons fall independently: the number of them has its own value for a variance.

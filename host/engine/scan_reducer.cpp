@@ -63,6 +63,7 @@ class scan_reducer::state {
   }
 
   [[nodiscard]] const reduction_result& result() const { return result_; }
+  [[nodiscard]] reduction_result take() { return std::move(result_); }
   [[nodiscard]] reduction_result snapshot() const {
     const std::lock_guard held(lock_);
     return result_;
@@ -204,6 +205,9 @@ void scan_reducer::add(const event_batch& events, std::uint64_t first_frame, eve
 }
 reduction_result scan_reducer::snapshot() const {
   return state_->snapshot();
+}
+reduction_result scan_reducer::take() {
+  return state_->take();
 }
 const reduction_result& scan_reducer::result() const {
   return state_->result();

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <countem/centre.hpp>
 #include <countem/error.hpp>
 
 namespace countem {
@@ -116,9 +118,8 @@ std::vector<T> cropped(const std::vector<T>& image, std::uint32_t width, const d
 }
 
 /// Cropped with the events. Where pixels are merged or split, that of the whole detector is kept, which the axes place.
-calibration copied_calibration(const store_description& from, const copy_plan& plan) {
-  calibration kept = from.calibrated;
-  if (plan.bin == 1 && from.calibrated.shape == from.shape) {
+calibration copied_calibration(calibration kept, const store_description& from, const copy_plan& plan) {
+  if (plan.bin == 1 && kept.shape == from.shape) {
     const std::uint32_t width = from.shape.width;
     kept.shape = plan.detector.shape;
     kept.dark16 = cropped(kept.dark16, width, plan.detector);
@@ -170,8 +171,17 @@ store_description describe_copy(const store_description& from, const copy_plan& 
   copy.geometry = axes.geometry;
   // How many cells a pixel has, where that is a whole number.
   copy.options.upsample = from.options.upsample % plan.bin == 0 ? from.options.upsample / plan.bin : 1;
-  copy.calibrated = copied_calibration(from, plan);
+  copy.calibrated = copied_calibration(from.calibrated, from, plan);
   return copy;
+}
+
+std::vector<std::uint8_t> masked_in_copy(const store_description& from, const copy_plan& plan) {
+  const result_axes axes = axes_of_copy(from, plan);
+  if (from.calibrated.mask.empty()) return {};
+  calibration mask_alone;
+  mask_alone.shape = from.calibrated.shape;
+  mask_alone.mask = from.calibrated.mask;
+  return masked_events(copied_calibration(std::move(mask_alone), from, plan), axes.grid, axes.geometry);
 }
 
 copy_plan whole_bins(copy_plan plan) {

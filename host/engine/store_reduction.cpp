@@ -37,40 +37,47 @@ reduction_plan around_centre(reduction_plan plan) {
 class passes {
  public:
   passes(const event_store& store, const copy_plan& part, backend which, const reading_options& reading)
-      : store_(store), part_(part), which_(which), reading_(reading), made_(describe_copy(store.description(), part)) {}
+      : store_(store),
+        part_(part),
+        which_(which),
+        reading_(reading),
+        axes_(axes_of_copy(store.description(), part)),
+        masked_(masked_in_copy(store.description(), part)) {}
 
   /// `plan` in detector pixels.
   [[nodiscard]] reduction_result reduce(const reduction_plan& plan) const {
-    scan_reducer reducer(in_cells(plan, made_.geometry), made_.shape, made_.scan, which_, reading_.threads);
+    scan_reducer reducer(in_cells(plan, axes_.geometry), axes_.grid, axes_.scan, which_, reading_.threads);
     const auto add = [&](const event_batch& events) { reducer.add(events); };
-    const bool only_positions_go = part_.bin == 1 && part_.scan_bin == 1 && made_.shape == store_.description().shape;
+    const bool only_positions_go = part_.bin == 1 && part_.scan_bin == 1 && axes_.grid == store_.description().shape;
     if (only_positions_go) {
       for_batches(store_, part_.scan, reading_, add);
     } else {
       for_copied_batches(store_, part_, reading_, add);
     }
-    return reducer.result();
+    return reducer.take();
   }
 
   /// On the sum of complete frames: what others lack would move it.
   [[nodiscard]] found_beam find_beam(const reduction_result& known, std::span<const std::uint8_t> excluded) const {
     const std::uint64_t complete = known.frames - known.incomplete_frames - known.missing_frames;
     if (known.incomplete_frames == 0 || complete == 0)
-      return find_stored_beam(known.sum, made_, "the summed pattern", excluded);
+      return find_stored_beam(known.sum, axes_.grid, axes_.geometry, masked_, "the summed pattern", excluded);
     reduction_plan sum_of_complete;
     sum_of_complete.incomplete = incomplete_frames::skip;
-    return find_stored_beam(reduce(sum_of_complete).sum, made_, "the sum of " + std::to_string(complete) + " complete frames",
-                            excluded);
+    return find_stored_beam(reduce(sum_of_complete).sum, axes_.grid, axes_.geometry, masked_,
+                            "the sum of " + std::to_string(complete) + " complete frames", excluded);
   }
 
-  [[nodiscard]] const store_description& made() const { return made_; }
+  [[nodiscard]] const result_axes& axes() const { return axes_; }
+  [[nodiscard]] const std::vector<std::uint8_t>& masked() const { return masked_; }
 
  private:
   const event_store& store_;
   const copy_plan& part_;
   backend which_;
   const reading_options& reading_;
-  store_description made_;
+  result_axes axes_;                  // of the copy
+  std::vector<std::uint8_t> masked_;  // in it
 };
 
 }  // namespace
@@ -88,9 +95,9 @@ copy_plan whole(const store_description& store) {
 reduced_store reduce_store(const event_store& store, const reduction_plan& plan, const copy_plan& part, backend which,
                            const reading_options& reading) {
   const passes over(store, part, which, reading);
-  const store_description& made = over.made();
-  reduced_store reduced{{}, plan, {made.shape, made.scan, with_lengths(made.geometry, plan)}};
-  reduced.plan.masked = masked_events(made.calibrated, made.shape, made.geometry);
+  reduced_store reduced{{}, plan, over.axes()};
+  reduced.axes.geometry = with_lengths(reduced.axes.geometry, plan);
+  reduced.plan.masked = over.masked();
   if (plan.centre || !plan.needs_centre()) {
     reduced.result = over.reduce(plan);
     return reduced;

@@ -228,6 +228,14 @@ TEST(copied_calibration, is_cropped_with_the_pixels_or_stays_that_of_the_detecto
                           describe_copy(binned, {whole(store.scan), {0, 1, {2, 1}}}).geometry),
             (std::vector<std::uint8_t>{0, 0}));
 
+  for (const auto& [from, plan] :
+       {std::pair(store, cut), std::pair(store, merged), std::pair(binned, copy_plan{whole(store.scan), {0, 1, {2, 1}}}),
+        std::pair(cropped, copy_plan{whole(store.scan), {0, 0, {2, 4}}, 2})}) {
+    const store_description copy = describe_copy(from, plan);
+    EXPECT_EQ(masked_in_copy(from, plan), masked_events(copy.calibrated, copy.shape, copy.geometry));
+  }
+  EXPECT_EQ(masked_in_copy(store, merged), (std::vector<std::uint8_t>{mask_hot, 0, 0, 0}));
+
   merged = {whole(store.scan), {0, 0, {2, 4}}, 2};
   EXPECT_TRUE(describe_copy(cropped, merged).calibrated.mask.empty()) << "of cropped pixels that are merged nothing is kept";
 }

@@ -42,6 +42,10 @@ struct centre_choice {
 [[nodiscard]] found_beam find_stored_beam(std::span<const std::uint64_t> sum, const store_description& store,
                                           const std::string& where = "the summed pattern",
                                           std::span<const std::uint8_t> excluded = {});
+/// The same on a grid of that geometry; cells whose `masked` [cell] is not 0 are left out, too; empty: none.
+[[nodiscard]] found_beam find_stored_beam(std::span<const std::uint64_t> sum, frame_shape grid, const store_geometry& geometry,
+                                          const std::vector<std::uint8_t>& masked, const std::string& where,
+                                          std::span<const std::uint8_t> excluded = {});
 
 /// The beam on the sum of some frames of the source, evenly spread, counted for this alone, in detector pixels.
 [[nodiscard]] found_beam sampled_beam(const frame_source& source, const counting_setup& setup,

@@ -28,6 +28,8 @@ class scan_reducer {
   void add(const event_batch& events, std::uint64_t first_frame, event_reducer& loaded);
   /// What was computed; only while nothing is added.
   [[nodiscard]] const reduction_result& result() const;
+  /// The same, moved out of the reducer, which is then of no use.
+  [[nodiscard]] reduction_result take();
   /// A copy of what was computed so far.
   [[nodiscard]] reduction_result snapshot() const;
   /// What is computed.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <countem/event_store.hpp>
 #include <countem/reductions.hpp>
@@ -31,6 +32,9 @@ struct copy_plan {
 /// thresholds of its calibration but not its images, which are per detector pixel.
 /// @throws invalid_argument when the plan keeps nothing, or windows reach beyond scan or detector.
 [[nodiscard]] store_description describe_copy(const store_description& from, const copy_plan& plan);
+
+/// masked_events() of describe_copy(), without the other images of the calibration. @throws as axes_of_copy()
+[[nodiscard]] std::vector<std::uint8_t> masked_in_copy(const store_description& from, const copy_plan& plan);
 
 /// Shows the copy's frames in order, some thousand at a time; a row of positions at a time where positions are merged or events
 /// carry values, which stay with them.
