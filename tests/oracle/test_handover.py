@@ -245,6 +245,37 @@ def test_hyperspy(scaled: pathlib.Path) -> None:
         assert signal.original_metadata.countem.program == scan.provenance["program"]
 
 
+@pytest.mark.parametrize("lazy", [True, False])
+def test_hyperspy_loads_a_file_by_the_package(scaled: pathlib.Path, lazy: bool) -> None:
+    signal = hyperspy.load(scaled, file_format=ct, lazy=lazy)
+    assert isinstance(signal, hyperspy.signals.Signal2D) and signal._lazy == lazy
+    shown = [*signal.axes_manager.navigation_axes[::-1], *signal.axes_manager.signal_axes[::-1]]
+    assert [(axis.name, axis.size, axis.offset, axis.scale, axis.units) for axis in shown] == AXES
+    if lazy:
+        signal.compute()
+    with ct.open(scaled) as scan:
+        np.testing.assert_array_equal(signal.data, np.asarray(scan))
+        assert signal.original_metadata.countem.program == scan.provenance["program"]
+    assert signal.metadata.General.title == "scaled.h5"
+    assert signal.metadata.Signal.quantity == "electrons"
+
+
+def test_hyperspy_alone_cannot_choose_a_reader(scaled: pathlib.Path) -> None:
+    """When it can, docs/python.md need not name one."""
+    with pytest.raises(ValueError, match="multiple file readers"):
+        hyperspy.load(scaled)
+
+
+def test_hyperspy_loads_several_frames_and_passes_options(stored: Callable) -> None:
+    path = stored(stores.SEVERAL_FRAMES)
+    signal = hyperspy.load(path, file_format=ct, threads=1)
+    assert signal.axes_manager.navigation_shape == (2, 5, 3)
+    with ct.open(path) as scan:
+        np.testing.assert_array_equal(signal.data, np.asarray(scan))
+    with pytest.raises(TypeError, match="colour"):
+        hyperspy.load(path, file_format=ct, colour="red")
+
+
 def test_hyperspy_with_several_frames(stored: Callable) -> None:
     with ct.open(stored(stores.SEVERAL_FRAMES)) as scan:
         signal = scan.to_hyperspy()

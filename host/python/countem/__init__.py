@@ -22,6 +22,7 @@ from countem._frames import Raw, frames, open_raw
 from countem._image import Axis, Image
 from countem._parallax import Aberration, Parallax
 from countem._reductions import Beam, CentreOfMass, Dose, RadialProfile
+from countem._rosettasciio import file_reader
 from countem._store import Scan, open
 from countem._warnings import CountemWarning
 
@@ -29,6 +30,6 @@ __version__: str = _countem.describe_build().version
 
 __all__ = [
     "Aberration", "Axis", "Beam", "Calibration", "CentreOfMass", "CountState", "CountemWarning", "Detector", "Dose", "Image", "Parallax", "Preview",
-    "RadialProfile", "Raw", "Recovery", "Scan", "__version__", "annulus", "calibrate", "count", "disk", "follow", "frames", "import_events",
+    "RadialProfile", "Raw", "Recovery", "Scan", "__version__", "annulus", "calibrate", "count", "disk", "file_reader", "follow", "frames", "import_events",
     "load_calibration", "merge", "open", "open_raw", "preview", "recover", "verify", "wedge",
 ]

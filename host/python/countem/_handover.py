@@ -179,16 +179,14 @@ class HandOvers:
         Example: `scan.to_hyperspy().plot()`
         """
         hyperspy = _needs("hyperspy.api", "hyperspy", "to_hyperspy")
-        axes = [{"name": axis.name, "size": axis.size, "offset": axis.origin, "scale": axis.step, "units": axis.unit, "navigate": number < self.ndim - 2}
-                for number, axis in enumerate(self.axes)]
-        metadata = {"General": {"title": os.path.basename(self._path)}, "Signal": {"quantity": "electrons"}}
-        signal = hyperspy.signals.Signal2D(self.to_dask(), axes=axes, metadata=metadata, original_metadata={"countem": self.provenance})
-        if signal_type is None:
-            known = _needs("hyperspy.extensions", "hyperspy", "to_hyperspy").ALL_EXTENSIONS["signals"].values()
-            signal_type = next((one["signal_type"] for one in known if one["signal_type"] == "electron_diffraction"), None)
-        signal = signal.as_lazy()
-        if signal_type:
-            signal.set_signal_type(signal_type)
+        _needs("hyperspy.extensions", "hyperspy", "to_hyperspy")
+        from countem._rosettasciio import described
+
+        facts = described(self)
+        known = facts["metadata"]["Signal"].pop("signal_type")
+        signal = hyperspy.signals.Signal2D(self.to_dask(), **facts).as_lazy()
+        if signal_type or known:
+            signal.set_signal_type(signal_type or known)
         return signal
 
     def to_py4dstem(self: Scan) -> Any:
