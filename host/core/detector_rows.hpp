@@ -10,7 +10,8 @@
 #include <countem/reductions.hpp>
 
 // The pixels of a ring, row by row. Along a row the distance from a centre falls and then rises, as computed too, since every
-// rounding keeps order: what lies within a distance is one piece of the row, whose ends are sought from those of the row before.
+// rounding keeps order: what lies within a distance is one piece of the row, whose ends are sought from those of the row
+// before.
 namespace countem::core {
 
 /// Columns [first, end).
@@ -97,9 +98,7 @@ template <class Holds>
       least = std::min(least, from.least(row, columns, turn));
       most = std::max(most, from.most(row, columns));
     };
-    const auto leave = [&](column_range columns) {
-      nearest_beyond = std::min(nearest_beyond, from.least(row, columns, turn));
-    };
+    const auto leave = [&](column_range columns) { nearest_beyond = std::min(nearest_beyond, from.least(row, columns, turn)); };
     for_columns({within.first, hole.first}, take);
     for_columns({hole.end, within.end}, take);
     for_columns({0, within.first}, leave);

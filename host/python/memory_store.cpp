@@ -16,6 +16,11 @@ void memory_store::write(const encoded& frames) {
   add(static_cast<const kept&>(frames).events);
 }
 
+void memory_store::reserve(std::uint64_t events) {
+  all_.indices.reserve(events);
+  if (description_.options.values != event_value::none) all_.values.reserve(events);
+}
+
 void memory_store::add(const event_batch& events) {
   append(all_, events);
 }

@@ -19,6 +19,8 @@ class memory_store final : public event_store, public event_sink {
   void observe(const event_batch& /*unused*/) override {}
   [[nodiscard]] std::unique_ptr<encoded> encode(const event_batch& events) const override;
   void write(const encoded& frames) override;
+  /// Makes room for so many events, once: what is not used of it costs no memory.
+  void reserve(std::uint64_t events);
   /// The next frames.
   void add(const event_batch& events);
   /// After the last batch.

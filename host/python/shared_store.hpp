@@ -7,13 +7,13 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
-#include <countem/scan_window.hpp>
-#include <countem/store_batches.hpp>
+#include <countem/read_events.hpp>
 
 #include "host/python/arrays.hpp"
 #include "host/python/interrupts.hpp"
@@ -74,12 +74,16 @@ class shared_store {
     const std::uint64_t events = begins.data[begins.size - 1];
     const bool has_values = store.description().options.values != event_value::none;
     loaded_events loaded{buffer<std::uint32_t>(events), buffer<std::uint32_t>(has_values ? events : 0)};
-    for_batches(store, whole(store.description().scan), {threads, nullptr, {}}, [&](const event_batch& batch) {
-      const std::uint64_t at = begins.data[batch.first_frame];
-      std::copy(batch.indices.begin(), batch.indices.end(), loaded.indices.data.get() + at);
-      std::copy(batch.values.begin(), batch.values.end(), loaded.values.data.get() + (has_values ? at : 0));
+    constexpr std::uint64_t frames_at_a_time = 4096;  // after which a signal ends it
+    for (std::uint64_t first = 0; first < store.frames(); first += frames_at_a_time) {
+      const std::uint64_t end = std::min(first + frames_at_a_time, store.frames());
+      const std::uint64_t at = begins.data[first];
+      const std::size_t number = begins.data[end] - at;
+      const std::span<std::uint32_t> indices(loaded.indices.data.get() + at, number);
+      const std::span<std::uint32_t> values(loaded.values.data.get() + (has_values ? at : 0), has_values ? number : 0);
+      read_events(store, first, static_cast<std::size_t>(end - first), indices, values, threads);
       check_signals();
-    });
+    }
     return loaded;
   }
 

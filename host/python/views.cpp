@@ -15,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -35,9 +36,24 @@ namespace {
 
 namespace nb = nanobind;
 
+/// Events of all frames at these positions.
+std::uint64_t events_within(const event_store& store, const scan_window& window) {
+  const scan_shape& scan = store.description().scan;
+  validate(window, scan);
+  std::uint64_t events = 0;
+  for (std::uint64_t row = window.row; row < window.row + window.height; ++row) {
+    const std::uint64_t first = (row * scan.width + window.column) * scan.frames_per_position;
+    const std::uint64_t frames = std::uint64_t{window.width} * scan.frames_per_position;
+    for (const std::uint32_t count : std::span(store.counts()).subspan(first, frames))
+      events += count == not_written ? 0 : count;
+  }
+  return events;
+}
+
 /// Events of a part whose number is known only when they were read.
 event_batch events_of(const event_store& store, const copy_plan& part, unsigned threads) {
   event_batch all;
+  all.indices.reserve(events_within(store, part.scan));
   for_copied_batches(store, part, interruptible(threads), [&](const event_batch& batch) {
     const std::uint64_t before = all.indices.size();
     all.indices.insert(all.indices.end(), batch.indices.begin(), batch.indices.end());
@@ -153,6 +169,7 @@ void bind_views(nb::class_<shared_store>& store) {
             return self.with([&](const event_store& of) {
               const copy_plan plan = plan_of(part);
               auto made = std::make_unique<memory_store>(describe_copy(of.description(), plan));
+              made->reserve(events_within(of, plan.scan));
               for_copied_batches(of, plan, interruptible(threads), [&](const event_batch& batch) { made->add(batch); });
               made->finish();
               return std::make_unique<shared_store>(std::move(made), name);

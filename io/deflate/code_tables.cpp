@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "io/deflate/bits.hpp"
 #include "io/deflate/code.hpp"
@@ -15,16 +16,20 @@ namespace {
 constexpr unsigned distance_symbols = 30;
 constexpr unsigned first_distance_with_extra = 4;
 
-/// Fills `table`, indexed by the next bits, with each symbol that has a code.
+/// Fills `table`, indexed by the next bits, with each symbol that has a code: bit by bit twice as long, what has a shorter code
+/// standing for either bit.
 template <class Symbol>
 void fill_table(std::span<const std::uint8_t> lengths, unsigned index_bits, std::vector<Symbol>& table) {
   std::vector<std::uint16_t> codes(lengths.size());
   canonical_codes(lengths, codes);
-  table.assign(std::size_t{1} << index_bits, Symbol{});
-  for (std::size_t value = 0; value < lengths.size(); ++value) {
-    if (lengths[value] == 0) continue;
-    for (std::size_t index = codes[value]; index < table.size(); index += std::size_t{1} << lengths[value]) {
-      table[index] = {static_cast<std::uint16_t>(value), lengths[value]};
+  table.reserve(std::size_t{1} << index_bits);
+  table.assign(1, Symbol{});
+  for (unsigned bits = 1; bits <= index_bits; ++bits) {
+    const std::size_t half = table.size();
+    table.resize(2 * half);
+    std::copy_n(table.begin(), half, table.begin() + static_cast<std::ptrdiff_t>(half));
+    for (std::size_t value = 0; value < lengths.size(); ++value) {
+      if (lengths[value] == bits) table[codes[value]] = {static_cast<std::uint16_t>(value), lengths[value]};
     }
   }
 }
@@ -84,39 +89,87 @@ bool is_ours(std::span<const std::uint8_t> distance_lengths) {
   return used == 2 && ones == 2;
 }
 
-/// The steps that each sequence of bits means.
-std::vector<decode_step> make_steps(const std::vector<symbol>& symbols) {
-  std::vector<decode_step> steps(std::size_t{1} << decode_step::index_bits);
-  for (std::size_t window = 0; window < steps.size(); ++window) {
-    decode_step::parts filled;
-    while (filled.bits < decode_step::index_bits) {
-      const symbol next = symbols[window >> filled.bits];
+/// The steps that each sequence of bits means. Sequences of symbols that fit are followed from the shortest on, each written
+/// where it stands for all bits behind it, until a longer one takes some of these over: a table of 4096 steps is made of some
+/// hundred sequences.
+class step_table {
+ public:
+  explicit step_table(std::span<const std::uint8_t> lengths) : steps_(std::size_t{1} << decode_step::index_bits) {
+    std::vector<std::uint16_t> codes(lengths.size());
+    canonical_codes(lengths, codes);
+    for (std::size_t value = 0; value < lengths.size(); ++value) {
+      if (lengths[value] != 0 && lengths[value] <= decode_step::index_bits && value != end_of_block)
+        symbols_.push_back({static_cast<unsigned>(value), lengths[value], codes[value]});
+    }
+    std::ranges::stable_sort(symbols_, {}, &coded::bits);
+    follow({}, 0);
+  }
+
+  [[nodiscard]] std::vector<decode_step> take() { return std::move(steps_); }
+
+ private:
+  struct coded {
+    unsigned value;
+    unsigned bits;
+    std::size_t code;
+  };
+
+  /// `window`: the bits of the sequence; what follows them is free.
+  void follow(const decode_step::parts& filled, std::size_t window) {
+    put(filled, window, filled.bits);
+    for (const coded& next : symbols_) {
       const unsigned behind = filled.bits + next.bits;
-      if (behind > decode_step::index_bits || next.value == end_of_block) break;
+      if (behind > decode_step::index_bits) break;
+      const std::size_t longer = window | next.code << filled.bits;
       if (next.value < end_of_block) {
-        if (next.value > 0 && filled.advance > decode_step::farthest_event) break;
-        if (next.value + filled.events > decode_step::most_events) break;
-        for (unsigned copy = 0; copy < next.value; ++copy) filled.event_at[filled.events++] = filled.advance;
-        ++filled.advance;
-        filled.bits = behind;
-        continue;
-      }
-      const unsigned code = next.value - first_length_symbol;
-      const unsigned extra = length_extra_bits[code];
-      filled.advance += length_base[code];
-      filled.bits = behind + extra + distance_code_bits;
-      if (behind + extra <= decode_step::index_bits) {
-        filled.advance += static_cast<unsigned>(window >> behind & low_bits(extra));
+        add_literal(filled, next.value, behind, longer);
       } else {
-        filled.extra_at = behind;
-        filled.extra_bits = extra;
-        break;
+        add_match(filled, next.value - first_length_symbol, behind, longer);
       }
     }
-    steps[window] = decode_step(filled);
   }
-  return steps;
-}
+
+  void add_literal(decode_step::parts filled, unsigned value, unsigned behind, std::size_t window) {
+    if (value > 0 && filled.advance > decode_step::farthest_event) return;
+    if (value + filled.events > decode_step::most_events) return;
+    for (unsigned copy = 0; copy < value; ++copy) filled.event_at[filled.events++] = filled.advance;
+    ++filled.advance;
+    filled.bits = behind;
+    follow(filled, window);
+  }
+
+  void add_match(decode_step::parts filled, unsigned code, unsigned behind, std::size_t window) {
+    const unsigned extra = length_extra_bits[code];
+    const unsigned distance_at = behind + extra;
+    filled.advance += length_base[code];
+    filled.bits = distance_at + distance_code_bits;
+    if (distance_at > decode_step::index_bits) {
+      filled.extra_at = behind;
+      filled.extra_bits = extra;
+      put(filled, window, behind);
+      return;
+    }
+    for (unsigned more = 0; more < 1U << extra; ++more) {
+      decode_step::parts one = filled;
+      one.advance += more;
+      const std::size_t matched = window | std::size_t{more} << behind;
+      if (distance_at == decode_step::index_bits) {
+        put(one, matched, distance_at);
+      } else {
+        for (std::size_t distance : {0U, 1U}) follow(one, matched | distance << distance_at);
+      }
+    }
+  }
+
+  /// The step of all windows whose lowest bits are these.
+  void put(const decode_step::parts& filled, std::size_t window, unsigned bits) {
+    const decode_step step(filled);
+    for (std::size_t at = window; at < steps_.size(); at += std::size_t{1} << bits) steps_[at] = step;
+  }
+
+  std::vector<coded> symbols_;  ///< shortest code first
+  std::vector<decode_step> steps_;
+};
 
 }  // namespace
 
@@ -143,8 +196,9 @@ std::unique_ptr<code_tables> code_tables::read(std::span<const std::uint8_t> str
   if (!is_ours(codes->distances)) return nullptr;
 
   auto made = std::make_unique<code_tables>();
-  fill_table(codes->literals, longest_literal_code, made->symbols);
-  made->steps = make_steps(made->symbols);
+  made->symbol_bits = *std::ranges::max_element(codes->literals);
+  fill_table(codes->literals, made->symbol_bits, made->symbols);
+  made->steps = step_table(codes->literals).take();
   made->prefix_bits = static_cast<std::size_t>(in.position());
   const std::size_t kept = std::min(stream.size(), made->prefix_bits / 8 + 1);
   made->prefix.assign(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(kept));

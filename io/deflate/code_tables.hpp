@@ -23,7 +23,8 @@ struct symbol {
 struct code_tables {
   std::vector<std::uint8_t> prefix;  ///< the stream up to its first symbol
   std::size_t prefix_bits = 0;
-  std::vector<symbol> symbols;     ///< by the next longest_literal_code bits
+  unsigned symbol_bits = 0;        ///< of the longest code
+  std::vector<symbol> symbols;     ///< by the next symbol_bits bits
   std::vector<decode_step> steps;  ///< by the next decode_step::index_bits bits
 
   /// Whether the stream begins with this prefix.

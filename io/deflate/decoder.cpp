@@ -114,7 +114,7 @@ struct frame_decoder::frame_in_work {
   void take_symbol(const code_tables& tables) {
     const std::span<const std::uint8_t> stream = job->stream;
     std::uint64_t bits = bit_reader(stream, lane.position).peek();
-    const symbol next = tables.symbols[bits & low_bits(longest_literal_code)];
+    const symbol next = tables.symbols[bits & low_bits(tables.symbol_bits)];
     bits >>= next.bits;
     lane.position += next.bits;
     now = state::failed;

@@ -9,6 +9,7 @@
 #include <countem/dense_type.hpp>
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/read_events.hpp>
 
 #include "io/store/chunk.hpp"
 #include "io/store/chunk_decoder.hpp"
@@ -22,6 +23,23 @@ namespace {
 
 /// Frames whose chunks are read in one go under the HDF5 lock, then decoded beside other threads.
 constexpr std::size_t frames_per_task = 16;
+
+/// Where the events of frames that follow one another go.
+struct target {
+  std::uint64_t first_frame;
+  std::vector<std::uint64_t> indptr;  ///< of the frames, from 0 on
+  std::span<std::uint32_t> indices;
+  std::span<std::uint32_t> values;  ///< empty: not wanted, or none are kept
+};
+
+/// @throws invalid_argument when there is not memory for so many events
+void require_room(std::uint64_t events, std::span<const std::uint32_t> indices, std::span<const std::uint32_t> values,
+                  bool has_values) {
+  if (indices.size() == events && (values.empty() || (has_values && values.size() == events))) return;
+  throw invalid_argument("memory for " + std::to_string(indices.size()) + " indices and " + std::to_string(values.size()) +
+                         " values where the frames hold " + std::to_string(events) + " events" +
+                         (has_values ? "" : " without values"));
+}
 
 class hdf5_event_store final : public event_store {
  public:
@@ -39,11 +57,65 @@ class hdf5_event_store final : public event_store {
   }
 
   void read(std::uint64_t first, std::size_t count, event_batch& out, unsigned threads) const override {
+    target into = prepare(first, count);
+    const auto begin = static_cast<std::ptrdiff_t>(first);
+    const auto end = static_cast<std::ptrdiff_t>(first + count);
+    out.first_frame = first;
+    out.status.assign(status().begin() + begin, status().begin() + end);
+    out.xrays.assign(xrays().begin() + begin, xrays().begin() + end);
+    // Without clear(): growing a vector from nothing would fill it with zeros first, an eighth of the time of reading.
+    out.indices.resize(into.indptr.back());
+    out.values.resize(keeps_values() ? into.indptr.back() : 0);
+    into.indices = out.indices;
+    into.values = out.values;
+    read_into(into, threads);
+    out.indptr = std::move(into.indptr);
+  }
+
+  void read_events(std::uint64_t first, std::size_t count, std::span<std::uint32_t> indices, std::span<std::uint32_t> values,
+                   unsigned threads) const {
+    target into = prepare(first, count);
+    require_room(into.indptr.back(), indices, values, keeps_values());
+    into.indices = indices;
+    into.values = values;
+    read_into(into, threads);
+  }
+
+  [[nodiscard]] bool keeps_values() const { return description().options.values != event_value::none; }
+
+ private:
+  struct scratch {
+    explicit scratch(const dense_layout& frame) : decoder(frame) {}
+    chunk_decoder decoder;
+    std::vector<std::uint8_t> bytes;
+    std::vector<std::size_t> ends;
+    std::vector<bool> deflated;
+    std::vector<chunk_decoding> jobs;
+  };
+
+  /// Where events will go, without memory for them.
+  [[nodiscard]] target prepare(std::uint64_t first, std::size_t count) const {
     if (first > frames() || count > frames() - first) {
       throw invalid_argument(file_.path().string() + ": frames " + std::to_string(first) + " to " +
                              std::to_string(first + count) + " are not all among its " + std::to_string(frames()));
     }
-    prepare(first, count, out);
+    sizes_.assign(count, 0);
+    if (file_.has_plain_chunks()) file_.chunk_sizes(first, sizes_);
+    target into{first, {0}, {}, {}};
+    into.indptr.reserve(count + 1);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t counted = counts()[first + i];
+      const std::uint64_t events = counted == not_written ? 0 : counted;
+      const std::uint64_t most = file_.has_plain_chunks() ? most_events(sizes_[i], file_.frame_layout())
+                                                          : file_.frame_layout().pixels * file_.frame_layout().largest();
+      if (events > most) fail(first + i, "its chunk cannot hold the " + std::to_string(events) + " events of its count");
+      into.indptr.push_back(into.indptr.back() + events);
+    }
+    return into;
+  }
+
+  void read_into(const target& out, unsigned threads) const {
+    const std::size_t count = out.indptr.size() - 1;
     if (count <= frames_per_task || threads == 1) {
       for (std::size_t from = 0; from < count; from += frames_per_task)
         read_some(out, from, std::min(from + frames_per_task, count));
@@ -56,44 +128,8 @@ class hdf5_event_store final : public event_store {
     });
   }
 
- private:
-  struct scratch {
-    explicit scratch(const dense_layout& frame) : decoder(frame) {}
-    chunk_decoder decoder;
-    std::vector<std::uint8_t> bytes;
-    std::vector<std::size_t> ends;
-    std::vector<bool> deflated;
-    std::vector<chunk_decoding> jobs;
-  };
-
-  [[nodiscard]] bool keeps_values() const { return description().options.values != event_value::none; }
-
-  /// Everything but the events themselves, with room for those.
-  void prepare(std::uint64_t first, std::size_t count, event_batch& out) const {
-    sizes_.assign(count, 0);
-    if (file_.has_plain_chunks()) file_.chunk_sizes(first, sizes_);
-    // Without clear(): growing a vector from nothing would fill it with zeros first, an eighth of the time of reading.
-    out.indptr.assign(1, 0);
-    out.first_frame = first;
-    const auto begin = static_cast<std::ptrdiff_t>(first);
-    const auto end = static_cast<std::ptrdiff_t>(first + count);
-    out.status.assign(status().begin() + begin, status().begin() + end);
-    out.xrays.assign(xrays().begin() + begin, xrays().begin() + end);
-    out.indptr.reserve(count + 1);
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t counted = counts()[first + i];
-      const std::uint64_t events = counted == not_written ? 0 : counted;
-      const std::uint64_t most = file_.has_plain_chunks() ? most_events(sizes_[i], file_.frame_layout())
-                                                          : file_.frame_layout().pixels * file_.frame_layout().largest();
-      if (events > most) fail(first + i, "its chunk cannot hold the " + std::to_string(events) + " events of its count");
-      out.indptr.push_back(out.indptr.back() + events);
-    }
-    out.indices.resize(out.indptr.back());
-    out.values.resize(keeps_values() ? out.indptr.back() : 0);
-  }
-
-  /// Frames [from, to) of the batch.
-  void read_some(event_batch& out, std::size_t from, std::size_t to) const {
+  /// Frames [from, to) of those.
+  void read_some(const target& out, std::size_t from, std::size_t to) const {
     scratch& mine = scratch_.local();
     mine.bytes.clear();
     mine.ends.clear();
@@ -104,9 +140,8 @@ class hdf5_event_store final : public event_store {
     for (std::size_t i = from; i < to; ++i) {
       const std::uint64_t frame = out.first_frame + i;
       const std::size_t end = mine.ends[i - from];
-      const auto events = std::span(out.indices).subspan(out.indptr[i], out.indptr[i + 1] - out.indptr[i]);
-      const auto values =
-          out.values.empty() ? std::span<std::uint32_t>() : std::span(out.values).subspan(out.indptr[i], events.size());
+      const auto events = out.indices.subspan(out.indptr[i], out.indptr[i + 1] - out.indptr[i]);
+      const auto values = out.values.empty() ? std::span<std::uint32_t>() : out.values.subspan(out.indptr[i], events.size());
       try {
         if (counts()[frame] != not_written)
           take_in(frame, {mine.bytes.data() + start, end - start}, mine.deflated[i - from], events, values, mine);
@@ -180,6 +215,19 @@ std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path)
 
 std::unique_ptr<event_store> open_running_event_store(const std::filesystem::path& path) {
   return std::make_unique<io::hdf5_event_store>(path, io::store_state::running);
+}
+
+void read_events(const event_store& store, std::uint64_t first, std::size_t count, std::span<std::uint32_t> indices,
+                 std::span<std::uint32_t> values, unsigned threads) {
+  if (const auto* file = dynamic_cast<const io::hdf5_event_store*>(&store)) {
+    file->read_events(first, count, indices, values, threads);
+    return;
+  }
+  event_batch read;
+  store.read(first, count, read, threads);
+  io::require_room(read.indices.size(), indices, values, !read.values.empty());
+  std::ranges::copy(read.indices, indices.begin());
+  if (!values.empty()) std::ranges::copy(read.values, values.begin());
 }
 
 pixel_type dense_type(const event_store& store) {

@@ -192,6 +192,17 @@ TEST(store_batches, show_a_window_in_order_with_numbers_of_their_own) {
   EXPECT_THROW(for_batches(store, whole(store.description().scan), stopped, [](const event_batch&) {}), interrupted);
 }
 
+TEST(store_batches, are_small_where_frames_are_full) {
+  const std::vector<stored_frame> frames(5, {std::vector<std::uint32_t>(100'000)});  // each electron in pixel 0
+  const memory_store store({1, 1}, {5, 1, 1}, frames);
+  std::vector<std::size_t> sizes;
+  reading_options one_thread;
+  one_thread.threads = 1;
+  for_batches(store, whole(store.description().scan), one_thread,
+              [&](const event_batch& batch) { sizes.push_back(batch.frames()); });
+  EXPECT_THAT(sizes, ElementsAre(3, 2)) << "2^18 events are reached with the third frame";
+}
+
 TEST(parse_ranges, takes_halves_and_nothing_beyond_the_end) {
   const auto parsed = [](std::string_view text) { return parse_ranges(text, 10, 20); };
   const index_ranges all = parsed(":,:");
