@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -172,6 +173,23 @@ class step_table {
 };
 
 }  // namespace
+
+std::shared_ptr<const code_tables> code_tables::shared(std::span<const std::uint8_t> stream) {
+  constexpr std::size_t most_kept = 32;  // some 64 KiB each; a store of 10^6 frames has 20
+  static std::mutex guard;
+  static auto* const kept =
+      new std::vector<std::shared_ptr<const code_tables>>;  // never destroyed: threads may still work at exit
+  const std::lock_guard lock(guard);  // while tables are made, too: other threads most likely wait for the same
+  auto found = std::ranges::find_if(*kept, [&](const auto& tables) { return tables->begin(stream); });
+  if (found == kept->end()) {
+    std::shared_ptr<const code_tables> made = read(stream);
+    if (!made) return nullptr;
+    if (kept->size() == most_kept) kept->pop_back();
+    found = kept->insert(kept->end(), std::move(made));
+  }
+  std::rotate(kept->begin(), found, found + 1);  // most recent first
+  return kept->front();
+}
 
 bool code_tables::begin(std::span<const std::uint8_t> stream) const {
   const std::size_t whole = prefix_bits / 8;

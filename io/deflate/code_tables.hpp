@@ -32,6 +32,10 @@ struct code_tables {
 
   /// The tables of a stream; null when it does not begin as ours do.
   [[nodiscard]] static std::unique_ptr<code_tables> read(std::span<const std::uint8_t> stream);
+
+  /// The same, kept for all decoders of the process: the threads that read a store, and those that open it again, need the same
+  /// few. Safe from several threads.
+  [[nodiscard]] static std::shared_ptr<const code_tables> shared(std::span<const std::uint8_t> stream);
 };
 
 }  // namespace countem::io

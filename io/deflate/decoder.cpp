@@ -180,10 +180,10 @@ const code_tables* frame_decoder::tables_of(std::span<const std::uint8_t> stream
   constexpr std::size_t most_known = 16;  // codes change rarely, and frames may be read in any order
   auto found = std::find_if(known_.begin(), known_.end(), [&](const auto& tables) { return tables->begin(stream); });
   if (found == known_.end()) {
-    std::unique_ptr<code_tables> made = code_tables::read(stream);
-    if (!made) return nullptr;
+    std::shared_ptr<const code_tables> shared = code_tables::shared(stream);
+    if (!shared) return nullptr;
     if (known_.size() == most_known) known_.pop_back();
-    found = known_.insert(known_.end(), std::move(made));
+    found = known_.insert(known_.end(), std::move(shared));
   }
   std::rotate(known_.begin(), found, found + 1);
   return known_.front().get();

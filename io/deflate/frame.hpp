@@ -116,7 +116,7 @@ class frame_decoder {
   void decode_alike(std::span<decoding> jobs, const code_tables& tables, const dense_layout& frame);
   static void take_steps(const code_tables& tables, std::span<frame_in_work* const> working);
 
-  std::vector<std::unique_ptr<code_tables>> known_;  ///< most recent first
+  std::vector<std::shared_ptr<const code_tables>> known_;  ///< most recent first
 };
 
 }  // namespace countem::io
