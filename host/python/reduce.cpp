@@ -115,6 +115,13 @@ std::vector<saved_image> images_with(const reduced& self, const std::vector<std:
   return images_of(self.store.result, plan, axes);
 }
 
+/// What the beam on the sum of a part depends on.
+std::vector<std::uint64_t> key_of(const part_numbers& numbers, incomplete_frames incomplete) {
+  std::vector<std::uint64_t> key(numbers.begin(), numbers.end());
+  key.push_back(static_cast<std::uint64_t>(incomplete));
+  return key;
+}
+
 reduced reduce(const shared_store& self, const part_numbers& numbers, const asked& wanted, const std::string& where,
                bool coincidence, unsigned threads) {
   const std::optional<backend> named = find_choice<backend>(where);
@@ -130,7 +137,14 @@ reduced reduce(const shared_store& self, const part_numbers& numbers, const aske
   validate(plan, made.scan);
   const reading_options reading = interruptible(threads);
   return self.with([&](const event_store& store) {
+    std::optional<found_beam>* kept = nullptr;
+    if (!plan.centre && plan.needs_centre() && plan.excluded.empty()) {
+      kept = &self.beam_of(key_of(numbers, plan.incomplete));
+      plan.beam = *kept;
+      if (plan.beam) plan.centre = plan.beam->centre;
+    }
     reduced result{reduce_store(store, plan, part, choose_backend(*named).used, reading), {}};
+    if (kept != nullptr) *kept = result.store.plan.beam;
     if (coincidence) {
       const reduction_plan cells = in_cells(result.store.plan, made.geometry);
       const detector_masks masks =

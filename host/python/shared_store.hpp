@@ -5,14 +5,18 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/found_beam.hpp>
 #include <countem/read_events.hpp>
 
 #include "host/python/arrays.hpp"
@@ -66,6 +70,10 @@ class shared_store {
     return use(get());
   }
 
+  /// What was found on the frames of a part before, by the part and what else it depends on; nothing where that is new. Within
+  /// with(): a finished store does not change, and to find its beam takes longer than most reductions.
+  [[nodiscard]] std::optional<found_beam>& beam_of(const std::vector<std::uint64_t>& part) const { return beams_[part]; }
+
   /// All events. @throws format_error, io_error, nanobind::python_error where a signal ends it
   [[nodiscard]] loaded_events load(unsigned threads) const {
     const std::lock_guard lock(reading_);
@@ -98,6 +106,7 @@ class shared_store {
  private:
   std::filesystem::path path_;
   std::unique_ptr<event_store> store_;
+  mutable std::map<std::vector<std::uint64_t>, std::optional<found_beam>> beams_;
   mutable std::mutex reading_;  // taken without the GIL, which its holder may ask for
 };
 

@@ -140,6 +140,32 @@ def test_the_beam_is_that_of_the_program(counted: pathlib.Path, both: tuple[ct.S
         assert tuple(beam) == (attributes["centre_row"], attributes["centre_column"])
 
 
+def test_a_beam_that_is_known_is_that_which_is_found(tmp_path: pathlib.Path) -> None:
+    """An open scan finds its beam once: `used` does for all images in turn, the others are opened for one image each."""
+    rows, columns = np.indices((48, 64))
+    disk = np.hypot(rows - 22.3, columns - 33.6) < 9
+    frames = np.random.default_rng(1).poisson(0.3 * disk + 0.002, (3, 5, 48, 64)).astype(np.uint8)
+    frames[:2, :, :, 40:] = 0  # the first rows of the scan show another beam
+    path = tmp_path / "beam.h5"
+    ct.count(ct.frames(frames), path=path, method="counts").close()
+    excluded = columns < 30
+    images = [lambda scan: scan.virtual(ct.disk(5)), lambda scan: scan.virtual(ct.annulus(5, 9), incomplete="scale"),
+              lambda scan: scan.virtual(ct.disk(5), exclude=excluded), lambda scan: scan.radial(2), lambda scan: scan.com(within=ct.disk(6)).row,
+              lambda scan: scan[:2].virtual(ct.disk(5)), lambda scan: scan[:, :, 4:40, 10:60].virtual(ct.disk(5)),
+              lambda scan: scan.virtual(ct.disk(5), centre=MIDDLE)]
+    used, centres = ct.open(path), set()
+    for image in [*images, *images[::-1]]:
+        found = image(used)
+        with ct.open(path) as opened:
+            wanted = image(opened)
+        np.testing.assert_array_equal(found, wanted)
+        assert {name: str(value) for name, value in found.attributes.items() if name != "radius"} == {
+            name: str(value) for name, value in wanted.attributes.items() if name != "radius"}
+        centres.add(found.attributes.get("centre_row"))
+    assert tuple(used.centre()) == tuple(ct.open(path).centre()) and used.centre().found
+    assert len(centres) >= 4, "of all, of a part, without excluded pixels, given"
+
+
 def test_a_vacuum_scan_gives_the_centre(both: tuple[ct.Scan, np.ndarray], counted: pathlib.Path) -> None:
     with pytest.raises((ValueError, OSError)):
         both[0].virtual(ct.disk(3), centre="absent.h5")
