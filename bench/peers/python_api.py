@@ -3,7 +3,7 @@
     python3 bench/peers/python_api.py --countem build/release/countem [--json FILE] [--write docs/benchmarks.md]
 
 Needs the package in the same build tree (target countem_python_package, Python 3.11) and makes the environment of the other programs
-beside the program the first time. One thread each, files in the page cache, every result compared with numpy's, medians.
+beside the program the first time. One thread each but for countem's second column, files in the page cache, every result compared with numpy's. Programs in turn, call by call, medians.
 
 countem opens its store and reads it in every call; in memory: what Scan.load() holds. stempy and numpy work on what they have loaded, in memory; LiberTEM reads raw_csr
 files, memory-mapped, in every call, with its executor in the same process.
@@ -43,15 +43,15 @@ def positions(scan: Scan) -> list[tuple[int, int]]:
 # What each program does: {operation: (function, its result as numpy has it)}. One frame: a function that reads PICKED of them.
 
 
-def countem_package(scan: Scan, in_memory: bool) -> dict[str, Callable]:
+def countem_package(scan: Scan, in_memory: bool, threads: int = 1) -> dict[str, Callable]:
     import countem as ct
 
     ring = ct.annulus(*ANNULUS, centre=(CENTRE, CENTRE))
-    kept, picked = ct.open(scan.store, threads=1), positions(scan)
+    kept, picked = ct.open(scan.store, threads=threads), positions(scan)
 
     def opened(work: Callable) -> Callable:
         def call():
-            with ct.open(scan.store, threads=1) as opened:
+            with ct.open(scan.store, threads=threads) as opened:
                 return work(opened)
         return call
 
@@ -62,7 +62,7 @@ def countem_package(scan: Scan, in_memory: bool) -> dict[str, Callable]:
         return (lambda: work(kept)) if in_memory else opened(work)
 
     return {
-        **({} if in_memory else {"load all events": opened(lambda s: s.indices)}),
+        **({} if in_memory else {"load all events": opened(lambda s: s.indices), "scan.load()": opened(lambda s: s.load())}),
         "one frame, its events": each(lambda where: kept.events(*where), picked),
         "one frame, dense": each(lambda where: kept[where], picked),
         "sum of all frames": used(lambda s: s.sum()),
@@ -92,6 +92,7 @@ def stempy_array(scan: Scan, program: pathlib.Path) -> dict[str, Callable]:
 
     return {
         "load all events": lambda: stempy.io.load_electron_counts(path),
+        "scan.load()": lambda: stempy.io.load_electron_counts(path),
         "one frame, its events": each(lambda where: array.data[where[0] * scan.side + where[1], 0], picked),
         "one frame, dense": each(lambda where: array[where], picked),
         "sum of all frames": lambda: array.sum(axis=(0, 1)),
@@ -166,7 +167,7 @@ def as_numpy(operation: str, result):
     import numpy as np
     from scipy import sparse
 
-    if operation in ("load all events", "one frame, its events"):
+    if operation in ("load all events", "scan.load()", "one frame, its events"):
         return None
     if operation in ("bin 2 x 2", "crop", "to scipy"):
         if hasattr(result, "to_dense"):
@@ -179,17 +180,28 @@ def as_numpy(operation: str, result):
     return np.asarray(result, dtype=np.float64)
 
 
-def times(functions: dict[str, Callable], wanted: dict, repetitions: int, name: str) -> tuple[dict[str, float], list[str]]:
-    """Seconds of each operation, and where a result is not numpy's."""
+def times(peers: dict[str, dict[str, Callable]], wanted: dict, repetitions: int) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Seconds of each operation by program, and where a result is not numpy's. Programs take turns, so that other load on the machine
+    meets all of them."""
     import numpy as np
 
-    found, differing = {}, []
-    for operation, function in functions.items():
-        result = as_numpy(operation, function())
-        if result is not None and not (result.shape == wanted[operation].shape and np.allclose(result, wanted[operation], rtol=1e-5, atol=1e-5)):
-            differing.append(f"{name}, {operation}: another result than numpy's")
-        del result
-        found[operation] = common.median_seconds(repetitions, function) / (PICKED if operation.startswith("one frame") else 1)
+    found: dict[str, dict[str, float]] = {name: {} for name in peers}
+    differing = []
+    for operation in peers["countem"]:
+        able = {name: functions[operation] for name, functions in peers.items() if operation in functions}
+        spent: dict[str, list[float]] = {name: [] for name in able}
+        print(f"  {operation}", file=sys.stderr)
+        for turn in range(repetitions + 1):
+            for name, function in able.items():
+                start = time.perf_counter()
+                result = function()
+                spent[name].append(time.perf_counter() - start)
+                compared = as_numpy(operation, result) if turn == 0 else None
+                if compared is not None and not (compared.shape == wanted[operation].shape and np.allclose(compared, wanted[operation], rtol=1e-5, atol=1e-5)):
+                    differing.append(f"{name}, {operation}: another result than numpy's")
+                del result, compared
+        for name, seconds in spent.items():
+            found[name][operation] = statistics.median(seconds[1:]) / (PICKED if operation.startswith("one frame") else 1)
     return found, differing
 
 
@@ -244,12 +256,9 @@ def measure(program: pathlib.Path, scan: Scan, repetitions: int) -> dict:
     sys.path.insert(0, str(program.parent / "python"))  # the package of the same build tree
     dense = numpy_dense(scan)
     wanted = {operation: as_numpy(operation, function()) for operation, function in dense.items()}
-    peers = {"countem": countem_package(scan, False), "countem, in memory": countem_package(scan, True), "stempy": stempy_array(scan, program), "LiberTEM": libertem_udfs(scan, program), "numpy, dense": dense}
-    found, differing = {}, []
-    for name, functions in peers.items():
-        print(f"  {name}", file=sys.stderr)
-        found[name], problems = times(functions, wanted, repetitions, name)
-        differing += problems
+    peers = {"countem": countem_package(scan, False), "countem, all cores": countem_package(scan, False, threads=0),
+             "countem, in memory": countem_package(scan, True), "stempy": stempy_array(scan, program), "LiberTEM": libertem_udfs(scan, program), "numpy, dense": dense}
+    found, differing = times(peers, wanted, repetitions)
     return {"events": scan.events, "frames": scan.side**2, "seconds": found, "differing": differing, "overhead": overhead(scan, program, repetitions)}
 
 
@@ -263,7 +272,7 @@ def cell(seconds: float | None) -> str:
 
 
 def report(result: dict) -> str:
-    text = f"{common.circumstances(result)}; {SIDE} x {SIDE} pixels, one thread, medians of {result['repetitions']}.\n"
+    text = f"{common.circumstances(result)}; {SIDE} x {SIDE} pixels, one thread but where all cores are named, medians of {result['repetitions']}.\n"
     for run in result["runs"]:
         names = list(run["seconds"])
         text += f"\n{100 * run['occupancy']:g} %: {run['frames']} frames, {run['events']:,} events.\n\n| | " + " | ".join(names) + " |\n|---|" + "---:|" * len(names) + "\n"
