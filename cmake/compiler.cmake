@@ -2,8 +2,14 @@
 add_library(countem_private INTERFACE)  # warnings, sanitizers
 add_library(countem::private ALIAS countem_private)
 target_compile_options(countem_private INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wshadow;-Wnon-virtual-dtor;-Woverloaded-virtual>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wnon-virtual-dtor;-Woverloaded-virtual>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${COUNTEM_WERROR}>>:-Werror>)
+# Where files are compiled together, a name of one may stand in an inner scope of another, and what is local to a file looks included.
+if(NOT CMAKE_UNITY_BUILD)
+  target_compile_options(countem_private INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wshadow>)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(countem_private INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+endif()
 if(COUNTEM_SANITIZE)
   target_compile_options(countem_private INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${COUNTEM_SANITIZE};-fno-sanitize-recover=all;-fno-omit-frame-pointer>)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and tests countem where this machine is not: in a root of another Debian, with another compiler, for another processor.
-#   scripts/elsewhere.sh debian12|debian13 [--quick]   the README's two commands (scripts/demo.sh, scripts/test.sh) in a root of that
-#                                                      Debian, made by mmdebstrap; --quick: scripts/test.sh --quick
+#   scripts/elsewhere.sh debian12|debian13 [--quick]   scripts/demo.sh and scripts/test.sh --oracles in a root of that Debian, made by
+#                                                      mmdebstrap; --quick: the README's two commands, scripts/test.sh without --oracles
 #   scripts/elsewhere.sh gcc13 [--quick]               the same in Debian 13's root with g++ 13, the compiler of Ubuntu 24.04
 #   scripts/elsewhere.sh aarch64 [--quick]             cross compiled for Arm, tests under qemu-user, and files that this machine's and
 #                                                      the emulated program make are compared byte by byte; --quick: the files alone
@@ -108,9 +108,11 @@ readme_commands() {
 
   step "$where: scripts/demo.sh"
   inside "$root" bash scripts/demo.sh
-  step "$where: scripts/test.sh $depth"
-  inside "$root" bash scripts/test.sh ${depth:+"$depth"}
-  step "passed: scripts/demo.sh, scripts/test.sh $depth"
+  local tests=(scripts/test.sh)
+  if [ -z "$depth" ]; then tests+=(--oracles); fi
+  step "$where: ${tests[*]}"
+  inside "$root" bash "${tests[@]}"
+  step "passed: scripts/demo.sh, ${tests[*]}"
   inside "$root" bash -c "$versions"
 }
 

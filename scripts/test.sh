@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds and tests.
-#   scripts/test.sh            everything a change must pass: layers, format, all tests and outside oracles
-#   scripts/test.sh --quick    the tests that need seconds
-#   scripts/test.sh --full     as CI runs it: also the reference, the sanitizers, the fuzzers and the device model
+#   scripts/test.sh              what every change must pass: layers, documents, format, all tests that need minutes at most
+#   scripts/test.sh --oracles    also the slow ones, and the comparisons with other programs
+#   scripts/test.sh --full       as CI runs it: also the reference, the sanitizers, the fuzzers and the device model
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 depth=${1:---normal}
-case "$depth" in --quick | --normal | --full) ;; *) sed -n '2,5p' "$0" >&2; exit 2 ;; esac
+case "$depth" in --normal | --oracles | --full) ;; *) sed -n '2,5p' "$0" >&2; exit 2 ;; esac
 
 step() { printf '\n== %s (%d s since the start)\n' "$*" "$SECONDS"; }
 jobs=$(nproc)
@@ -16,6 +16,7 @@ step "packages"
 if [ "$depth" = --full ]; then scripts/install_dependencies.sh full; else scripts/install_dependencies.sh test; fi
 
 if [ "$depth" = --full ]; then  # the same file is compiled for several of the builds below
+  export COUNTEM_WRITER_ROUNDS=4
   export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache} CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
   if [ ! -w "${HOME:-/nowhere}" ]; then export CCACHE_DIR=$PWD/build/ccache; fi
 fi
@@ -32,15 +33,18 @@ if [ "$depth" = --full ]; then
 fi
 
 step "release build"
-oracles=""
-if [ "$depth" = --full ]; then oracles="-DCOUNTEM_ORACLES=ON -DCOUNTEM_PYTHON=ON"; fi  # there, a missing one is a failure
+case "$depth" in
+  --normal) parts=(-DCOUNTEM_ORACLES=OFF -DCOUNTEM_BENCH=OFF) ;;
+  --oracles) parts=(-DCOUNTEM_ORACLES=AUTO -DCOUNTEM_BENCH=ON) ;;
+  --full) parts=(-DCOUNTEM_ORACLES=ON -DCOUNTEM_BENCH=ON -DCOUNTEM_PYTHON=ON) ;;  # there, a missing one is a failure
+esac
 model=OFF  # the cuda backend on the device model, which needs the toolkit's headers
 if [ "$depth" = --full ]; then model=ON; fi
-cmake --preset release -DCOUNTEM_TESTS=ON -DCOUNTEM_BENCH=ON -DCOUNTEM_DEVICE_MODEL=$model -DCOUNTEM_DEVICE_MODEL_SANITIZERS=OFF $oracles
+cmake --preset release -DCOUNTEM_TESTS=ON -DCOUNTEM_DEVICE_MODEL=$model -DCOUNTEM_DEVICE_MODEL_SANITIZERS=OFF "${parts[@]}"
 cmake --build --preset release -j "$jobs"
 
-if [ "$depth" = --quick ]; then
-  step "quick tests"
+if [ "$depth" = --normal ]; then
+  step "tests"
   exec ctest --test-dir build/release -j "$jobs" --output-on-failure --no-tests=error -LE 'slow|oracle'
 fi
 

@@ -16,9 +16,7 @@ namespace countem {
 
 namespace {
 
-double ratio(double part, double whole) {
-  return whole > 0 ? part / whole : std::numeric_limits<double>::quiet_NaN();
-}
+using core::ratio;
 
 struct position {
   double row = 0;

@@ -104,10 +104,6 @@ struct frame_group {
   }
 };
 
-double ratio(double part, double whole) {
-  return whole > 0 ? part / whole : not_a_number;
-}
-
 /// The mean over the axes that have the point. Each has a transfer of its own, so that a shift of all events costs nothing.
 spectrum_point point_of(const frame_group& sums, std::span<const power> axes) {
   const double electrons = ratio(static_cast<double>(sums.electrons), static_cast<double>(sums.frames));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include <countem/counting.hpp>
 #include <countem/simulate.hpp>
@@ -15,6 +16,11 @@ void require_truth_of(const event_batch& counted, frame_shape grid, std::uint32_
 /// -1/2 + 1/(2 k).
 [[nodiscard]] inline double cell_centre(std::uint32_t cell, std::uint32_t upsample) {
   return (cell + 0.5) / upsample - 0.5;
+}
+
+/// A share of something; NaN of nothing.
+[[nodiscard]] inline double ratio(double part, double whole) {
+  return whole > 0 ? part / whole : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace countem::core

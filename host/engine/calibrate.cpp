@@ -28,10 +28,6 @@ constexpr std::int64_t histogram_bins_left = 64;
 /// Distances of thresholds beyond it leave every detector's range.
 constexpr double most_sigmas = 1 << 20;
 
-double in_adu(double charge) {
-  return charge / charge_units_per_adu;
-}
-
 std::string text(double adu) {
   std::string digits = std::to_string(adu);
   digits.erase(digits.find('.') + 3);

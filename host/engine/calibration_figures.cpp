@@ -21,10 +21,6 @@ constexpr rgb grey{120, 126, 138};
 constexpr double sigmas_left = 8;
 constexpr double sigmas_right = 24;
 
-double in_adu(std::int64_t charge) {
-  return static_cast<double>(charge) / charge_units_per_adu;
-}
-
 /// Logarithms end where there is less than one.
 double log_of(double count) {
   return count >= 1 ? std::log10(count) : std::numeric_limits<double>::quiet_NaN();
@@ -115,7 +111,7 @@ picture draw_curves(const calibration& drawn) {
     beyond.y.push_back(per_frame(fit.curve.charges[i]));
     mirrored.y.push_back(per_frame(fit.curve.noise[i]));
   }
-  const double threshold = in_adu(scores ? *drawn.score16 : drawn.background16);
+  const double threshold = in_adu(static_cast<double>(scores ? *drawn.score16 : drawn.background16));
   std::vector<plot_line> lines{beyond, mirrored};
   if (!beyond.x.empty() && threshold <= beyond.x.back())
     lines.push_back(threshold_line("threshold", threshold, lowest(mirrored), highest(beyond)));

@@ -11,18 +11,18 @@ namespace countem {
 
 namespace {
 
+using engine::black;
 using engine::ink;
+using engine::letter;
 using engine::number_text;
 using engine::round_below;
 using engine::text_width;
+using engine::tick;
+using engine::title_letter;
 
 /// Small images are drawn with square blocks of pixels until their longer side has about this length.
-constexpr std::uint32_t smallest_side = 320;
+constexpr std::uint32_t least_image_side = 320;
 constexpr std::uint32_t figure_side = 400;
-constexpr rgb black{27, 34, 48};
-constexpr double letter = 11;
-constexpr double title_letter = 13;
-constexpr double tick = 5;
 constexpr std::uint32_t margin = 14;
 constexpr std::uint32_t left_of_image = 76;
 constexpr std::uint32_t above_image = 42;
@@ -168,7 +168,7 @@ void draw_swatch(picture& drawn, ink& pen, const layout& places) {
 }  // namespace
 
 std::uint32_t block_of(std::uint32_t height, std::uint32_t width) {
-  return std::max(1U, smallest_side / std::max({height, width, 1U}));
+  return std::max(1U, least_image_side / std::max({height, width, 1U}));
 }
 
 picture enlarged(const picture& small, std::uint32_t factor) {

@@ -13,9 +13,13 @@ namespace countem {
 
 namespace {
 
+using engine::black;
 using engine::ink;
+using engine::letter;
 using engine::number_text;
 using engine::text_width;
+using engine::tick;
+using engine::title_letter;
 
 constexpr std::uint32_t height = 420;
 constexpr std::uint32_t width = 600;
@@ -23,14 +27,10 @@ constexpr double left = 72;
 constexpr double right = 578;
 constexpr double top = 72;
 constexpr double bottom = 362;
-constexpr double letter = 11;
-constexpr double title_letter = 13;
-constexpr double tick = 5;
 constexpr double legend_line = 24;
 constexpr double legend_gap = 22;
 constexpr double legend_y = 50;
 constexpr double most_ticks = 6;
-constexpr rgb black{27, 34, 48};
 constexpr rgb faint{222, 226, 232};
 
 /// Values along an axis and where they are drawn.

@@ -8,6 +8,12 @@
 
 namespace countem::engine {
 
+// How figures are lettered: heights of capitals and lengths of ticks, in pixels.
+inline constexpr double letter = 11;
+inline constexpr double title_letter = 13;
+inline constexpr double tick = 5;
+inline constexpr rgb black{27, 34, 48};
+
 /// Dark ink on a picture: lines and letters are collected and drawn once, so that strokes that cross do not darken each other.
 class ink {
  public:

@@ -34,7 +34,7 @@ std::string worded(const advice& given) {
   return {};
 }
 
-std::string sentence(std::string words, const std::vector<advice>& advised) {
+std::string with_advice(std::string words, const std::vector<advice>& advised) {
   const char* joint = "; ";
   for (const advice& given : advised) {
     words += joint + worded(given);
@@ -46,11 +46,11 @@ std::string sentence(std::string words, const std::vector<advice>& advised) {
 }  // namespace
 
 std::string sentence(const error& failure) {
-  return sentence(failure.what(), failure.advised());
+  return with_advice(failure.what(), failure.advised());
 }
 
 std::string sentence(const source_issue& issue) {
-  return sentence(issue.text, issue.advised);
+  return with_advice(issue.text, issue.advised);
 }
 
 }  // namespace countem::python

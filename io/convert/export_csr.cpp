@@ -11,7 +11,7 @@ namespace countem::io {
 namespace {
 
 /// Returns how many events went into the entry of an earlier one.
-std::uint64_t write(const event_store& store, const output_file& output) {
+std::uint64_t write_csr(const event_store& store, const output_file& output) {
   auto lock = hdf5_lock();
   const store_description& description = store.description();
   hdf5_handle file = create_export(output);
@@ -53,7 +53,7 @@ std::uint64_t write(const event_store& store, const output_file& output) {
 
 export_losses export_csr(const event_store& store, const std::filesystem::path& path, const output_rules& rules) {
   output_file output(path, csr_output, rules);
-  const std::uint64_t merged = write(store, output);
+  const std::uint64_t merged = write_csr(store, output);
   output.finish();
   return {merged, 0};
 }

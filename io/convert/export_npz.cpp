@@ -13,7 +13,7 @@ namespace countem::io {
 
 namespace {
 
-void write(const event_store& store, const output_file& output) {
+void write_npz(const event_store& store, const output_file& output) {
   const store_description& description = store.description();
   const std::uint64_t events = total_events(store);
   zip_writer zip(output);
@@ -56,7 +56,7 @@ void write(const event_store& store, const output_file& output) {
 
 export_losses export_npz(const event_store& store, const std::filesystem::path& path, const output_rules& rules) {
   output_file output(path, npz_output, rules);
-  write(store, output);
+  write_npz(store, output);
   output.finish();
   return {};
 }

@@ -33,7 +33,7 @@ void write_stempy_metadata(hid_t file, const calibration& used) {
   write_attribute(group, "optimized_std_dev", fit.sigma_adu);
 }
 
-void write(const event_store& store, const output_file& output) {
+void write_stempy(const event_store& store, const output_file& output) {
   auto lock = hdf5_lock();
   const store_description& description = store.description();
   hdf5_handle file = create_export(output);
@@ -69,7 +69,7 @@ void write(const event_store& store, const output_file& output) {
 
 export_losses export_stempy(const event_store& store, const std::filesystem::path& path, const output_rules& rules) {
   output_file output(path, stempy_output, rules);
-  write(store, output);
+  write_stempy(store, output);
   output.finish();
   return {};
 }

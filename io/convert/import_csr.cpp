@@ -16,10 +16,6 @@ namespace countem::io {
 
 namespace {
 
-std::uint32_t extent_of(hid_t object, const std::string& name) {
-  return read_number_attribute<std::uint32_t>(object, name, {.lowest = 1});
-}
-
 /// More events than this in one frame are no counted frame: four on each pixel of the largest detector.
 constexpr std::uint64_t most_events_in_a_row = std::uint64_t{1} << 26U;
 

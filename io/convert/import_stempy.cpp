@@ -18,10 +18,6 @@ namespace countem::io {
 
 namespace {
 
-std::uint32_t extent_of(hid_t object, const std::string& name) {
-  return read_number_attribute<std::uint32_t>(object, name, {.lowest = 1});
-}
-
 /// stempy's HDF5: one list of indices per row. Version 3 has the frames of a position side by side; versions 1 and 2 name each
 /// row's position, which may come again.
 class stempy_rows final : public row_source {

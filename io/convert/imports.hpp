@@ -11,6 +11,8 @@
 #include <countem/convert.hpp>
 #include <countem/types.hpp>
 
+#include "io/hdf5/attribute.hpp"
+
 // Event lists of other programs' HDF5 files, one file a form. A form is its file and its line in the table of
 // import_events.cpp.
 namespace countem::io {
@@ -38,6 +40,11 @@ class row_source {
 [[nodiscard]] bool is_csr(hid_t file);
 /// @throws format_error; invalid_argument when neither the file nor `options` give both shapes
 [[nodiscard]] std::unique_ptr<row_source> open_csr(hid_t file, const import_options& options);
+
+/// An extent that an attribute holds, 1 or more. @throws format_error
+[[nodiscard]] inline std::uint32_t extent_of(hid_t object, const std::string& name) {
+  return read_number_attribute<std::uint32_t>(object, name, {.lowest = 1});
+}
 
 /// The most elements that a file of this size can hold. A small file must not make us believe in large arrays: HDF5 gives fill
 /// values for what was never written, and deflate gains at most a factor of 1032. @throws io_error

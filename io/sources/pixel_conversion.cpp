@@ -18,12 +18,6 @@ constexpr double exact_sixteenths = 1 << 20;     // of f32
 /// All values from here on give the same charge, the largest.
 constexpr double end_of_charges = 1 << 26;
 
-/// An infinity where the number is beyond all floats: such a conversion is not defined in C++.
-float nearest_float(double value) {
-  constexpr double most = std::numeric_limits<float>::max();
-  return static_cast<float>(std::abs(value) > most ? std::copysign(std::numeric_limits<double>::infinity(), value) : value);
-}
-
 bool convert(double value, float& to) {
   if (std::isnan(value) || std::isinf(value)) {
     to = static_cast<float>(value);
@@ -79,6 +73,11 @@ std::optional<unfit_pixel> convert_all(const std::byte* from, std::size_t count,
 }
 
 }  // namespace
+
+float nearest_float(double value) {
+  constexpr double most = std::numeric_limits<float>::max();
+  return static_cast<float>(std::abs(value) > most ? std::copysign(std::numeric_limits<double>::infinity(), value) : value);
+}
 
 std::size_t size_of(stored_type type) {
   switch (type) {

@@ -28,6 +28,9 @@ enum class stored_type : std::uint8_t { u8, i8, u16, i16, u32, i32, u64, i64, f3
   return stored_as(frame_type(type)) == type;
 }
 
+/// An infinity where the number is beyond all floats: such a conversion is not defined in C++.
+[[nodiscard]] float nearest_float(double value);
+
 /// Reverses the bytes of each element in place.
 void swap_bytes(std::byte* elements, std::size_t count, std::size_t element_bytes);
 

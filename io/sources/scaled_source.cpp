@@ -11,12 +11,6 @@ namespace countem::io {
 
 namespace {
 
-/// An infinity where the number is beyond all floats: such a conversion is not defined in C++.
-float nearest_float(double value) {
-  constexpr double most = std::numeric_limits<float>::max();
-  return static_cast<float>(std::abs(value) > most ? std::copysign(std::numeric_limits<double>::infinity(), value) : value);
-}
-
 template <class Pixel>
 void scale_row(const std::byte* from, std::size_t width, double factor, float* to) {
   for (std::size_t x = 0; x < width; ++x) {

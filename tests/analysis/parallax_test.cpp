@@ -25,7 +25,7 @@ constexpr frame_shape frame{48, 50};
 constexpr detector_point middle{23.3, 25.6};
 constexpr double radius = 17;
 
-struct simulated {
+struct simulated_scan {
   std::vector<aberration> terms;  ///< steps per power of pixels
   scan_rotation rotation;
   scan_shape scan{48, 44, 1};
@@ -76,12 +76,12 @@ const random_object& the_object() {
   return object;
 }
 
-complex shift_of(const simulated& made, double row, double column) {
+complex shift_of(const simulated_scan& made, double row, double column) {
   return gradient(made.terms, in_scan_axes(row, column, made.rotation));
 }
 
 /// `arrived`: status of each frame.
-memory_store scanned(const simulated& made, unsigned seed, const std::function<std::uint8_t(std::size_t)>& arrived) {
+memory_store scanned(const simulated_scan& made, unsigned seed, const std::function<std::uint8_t(std::size_t)>& arrived) {
   const random_object& object = the_object();
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> unit(0, 1);
@@ -105,7 +105,7 @@ memory_store scanned(const simulated& made, unsigned seed, const std::function<s
   return {frame, made.scan, std::move(batch)};
 }
 
-memory_store scanned(const simulated& made, unsigned seed = 1) {
+memory_store scanned(const simulated_scan& made, unsigned seed = 1) {
   return scanned(made, seed, [](std::size_t) { return all_sectors; });
 }
 
@@ -113,7 +113,7 @@ parallax_result reconstructed(const memory_store& store, const parallax_options&
   return reconstruct_parallax(store, options, whole(store.description().scan), {});
 }
 
-const simulated usual{{{1, 0, -0.5}, {1, 2, 0.06, -0.09}}, {20, false}};
+const simulated_scan usual{{{1, 0, -0.5}, {1, 2, 0.06, -0.09}}, {20, false}};
 
 const memory_store& usual_scan() {
   static const memory_store store = scanned(usual);
@@ -126,7 +126,7 @@ const parallax_result& usual_result() {
 }
 
 /// Within four standard errors and one in a hundred of the largest.
-void expect_found(const parallax_result& result, const simulated& made) {
+void expect_found(const parallax_result& result, const simulated_scan& made) {
   const scan_rotation& rotation = result.rotation;
   EXPECT_EQ(rotation.flip, made.rotation.flip);
   EXPECT_NEAR(std::remainder(rotation.degrees - made.rotation.degrees, 360), 0, 4 * result.rotation_error_degrees + 0.1);
@@ -144,10 +144,10 @@ void expect_found(const parallax_result& result, const simulated& made) {
 TEST(parallax, finds_defocus_astigmatism_rotation_and_flip) {
   expect_found(usual_result(), usual);
   EXPECT_NEAR(usual_result().bright_field, 0.95 * radius, 0.5);
-  const std::vector<simulated> cases{{{{1, 0, 0.4}, {1, 2, 0, 0}}, {-71, false}},
-                                     {{{1, 0, -0.45}, {1, 2, -0.05, 0.02}}, {33, true}},
-                                     {{{1, 0, 0.2}, {1, 2, 0.02, 0.03}}, {-88, true}}};
-  for (const simulated& made : cases) {
+  const std::vector<simulated_scan> cases{{{{1, 0, 0.4}, {1, 2, 0, 0}}, {-71, false}},
+                                          {{{1, 0, -0.45}, {1, 2, -0.05, 0.02}}, {33, true}},
+                                          {{{1, 0, 0.2}, {1, 2, 0.02, 0.03}}, {-88, true}}};
+  for (const simulated_scan& made : cases) {
     const parallax_result result = reconstructed(scanned(made));
     expect_found(result, made);
     EXPECT_GT(result.score, 8);
@@ -170,7 +170,7 @@ TEST(parallax, half_turns_change_the_sign) {
 }
 
 TEST(parallax, finds_higher_orders) {
-  simulated made{{{1, 0, -0.5}, {1, 2, 0.04, 0.03}, {2, 1, 0.012, -0.008}, {2, 3, 0.004, 0.006}}, {12, false}};
+  simulated_scan made{{{1, 0, -0.5}, {1, 2, 0.04, 0.03}, {2, 1, 0.012, -0.008}, {2, 3, 0.004, 0.006}}, {12, false}};
   made.electrons = 150;
   parallax_options options;
   options.order = 2;
@@ -205,7 +205,7 @@ double correlation(const parallax_result& result) {
 }
 
 TEST(parallax, shows_the_object_that_the_sum_of_the_disk_blurs) {
-  simulated made{{{1, 0, -0.5}, {1, 2, 0, 0}}, {20, false}};
+  simulated_scan made{{{1, 0, -0.5}, {1, 2, 0, 0}}, {20, false}};
   made.electrons = 300;
   const memory_store store = scanned(made);
   const parallax_result result = reconstructed(store);
@@ -225,7 +225,7 @@ TEST(parallax, shows_the_object_that_the_sum_of_the_disk_blurs) {
 }
 
 TEST(parallax, repeats_and_missing_frames_make_no_contrast) {
-  simulated made{{{1, 0, -0.4}, {1, 2, 0, 0}}, {20, false}, {40, 40, 2}};
+  simulated_scan made{{{1, 0, -0.4}, {1, 2, 0, 0}}, {20, false}, {40, 40, 2}};
   made.contrast = 0.6;
   const memory_store store = scanned(made, 3, [](std::size_t f) -> std::uint8_t {
     if (f % 7 == 3) return 0;                    // never arrived
@@ -319,14 +319,14 @@ std::string refusal(const memory_store& store, const parallax_options& options =
 
 TEST(parallax, noise_is_no_displacement) {
   for (const unsigned seed : {1U, 2U, 3U}) {
-    simulated noise{{{1, 0, -0.5}}, {0, false}, {24, 28, 1}};
+    simulated_scan noise{{{1, 0, -0.5}}, {0, false}, {24, 28, 1}};
     noise.contrast = 0;
     EXPECT_THAT(refusal(scanned(noise, seed)), testing::HasSubstr("no displacements that belong together"));
   }
 }
 
 TEST(parallax, refuses_what_cannot_be_done) {
-  simulated made{{{1, 0, -0.5}}, {0, false}, {15, 40, 1}};
+  simulated_scan made{{{1, 0, -0.5}}, {0, false}, {15, 40, 1}};
   EXPECT_THAT(refusal(scanned(made)), testing::HasSubstr("16 x 16"));
   made.scan = {20, 20, 1};
   const memory_store store = scanned(made);

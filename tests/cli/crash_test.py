@@ -54,23 +54,32 @@ class SmallDisk:
 
 @unittest.skipIf(os.environ.get("COUNTEM_SANITIZE"), "under the sanitizers test_store kills its own processes; the program is too slow there to be caught in the middle")
 class Crashes(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        """A scan, and what counts of it that nothing interrupts make."""
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        kept = pathlib.Path(folder.name)
+        pixels = SCAN[0] * SCAN[1] * FRAME[0] * FRAME[1]
+        values = bytearray(2 * pixels)
+        values[0::2] = random.Random(11).randbytes(pixels)  # 0 to 255: 2 % of the pixels are above the threshold
+        cls.raw = kept / "raw.npy"
+        cls.raw.write_bytes(npy((*SCAN, *FRAME), values))
+        cls.whole, cls.seconds = {}, {}
+        for fast in (False, True):
+            cls.whole[fast] = kept / f"whole_{fast}.h5"
+            begin = time.monotonic()
+            subprocess.run([COUNTEM, *map(str, cls.command(cls.whole[fast], fast))], check=True, timeout=120)
+            cls.seconds[fast] = time.monotonic() - begin
+
     def setUp(self):
         super().setUp()
         self.random = random.Random(11)
-        pixels = SCAN[0] * SCAN[1] * FRAME[0] * FRAME[1]
-        values = bytearray(2 * pixels)
-        values[0::2] = self.random.randbytes(pixels)  # 0 to 255: 2 % of the pixels are above the threshold
-        self.raw = self.directory / "raw.npy"
-        self.raw.write_bytes(npy((*SCAN, *FRAME), values))
-        self.whole, self.seconds = {}, {}
-        for fast in (False, True):
-            self.whole[fast] = self.directory / f"whole_{fast}.h5"
-            begin = time.monotonic()
-            self.succeed(*self.command(self.whole[fast], fast))
-            self.seconds[fast] = time.monotonic() - begin
 
-    def command(self, output, fast, *more):
-        return ("count", self.raw, "-o", output, "--threshold", 250, "--method", "pixels", "--backend", "reference", "--quiet",
+    @classmethod
+    def command(cls, output, fast, *more):
+        return ("count", cls.raw, "-o", output, "--threshold", 250, "--method", "pixels", "--backend", "reference", "--quiet",
                 *(["--fast-sparse"] if fast else []), *more)
 
     def expect_part_of_whole(self, store, fast):

@@ -3,7 +3,7 @@
 is checked. Ends with 1 when a fault was found that is not on the list of open ones (open_faults.txt).
 
   campaign.py --program COUNTEM --library LIBCOUNTEM_FAULTS.SO            at least 10,000 faults
-  ... --quick    about 1,200 of them, few full disks and kills: a test
+  ... --quick    400 of them, few full disks and kills: a test
   ... --ci       at most five minutes
   ... --only TEXT   scenarios whose name holds it; --kind KIND, --error ERROR: such faults only
   ... --json FILE   all numbers and every fault found, with a line that reproduces it"""
@@ -49,7 +49,7 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--minutes", type=float, help="stop trying faults after this time")
     given = parser.parse_args()
-    defaults = (1200, 2, 20, 1.5) if given.quick else (6000, 5, 60, 4) if given.ci else (None, 30, 200, None)
+    defaults = (400, 1, 8, 1) if given.quick else (6000, 5, 60, 4) if given.ci else (None, 30, 200, None)
     for name, value in zip(("faults", "disks", "kills", "minutes"), defaults):
         if getattr(given, name) is None:
             setattr(given, name, value)

@@ -3,7 +3,7 @@
 namespace countem::testing_io {
 namespace {
 
-constexpr frame_shape small{4, 6};
+constexpr frame_shape block_shape{4, 6};
 
 void append(std::vector<char>& to, const std::vector<std::uint32_t>& words) {
   const auto* const bytes = reinterpret_cast<const char*>(words.data());
@@ -11,7 +11,7 @@ void append(std::vector<char>& to, const std::vector<std::uint32_t>& words) {
 }
 
 /// A block of version 1 with these image numbers (from 1); image n holds pattern frame n - 1.
-std::vector<char> v1_block(const std::vector<std::uint32_t>& numbers, frame_shape shape = small) {
+std::vector<char> v1_block(const std::vector<std::uint32_t>& numbers, frame_shape shape = block_shape) {
   std::vector<std::uint32_t> header{static_cast<std::uint32_t>(numbers.size()), shape.height, shape.width, 1, 0, 0, 0, 0, 0, 0};
   header.insert(header.end(), numbers.begin(), numbers.end());
   header.resize(1024);
@@ -40,7 +40,7 @@ TEST_F(camera_blocks, v1_blocks_of_several_files_in_image_order) {
   const fs::path a = make("a.data", {v1_block({5, 6}), v1_block({1})});
   const fs::path b = make("b.data", {v1_block({3, 2, 4})});
   const auto source = open_source({b, a}, as(input_format("v1")));
-  EXPECT_EQ(source->info().shape, small);
+  EXPECT_EQ(source->info().shape, block_shape);
   EXPECT_EQ(source->info().scan, (scan_shape{1, 6, 1}));
   EXPECT_TRUE(source->info().issues.empty());
   expect_pattern(*source);

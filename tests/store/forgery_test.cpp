@@ -27,7 +27,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using bytes = std::vector<std::uint8_t>;
 
-constexpr frame_shape shape = {32, 48};
+constexpr frame_shape forged_shape = {32, 48};
 constexpr std::uint64_t forged_frame = 5;
 
 /// One chunk in its parts.
@@ -52,7 +52,7 @@ class forged_store : public testing::Test {
  protected:
   /// A store with compact indices, one chunk of which is replaced by another with a right CRC.
   void forge(const std::function<void(chunk_parts&)>& change) {
-    description_ = test::description_of(shape, {3, 4, 1});
+    description_ = test::description_of(forged_shape, {3, 4, 1});
     (void)test::write_store(path(), description_, {.fast_sparse = true});
     const auto lock = io::hdf5_lock();
     const io::hdf5_handle file(H5Fopen(path().c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "store");
@@ -88,7 +88,7 @@ class forged_store : public testing::Test {
     out.put('\0');
   }
 
-  static io::dense_layout frame() { return {shape.pixels(), 1}; }
+  static io::dense_layout frame() { return {forged_shape.pixels(), 1}; }
   static chunk_parts split(const bytes& chunk) {
     chunk_parts parts;
     parts.footer = *io::find_footer(chunk);
@@ -203,7 +203,7 @@ TEST_F(forged_store, that_claims_more_events_than_its_bytes_can_hold_is_not_merg
 
 TEST_F(forged_store, multiplicities_that_are_cut_are_no_contradiction) {
   for (const bool wide : {false, true}) {
-    store_description described = test::description_of(shape, {1, 2, 1});
+    store_description described = test::description_of(forged_shape, {1, 2, 1});
     event_batch batch;
     batch.indices.assign(70'000, 7);
     batch.indices.insert(batch.indices.end(), 300, 9);

@@ -15,13 +15,12 @@ namespace countem {
 namespace {
 
 using test::description_of;
+using test::mean_events;
 using test::random_batch;
 using test::read_all;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr std::size_t mean_events = 40;
 
 /// A finished store that holds frames [first, end) of the scan.
 std::filesystem::path write_part(const std::filesystem::path& path, const store_description& description, std::uint64_t first,

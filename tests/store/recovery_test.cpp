@@ -25,12 +25,11 @@ namespace countem {
 namespace {
 
 using test::description_of;
+using test::mean_events;
 using test::random_batch;
 using test::read_all;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr std::size_t mean_events = 40;
 
 /// Runs `work(acknowledged)` in a child process; `acknowledged` is shared and counts the frames whose write calls returned.
 template <class Work, class Then>

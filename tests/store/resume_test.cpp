@@ -17,12 +17,11 @@ namespace countem {
 namespace {
 
 using test::description_of;
+using test::mean_events;
 using test::random_batch;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr std::size_t mean_events = 40;
 
 struct changed_field {
   const char* difference;

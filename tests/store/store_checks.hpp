@@ -24,6 +24,9 @@ inline void expect_equal(const event_batch& read, const event_batch& expected) {
   EXPECT_EQ(read.status, expected.status);
 }
 
+/// Of the frames that are written, killed and merged.
+inline constexpr std::size_t mean_events = 40;
+
 /// Frames [0, safe) of random_batch() must be there, every event right; whatever else is there must be right too. Returns how
 /// many there are.
 inline std::uint64_t expect_frames(const std::filesystem::path& path, const store_description& description,

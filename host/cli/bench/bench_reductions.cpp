@@ -193,7 +193,7 @@ std::string rates_text(const json& at) {
   return text + "\n";
 }
 
-std::string text_of(const json& told) {
+std::string text_of_rates(const json& told) {
   std::string text;
   const auto add = std::back_inserter(text);
   for (const json& at : told["rates"]) text += rates_text(at);
@@ -231,7 +231,7 @@ void add_bench_reductions(CLI::App& bench, context& ctx) {
     if (ctx.json) {
       ctx.print_json(told);
     } else {
-      ctx.answer(text_of(told));
+      ctx.answer(text_of_rates(told));
     }
   });
 }

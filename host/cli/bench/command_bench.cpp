@@ -15,6 +15,7 @@
 
 #include "host/cli/bench/bench_frames.hpp"
 #include "host/cli/bench/bench_reductions.hpp"
+#include "host/cli/bench/median.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
 
@@ -37,12 +38,6 @@ struct bench_count_options {
 
 /// Frames of one measurement and thread: a few milliseconds.
 constexpr std::uint64_t frames_per_slice = 50;
-
-double median(std::vector<double> numbers) {
-  std::sort(numbers.begin(), numbers.end());
-  const std::size_t middle = numbers.size() / 2;
-  return numbers.size() % 2 == 1 ? numbers[middle] : (numbers[middle - 1] + numbers[middle]) / 2;
-}
 
 /// Events that a backend finds in some frames, and those of the reference.
 void check(const bench_count_options& chosen, const counting_setup& setup, std::span<const frame_view> frames) {
@@ -133,7 +128,7 @@ json measure(const bench_count_options& chosen) {
   return told;
 }
 
-std::string text_of(const json& told) {
+std::string text_of_count(const json& told) {
   std::string text;
   const auto add = std::back_inserter(text);
   for (const auto& [name, value] : told.items()) {
@@ -187,7 +182,7 @@ void add_bench_count(CLI::App& bench, context& ctx) {
     if (ctx.json) {
       ctx.print_json(told);
     } else {
-      ctx.answer(text_of(told));
+      ctx.answer(text_of_count(told));
     }
   });
 }

@@ -12,6 +12,7 @@
 #include <countem/error.hpp>
 
 #include "host/cli/bench/baselines/encodings.hpp"
+#include "host/cli/bench/median.hpp"
 
 namespace countem::cli {
 
@@ -55,12 +56,6 @@ bool same_results(const workspace& a, const workspace& b) {
 event_view first_frames(event_view scan, std::size_t frames) {
   scan.indptr = scan.indptr.first(std::min(frames, scan.frames()) + 1);
   return scan;
-}
-
-double median(std::vector<double> numbers) {
-  const auto middle = numbers.begin() + static_cast<std::ptrdiff_t>(numbers.size() / 2);
-  std::nth_element(numbers.begin(), middle, numbers.end());
-  return *middle;
 }
 
 /// Seconds of one call; what is over too soon for the clock is done many times.

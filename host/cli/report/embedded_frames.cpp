@@ -25,12 +25,6 @@ std::span<const std::uint32_t> merge_pixels(std::span<const std::uint32_t> event
   return into;
 }
 
-std::uint64_t varint_size(std::uint64_t number) {
-  std::string written;
-  append_varint(written, number);
-  return written.size();
-}
-
 }  // namespace
 
 void position_walk::add(const event_batch& events) {

@@ -9,10 +9,6 @@ namespace countem::cli::report {
 
 namespace {
 
-std::uint64_t varint_size(std::uint64_t number) {
-  return (static_cast<std::uint64_t>(std::bit_width(number | 1)) + 6) / 7;
-}
-
 /// Calls visit(difference) for each event.
 template <class Visit>
 void for_differences(std::span<const std::uint32_t> events, const Visit& visit) {

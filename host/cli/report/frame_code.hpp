@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,6 +17,11 @@ namespace countem::cli::report {
 
 /// Seven bits a byte, lowest first, the eighth set where more follow.
 void append_varint(std::string& to, std::uint64_t number);
+
+/// Bytes that append_varint() would append.
+[[nodiscard]] constexpr std::uint64_t varint_size(std::uint64_t number) {
+  return (static_cast<std::uint64_t>(std::bit_width(number | 1)) + 6) / 7;
+}
 
 /// RFC 4648, padded.
 [[nodiscard]] std::string base64(std::string_view bytes);

@@ -16,6 +16,11 @@ namespace countem {
 
 /// Charges are exact integers in 1/16 ADU, so that sums do not depend on order, threads, blocks or backend.
 inline constexpr std::int32_t charge_units_per_adu = 16;
+
+/// A charge or score in ADU.
+[[nodiscard]] constexpr double in_adu(double charge) {
+  return charge / charge_units_per_adu;
+}
 /// Charges and dark values saturate at +-2^30, far beyond any detector.
 inline constexpr std::int32_t charge_limit = 1 << 30;
 /// The charge of a pixel that cannot be a hit: masked, of a missing sector, or not a number.
