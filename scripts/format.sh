@@ -21,4 +21,4 @@ if [ -z "$formatter" ]; then
   exit 1
 fi
 if [ "${1:-}" = --check ]; then mode=(--dry-run -Werror); else mode=(-i); fi
-git ls-files | grep -E '\.(hpp|cpp|cuh|cu)$' | xargs -r "$formatter" "${mode[@]}"
+git ls-files | grep -E '\.(hpp|cpp|cuh|cu)$' | xargs -r -P "$(nproc)" -n 50 "$formatter" "${mode[@]}"

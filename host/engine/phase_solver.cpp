@@ -5,6 +5,8 @@
 #include <numbers>
 #include <numeric>
 
+#include <countem/stop.hpp>
+
 namespace countem::engine {
 
 namespace {
@@ -56,6 +58,7 @@ std::vector<double> phase_solver::solve(const deflection& maps, double tolerance
   double size = product_of(residual, step);
   const double small = size * tolerance * tolerance;
   for (steps_ = 0; size > small && steps_ < most_steps; ++steps_) {
+    check_stop();
     multiply(direction, product);
     const double length = product_of(direction, product);
     if (!(length > 0)) break;

@@ -2,6 +2,9 @@
 // real numbers to real numbers and diagonalise the Laplacian of neighbours along each axis.
 #include "host/engine/poisson_grid.hpp"
 
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -16,6 +19,9 @@ namespace {
 std::size_t folded(std::size_t index, std::size_t length) {
   return index % 2 == 0 ? index / 2 : length - 1 - index / 2;
 }
+
+/// Fewer are transformed sooner than handed to a thread.
+constexpr std::size_t least_numbers_of_a_task = 1U << 14U;
 
 void transposed(const std::vector<double>& map, std::size_t height, std::size_t width, std::vector<double>& turned) {
   constexpr std::size_t block = 16;
@@ -76,45 +82,50 @@ void poisson_grid::solve(std::vector<double>& map) {
 
 void poisson_grid::transform_lines(std::vector<double>& map, std::size_t lines, std::size_t length, direction way) {
   if (length == 1) return;  // one number is its own transform
-  line_.resize(length);
-  transformed_.resize(length);
   quarter_turns_.resize(length);
   for (std::size_t k = 0; k < length; ++k) {
     quarter_turns_[k] = std::polar(1.0, -std::numbers::pi * static_cast<double>(k) / (2.0 * static_cast<double>(length)));
   }
-  for (std::size_t n = 0; n < lines; n += 2) {
-    double* const first = map.data() + n * length;
-    transform_two(first, n + 1 < lines ? first + length : nullptr, length, way);
-  }
+  const std::size_t grain = std::max<std::size_t>(1, least_numbers_of_a_task / (2 * length));
+  tbb::parallel_for(tbb::blocked_range<std::size_t>(0, (lines + 1) / 2, grain),
+                    [&](const tbb::blocked_range<std::size_t>& pairs) {
+                      for (std::size_t pair = pairs.begin(); pair < pairs.end(); ++pair) {
+                        double* const first = map.data() + 2 * pair * length;
+                        transform_two(first, 2 * pair + 1 < lines ? first + length : nullptr, length, way);
+                      }
+                    });
 }
 
 /// Two real lines as one complex one. `second` may be null.
-void poisson_grid::transform_two(double* first, double* second, std::size_t length, direction way) {
+void poisson_grid::transform_two(double* first, double* second, std::size_t length, direction way) const {
   static thread_local Eigen::FFT<double> fft;
+  static thread_local std::vector<complex> line;
+  static thread_local std::vector<complex> transformed;
+  line.resize(length);
   const bool even = edges_ == scan_edges::even;
-  const auto at = [&](const double* line, std::size_t i) { return line == nullptr ? 0.0 : line[i]; };
+  const auto at = [](const double* numbers, std::size_t i) { return numbers == nullptr ? 0.0 : numbers[i]; };
   if (even && way == direction::inverse) {
     // Coefficients X of a real, folded line v: its Fourier coefficients are e^(i pi k / 2 n) (X[k] - i X[n - k]).
     for (std::size_t k = 0; k < length; ++k) {
       const complex a(at(first, k), k == 0 ? 0 : -at(first, length - k));
       const complex b(at(second, k), k == 0 ? 0 : -at(second, length - k));
-      line_[k] = std::conj(quarter_turns_[k]) * (a + complex(-b.imag(), b.real()));
+      line[k] = std::conj(quarter_turns_[k]) * (a + complex(-b.imag(), b.real()));
     }
-    fft.inv(transformed_, line_);
+    fft.inv(transformed, line);
     for (std::size_t i = 0; i < length; ++i) {
-      const complex both = transformed_[folded(i, length)];
+      const complex both = transformed[folded(i, length)];
       first[i] = both.real();
       if (second != nullptr) second[i] = both.imag();
     }
     return;
   }
-  for (std::size_t i = 0; i < length; ++i) line_[even ? folded(i, length) : i] = complex(at(first, i), at(second, i));
-  fft.fwd(transformed_, line_);
+  for (std::size_t i = 0; i < length; ++i) line[even ? folded(i, length) : i] = complex(at(first, i), at(second, i));
+  fft.fwd(transformed, line);
   // The Hartley transform is its own inverse but for the length.
   const double scale = way == direction::inverse ? 1.0 / static_cast<double>(length) : 1.0;
   for (std::size_t k = 0; k < length; ++k) {
-    const complex here = transformed_[k];
-    const complex there = std::conj(transformed_[k == 0 ? 0 : length - k]);
+    const complex here = transformed[k];
+    const complex there = std::conj(transformed[k == 0 ? 0 : length - k]);
     complex a = 0.5 * (here + there);
     complex b = complex(0, -0.5) * (here - there);
     if (even) {

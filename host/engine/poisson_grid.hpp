@@ -10,8 +10,8 @@
 namespace countem::engine {
 
 /// Solves (L + k) x = b on a grid by fast transforms along both axes. L is the Laplacian of differences between neighbours: the
-/// sum of x[p] - x[q] over the neighbours q of p, of which a position at an even edge has fewer. Holds scratch memory: one
-/// thread at a time.
+/// sum of x[p] - x[q] over the neighbours q of p, of which a position at an even edge has fewer. Works on all threads and holds
+/// scratch memory: one call at a time. The result does not depend on the number of threads.
 class poisson_grid {
  public:
   poisson_grid(std::size_t height, std::size_t width, scan_edges edges, double added);
@@ -30,15 +30,13 @@ class poisson_grid {
   enum class direction : std::uint8_t { forward, inverse };
 
   void transform_lines(std::vector<double>& map, std::size_t lines, std::size_t length, direction way);
-  void transform_two(double* first, double* second, std::size_t length, direction way);
+  void transform_two(double* first, double* second, std::size_t length, direction way) const;
 
   std::size_t height_;
   std::size_t width_;
   scan_edges edges_;
   double added_;
   std::vector<double> turned_;
-  std::vector<complex> line_;
-  std::vector<complex> transformed_;
   std::vector<complex> quarter_turns_;  ///< of the line's length
 };
 

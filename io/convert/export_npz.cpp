@@ -13,6 +13,8 @@ namespace countem::io {
 
 namespace {
 
+constexpr std::size_t ends_at_once = 1 << 16U;
+
 void write_npz(const event_store& store, const output_file& output) {
   const store_description& description = store.description();
   const std::uint64_t events = total_events(store);
@@ -27,12 +29,14 @@ void write_npz(const event_store& store, const output_file& output) {
       store, [&](const event_batch& block) { zip.append(block.indices.data(), block.indices.size() * sizeof(std::uint32_t)); });
   zip.end();
   begin_array("indptr", "<i8", {store.frames() + 1});
-  std::uint64_t end = 0;
-  zip.append(&end, sizeof end);
+  std::vector<std::uint64_t> ends{0};
   for (const std::uint32_t count : store.counts()) {
-    end += count == not_written ? 0 : count;
-    zip.append(&end, sizeof end);
+    ends.push_back(ends.back() + (count == not_written ? 0 : count));
+    if (ends.size() < ends_at_once) continue;
+    zip.append(ends.data(), (ends.size() - 1) * sizeof ends[0]);
+    ends.erase(ends.begin(), ends.end() - 1);
   }
+  zip.append(ends.data(), ends.size() * sizeof ends[0]);
   zip.end();
   begin_array("format", "|S3", {});
   zip.append("csr", 3);

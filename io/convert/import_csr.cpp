@@ -38,6 +38,7 @@ class csr_rows final : public row_source {
         pointers_.back() != length(indices_) || (length(values_) != pointers_.back() && length(values_) != 1)) {
       throw format_error("pointers_to_1, indices_1 and values contradict each other");
     }
+    same_value_ = length(values_) == 1 && pointers_.back() != 1;
     const bool described = has_attribute(file, "height");
     if (described) {
       frame_ = {extent_of(file, "height"), extent_of(file, "width")};
@@ -58,25 +59,34 @@ class csr_rows final : public row_source {
   [[nodiscard]] std::optional<std::uint64_t> row_of(std::uint64_t frame) const override { return frame; }
 
   void append_row(std::uint64_t row, std::vector<std::uint32_t>& events) override {
-    const std::uint64_t start = pointers_[row];
-    const std::uint64_t count = pointers_[row + 1] - start;
+    const std::uint64_t count = pointers_[row + 1] - pointers_[row];
     if (count > frame_.pixels()) throw format_error("row " + std::to_string(row) + " has more entries than pixels");
-    const std::vector<std::uint32_t> pixels =
-        slice<std::uint32_t>(indices_, "indices_1", start, count, static_cast<std::uint32_t>(frame_.pixels() - 1));
-    const bool iso = length(values_) == 1 && pointers_.back() != 1;
-    const std::vector<std::uint32_t> counts =
-        slice<std::uint32_t>(values_, "values", iso ? 0 : start, iso ? 1 : count, most_repeats);
+    if (row < rows_read_.begin || row >= rows_read_.end) read_rows(row);
+    const std::size_t first = pointers_[row] - pointers_[rows_read_.begin];
     std::uint64_t total = 0;
-    for (std::size_t i = 0; i < pixels.size(); ++i) {
-      const std::uint32_t repeats = counts[iso ? 0 : i];
+    for (std::size_t i = first; i < first + count; ++i) {
+      const std::uint32_t repeats = counts_[same_value_ ? 0 : i];
       if ((total += repeats) > most_events_in_a_row)
         throw format_error("row " + std::to_string(row) + " has values that are no numbers of events");
-      events.insert(events.end(), repeats, pixels[i]);
+      events.insert(events.end(), repeats, pixels_[i]);
     }
   }
 
  private:
   static constexpr std::uint32_t most_repeats = 1 << 20U;
+  static constexpr std::uint64_t entries_read_at_once = 1 << 19U;
+
+  /// The rows from `row` on, one at least: HDF5 takes its time for each call.
+  void read_rows(std::uint64_t row) {
+    rows_read_ = {};
+    const std::uint64_t start = pointers_[row];
+    std::uint64_t end = row + 1;
+    while (end + 1 < pointers_.size() && pointers_[end + 1] - start <= entries_read_at_once) ++end;
+    const std::uint64_t count = pointers_[end] - start;
+    pixels_ = slice<std::uint32_t>(indices_, "indices_1", start, count, static_cast<std::uint32_t>(frame_.pixels() - 1));
+    counts_ = slice<std::uint32_t>(values_, "values", same_value_ ? 0 : start, same_value_ ? 1 : count, most_repeats);
+    rows_read_ = {row, end};
+  }
 
   static std::uint64_t length(hid_t dataset) {
     const hdf5_handle space(H5Dget_space(dataset), "dataset");
@@ -93,6 +103,13 @@ class csr_rows final : public row_source {
   hdf5_handle indices_;
   hdf5_handle values_;
   std::vector<std::uint64_t> pointers_;
+  bool same_value_ = false;  ///< one number stands for all
+  struct {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  } rows_read_;
+  std::vector<std::uint32_t> pixels_;  ///< of rows_read_
+  std::vector<std::uint32_t> counts_;
   frame_shape frame_;
   scan_shape scan_;
 };

@@ -44,7 +44,8 @@ class convert_round_trip : public testing::TestWithParam<export_format> {};
 
 TEST_P(convert_round_trip, every_event_comes_back) {
   const test::temporary_directory directory;
-  for (const scan_shape scan : {scan_shape{6, 10, 1}, scan_shape{3, 4, 3}}) {
+  // The last has more events than are imported in one go.
+  for (const scan_shape scan : {scan_shape{6, 10, 1}, scan_shape{3, 4, 3}, scan_shape{128, 130, 1}}) {
     const event_batch expected = write_store(directory / "counted.h5", description_of({32, 48}, scan), {});
     EXPECT_THAT(exported(directory / "counted.h5", directory / "other.h5", GetParam()),
                 testing::Contains(HasSubstr("never arrived")));
