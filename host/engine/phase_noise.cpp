@@ -1,5 +1,7 @@
 #include "host/engine/phase_noise.hpp"
 
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -89,7 +91,7 @@ std::vector<double> full_grid_variance(const poisson_grid& grid) {
   const std::vector<double> down = squared_shapes(height, grid.edges());
   const std::vector<double> right = squared_shapes(width, grid.edges());
   std::vector<double> half(height * width);  // [k, column]
-  for (std::size_t k = 0; k < height; ++k) {
+  tbb::parallel_for(std::size_t{0}, height, [&](std::size_t k) {
     const double sine_k = std::sin(phase_advance(k, height, grid.edges()));
     for (std::size_t l = 0; l < width; ++l) {
       const double sine_l = std::sin(phase_advance(l, width, grid.edges()));
@@ -99,14 +101,14 @@ std::vector<double> full_grid_variance(const poisson_grid& grid) {
       const double variance = (sine_k * sine_k + sine_l * sine_l) / (eigenvalue * eigenvalue);
       for (std::size_t c = 0; c < width; ++c) half[k * width + c] += variance * right[l * width + c];
     }
-  }
+  });
   std::vector<double> map(height * width);
-  for (std::size_t k = 0; k < height; ++k) {
-    for (std::size_t r = 0; r < height; ++r) {
+  tbb::parallel_for(std::size_t{0}, height, [&](std::size_t r) {
+    for (std::size_t k = 0; k < height; ++k) {
       const double share = down[k * height + r];
       for (std::size_t c = 0; c < width; ++c) map[r * width + c] += share * half[k * width + c];
     }
-  }
+  });
   return map;
 }
 

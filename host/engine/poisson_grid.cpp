@@ -26,13 +26,18 @@ constexpr std::size_t least_numbers_of_a_task = 1U << 14U;
 void transposed(const std::vector<double>& map, std::size_t height, std::size_t width, std::vector<double>& turned) {
   constexpr std::size_t block = 16;
   turned.resize(map.size());
-  for (std::size_t r0 = 0; r0 < height; r0 += block) {
-    for (std::size_t c0 = 0; c0 < width; c0 += block) {
-      for (std::size_t r = r0; r < std::min(r0 + block, height); ++r) {
-        for (std::size_t c = c0; c < std::min(c0 + block, width); ++c) turned[c * height + r] = map[r * width + c];
+  const std::size_t grain = std::max<std::size_t>(1, least_numbers_of_a_task / (block * width));
+  const tbb::blocked_range<std::size_t> strips(0, (height + block - 1) / block, grain);
+  tbb::parallel_for(strips, [&](const tbb::blocked_range<std::size_t>& some) {
+    const std::size_t end = std::min(some.end() * block, height);
+    for (std::size_t r0 = some.begin() * block; r0 < end; r0 += block) {
+      for (std::size_t c0 = 0; c0 < width; c0 += block) {
+        for (std::size_t r = r0; r < std::min(r0 + block, height); ++r) {
+          for (std::size_t c = c0; c < std::min(c0 + block, width); ++c) turned[c * height + r] = map[r * width + c];
+        }
       }
     }
-  }
+  });
 }
 
 }  // namespace
