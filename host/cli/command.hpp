@@ -13,6 +13,7 @@ void add_count(CLI::App& app, context& ctx);
 void add_info(CLI::App& app, context& ctx);
 void add_verify(CLI::App& app, context& ctx);
 void add_recover(CLI::App& app, context& ctx);
+void add_merge(CLI::App& app, context& ctx);
 void add_convert(CLI::App& app, context& ctx);
 void add_reduce(CLI::App& app, context& ctx);
 void add_parallax(CLI::App& app, context& ctx);

@@ -19,12 +19,14 @@
 #include <countem/provenance.hpp>
 #include <countem/reduction_plan.hpp>
 #include <countem/scan_pictures.hpp>
+#include <countem/scan_share.hpp>
 
 #include "host/cli/advice.hpp"
 #include "host/cli/beam_words.hpp"
 #include "host/cli/calibration_arguments.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/part_arguments.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "io/files/output_file.hpp"
@@ -39,6 +41,7 @@ struct count_arguments {
   counting_options counting;
   store_options store;
   std::filesystem::path output;
+  std::string part;
   std::filesystem::path pictures;
   backend where = backend::automatic;
   std::vector<unsigned> devices;
@@ -68,7 +71,7 @@ std::filesystem::path folder_of(const std::filesystem::path& file) {
 /// One run of the command, step by step.
 class count_run {
  public:
-  count_run(const count_arguments& wanted, context& ctx) : wanted_(wanted), ctx_(ctx) {}
+  count_run(const count_arguments& wanted, const part_number& part, context& ctx) : wanted_(wanted), part_(part), ctx_(ctx) {}
 
   void run() {
     open();
@@ -91,12 +94,28 @@ class count_run {
     chosen_ = choose_backend(wanted_.where, wanted_.devices);
     if (!wanted_.live.empty()) plan_ = parse_plan(wanted_.live);
     centre_ = parse_centre(wanted_.live_centre);
+    share_ = share_of(info().scan, part_.number, part_.of);
     validate(plan_, info().scan);
     check_outputs();
     ctx_.warn_of(info().issues);
     ctx_.inform("{} frames of {} x {} {} from {} file{}, {}", with_separators(info().scan.frames()), info().shape.height,
                 info().shape.width, to_string(info().type), info().files.size(), info().files.size() == 1 ? "" : "s",
                 backend_words(chosen_, ctx_));
+    if (is_part()) ctx_.inform("{}: {}", name_of(share_), share_words());
+  }
+
+  [[nodiscard]] bool is_part() const { return !wanted_.part.empty(); }
+
+  [[nodiscard]] std::string share_words() const {
+    std::string words = share_.frames() == 0 ? "no frames, since there are more parts than frames"
+                                             : fmt::format("frames {} to {}", share_.first_frame(), share_.end_frame() - 1);
+    if (!part_.known_from.empty()) words += fmt::format(" ({})", part_.known_from);
+    return words;
+  }
+
+  /// Frames of the share that an earlier run counted.
+  [[nodiscard]] std::uint64_t counted_before() const {
+    return std::max(store_.next_frame, share_.first_frame()) - share_.first_frame();
   }
 
   /// Before any work.
@@ -105,7 +124,7 @@ class count_run {
     for (std::filesystem::path& file : files_of(plan_)) rules_.inputs.push_back(std::move(file));
     if (!centre_.vacuum.empty()) rules_.inputs.push_back(centre_.vacuum);
     check_output(wanted_.output, event_store_output, rules_);
-    if (wanted_.no_pictures) return;
+    if (wanted_.no_pictures || is_part()) return;
     io::make_folder(wanted_.pictures);
     for (const std::filesystem::path& picture : scan_pictures::names(wanted_.output, wanted_.pictures))
       check_output(picture, png_output, rules_);
@@ -131,9 +150,10 @@ class count_run {
   void create_store() {
     store_description description = describe_count(info(), setup_, chosen_.used, ctx_.command_line);
     description.geometry = geometry();
+    if (is_part()) record_share(description, share_);
     if (wanted_.resume) {
       store_ = resume_event_store(wanted_.output, description, wanted_.store, rules_);
-      ctx_.inform("resuming after {} frames", with_separators(store_.next_frame));
+      ctx_.inform("resuming after {} frames", with_separators(counted_before()));
     } else {
       store_.writer = create_event_store(wanted_.output, description, wanted_.store, rules_,
                                          live_ ? live_->announced() : std::vector<saved_image>());
@@ -167,7 +187,7 @@ class count_run {
   }
 
   void prepare_reductions() {
-    if (!wanted_.no_pictures) pictures_.emplace(event_grid(setup_), info().scan, wanted_.threads);
+    if (!wanted_.no_pictures && !is_part()) pictures_.emplace(event_grid(setup_), info().scan, wanted_.threads);
     if (wanted_.live.empty()) return;
     find_centre();
     live_.emplace(plan_, result_axes{event_grid(setup_), info().scan, geometry()},
@@ -181,10 +201,14 @@ class count_run {
     running.where = chosen_.used;
     running.devices = wanted_.devices;
     running.threads = wanted_.threads;
-    running.first_frame = store_.next_frame;
+    running.first_frame = share_.first_frame() + counted_before();
+    running.end_frame = share_.end_frame();
     running.stop = &ctx_.stop;
     running.progress = [&](const count_progress& now) {
-      progress.update(now);
+      count_progress of_share = now;
+      of_share.frames_done -= share_.first_frame();
+      of_share.frames_total -= share_.first_frame();
+      progress.update(of_share);
       if (live_) live_->refresh();
     };
     if (pictures_) running.inspect = [&](const event_batch& events) { pictures_->add(events); };
@@ -207,8 +231,8 @@ class count_run {
   void finish() {
     if (result_.stopped) {
       throw interrupted(fmt::format("interrupted after {} of {} frames; they are kept in {}",
-                                    with_separators(store_.next_frame + result_.frames + result_.missing_frames),
-                                    with_separators(info().scan.frames()), store_.writer->abandon(result_.issues).string()),
+                                    with_separators(counted_before() + result_.frames + result_.missing_frames),
+                                    with_separators(share_.frames()), store_.writer->abandon(result_.issues).string()),
                         {{advice_kind::resume_counting}});
     }
     store_.writer->finish(live_ ? live_->finish() : std::vector<saved_image>(), result_.issues);
@@ -223,7 +247,7 @@ class count_run {
   }
 
   void report() const {
-    const counted_scan counted{info(), setup_, chosen_, result_, wanted_.output, store_.next_frame, drawn_};
+    const counted_scan counted{info(), setup_, chosen_, result_, wanted_.output, counted_before(), drawn_};
     ctx_.inform("{} events in {} frames ({:.1f} per frame), {} X-rays, {:.2f} s, {} frames/s, {:.2f} GB/s",
                 with_separators(result_.events), with_separators(result_.frames),
                 result_.frames == 0 ? 0.0 : static_cast<double>(result_.events) / static_cast<double>(result_.frames),
@@ -233,11 +257,23 @@ class count_run {
     for (const auto& path : drawn_) ctx_.inform("wrote {}", path.string());
     ctx_.wrote(wanted_.output);
     for (const auto& path : drawn_) ctx_.wrote(path);
-    if (ctx_.json) ctx_.print_json(nlohmann::ordered_json::parse(to_json(counted)));
+    if (!ctx_.json) return;
+    nlohmann::ordered_json object = nlohmann::ordered_json::parse(to_json(counted));
+    if (is_part()) {
+      object["part"] = {{"number", share_.number},
+                        {"of", share_.of},
+                        {"first_frame", share_.first_frame()},
+                        {"end_frame", share_.end_frame()},
+                        {"scan_frames", share_.scan_frames},
+                        {"calibration_crc32c", calibration_crc32c(setup_.calibrated)}};
+    }
+    ctx_.print_json(std::move(object));
   }
 
   const count_arguments& wanted_;
+  const part_number& part_;
   context& ctx_;
+  scan_share share_;                    ///< the whole scan where no part is wanted
   std::vector<input_file> references_;  ///< files of the calibration
   std::unique_ptr<frame_source> source_;
   backend_choice chosen_;
@@ -294,12 +330,25 @@ void add_count(CLI::App& app, context& ctx) {
       ->needs(live);
   command->add_flag("--resume", wanted->resume, "Resume what an interrupted or killed count left in OUTPUT.part");
   command->get_option("--resume")->excludes(live);  // what was counted before is in no reducer; countem reduce sees all of it
+  CLI::Option* const part =
+      command->add_option("--part", wanted->part,
+                          "Count one of N shares of consecutive frames, K from 1 to N, into a store for countem merge, without "
+                          "pictures; auto: as Open MPI, PMI, Slurm or a job array numbers this process. {part} in OUTPUT "
+                          "becomes K_of_N");
+  for (const char* of_whole : {"--live", "--png"}) part->excludes(of_whole);
   command->add_flag("--copy-input", wanted->copy_input,
                     "Copy frames that the page cache holds instead of counting them where they lie");
   ctx.add_force_option(*command);
   ctx.add_output_options(*command);
   ctx.add_verbose_option(*command);
-  command->callback([wanted, &ctx] { count_run(*wanted, ctx).run(); });
+  command->callback([wanted, &ctx] {
+    part_number part;
+    if (!wanted->part.empty()) {
+      part = part_from(wanted->part);
+      wanted->output = name_of_part(wanted->output, part);
+    }
+    count_run(*wanted, part, ctx).run();
+  });
 }
 
 }  // namespace countem::cli

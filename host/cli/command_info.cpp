@@ -13,6 +13,7 @@
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
 #include <countem/frame_source.hpp>
+#include <countem/scan_share.hpp>
 
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
@@ -34,6 +35,18 @@ json to_json(frame_shape shape) {
 
 json to_json(const scan_shape& scan) {
   return {{"width", scan.width}, {"height", scan.height}, {"frames_per_position", scan.frames_per_position}};
+}
+
+/// Missing frames are those of the share: the others are in other stores.
+json describe(const scan_share& share, const event_store& store) {
+  const auto at = [&](std::uint64_t frame) { return store.counts().begin() + static_cast<std::ptrdiff_t>(frame); };
+  return {
+      {"number", share.number},
+      {"of", share.of},
+      {"first_frame", share.first_frame()},
+      {"end_frame", share.end_frame()},
+      {"missing_frames", static_cast<std::uint64_t>(std::count(at(share.first_frame()), at(share.end_frame()), not_written))},
+      {"calibration_crc32c", calibration_crc32c(store.description().calibrated)}};
 }
 
 json describe(const event_store& store) {
@@ -64,6 +77,7 @@ json describe(const event_store& store) {
     xrays += store.xrays()[frame];
   }
   const std::uint64_t counted = store.frames() - missing;
+  if (const std::optional<scan_share> share = recorded_share(description)) told["part"] = describe(*share, store);
   told["missing_frames"] = missing;
   told["incomplete_frames"] = incomplete;
   told["events"] = events;

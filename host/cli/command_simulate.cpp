@@ -11,6 +11,7 @@
 #include <countem/simulate.hpp>
 
 #include "host/cli/command.hpp"
+#include "host/cli/file_lists.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 
@@ -86,12 +87,6 @@ std::string next_command(const simulate_arguments& chosen, const simulation_file
 
 std::vector<std::string> names(const std::vector<fs::path>& paths) {
   return {paths.begin(), paths.end()};
-}
-
-std::uint64_t bytes_of(const std::vector<fs::path>& paths) {
-  std::uint64_t bytes = 0;
-  for (const fs::path& path : paths) bytes += fs::file_size(path);
-  return bytes;
 }
 
 void simulate(simulate_arguments& chosen, context& ctx) {

@@ -78,4 +78,14 @@ std::vector<std::filesystem::path> expand_file_lists(const std::vector<std::stri
   return paths;
 }
 
+std::uint64_t bytes_of(const std::vector<std::filesystem::path>& files) {
+  std::uint64_t bytes = 0;
+  for (const std::filesystem::path& file : files) {
+    std::error_code absent;
+    const std::uintmax_t size = std::filesystem::file_size(file, absent);
+    bytes += absent ? 0 : size;
+  }
+  return bytes;
+}
+
 }  // namespace countem::cli

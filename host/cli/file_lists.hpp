@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,5 +13,8 @@ namespace countem::cli {
 /// @throws io_error a list cannot be read; format_error a list holds no path, or is longer than 64 MiB or 1,000,000 paths, or
 /// one of its paths is longer than the system takes
 [[nodiscard]] std::vector<std::filesystem::path> expand_file_lists(const std::vector<std::string>& given);
+
+/// Sizes of files, added up; files that are not there count nothing.
+[[nodiscard]] std::uint64_t bytes_of(const std::vector<std::filesystem::path>& files);
 
 }  // namespace countem::cli

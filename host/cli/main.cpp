@@ -78,6 +78,7 @@ void add_commands(CLI::App& app, context& ctx) {
   add_info(app, ctx);
   add_verify(app, ctx);
   add_recover(app, ctx);
+  add_merge(app, ctx);
   add_convert(app, ctx);
   add_reduce(app, ctx);
   add_parallax(app, ctx);

@@ -26,6 +26,7 @@
 #include <countem/pipeline.hpp>
 #include <countem/provenance.hpp>
 #include <countem/reduction_plan.hpp>
+#include <countem/scan_share.hpp>
 
 #include "host/python/advice.hpp"
 #include "host/python/bindings.hpp"
@@ -64,6 +65,8 @@ struct count_wish {
   std::string live_centre = "auto";
   double pixel_mrad = 0;
   double scan_step_nm = 0;
+  std::uint32_t part_number = 0;  ///< 0: the whole scan
+  std::uint32_t part_of = 0;
   std::string words;  ///< how the user asked, for provenance
 
   [[nodiscard]] counting_options options() const {
@@ -122,6 +125,7 @@ class count_run {
     centre_ = parse_centre(wanted_.live_centre);
     validate(plan_, info_.scan);
     validate(setup_);
+    take_share();
     if (wanted_.output.empty()) {
       if (!wanted_.live.empty() || wanted_.resume || wanted_.wide_counts || wanted_.fast_sparse) {
         throw invalid_argument(
@@ -142,10 +146,22 @@ class count_run {
     check_output(wanted_.output, event_store_output, rules_);
   }
 
+  [[nodiscard]] bool is_part() const { return wanted_.part_of != 0; }
+
+  void take_share() {
+    share_ = is_part() ? share_of(info_.scan, wanted_.part_number, wanted_.part_of) : share_of(info_.scan, 1, 1);
+    if (!is_part() || (!wanted_.output.empty() && wanted_.live.empty())) return;
+    throw invalid_argument(
+        "a part of a scan is counted into a file and without live reductions: name a file, and reduce the scan that merge "
+        "makes "
+        "of the parts");
+  }
+
   void work(const frame_source& source) {
     if (setup_.options.method != counting_method::counts) check_loaded(setup_.calibrated, source, wanted_.accept_masked);
     store_description description = describe_count(info_, setup_, where_, wanted_.words);
     description.geometry = geometry();
+    if (is_part()) record_share(description, share_);
     if (wanted_.output.empty()) {
       auto store = std::make_unique<memory_store>(std::move(description));
       count(source, *store);
@@ -214,11 +230,14 @@ class count_run {
     pipeline_options running;
     running.where = where_;
     running.threads = wanted_.threads;
-    running.first_frame = store_.next_frame;
+    running.first_frame = std::max(store_.next_frame, share_.first_frame());
+    running.end_frame = share_.end_frame();
     running.stop = &serving_.stop();
     running.progress = [this](const count_progress& now) {
       const std::lock_guard lock(mutex_);
       now_ = now;
+      now_.frames_done -= share_.first_frame();
+      now_.frames_total -= share_.first_frame();
     };
     if (live_) running.live = &live_->reducer();
     outcome_.result = count_frames(source, setup_, sink, running);
@@ -230,8 +249,9 @@ class count_run {
     try {
       const std::filesystem::path part = store_.writer->abandon(outcome_.result.issues);
       const std::lock_guard lock(mutex_);
-      const std::uint64_t done = std::max(now_.frames_done, store_.next_frame);
-      return "the first " + std::to_string(done) + " of " + std::to_string(info_.scan.frames()) + " frames are kept in " +
+      const std::uint64_t before = std::max(store_.next_frame, share_.first_frame()) - share_.first_frame();
+      const std::uint64_t done = std::max(now_.frames_done, before);
+      return "the first " + std::to_string(done) + " of " + std::to_string(share_.frames()) + " frames are kept in " +
              part.string() + "; resume with resume=True";
     } catch (const error& failure) {
       return std::string("what was counted before could not be closed: ") + failure.what();
@@ -257,6 +277,7 @@ class count_run {
   reduction_plan plan_;
   centre_choice centre_;
   output_rules rules_;
+  scan_share share_;
   resumed_event_store store_;
   std::unique_ptr<memory_store> memory_;
   std::optional<live_reductions> live_;
@@ -288,6 +309,8 @@ void bind_wish(nb::module_& m) {
       .def_rw("live_centre", &count_wish::live_centre)
       .def_rw("pixel_mrad", &count_wish::pixel_mrad)
       .def_rw("scan_step_nm", &count_wish::scan_step_nm)
+      .def_rw("part_number", &count_wish::part_number)
+      .def_rw("part_of", &count_wish::part_of)
       .def_rw("words", &count_wish::words);
 }
 

@@ -2,54 +2,24 @@
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/scan_share.hpp>
 #include <countem/stop.hpp>
 
 #include "io/store/chunk.hpp"
 #include "io/store/chunk_decoder.hpp"
-#include "io/store/difference.hpp"
-#include "io/store/file.hpp"
+#include "io/store/parts.hpp"
 #include "io/store/writer.hpp"
 
 namespace countem {
 
 namespace io {
 namespace {
-
-/// One of the stores that are merged.
-class part {
- public:
-  explicit part(const std::filesystem::path& path) : file_(path) {
-    if (!file_.has_plain_chunks()) {
-      throw format_error(path.string() + ": the chunks are not single deflated frames: another program rewrote the file");
-    }
-  }
-
-  [[nodiscard]] const event_store_file& file() const { return file_; }
-  [[nodiscard]] bool holds(std::uint64_t frame) const { return file_.counts()[frame] != not_written; }
-  [[nodiscard]] frame_facts facts(std::uint64_t frame) const { return {frame, file_.xrays()[frame], file_.status()[frame]}; }
-
-  /// Reads the chunk of a frame that it holds. @throws format_error
-  [[nodiscard]] chunk_footer read(std::uint64_t frame, std::vector<std::uint8_t>& chunk) const {
-    std::uint64_t size = 0;
-    file_.chunk_sizes(frame, {&size, 1});
-    chunk.clear();
-    const bool deflated = size != 0 && file_.read_chunk(frame, size, chunk);
-    const std::optional<chunk_footer> footer = deflated ? find_footer(chunk) : std::nullopt;
-    if (!footer || !is_intact(chunk, *footer) || footer->facts.frame != frame || footer->events != file_.counts()[frame]) {
-      throw format_error(file_.path().string() + ": frame " + std::to_string(frame) +
-                         ": its chunk is damaged, or another program rewrote it; verify the file, or recover its other frames");
-    }
-    return *footer;
-  }
-
- private:
-  event_store_file file_;
-};
 
 /// Decodes chunks: whether each holds events at all, and whether two hold the same frame. Their bytes may differ where the
 /// codes were trained on other frames.
@@ -94,93 +64,119 @@ class content_comparison {
   chunk_decoder decoder_;
 };
 
-std::vector<std::unique_ptr<part>> open_parts(const std::vector<std::filesystem::path>& paths) {
-  if (paths.empty()) throw invalid_argument("a merge needs at least one part");
-  std::vector<std::unique_ptr<part>> parts;
-  for (const std::filesystem::path& path : paths) {
-    parts.push_back(std::make_unique<part>(path));
-    const auto facts = [](const part& of) {
-      return counted_with{of.file().description(), of.file().frame_layout().element_bytes};
-    };
-    const std::vector<std::string> others = differences(facts(*parts.back()), facts(*parts.front()));
-    if (!others.empty()) {
-      throw invalid_argument(path.string() + ": was counted with " + list_of(others) + " than " + paths.front().string() +
-                             "; parts of one scan share all of that");
-    }
-  }
-  return parts;
-}
-
-/// That of the first part, and which files were merged.
-store_description description_of(const std::vector<std::unique_ptr<part>>& parts) {
-  store_description description = parts.front()->file().description();
+/// That of the parts, and which files were merged.
+store_description description_of(const part_list& parts) {
+  store_description description = parts.description();
   nlohmann::json files = nlohmann::json::array();
-  for (const auto& merged : parts) files.push_back(merged->file().path().string());
+  for (const known_part& merged : parts.parts()) files.push_back(merged.file.path.string());
   constexpr const char* merged_from = "merged_from";
   std::erase_if(description.provenance, [](const auto& entry) { return entry.first == merged_from; });
   description.provenance.emplace_back(merged_from, files.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return description;
 }
 
-/// Copies the chunks, in frame order.
-merge_report copy_parts(const std::vector<std::unique_ptr<part>>& parts, hdf5_event_store_writer& to) {
-  merge_report report;
-  report.scan_frames = parts.front()->file().counts().size();
-  content_comparison comparison(parts.front()->file().frame_layout());
-  std::vector<std::uint8_t> chunk;
-  std::vector<std::uint8_t> again;
-  for (std::uint64_t frame = 0; frame < report.scan_frames; ++frame) {
-    check_stop();
-    const part* holder = nullptr;
-    const part* marked = nullptr;  // knows something of a frame that has no chunk
-    chunk_footer footer;
-    bool shared = false;
-    for (const auto& one : parts) {
-      if (!one->holds(frame)) {
-        const frame_facts facts = one->facts(frame);
-        if (facts.status != 0 || facts.xrays != 0) marked = one.get();
-        continue;
-      }
-      if (holder == nullptr) {
-        footer = one->read(frame, chunk);
-        comparison.require_sound(chunk, footer, *one);
-        holder = one.get();
-        continue;
-      }
-      shared = true;
-      const chunk_footer other = one->read(frame, again);
-      if (!comparison.is_same(chunk, footer, again, other)) {
-        throw invalid_argument(one->file().path().string() + ": frame " + std::to_string(frame) + " is also in " +
-                               holder->file().path().string() + ", with other content");
-      }
+/// Copies the chunks part by part, in the order of their first frames. At most two parts are open: the one that is copied, and
+/// one that holds a frame of it, too.
+class part_copy {
+ public:
+  part_copy(const part_list& parts, hdf5_event_store_writer& to, const merge_progress& progress)
+      : parts_(parts), to_(to), progress_(progress), comparison_(parts.frame_layout()) {}
+
+  merge_report run() {
+    report_.scan_frames = parts_.holders().size();
+    std::vector<std::uint32_t> order(parts_.parts().size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::ranges::stable_sort(order, {}, [&](std::uint32_t index) { return parts_.parts()[index].first_held; });
+    shared_.assign(parts_.parts().size() > 1 ? report_.scan_frames : 0, false);
+    for (const std::uint32_t index : order) copy(index);
+    for (const auto& [frame, facts] : parts_.marks()) {
+      if (parts_.holders()[frame] == part_list::nobody) to_.write_missing(facts);
     }
-    if (holder != nullptr) {
-      to.write_whole(footer, chunk);
-      ++report.frames;
-      report.events += footer.events;
-      report.shared += shared ? 1 : 0;
-    } else if (marked != nullptr) {
-      to.write_missing(marked->facts(frame));
+    return report_;
+  }
+
+ private:
+  void copy(std::uint32_t index) {
+    const known_part& known = parts_.parts()[index];
+    if (known.first_held == report_.scan_frames) return;
+    const part opened(known.file.path);
+    if (opened.file().counts().size() != report_.scan_frames) throw_changed(known);
+    for (std::uint64_t frame = known.first_held; frame < report_.scan_frames; ++frame) {
+      if (!opened.holds(frame)) {
+        if (parts_.holders()[frame] == index) throw_changed(known);
+        continue;
+      }
+      check_stop();
+      const chunk_footer footer = opened.read(frame, chunk_);
+      if (parts_.holders()[frame] == index) {
+        comparison_.require_sound(chunk_, footer, opened);
+        to_.write_whole(footer, chunk_);
+        ++report_.frames;
+        report_.events += footer.events;
+        if (progress_) progress_(report_.frames, parts_.held(), report_.events);
+      } else {
+        require_same(known, footer);
+      }
     }
   }
-  return report;
-}
+
+  /// The frame of chunk_ is another part's, too, and must be the same there.
+  void require_same(const known_part& known, const chunk_footer& footer) {
+    const std::uint64_t frame = footer.facts.frame;
+    const std::uint32_t index = parts_.holders()[frame];
+    if (index == part_list::nobody) throw_changed(known);
+    if (!other_ || other_index_ != index) {
+      other_ = std::make_unique<part>(parts_.parts()[index].file.path);
+      other_index_ = index;
+    }
+    if (frame >= other_->file().counts().size() || !other_->holds(frame)) throw_changed(parts_.parts()[index]);
+    const chunk_footer held = other_->read(frame, again_);
+    if (!comparison_.is_same(again_, held, chunk_, footer)) {
+      throw invalid_argument(known.file.path.string() + ": frame " + std::to_string(frame) + " is also in " +
+                             other_->file().path().string() + ", with other content");
+    }
+    if (!shared_[frame]) ++report_.shared;
+    shared_[frame] = true;
+  }
+
+  [[noreturn]] static void throw_changed(const known_part& known) {
+    throw io_error(known.file.path.string() + ": changed while it was read; is it still being written?");
+  }
+
+  const part_list& parts_;
+  hdf5_event_store_writer& to_;
+  const merge_progress& progress_;
+  content_comparison comparison_;
+  merge_report report_;
+  std::vector<bool> shared_;
+  std::vector<std::uint8_t> chunk_;
+  std::vector<std::uint8_t> again_;
+  std::unique_ptr<part> other_;
+  std::uint32_t other_index_ = part_list::nobody;
+};
 
 }  // namespace
 }  // namespace io
 
 merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output,
-                                output_rules rules) {
-  rules.inputs.insert(rules.inputs.end(), parts.begin(), parts.end());
-  check_output(output, event_store_output, rules);
-  const std::vector<std::unique_ptr<io::part>> opened = io::open_parts(parts);
+                                const output_rules& rules, const merge_progress& progress) {
+  output_rules with_parts = rules;
+  with_parts.inputs.insert(with_parts.inputs.end(), parts.begin(), parts.end());
+  check_output(output, event_store_output, with_parts);
+  const io::part_list list(parts);
   store_options options;
-  options.wide_counts = opened.front()->file().frame_layout().element_bytes == 2;
-  io::hdf5_event_store_writer writer({output, event_store_output, rules}, io::description_of(opened), options);
-  merge_report report = io::copy_parts(opened, writer);
-  for (const auto& part : opened) std::ranges::move(changed_inputs(part->file().opened()), std::back_inserter(report.issues));
+  options.wide_counts = list.frame_layout().element_bytes == 2;
+  io::hdf5_event_store_writer writer({output, event_store_output, with_parts}, io::description_of(list), options);
+  merge_report report = io::part_copy(list, writer, progress).run();
+  report.issues = list.issues();
+  std::ranges::move(list.changes(), std::back_inserter(report.issues));
   writer.finish({}, report.issues);
   return report;
+}
+
+merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output,
+                                output_rules rules) {
+  return merge_event_stores(parts, output, rules, {});
 }
 
 }  // namespace countem

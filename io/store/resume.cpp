@@ -6,6 +6,7 @@
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/scan_share.hpp>
 
 #include "io/files/file.hpp"
 #include "io/files/file_lock.hpp"
@@ -30,6 +31,17 @@ std::vector<source_issue> changes_recorded_in(const std::filesystem::path& part)
   }
 }
 
+/// @throws invalid_argument
+void require_same_share(const std::filesystem::path& part, const store_description& found, const store_description& wanted) {
+  const auto words = [](const std::optional<scan_share>& share) { return share ? name_of(*share) : "the whole scan"; };
+  const std::optional<scan_share> before = recorded_share(found);
+  const std::optional<scan_share> now = recorded_share(wanted);
+  if (before == now) return;
+  throw invalid_argument(part.string() + ": was counted as " + words(before) + ", not as " + words(now) +
+                             "; resume with the same inputs and options",
+                         {{advice_kind::replace}});
+}
+
 }  // namespace
 
 resumed_event_store resume_event_store(const std::filesystem::path& path, const store_description& description,
@@ -45,6 +57,7 @@ resumed_event_store resume_event_store(const std::filesystem::path& path, const 
   const io::found_store found = io::scan_event_store(unfinished);
   const std::vector<std::string> others =
       io::differences({found.description, found.frame.element_bytes}, {description, options.wide_counts ? 2U : 1U});
+  require_same_share(part, found.description, description);
   if (!others.empty()) {
     throw invalid_argument(
         part.string() + ": was counted with " + io::list_of(others) + "; resume with the same inputs and options",

@@ -8,7 +8,7 @@ import unittest
 
 from program import COUNTEM, ProgramTest
 
-COMMANDS = ("simulate", "calibrate", "count", "info", "verify", "recover", "convert", "reduce", "parallax", "report", "compare", "bench",
+COMMANDS = ("simulate", "calibrate", "count", "info", "verify", "recover", "merge", "convert", "reduce", "parallax", "report", "compare", "bench",
             "bench count", "bench reductions", "version", "help")
 
 
@@ -108,7 +108,9 @@ class ManPages(ProgramTest):
         page = self.succeed("__man", "count")[0].replace("\\-", "-")
         entries = re.findall(r"\.TP\n(?:\\fB-\w\\fR, )?\\fB(--[a-z-]+)\\fR.*\n(.*)", page)
         excluded = {name: text.partition("not with ")[2].rstrip("]") for name, text in entries if "not with" in text}
-        self.assertEqual(excluded.pop("--live"), "--resume")
+        self.assertEqual(excluded.pop("--live"), "--part, --resume")
+        self.assertEqual(excluded.pop("--part"), "--live, --png")
+        self.assertEqual(excluded.pop("--png"), "--part")
         self.assertEqual(excluded.pop("--resume"), "--live")
         self.assertEqual(excluded.pop("--threshold"), "--false-events")
         self.assertEqual(excluded.pop("--background-sigma"), "--false-events")

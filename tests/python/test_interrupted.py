@@ -263,13 +263,34 @@ def test_following_ends_where_nothing_comes(simulated: Simulated, cal: ct.Calibr
         states.extend(ct.follow(tmp_path / "counted.h5", interval=0.01, timeout=0.1))
 
 
+def test_shares_of_processes_make_the_whole(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    raw = ct.open_raw(simulated.raw)
+    seen = []
+    names = [tmp_path / f"{number}.h5" for number in (1, 2, 3)]
+    for number, name in enumerate(names, 1):
+        ct.count(raw, cal, name, part=(number, 3), progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (1000, 1000)  # of 3000 frames
+    merged = ct.merge(names, tmp_path / "all.h5")
+    with ct.open(whole) as expected:
+        np.testing.assert_array_equal(merged.indptr, expected.indptr)
+        np.testing.assert_array_equal(merged.indices, expected.indices)
+        np.testing.assert_array_equal(merged.status, expected.status)
+    with pytest.warns(ct.CountemWarning, match="part 2 of 3 is missing: frames 1000 to 1999"):
+        ct.merge([names[0], names[2]], tmp_path / "some.h5")
+    with pytest.raises(ValueError, match="into a file"):
+        ct.count(raw, cal, part=(1, 3))
+    with pytest.raises(ValueError, match="k from 1 to n"):
+        ct.count(raw, cal, tmp_path / "no.h5", part=(4, 3))
+
+
 def test_parts_are_merged(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
     with pytest.raises(Stopped) as caught:
         ct.count(ct.frames(Slow(simulated.array, lambda where: time.sleep(0.03))), cal, tmp_path / "counted.h5", progress=stop_soon)
     ct.recover(tmp_path / "counted.h5.part", tmp_path / "first.h5")
     with ct.open(tmp_path / "first.h5") as first, ct.open(whole) as all_frames:
         assert first.nnz == all_frames.indptr[kept(caught.value)]
-        merged = ct.merge([tmp_path / "first.h5", whole], tmp_path / "all.h5")
+        with pytest.warns(ct.CountemWarning, match="counted.h5: was counted from .*data.npy, and .*first.h5 from .* Slow: these must hold the same frames"):
+            merged = ct.merge([tmp_path / "first.h5", whole], tmp_path / "all.h5")
         np.testing.assert_array_equal(merged.indices, all_frames.indices)
     with pytest.raises(FileExistsError):
         ct.merge([whole], tmp_path / "all.h5")

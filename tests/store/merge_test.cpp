@@ -6,6 +6,8 @@
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/scan_share.hpp>
+#include <countem/stop.hpp>
 
 #include "tests/store/store_checks.hpp"
 #include "tests/store/store_samples.hpp"
@@ -109,9 +111,12 @@ TEST_F(merge, says_where_its_frames_came_from) {
   const auto a = write_part(directory_ / "a.h5", description_, 0, 20);
   const auto b = write_part(directory_ / "b.h5", description_, 20, 60);
   merge_event_stores({a, b}, directory_ / "whole.h5");
-  merge_event_stores({directory_ / "whole.h5", a}, directory_ / "again.h5");
+  const std::vector<source_issue> lacking = merge_event_stores({directory_ / "whole.h5", a}, directory_ / "again.h5").issues;
+  ASSERT_EQ(lacking.size(), 1U);
+  EXPECT_EQ(lacking.front().text, "1 of 60 frames are in no part, the first is frame 3: they stay missing");
   const auto store = open_event_store(directory_ / "again.h5");
   auto provenance = store->description().provenance;
+  std::erase_if(provenance, [](const auto& entry) { return entry.first == "issues"; });
   ASSERT_FALSE(provenance.empty());
   EXPECT_EQ(provenance.back().first, "merged_from");
   EXPECT_EQ(nlohmann::json::parse(provenance.back().second), nlohmann::json({(directory_ / "whole.h5").string(), a.string()}));
@@ -203,6 +208,102 @@ TEST_F(merge, overwrites_only_when_allowed) {
   EXPECT_THROW(merge_event_stores({a}, directory_ / "whole.h5", {existing_file::kept, {}}), invalid_argument);
   EXPECT_EQ(open_event_store(directory_ / "whole.h5")->counts()[1], not_written);
   EXPECT_EQ(merge_event_stores({a}, directory_ / "whole.h5").frames, 59U);
+}
+
+TEST_F(merge, shows_how_it_goes_and_leaves_nothing_where_it_is_stopped) {
+  const auto a = write_part(directory_ / "a.h5", description_, 0, 20);
+  const auto b = write_part(directory_ / "b.h5", description_, 20, 60);
+  std::uint64_t calls = 0;
+  std::uint64_t events = 0;
+  merge_event_stores({b, a}, directory_ / "whole.h5", {}, [&](std::uint64_t done, std::uint64_t total, std::uint64_t so_far) {
+    EXPECT_EQ(done, ++calls);
+    EXPECT_EQ(total, 59U);
+    EXPECT_GE(so_far, events);
+    events = so_far;
+  });
+  EXPECT_EQ(calls, 59U);
+  EXPECT_EQ(events, random_batch(0, 60, description_, mean_events).indices.size());
+  const auto stop = [](std::uint64_t done, std::uint64_t /*total*/, std::uint64_t /*events*/) { stop_requested = done == 30; };
+  EXPECT_THROW(merge_event_stores({a, b}, directory_ / "stopped.h5", {}, stop), interrupted);
+  stop_requested = false;
+  std::vector<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
+    left.push_back(entry.path().filename().string());
+  EXPECT_THAT(left, testing::UnorderedElementsAre("a.h5", "b.h5", "whole.h5"));
+}
+
+TEST_F(merge, takes_parts_that_interleave) {
+  const auto every_third = [&](std::uint64_t first) {
+    const std::filesystem::path path = directory_ / ("every_third_" + std::to_string(first) + ".h5");
+    const auto writer = create_event_store(path, description_, {});
+    for (std::uint64_t frame = 0; frame < 60; ++frame) {
+      event_batch one = random_batch(frame, 1, description_, mean_events);
+      if (frame % 3 != first) one = random_batch(3, 1, description_, mean_events);  // the one that never arrives
+      one.first_frame = frame;
+      test::put(*writer, one);
+    }
+    writer->finish();
+    return path;
+  };
+  EXPECT_EQ(merge_event_stores({every_third(2), every_third(0), every_third(1)}, directory_ / "whole.h5").frames, 59U);
+  EXPECT_EQ(test::expect_frames(directory_ / "whole.h5", description_, mean_events, 60), 59U);
+}
+
+/// Boundaries are floor(frames * k / n), whose product may not fit 64 bits: taken in wider arithmetic here.
+TEST(scan_shares, divide_a_scan_by_whole_numbers) {
+  EXPECT_EQ(share_of({2, 5, 1}, 1, 4).first_frame(), 0U);
+  EXPECT_EQ(share_of({2, 5, 1}, 2, 4).first_frame(), 2U);
+  EXPECT_EQ(share_of({2, 5, 1}, 3, 4).first_frame(), 5U);
+  EXPECT_EQ(share_of({2, 5, 1}, 4, 4).first_frame(), 7U);
+  EXPECT_EQ(share_of({2, 5, 1}, 4, 4).end_frame(), 10U);
+  for (const std::uint64_t frames :
+       {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{12'345}, std::uint64_t{1} << 40U, (std::uint64_t{1} << 40U) - 7}) {
+    for (const std::uint32_t of : {1U, 3U, 1000U, 999'999U, 0xffff'ffffU}) {
+      for (const std::uint32_t number : {1U, 2U, of / 2, of - 1, of}) {
+        if (number == 0 || number > of) continue;
+        const scan_share share{number, of, frames};
+        EXPECT_EQ(share.first_frame(), static_cast<std::uint64_t>(static_cast<unsigned __int128>(frames) * (number - 1) / of));
+        EXPECT_EQ(share.end_frame(), static_cast<std::uint64_t>(static_cast<unsigned __int128>(frames) * number / of));
+      }
+    }
+  }
+  EXPECT_THROW((void)share_of({2, 5, 1}, 0, 4), invalid_argument);
+  EXPECT_THROW((void)share_of({2, 5, 1}, 5, 4), invalid_argument);
+}
+
+TEST(scan_shares, are_recorded_and_found_again) {
+  store_description description = description_of({32, 48}, {6, 10, 1});
+  EXPECT_EQ(recorded_share(description), std::nullopt);
+  const auto before = description.provenance.size();
+  record_share(description, share_of(description.scan, 2, 3));
+  record_share(description, share_of(description.scan, 3, 4));
+  EXPECT_EQ(description.provenance.size(), before + 1);
+  EXPECT_EQ(recorded_share(description), (scan_share{3, 4, 60}));
+  EXPECT_EQ(name_of(*recorded_share(description)), "part 3 of 4");
+  const auto record = nlohmann::json::parse(description.provenance.back().second);
+  EXPECT_EQ(record["first_frame"], 30);
+  EXPECT_EQ(record["end_frame"], 45);
+  description.scan.height = 3;  // a crop: no longer that scan
+  EXPECT_EQ(recorded_share(description), std::nullopt);
+  description.scan.height = 6;
+  for (const char* wrong : {"", "3", "{}", R"({"number":0,"of":4,"scan_frames":60})", R"({"number":5,"of":4,"scan_frames":60})",
+                            R"({"number":-1,"of":4,"scan_frames":60})", R"({"number":"1","of":4,"scan_frames":60})"}) {
+    description.provenance.back().second = wrong;
+    EXPECT_EQ(recorded_share(description), std::nullopt) << wrong;
+  }
+}
+
+/// The bytes of the sum are those of docs/event_store.md: Python's struct and a table-driven CRC-32C gave the expected value.
+TEST(scan_shares, name_a_calibration_by_its_sum) {
+  calibration used;
+  used.background16 = 144;
+  used.xray16 = 32'000;
+  EXPECT_EQ(calibration_crc32c(used), "3d7dc899");
+  used.score16 = 500;
+  used.dark16 = {320, -5};
+  used.gain = {1.5F, 0.75F};
+  used.mask = {0, 2};
+  EXPECT_EQ(calibration_crc32c(used), "3aa8f76c");
 }
 
 }  // namespace

@@ -109,7 +109,8 @@ def count(raw: Raw, cal: Any = None, path: str | os.PathLike[str] | None = None,
           min_cluster_size: int = 1, max_cluster_size: int | None = None, upsample: int = 1, values: str = "none", row_noise: str = "none",
           background: str | None = None, live: Sequence[str] | str = (), live_centre: Any = "auto", pixel_mrad: float | None = None,
           scan_step_nm: float | None = None, threads: int = 0, backend: str = "auto", overwrite: bool = False, resume: bool = False,
-          wide_counts: bool = False, fast_sparse: bool = False, accept_masked: bool = False, progress: Progress = False) -> Scan:
+          wide_counts: bool = False, fast_sparse: bool = False, accept_masked: bool = False, part: tuple[int, int] | None = None,
+          progress: Progress = False) -> Scan:
     """Counts the electrons of a scan into an event store, or into memory without `path`, as `countem count` does.
 
     `cal`: a calibration or its file; not needed for method counts. Thresholds that `calibrate` found in this process are found
@@ -121,6 +122,8 @@ def count(raw: Raw, cal: Any = None, path: str | os.PathLike[str] | None = None,
     `live_centre`: (row, column) in pixels, "auto", or a file of a vacuum scan. `pixel_mrad`, `scan_step_nm`: axes of the store.
     `backend`: auto, cpu, cuda or reference. `threads`: 0 for all cores. `wide_counts`, `fast_sparse`: as of the program.
     `resume`: goes on where an interrupted count of the same frames and options ended (`path` + ".part").
+    `part`: (k, n) counts the k-th (1 to n) of n shares of consecutive frames into a store for `merge`, its other frames missing
+    (docs/cluster.md); give every process the same calibration.
     `progress`: True for a bar (tqdm) or lines on stderr; or a function of (frames done, frames of the scan).
 
         scan = ct.count(raw, cal, "counted.h5", method="peaks", live=["sum", "com"], progress=True)
@@ -141,6 +144,9 @@ def count(raw: Raw, cal: Any = None, path: str | os.PathLike[str] | None = None,
                    live_centre=os.fspath(live_centre) if isinstance(live_centre, (str, os.PathLike)) else "{!r},{!r}".format(*map(float, live_centre)))
     for name, value in options.items():
         setattr(wanted, name, value)
+    if part is not None:
+        wanted.part_number, wanted.part_of = _share(part)
+        options["part"] = part
     wanted.output = "" if path is None else os.fspath(path)
     wanted.words = f"countem.count({raw!r}, {', '.join(f'{name}={value!r}' for name, value in options.items())})"
     try:
@@ -152,6 +158,13 @@ def count(raw: Raw, cal: Any = None, path: str | os.PathLike[str] | None = None,
     logger.info("%d events in %d frames, %d X-rays, %.2f s, %s backend (%s)", outcome.events, outcome.frames, outcome.xrays,
                 outcome.seconds, outcome.backend, outcome.reason)
     return Scan._of(outcome.take_store(), "", threads) if path is None else Scan(path, threads)
+
+
+def _share(part: tuple[int, int]) -> tuple[int, int]:
+    number, of = map(int, part)
+    if not 1 <= number <= of <= _MOST:
+        raise ValueError(f"part={part}: give (k, n) with k from 1 to n, as (3, 4) for the third of four parts")
+    return number, of
 
 
 def _positive(name: str, value: float | None) -> float:
@@ -214,11 +227,11 @@ def preview(raw: Raw, calibrations: Calibration | Sequence[Calibration], *, fram
 
 
 def merge(parts: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str], *, overwrite: bool = False) -> Scan:
-    """Makes one store of the parts of a scan: finished or recovered stores of the whole scan that hold some of its frames each.
+    """Makes one store of the parts of a scan: stores of the whole scan that hold some of its frames each, as `count` with `part` makes.
 
         scan = ct.merge(["a.h5", "b.h5"], "all.h5")
 
-    Frames are copied as they are; those that no part holds stay missing. Raises FileExistsError where `path` is there, unless
+    Frames are copied as they are; those that no part holds stay missing, and warnings name them. Raises FileExistsError where `path` is there, unless
     `overwrite`; ValueError where parts were counted differently, a frame is in two of them with different content, or one is
     damaged; OSError; KeyboardInterrupt after Ctrl-C.
     """

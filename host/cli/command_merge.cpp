@@ -1,0 +1,83 @@
+// countem merge: one event store of the parts of a scan.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <countem/event_store.hpp>
+#include <countem/scan_share.hpp>
+
+#include "host/cli/command.hpp"
+#include "host/cli/file_lists.hpp"
+#include "host/cli/progress.hpp"
+
+namespace countem::cli {
+
+namespace {
+
+struct merge_options {
+  std::vector<std::filesystem::path> parts;
+  std::filesystem::path whole;
+};
+
+/// Merges, and shows how it goes.
+merge_report merge_parts(const merge_options& wanted, const context& ctx) {
+  const auto start = std::chrono::steady_clock::now();
+  std::optional<progress_display> shown;
+  const auto show = [&](std::uint64_t done, std::uint64_t total, std::uint64_t events) {
+    if (!shown) shown.emplace(bytes_of(wanted.parts) / std::max<std::uint64_t>(total, 1), ctx.quiet);
+    shown->update({done, total, events, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()});
+  };
+  return merge_event_stores(wanted.parts, wanted.whole, ctx.rules({}), show);
+}
+
+void run(const merge_options& wanted, context& ctx) {
+  const auto start = std::chrono::steady_clock::now();
+  const merge_report report = merge_parts(wanted, ctx);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  ctx.wrote(wanted.whole);
+  ctx.warn_of(report.issues);
+  const std::uint64_t bytes = std::filesystem::file_size(wanted.whole);
+  if (ctx.json) {
+    std::vector<std::string> parts;
+    for (const std::filesystem::path& part : wanted.parts) parts.push_back(part.string());
+    ctx.print_json({{"parts", parts},
+                    {"output", wanted.whole.string()},
+                    {"bytes", bytes},
+                    {"frames", report.frames},
+                    {"scan_frames", report.scan_frames},
+                    {"shared_frames", report.shared},
+                    {"events", report.events},
+                    {"seconds", seconds}});
+    return;
+  }
+  ctx.inform("merged {} part{}: {} of {} frames with {} events into {} ({}, {:.2f} s)", wanted.parts.size(),
+             wanted.parts.size() == 1 ? "" : "s", with_separators(report.frames), with_separators(report.scan_frames),
+             with_separators(report.events), wanted.whole.string(), human_bytes(bytes), seconds);
+}
+
+}  // namespace
+
+void add_merge(CLI::App& app, context& ctx) {
+  auto chosen = std::make_shared<merge_options>();
+  CLI::App* command =
+      app.add_subcommand("merge", "Make one event store of the parts of a scan (count --part); frames are copied as they are");
+  command
+      ->add_option_function<std::vector<std::string>>(
+          "PART", [chosen](const std::vector<std::string>& given) { chosen->parts = expand_file_lists(given); },
+          "Event stores of one scan, counted in the same way, that hold some of its frames each; @LIST names a file with one "
+          "path per line, - reads such a list from standard input")
+      ->required()
+      ->expected(0, CLI::detail::expected_max_vector_size);
+  command->add_option("-o,--output", chosen->whole, "The event store to write")->required();
+  ctx.add_force_option(*command);
+  ctx.add_output_options(*command);
+  command->callback([chosen, &ctx] { run(*chosen, ctx); });
+}
+
+}  // namespace countem::cli
