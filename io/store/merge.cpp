@@ -110,7 +110,7 @@ class part_copy {
       const chunk_footer footer = opened.read(frame, chunk_);
       if (parts_.holders()[frame] == index) {
         comparison_.require_sound(chunk_, footer, opened);
-        to_.write_whole(footer, chunk_);
+        keep(footer);
         ++report_.frames;
         report_.events += footer.events;
         if (progress_) progress_(report_.frames, parts_.held(), report_.events);
@@ -118,6 +118,23 @@ class part_copy {
         require_same(known, footer);
       }
     }
+    write_kept();
+  }
+
+  /// Puts the chunk with those before it, which are written together.
+  void keep(const chunk_footer& footer) {
+    constexpr std::size_t most_frames = 64;
+    constexpr std::size_t most_bytes = std::size_t{4} << 20U;
+    const bool follows = kept_.empty() || footer.facts.frame == kept_.back().facts.frame + 1;
+    if (!follows || kept_.size() == most_frames || kept_bytes_.size() >= most_bytes) write_kept();
+    kept_.push_back(footer);
+    kept_bytes_.insert(kept_bytes_.end(), chunk_.begin(), chunk_.end());
+  }
+
+  void write_kept() {
+    to_.write_whole(kept_, kept_bytes_);
+    kept_.clear();
+    kept_bytes_.clear();
   }
 
   /// The frame of chunk_ is another part's, too, and must be the same there.
@@ -149,6 +166,8 @@ class part_copy {
   content_comparison comparison_;
   merge_report report_;
   std::vector<bool> shared_;
+  std::vector<chunk_footer> kept_;  ///< of frames that follow one another and are not written yet
+  std::vector<std::uint8_t> kept_bytes_;
   std::vector<std::uint8_t> chunk_;
   std::vector<std::uint8_t> again_;
   std::unique_ptr<part> other_;

@@ -122,15 +122,30 @@ void hdf5_event_store_writer::write(const encoded& frames) try {
   throw_unwritten(reason);
 }
 
-void hdf5_event_store_writer::write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk) try {
+void hdf5_event_store_writer::write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk) {
+  write_whole({&footer, 1}, chunk);
+}
+
+void hdf5_event_store_writer::write_whole(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks) try {
+  if (footers.empty()) return;
   const auto lock = hdf5_lock();
-  const frame_facts& facts = footer.facts;
-  reserve(chunk.size(), 1);
-  write_chunk(facts.frame, chunk);
-  write_per_frame<std::uint32_t>(counts_, facts.frame, {&footer.events, 1});
-  write_per_frame<std::uint8_t>(status_, facts.frame, {&facts.status, 1});
-  write_per_frame<std::uint32_t>(xrays_, facts.frame, {&facts.xrays, 1});
-  count_unflushed(1);
+  const std::uint64_t first = footers.front().facts.frame;
+  std::vector<std::uint32_t> counts;
+  std::vector<std::uint8_t> status;
+  std::vector<std::uint32_t> xrays;
+  reserve(chunks.size(), footers.size());
+  for (const chunk_footer& footer : footers) {
+    const auto bytes = static_cast<std::size_t>(footer.chunk_bytes());
+    write_chunk(footer.facts.frame, chunks.first(bytes));
+    chunks = chunks.subspan(bytes);
+    counts.push_back(footer.events);
+    status.push_back(footer.facts.status);
+    xrays.push_back(footer.facts.xrays);
+  }
+  write_per_frame<std::uint32_t>(counts_, first, counts);
+  write_per_frame<std::uint8_t>(status_, first, status);
+  write_per_frame<std::uint32_t>(xrays_, first, xrays);
+  count_unflushed(footers.size());
 } catch (const hdf5_refusal& reason) {
   throw_unwritten(reason);
 }

@@ -42,6 +42,9 @@ class hdf5_event_store_writer final : public event_store_writer {
   /// Writes a whole chunk that another store held, as it is.
   void write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk);
 
+  /// The same for frames that follow one another, in fewer calls of HDF5. `chunks`: all of them, one after another.
+  void write_whole(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks);
+
   /// Writes status and X-ray tally of a frame that has no chunk.
   void write_missing(const frame_facts& facts);
 

@@ -50,7 +50,7 @@ void record_share(store_description& description, const scan_share& share);
 /// the same.
 [[nodiscard]] std::string calibration_crc32c(const calibration& used);
 
-/// Called now and then: frames that are in the output, frames that will be, and events so far.
+/// Called now and then: frames that were copied, frames that will be, and events so far.
 using merge_progress = std::function<void(std::uint64_t, std::uint64_t, std::uint64_t)>;
 
 /// merge_event_stores() of countem/event_store.hpp, for callers that show how it goes. Calls `progress` from this thread.
