@@ -17,6 +17,7 @@
 
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/open_frames.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "host/cli/store_facts.hpp"
@@ -149,7 +150,7 @@ void refuse_growing_store(const std::filesystem::path& path) {
 }
 
 /// Whatever the inputs are: one of our own HDF5 files, else raw frames. Where nothing fits, each reason is reported.
-json describe_inputs(const source_arguments& inputs) {
+json describe_inputs(const source_arguments& inputs, const context& ctx) {
   std::string reasons;
   if (inputs.inputs().size() == 1 && std::filesystem::is_regular_file(inputs.inputs().front())) {
     const std::filesystem::path& path = inputs.inputs().front();
@@ -166,7 +167,7 @@ json describe_inputs(const source_arguments& inputs) {
     }
   }
   try {
-    return describe(*open_source(inputs.inputs(), inputs.options()));
+    return describe(*open_frames(inputs.inputs(), inputs.options(), ctx));
   } catch (const format_error& reason) {
     throw format_error(reason.what() + reasons, reason.advised());
   }
@@ -297,7 +298,7 @@ void add_info(CLI::App& app, context& ctx) {
     if (chosen->following && chosen->inputs.inputs().size() != 1)
       throw invalid_argument("--follow takes one file: the output of a running count");
     const json told = chosen->following ? follow(chosen->inputs.inputs().front(), chosen->interval_seconds, ctx)
-                                        : describe_inputs(chosen->inputs);
+                                        : describe_inputs(chosen->inputs, ctx);
     if (ctx.json) {
       ctx.print_json(told);
     } else {

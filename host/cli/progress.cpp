@@ -29,12 +29,19 @@ std::string clock_text(double seconds) {
                       : fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
+std::string left_text(double seconds, double part) {
+  return clock_text(part > 0 ? seconds * (1 - part) / part : 0) + " left";
+}
+
+double part_of(std::uint64_t done, std::uint64_t total) {
+  return total == 0 ? 1 : static_cast<double>(done) / static_cast<double>(total);
+}
+
 /// What is shown, the most wanted first.
 std::vector<std::string> figures_of(const count_progress& now, double part, std::uint64_t bytes_per_frame) {
   const double rate = now.seconds > 0 ? static_cast<double>(now.frames_done) / now.seconds : 0;
-  const double left = part > 0 ? now.seconds * (1 - part) / part : 0;
   return {fmt::format("{:3.0f} %", 100 * part),
-          fmt::format("{} left", clock_text(left)),
+          left_text(now.seconds, part),
           fmt::format("{} of {} frames", with_separators(now.frames_done), with_separators(now.frames_total)),
           fmt::format("{} frames/s", with_separators(static_cast<std::uint64_t>(rate))),
           fmt::format("{:.2f} GB/s", rate * static_cast<double>(bytes_per_frame) / 1e9),
@@ -76,25 +83,22 @@ std::string bar(double part, std::size_t columns) {
 
 }  // namespace
 
-progress_display::progress_display(std::uint64_t bytes_per_frame, bool quiet)
-    : bytes_per_frame_(bytes_per_frame),
-      quiet_(quiet),
-      terminal_(redraws_lines()),
-      last_shown_(std::chrono::steady_clock::now()) {}
+progress_line::progress_line(bool quiet, std::chrono::milliseconds first_after)
+    : quiet_(quiet), terminal_(redraws_lines()), next_(std::chrono::steady_clock::now()) {
+  const std::chrono::milliseconds interval = terminal_ ? redraw_every : line_every;
+  next_ += first_after.count() != 0 ? first_after : interval;
+}
 
-progress_display::~progress_display() {
+progress_line::~progress_line() {
   close();
 }
 
-void progress_display::update(const count_progress& now) {
-  if (quiet_) return;
-  const auto time = std::chrono::steady_clock::now();
-  const bool last = now.frames_done == now.frames_total;
-  if (terminal_ ? time - last_shown_ < redraw_every && !last : time - last_shown_ < line_every) return;
-  last_shown_ = time;
+bool progress_line::due(bool last) const {
+  return !quiet_ && (std::chrono::steady_clock::now() >= next_ || (terminal_ && last));
+}
 
-  const double part = now.frames_total == 0 ? 1 : static_cast<double>(now.frames_done) / static_cast<double>(now.frames_total);
-  const std::vector<std::string> figures = figures_of(now, part, bytes_per_frame_);
+void progress_line::show(double part, const std::vector<std::string>& figures) {
+  next_ = std::chrono::steady_clock::now() + (terminal_ ? redraw_every : line_every);
   if (terminal_) {
     // A line that the terminal breaks could not be drawn over again.
     const std::size_t columns = terminal_columns();
@@ -107,9 +111,24 @@ void progress_display::update(const count_progress& now) {
   }
 }
 
-void progress_display::close() {
+void progress_line::close() {
   if (line_open_) context::to_stderr("\n");
   line_open_ = false;
+}
+
+void progress_display::update(const count_progress& now) {
+  if (!line_.due(now.frames_done == now.frames_total)) return;
+  const double part = part_of(now.frames_done, now.frames_total);
+  line_.show(part, figures_of(now, part, bytes_per_frame_));
+}
+
+void opening_display::update(const opening_progress& now) {
+  if (!line_.due(false)) return;
+  const double part = part_of(now.records_done, now.records_total);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  line_.show(part,
+             {fmt::format("indexing {} of {} records", with_separators(now.records_done), with_separators(now.records_total)),
+              left_text(seconds, part)});
 }
 
 std::string with_separators(std::uint64_t number) {

@@ -3,30 +3,61 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include <countem/opening.hpp>
 #include <countem/pipeline.hpp>
 
 namespace countem::cli {
 
-/// Shows on stderr how a count goes: one line that redraws itself on a terminal, a plain line every few seconds elsewhere.
-class progress_display {
+/// A line on stderr about a task that takes its time: it redraws itself on a terminal, and is a plain line every few seconds
+/// elsewhere.
+class progress_line {
  public:
-  /// `bytes_per_frame`: raw bytes, for the GB/s. `quiet`: shows nothing.
-  progress_display(std::uint64_t bytes_per_frame, bool quiet);
-  ~progress_display();
-  progress_display(const progress_display&) = delete;
-  progress_display& operator=(const progress_display&) = delete;
+  /// `quiet`: shows nothing. `first_after`: nothing is shown before, so that short tasks show none; zero: when a line is due.
+  explicit progress_line(bool quiet, std::chrono::milliseconds first_after = {});
+  ~progress_line();
+  progress_line(const progress_line&) = delete;
+  progress_line& operator=(const progress_line&) = delete;
 
-  void update(const count_progress& now);
+  /// Whether the line is shown if it is given now; `last`: nothing follows.
+  [[nodiscard]] bool due(bool last) const;
+  /// `part`: of the task, 0 to 1. `figures`: the most wanted first; as many are shown as fit.
+  void show(double part, const std::vector<std::string>& figures);
   /// Ends the redrawn line, so that what follows starts on a line of its own.
   void close();
 
  private:
-  std::uint64_t bytes_per_frame_;
   bool quiet_;
   bool terminal_;
   bool line_open_ = false;
-  std::chrono::steady_clock::time_point last_shown_;
+  std::chrono::steady_clock::time_point next_;
+};
+
+/// Shows how a count goes.
+class progress_display {
+ public:
+  /// `bytes_per_frame`: raw bytes, for the GB/s. `quiet`: shows nothing.
+  progress_display(std::uint64_t bytes_per_frame, bool quiet) : bytes_per_frame_(bytes_per_frame), line_(quiet) {}
+
+  void update(const count_progress& now);
+  void close() { line_.close(); }
+
+ private:
+  std::uint64_t bytes_per_frame_;
+  progress_line line_;
+};
+
+/// Shows how the opening of a scan goes where it takes longer than two seconds.
+class opening_display {
+ public:
+  explicit opening_display(bool quiet) : line_(quiet, std::chrono::seconds(2)) {}
+
+  void update(const opening_progress& now);
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  progress_line line_;
 };
 
 /// 1234567 as "1,234,567".

@@ -3,6 +3,7 @@
 import errno
 import os
 import pty
+import re
 import resource
 import signal
 import socket
@@ -11,7 +12,7 @@ import time
 import unittest
 
 from program import COUNTEM, ProgramTest
-from raw_files import npy, write_scan
+from raw_files import npy, write_headers, write_scan
 
 BAD_INPUT, IO_FAILURE, INTERRUPTED = 3, 4, 130
 THRESHOLDS = ("--threshold", 10, "--xray-threshold", 1000, "--no-png")
@@ -164,6 +165,27 @@ class Signals(HostTest):
             (lists / f"data_scan0000000001_id{copy:04d}_module{copy % 4}_part0.data").write_bytes(self.frames[copy % 4].read_bytes())
         code, err = self.interrupted(("info", lists), path="many")
         self.assertEqual(code, INTERRUPTED, err)
+
+    @NO_PRELOAD
+    def test_opening_of_many_records_shows_how_far_it_is_and_ends_at_once(self):
+        # One read after another would take 11 minutes, 64 at a time some 11 s; the first line is due after 2 s.
+        files = [write_headers(self.directory, 33, 33, module) for module in (0, 1)]
+        command = [COUNTEM, "info", *files, "--input-format", "v5"]
+        for quiet in ((), ("--quiet",)):
+            with self.subTest(quiet=quiet):
+                environment = self.with_faults(slow="read:300", path="headers")
+                running = subprocess.Popen([*command, *quiet], env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+                time.sleep(2.6)
+                self.assertIsNone(running.poll(), "it was too fast to be interrupted")
+                running.send_signal(signal.SIGINT)
+                sent = time.monotonic()
+                _, err = running.communicate(timeout=20)
+                self.assertLess(time.monotonic() - sent, 1)
+                self.assertEqual(running.returncode, INTERRUPTED, err)
+                shown = re.findall(r"^indexing ([0-9,]+) of 2,178 records  \d+:\d\d left$", err, re.MULTILINE)
+                self.assertEqual(len(shown), 0 if quiet else 1, err)
+                for count in shown:
+                    self.assertGreater(int(count.replace(",", "")), 2 * 64, "reads that wait do so at the same time")
 
     @NO_PRELOAD
     def test_copying_of_a_resumed_count(self):

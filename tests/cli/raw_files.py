@@ -34,6 +34,17 @@ def write_scan(directory, width=2, height=2, modules=(0, 1, 2, 3), event=(10, 20
     return files
 
 
+def write_headers(directory, width, height, module=0):
+    """One module's v5 file, its pixels holes that read as zeros."""
+    path = pathlib.Path(directory) / f"headers_scan0000000001_module{module}.data"
+    with open(path, "wb") as file:
+        for number in range(width * height):
+            file.seek(number * (HEADER.size + SECTOR_BYTES))
+            file.write(HEADER.pack(1, number, width, height, number % width, number // width))
+        file.truncate(width * height * (HEADER.size + SECTOR_BYTES))
+    return path
+
+
 def npy(shape, values, kind="<u2"):
     """An NPY file (version 1.0) as bytes."""
     text = repr({"descr": kind, "fortran_order": False, "shape": tuple(shape)}).encode()

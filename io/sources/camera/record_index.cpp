@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include <countem/error.hpp>
+#include <countem/stop.hpp>
 
 #include "io/sources/sources.hpp"
 
@@ -55,6 +56,7 @@ class record_indexer {
   [[nodiscard]] frame_index build() {
     frame_index index;
     for (auto first = entries_.begin(); first != entries_.end();) {
+      if (index.frames.size() % between_looks == 0) check_stop();
       const auto last = std::find_if_not(first, entries_.end(), [&](const entry& other) { return other.same_frame(*first); });
       add_frame(first, last, index);
       first = last;
@@ -64,12 +66,14 @@ class record_indexer {
 
  private:
   using entry_iterator = std::vector<entry>::const_iterator;
+  static constexpr std::size_t between_looks = 65536;  // records or frames, at the request to stop
 
   /// The usable records of one file; the others become issues.
   void collect(std::size_t number) {
     const record_file& file = files_[number];
     report_tail(file);
     for (std::uint64_t record = 0; record < file.headers.size(); ++record) {
+      if (record % between_looks == 0) check_stop();
       const camera_header& header = file.headers[record];
       if (is_blank(header)) {
         issues_.add("empty_record", file.path(),

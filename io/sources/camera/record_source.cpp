@@ -42,15 +42,16 @@ std::uint32_t module_of(const fs::path& path, const camera_layout& layout) {
   return *module;
 }
 
-/// Opens the files, in an order that does not depend on how they were given, and checks that they are of one version and scan.
-std::vector<record_file> open_files(std::vector<fs::path> paths, const camera_layout& layout) {
+/// Opens the files, in an order that does not depend on how they were given, and reads their headers.
+std::vector<record_file> open_files(std::vector<fs::path> paths, const camera_layout& layout, const opening_observer& seen) {
   std::sort(paths.begin(), paths.end());
   std::vector<record_file> files;
   for (const fs::path& path : paths) {
     const std::uint32_t module = module_of(path, layout);
-    files.push_back(read_headers(path, layout));
+    files.push_back(open_record_file(path, layout));
     files.back().module = module;
   }
+  read_headers(files, layout, seen);
   return files;
 }
 
@@ -97,11 +98,12 @@ void count_losses(const frame_index& index, std::size_t parts, source_info& info
 }  // namespace
 
 std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& paths, const input_format& format,
-                                                  const source_options& options, issue_list issues) {
+                                                  const source_options& options, issue_list issues,
+                                                  const opening_observer& seen) {
   const camera_layout layout = layout_of(format);
   if (paths.size() > frame_index::max_files)
     throw invalid_argument(fmt::format("{} files are more than one scan may have (65535)", paths.size()));
-  std::vector<record_file> files = open_files(paths, layout);
+  std::vector<record_file> files = open_files(paths, layout, seen);
 
   source_info info;
   info.format = format;

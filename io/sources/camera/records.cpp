@@ -2,14 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <tbb/blocked_range.h>
-#include <tbb/parallel_for.h>
 
 #include <algorithm>
 
 #include <countem/error.hpp>
-#include <countem/stop.hpp>
 
+#include "io/files/in_flight.hpp"
 #include "io/sources/indexed_source.hpp"
 
 namespace countem::io {
@@ -28,7 +26,7 @@ std::string where(std::uint64_t record, const camera_layout& layout) {
   return fmt::format("record {} (byte {})", record, record * layout.record_bytes());
 }
 
-record_file read_headers(const fs::path& path, const camera_layout& layout, std::uint64_t most) {
+record_file open_record_file(const fs::path& path, const camera_layout& layout, std::uint64_t most) {
   record_file found;
   found.file = file_handle::open_read(path);
   found.bytes = found.file.size();
@@ -36,22 +34,38 @@ record_file read_headers(const fs::path& path, const camera_layout& layout, std:
   found.complete = found.bytes / layout.record_bytes();
   found.tail_bytes = found.bytes % layout.record_bytes();
   found.headers.resize(std::min(most, found.complete + (found.tail_bytes >= camera_header_bytes ? 1 : 0)));
-
-  // Read-ahead would drag the pixels through memory for 16 bytes each.
-  ::posix_fadvise(found.file.descriptor(), 0, 0, POSIX_FADV_RANDOM);
-  const tbb::blocked_range<std::size_t> all(0, found.headers.size(), 1024);
-  tbb::parallel_for(all, [&](const tbb::blocked_range<std::size_t>& range) {
-    for (std::size_t record = range.begin(); record != range.end(); ++record) {
-      if (record % 1024 == 0) check_stop();
-      camera_header_image image{};
-      if (found.file.read_at(record * layout.record_bytes(), image.data(), image.size()) != image.size()) {
-        throw io_error(fmt::format("{}: became shorter while the header of {} was read", path.string(), where(record, layout)));
-      }
-      found.headers[record] = decode(image);
-    }
-  });
-  ::posix_fadvise(found.file.descriptor(), 0, 0, POSIX_FADV_NORMAL);
   return found;
+}
+
+namespace {
+
+void read_header(record_file& file, std::uint64_t record, const camera_layout& layout) {
+  camera_header_image image{};
+  if (file.file.read_at(record * layout.record_bytes(), image.data(), image.size()) != image.size()) {
+    throw io_error(
+        fmt::format("{}: became shorter while the header of {} was read", file.path().string(), where(record, layout)));
+  }
+  file.headers[record] = decode(image);
+}
+
+}  // namespace
+
+void read_headers(std::span<record_file> files, const camera_layout& layout, const opening_observer& seen) {
+  std::vector<std::uint64_t> firsts;  // among all records
+  std::uint64_t records = 0;
+  for (const record_file& file : files) {
+    firsts.push_back(records);
+    records += file.headers.size();
+    // Read-ahead would drag the pixels through memory for 16 bytes each.
+    ::posix_fadvise(file.file.descriptor(), 0, 0, POSIX_FADV_RANDOM);
+  }
+  const auto read = [&](std::uint64_t number) {
+    const auto file = static_cast<std::size_t>(std::upper_bound(firsts.begin(), firsts.end(), number) - firsts.begin()) - 1;
+    read_header(files[file], number - firsts[file], layout);
+  };
+  const auto report = [&](std::uint64_t done) { seen({done, records}); };
+  read_in_flight(records, read, seen ? std::function<void(std::uint64_t)>(report) : nullptr);
+  for (const record_file& file : files) ::posix_fadvise(file.file.descriptor(), 0, 0, POSIX_FADV_NORMAL);
 }
 
 std::vector<scan_identity> identities(const record_file& file) {
@@ -87,7 +101,9 @@ bool fits(const fs::path& path, const input_format& version) {
   const file_handle file = file_handle::open_read(path);
   if (file.size() < layout.record_bytes()) return false;
   constexpr std::uint64_t enough = 256;  // records, to distinguish headers from pixels
-  const std::optional<scan_identity> agreed = agreed_scan(read_headers(path, layout, enough));
+  record_file first = open_record_file(path, layout, enough);
+  read_headers({&first, 1}, layout);
+  const std::optional<scan_identity> agreed = agreed_scan(first);
   return agreed && agreed->width > 0 && agreed->height > 0;
 }
 

@@ -3,8 +3,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
+
+#include <countem/opening.hpp>
 
 #include "io/files/file.hpp"
 #include "io/sources/camera/format.hpp"
@@ -41,10 +44,14 @@ struct scan_identity {
 /// "record N (byte B)"
 [[nodiscard]] std::string where(std::uint64_t record, const camera_layout& layout);
 
-/// Reads the headers of a file's records, or of the first `most` of them; 16 bytes of each are touched, nothing else.
-/// @throws io_error, format_error
-[[nodiscard]] record_file read_headers(const std::filesystem::path& path, const camera_layout& layout,
-                                       std::uint64_t most = ~std::uint64_t{0});
+/// Opens a file of records. `headers` has room for all of them, or for the first `most`. @throws io_error, format_error
+[[nodiscard]] record_file open_record_file(const std::filesystem::path& path, const camera_layout& layout,
+                                           std::uint64_t most = ~std::uint64_t{0});
+
+/// Fills `headers` of files that were opened at this layout. 16 bytes of each record are read, nothing else: record i begins at
+/// byte i * record_bytes(), whatever the header before it holds, so many are read at a time, from all files.
+/// @throws io_error, interrupted
+void read_headers(std::span<record_file> files, const camera_layout& layout, const opening_observer& seen = {});
 
 /// What each record of a file names, but for those never written.
 [[nodiscard]] std::vector<scan_identity> identities(const record_file& file);
