@@ -8,12 +8,14 @@
 #include <numeric>
 #include <optional>
 
+#include <countem/batch_frames.hpp>
 #include <countem/compare.hpp>
 #include <countem/detective_efficiency.hpp>
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
 #include <countem/scan_pictures.hpp>
 #include <countem/simulate.hpp>
+#include <countem/work.hpp>
 
 #include "host/cli/command.hpp"
 #include "host/cli/comparison_words.hpp"
@@ -125,13 +127,15 @@ findings compare_all(const compare_arguments& chosen, const event_store& counted
     sums.emplace(truth.detector, frames, most);
   }
   event_batch events;
-  for (std::uint64_t first = 0; first < frames; first += frames_at_once) {
-    const auto count = static_cast<std::size_t>(std::min(frames_at_once, frames - first));
+  work comparing("comparing", "frames", frames);
+  for (std::uint64_t first = 0; first < frames; first += events.frames()) {
+    const auto count = static_cast<std::size_t>(batch_frames(counted.counts(), first, frames_at_once));
     counted.read(first, count, events);
     events.first_frame = first;
     const simulated_truth electrons = truth.read(first, count);
     compare(events, description.shape, description.options.upsample, electrons, chosen.options, found.pairs);
     if (sums) sums->add(events, description.shape, description.options.upsample, electrons);
+    comparing.advance(count);
   }
   if (sums) found.spectrum = sums->spectrum();
   return found;

@@ -1,16 +1,13 @@
 // countem merge: one event store of the parts of a scan.
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include <countem/event_store.hpp>
-#include <countem/scan_share.hpp>
 
 #include "host/cli/command.hpp"
 #include "host/cli/file_lists.hpp"
@@ -25,20 +22,9 @@ struct merge_options {
   std::filesystem::path whole;
 };
 
-/// Merges, and shows how it goes.
-merge_report merge_parts(const merge_options& wanted, const context& ctx) {
-  const auto start = std::chrono::steady_clock::now();
-  std::optional<progress_display> shown;
-  const auto show = [&](std::uint64_t done, std::uint64_t total, std::uint64_t events) {
-    if (!shown) shown.emplace(bytes_of(wanted.parts) / std::max<std::uint64_t>(total, 1), ctx.quiet);
-    shown->update({done, total, events, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()});
-  };
-  return merge_event_stores(wanted.parts, wanted.whole, ctx.rules({}), show);
-}
-
 void run(const merge_options& wanted, context& ctx) {
   const auto start = std::chrono::steady_clock::now();
-  const merge_report report = merge_parts(wanted, ctx);
+  const merge_report report = merge_event_stores(wanted.parts, wanted.whole, ctx.rules({}));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ctx.wrote(wanted.whole);
   ctx.warn_of(report.issues);

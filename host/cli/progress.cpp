@@ -29,10 +29,6 @@ std::string clock_text(double seconds) {
                       : fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-std::string left_text(double seconds, double part) {
-  return clock_text(part > 0 ? seconds * (1 - part) / part : 0) + " left";
-}
-
 double part_of(std::uint64_t done, std::uint64_t total) {
   return total == 0 ? 1 : static_cast<double>(done) / static_cast<double>(total);
 }
@@ -129,6 +125,10 @@ void opening_display::update(const opening_progress& now) {
   line_.show(part,
              {fmt::format("indexing {} of {} records", with_separators(now.records_done), with_separators(now.records_total)),
               left_text(seconds, part)});
+}
+
+std::string left_text(double seconds, double part) {
+  return clock_text(part > 0 ? seconds * (1 - part) / part : 0) + " left";
 }
 
 std::string with_separators(std::uint64_t number) {

@@ -60,6 +60,9 @@ class opening_display {
   progress_line line_;
 };
 
+/// "0:42 left", of a task that has done a part in so many seconds.
+[[nodiscard]] std::string left_text(double seconds, double part);
+
 /// 1234567 as "1,234,567".
 [[nodiscard]] std::string with_separators(std::uint64_t number);
 

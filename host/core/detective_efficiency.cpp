@@ -22,6 +22,7 @@ namespace {
 __extension__ using wide = unsigned __int128;
 
 using core::axis_waves;
+using core::ratio;
 using core::spectrum_steps;
 using core::wave_sums;
 

@@ -6,8 +6,10 @@
 #include <array>
 #include <string>
 
+#include <countem/batch_frames.hpp>
 #include <countem/result_images.hpp>
 #include <countem/store_reduction.hpp>
+#include <countem/work.hpp>
 
 #include "host/engine/image_figure.hpp"
 #include "host/engine/picture.hpp"
@@ -43,9 +45,13 @@ const saved_image& named(const std::vector<saved_image>& images, std::string_vie
 /// Adds the first `frames` frames of a store.
 void reduce_stored(const event_store& store, std::uint64_t frames, scan_reducer& into, unsigned threads) {
   event_batch events;
-  for (std::uint64_t first = 0; first < frames; first += frames_at_a_time) {
-    store.read(first, static_cast<std::size_t>(std::min<std::uint64_t>(frames_at_a_time, frames - first)), events, threads);
+  work reading("reading", "frames", frames);
+  for (std::uint64_t first = 0; first < frames; first += events.frames()) {
+    const std::uint64_t some =
+        batch_frames(store.counts(), first, std::min<std::uint64_t>(frames_at_a_time, frames - first), threads);
+    store.read(first, static_cast<std::size_t>(some), events, threads);
     into.add(events);
+    reading.advance(some);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include <countem/centre.hpp>
 #include <countem/error.hpp>
+#include <countem/work.hpp>
 
 namespace countem {
 
@@ -244,18 +245,18 @@ void for_copied_batches(const event_store& from, const copy_plan& plan, const re
   const scan_shape scan = axes_of_copy(described, plan).scan;
   const pixel_mapping mapping(plan, described.shape.width);
   const bool with_values = described.options.values != event_value::none;
-  const std::uint64_t read_per_row = std::uint64_t{plan.scan.width} * scan.frames_per_position;
   const std::uint64_t made_per_row = std::uint64_t{scan.width} * scan.frames_per_position;
+  work copying("copying", "frames", std::uint64_t{plan.scan.height} * plan.scan.width * scan.frames_per_position);
   merged_row row(scan, plan.scan_bin);
   event_batch made;
   for (std::uint32_t number = 0; number < scan.height; ++number) {
     const std::uint32_t first_row = number * plan.scan_bin;
     const std::uint32_t rows = std::min(plan.scan_bin, plan.scan.height - first_row);
     for (std::uint32_t r = first_row; r < first_row + rows; ++r) {
-      reading_options of_row = options;
-      if (options.progress) of_row.progress = [&](std::uint64_t done) { options.progress(r * read_per_row + done); };
-      for_batches(from, {plan.scan.row + r, plan.scan.column, 1, plan.scan.width}, of_row,
-                  [&](const event_batch& events) { row.add(events, mapping); });
+      for_batches(from, {plan.scan.row + r, plan.scan.column, 1, plan.scan.width}, options, [&](const event_batch& events) {
+        row.add(events, mapping);
+        copying.advance(events.frames());
+      });
     }
     row.take(made, number * made_per_row, with_values);
     visit(made);

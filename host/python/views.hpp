@@ -21,7 +21,7 @@ using part_numbers = std::array<std::uint32_t, 10>;
 
 /// Reading that signals end. @param threads 0: all cores
 [[nodiscard]] inline reading_options interruptible(unsigned threads) {
-  return {threads, nullptr, [](std::uint64_t) { check_signals(); }};
+  return {threads, nullptr, check_signals};
 }
 
 /// What `overwrite` of Python's functions allows.

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include <countem/stop.hpp>
+#include <countem/batch_frames.hpp>
+#include <countem/work.hpp>
 
 #include "io/hdf5/handle.hpp"
 
@@ -28,13 +29,14 @@ class unlocked {
 
 void for_each_block(const event_store& store, hdf5_lock_type& lock, const std::function<void(const event_batch&)>& visit) {
   event_batch block;
-  for (std::uint64_t first = 0; first < store.frames(); first += block_frames) {
-    check_stop();
+  work exporting("exporting", "frames", store.frames());
+  for (std::uint64_t first = 0; first < store.frames(); first += block.frames()) {
     {
       const unlocked while_reading(lock);
-      store.read(first, static_cast<std::size_t>(std::min<std::uint64_t>(block_frames, store.frames() - first)), block);
+      store.read(first, static_cast<std::size_t>(batch_frames(store.counts(), first, block_frames)), block);
     }
     visit(block);
+    exporting.advance(block.frames());
   }
 }
 

@@ -7,8 +7,8 @@
 
 #include <countem/convert.hpp>
 #include <countem/error.hpp>
-#include <countem/stop.hpp>
 #include <countem/version.hpp>
+#include <countem/work.hpp>
 
 #include "io/convert/imports.hpp"
 #include "io/files/file.hpp"
@@ -53,6 +53,7 @@ void copy_rows(row_source& rows, const std::filesystem::path& input, event_store
   const std::uint64_t frames = rows.scan().frames();
   event_batch block;
   std::vector<std::uint32_t> events;
+  work importing("importing", "frames", frames);
   for (std::uint64_t first = 0; first < frames; first += import_block_frames) {
     block.clear();
     block.first_frame = first;
@@ -68,9 +69,9 @@ void copy_rows(row_source& rows, const std::filesystem::path& input, event_store
       block.xrays.push_back(0);
       block.status.push_back(row ? all_sectors : std::uint8_t{0});
     }
-    check_stop();
     to.observe(block);
     to.write(*to.encode(block));
+    importing.advance(block.frames());
   }
 }
 

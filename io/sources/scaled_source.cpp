@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "io/sources/pixel_conversion.hpp"
+
 namespace countem::io {
 
 namespace {

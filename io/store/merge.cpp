@@ -10,6 +10,7 @@
 #include <countem/event_store.hpp>
 #include <countem/scan_share.hpp>
 #include <countem/stop.hpp>
+#include <countem/work.hpp>
 
 #include "io/store/chunk.hpp"
 #include "io/store/chunk_decoder.hpp"
@@ -79,8 +80,8 @@ store_description description_of(const part_list& parts) {
 /// one that holds a frame of it, too.
 class part_copy {
  public:
-  part_copy(const part_list& parts, hdf5_event_store_writer& to, const merge_progress& progress)
-      : parts_(parts), to_(to), progress_(progress), comparison_(parts.frame_layout()) {}
+  part_copy(const part_list& parts, hdf5_event_store_writer& to)
+      : parts_(parts), to_(to), merging_("merging", "frames", parts.held()), comparison_(parts.frame_layout()) {}
 
   merge_report run() {
     report_.scan_frames = parts_.holders().size();
@@ -106,16 +107,16 @@ class part_copy {
         if (parts_.holders()[frame] == index) throw_changed(known);
         continue;
       }
-      check_stop();
       const chunk_footer footer = opened.read(frame, chunk_);
       if (parts_.holders()[frame] == index) {
         comparison_.require_sound(chunk_, footer, opened);
         keep(footer);
         ++report_.frames;
         report_.events += footer.events;
-        if (progress_) progress_(report_.frames, parts_.held(), report_.events);
+        merging_.advance();
       } else {
         require_same(known, footer);
+        check_stop();
       }
     }
     write_kept();
@@ -162,7 +163,7 @@ class part_copy {
 
   const part_list& parts_;
   hdf5_event_store_writer& to_;
-  const merge_progress& progress_;
+  work merging_;
   content_comparison comparison_;
   merge_report report_;
   std::vector<bool> shared_;
@@ -178,24 +179,18 @@ class part_copy {
 }  // namespace io
 
 merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output,
-                                const output_rules& rules, const merge_progress& progress) {
-  output_rules with_parts = rules;
-  with_parts.inputs.insert(with_parts.inputs.end(), parts.begin(), parts.end());
-  check_output(output, event_store_output, with_parts);
+                                output_rules rules) {
+  rules.inputs.insert(rules.inputs.end(), parts.begin(), parts.end());
+  check_output(output, event_store_output, rules);
   const io::part_list list(parts);
   store_options options;
   options.wide_counts = list.frame_layout().element_bytes == 2;
-  io::hdf5_event_store_writer writer({output, event_store_output, with_parts}, io::description_of(list), options);
-  merge_report report = io::part_copy(list, writer, progress).run();
+  io::hdf5_event_store_writer writer({output, event_store_output, rules}, io::description_of(list), options);
+  merge_report report = io::part_copy(list, writer).run();
   report.issues = list.issues();
   std::ranges::move(list.changes(), std::back_inserter(report.issues));
   writer.finish({}, report.issues);
   return report;
-}
-
-merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output,
-                                output_rules rules) {
-  return merge_event_stores(parts, output, rules, {});
 }
 
 }  // namespace countem

@@ -10,6 +10,7 @@
 
 #include <countem/error.hpp>
 #include <countem/stop.hpp>
+#include <countem/work.hpp>
 
 #include "io/deflate/crc32c.hpp"
 #include "io/hdf5/handle.hpp"
@@ -39,9 +40,11 @@ class scanner {
 
   found_store run() {
     std::vector<std::uint8_t> window(static_cast<std::size_t>(std::min<std::uint64_t>(window_bytes, size_ + 1)));
+    work searching("searching", "bytes", size_);
     for (std::uint64_t start = 0; start < size_;) {
       const std::size_t got = file_.read_at(start, window.data(), window.size());
       look_through(start, std::span(window).first(got));
+      searching.advance(got);
       if (got < window.size()) break;
       start += got - (chunk_magic.size() - 1);  // a magic may lie across two windows
     }
@@ -114,11 +117,13 @@ class scanner {
     constexpr std::size_t chunks_per_task = 64;
     std::vector<std::uint8_t> is_sound(found_.chunks.size());
     const bool with_values = found_.description.options.values != event_value::none;
+    work checking("checking", "frames", found_.chunks.size());
     const tbb::blocked_range<std::size_t> all(0, found_.chunks.size(), chunks_per_task);
     tbb::parallel_for(all, [&](const tbb::blocked_range<std::size_t>& range) {
       chunk_checker checker(found_.frame, with_values);
       std::vector<std::uint8_t> bytes;
       for (std::size_t i = range.begin(); i < range.end(); ++i) is_sound[i] = is_sound_chunk(found_.chunks[i], checker, bytes);
+      checking.advance(range.size());
     });
     std::vector<found_chunk> sound;
     for (std::size_t i = 0; i < is_sound.size(); ++i) {
@@ -132,7 +137,6 @@ class scanner {
   }
 
   [[nodiscard]] bool is_sound_chunk(const found_chunk& chunk, chunk_checker& checker, std::vector<std::uint8_t>& bytes) const {
-    check_stop();
     bytes.resize(static_cast<std::size_t>(chunk.footer.chunk_bytes()));
     if (file_.read_at(chunk.offset, bytes.data(), bytes.size()) != bytes.size()) return false;
     try {

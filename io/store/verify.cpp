@@ -9,7 +9,7 @@
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
-#include <countem/stop.hpp>
+#include <countem/work.hpp>
 
 #include "io/files/file.hpp"
 #include "io/hdf5/object.hpp"
@@ -102,6 +102,7 @@ class frame_checker {
 
 void check_frames(const event_store_file& file, unsigned threads, std::vector<std::string>& sentences) {
   fault_list faults;
+  work verifying("verifying", "frames", file.counts().size());
   tbb::task_arena& arena = arena_of(threads);
   arena.execute([&] {
     tbb::parallel_for(tbb::blocked_range<std::uint64_t>(0, file.counts().size(), frames_per_task),
@@ -109,9 +110,9 @@ void check_frames(const event_store_file& file, unsigned threads, std::vector<st
                         frame_checker checker(file, faults);
                         std::vector<std::uint64_t> sizes(range.size());
                         file.chunk_sizes(range.begin(), sizes);
-                        check_stop();
                         for (std::uint64_t frame = range.begin(); frame < range.end(); ++frame)
                           checker.check(frame, sizes[frame - range.begin()]);
+                        verifying.advance(range.size());
                       });
   });
   faults.append_to(sentences);

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include <countem/error.hpp>
-#include <countem/stop.hpp>
+#include <countem/work.hpp>
 
 #include "io/files/file_lock.hpp"
 #include "io/hdf5/hyperslab.hpp"
@@ -242,13 +242,14 @@ void hdf5_event_store_writer::record(std::span<const source_issue> issues, std::
 
 void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, hdf5_event_store_writer& to) {
   std::vector<std::uint8_t> bytes;
+  work saving("saving", "frames", chunks.size());
   for (const found_chunk& chunk : chunks) {
-    check_stop();
     bytes.resize(static_cast<std::size_t>(chunk.footer.chunk_bytes()));
     if (from.read_at(chunk.offset, bytes.data(), bytes.size()) != bytes.size() || !is_intact(bytes, chunk.footer)) {
       throw io_error(from.path().string() + ": changed while it was read; is it still being written?");
     }
     to.write_whole(chunk.footer, bytes);
+    saving.advance();
   }
 }
 

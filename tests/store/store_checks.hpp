@@ -29,14 +29,14 @@ inline constexpr std::size_t mean_events = 40;
 
 /// Frames [0, safe) of random_batch() must be there, every event right; whatever else is there must be right too. Returns how
 /// many there are.
-inline std::uint64_t expect_frames(const std::filesystem::path& path, const store_description& description,
-                                   std::size_t mean_events, std::uint64_t safe) {
+inline std::uint64_t expect_frames(const std::filesystem::path& path, const store_description& description, std::size_t mean,
+                                   std::uint64_t safe) {
   const auto store = open_event_store(path);
   const auto frames = static_cast<std::size_t>(description.scan.frames());
   EXPECT_EQ(store->frames(), frames);
   event_batch read;
   store->read(0, frames, read);
-  const event_batch expected = random_batch(0, frames, description, mean_events);
+  const event_batch expected = random_batch(0, frames, description, mean);
   std::uint64_t found = 0;
   for (std::size_t frame = 0; frame < frames; ++frame) {
     const bool arrived = expected.status[frame] != 0;

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include <countem/work.hpp>
+
 #include "host/cli/report/frame_code.hpp"
 
 namespace countem::cli::report {
@@ -98,9 +100,11 @@ embedded_frames embed_frames(const event_store& store, const frame_choice& choic
                        append_frame(embedded.frames, merge_pixels(events, described.shape, choice.bin, merged));
                        append_varint(embedded.lengths, embedded.frames.size() - before);
                      });
+  work embedding("embedding", "rows", embedded.rows.count);
   for (std::uint32_t i = 0; i < embedded.rows.count; ++i) {
     const scan_window row{embedded.rows.first + i * choice.stride, 0, 1, described.scan.width};
     for_batches(store, row, reading, [&](const event_batch& events) { walk.add(events); });
+    embedding.advance();
   }
   return embedded;
 }

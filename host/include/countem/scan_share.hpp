@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,12 +48,5 @@ void record_share(store_description& description, const scan_share& share);
 /// CRC-32C of all that decides whether a pixel is a hit (docs/event_store.md), as 8 hexadecimal digits: parts of one scan have
 /// the same.
 [[nodiscard]] std::string calibration_crc32c(const calibration& used);
-
-/// Called now and then: frames that were copied, frames that will be, and events so far.
-using merge_progress = std::function<void(std::uint64_t, std::uint64_t, std::uint64_t)>;
-
-/// merge_event_stores() of countem/event_store.hpp, for callers that show how it goes. Calls `progress` from this thread.
-merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output,
-                                const output_rules& rules, const merge_progress& progress);
 
 }  // namespace countem

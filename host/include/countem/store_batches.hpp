@@ -11,9 +11,9 @@ namespace countem {
 
 /// How a store is read, in bounded memory whatever its size.
 struct reading_options {
-  unsigned threads = 0;                         ///< 0: all cores
-  const std::atomic<bool>* stop = nullptr;      ///< raised by the caller to end early
-  std::function<void(std::uint64_t)> progress;  ///< called with the number of frames done so far
+  unsigned threads = 0;                     ///< 0: all cores
+  const std::atomic<bool>* stop = nullptr;  ///< raised by the caller to end early
+  std::function<void()> after_batch;        ///< called now and then; what it throws ends the reading
 };
 
 /// Calls `visit` with batch after batch of the window's frames, in order; first_frame counts within the window.
