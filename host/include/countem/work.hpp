@@ -12,12 +12,12 @@ namespace countem {
 
 /// How far a piece of work is.
 struct work_progress {
-  std::string_view doing;  ///< "verifying"
-  std::string_view unit;   ///< what is counted, in the plural: "frames"
-  std::uint64_t done = 0;  ///< at most `total`
-  std::uint64_t total = 0;
-  double seconds = 0;  ///< since the piece began
-  bool ended = false;  ///< nothing follows about this piece
+  std::string_view doing;   ///< "verifying"
+  std::string_view unit;    ///< what is counted, in the plural: "frames"
+  std::uint64_t done = 0;   ///< at most `total`
+  std::uint64_t total = 0;  ///< how many there are to do
+  double seconds = 0;       ///< since the piece began
+  bool ended = false;       ///< nothing follows about this piece
 };
 
 /// Sees pieces of work that have lasted a while, some ten times a second, and the end of those it saw. Must not throw.
