@@ -136,14 +136,13 @@ class Signals(HostTest):
 
     @NO_PRELOAD
     def test_long_work_shows_how_far_it_is(self):
-        store = self.large_store()
-        for doing, command in (("verifying", ("verify", store, "--threads", 1)), ("reading", ("reduce", store, "--sum", "-o", self.directory / "r.h5"))):
-            running = subprocess.Popen([COUNTEM, *map(str, command)], env=self.with_faults(slow="read:40", path=""), stderr=subprocess.PIPE, text=True)
-            self.addCleanup(running.kill)
-            line = running.stderr.readline()
-            running.kill()
-            running.communicate()
-            self.assertRegex(line, rf"^{doing} [\d,]+ of 10,000 frames  \d+:\d\d left$")
+        running = subprocess.Popen([COUNTEM, "verify", self.large_store(), "--threads", "1"], env=self.with_faults(slow="read:40", path=""),
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(running.kill)
+        line = running.stderr.readline()
+        running.kill()
+        running.communicate()
+        self.assertRegex(line, r"^verifying [\d,]+ of 10,000 frames  \d+:\d\d left$")
 
     @NO_PRELOAD
     def test_every_command_ends_at_the_first_signal(self):
