@@ -136,7 +136,7 @@ class Signals(HostTest):
 
     @NO_PRELOAD
     def test_long_work_shows_how_far_it_is(self):
-        running = subprocess.Popen([COUNTEM, "verify", self.large_store(), "--threads", "1"], env=self.with_faults(slow="read:40", path=""),
+        running = subprocess.Popen([COUNTEM, "verify", self.large_store(), "--threads", "1"], env=self.with_faults(slow="read:5", path=""),
                                    stderr=subprocess.PIPE, text=True)
         self.addCleanup(running.kill)
         line = running.stderr.readline()
