@@ -29,10 +29,6 @@ std::string clock_text(double seconds) {
                       : fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-double part_of(std::uint64_t done, std::uint64_t total) {
-  return total == 0 ? 1 : static_cast<double>(done) / static_cast<double>(total);
-}
-
 /// What is shown, the most wanted first.
 std::vector<std::string> figures_of(const count_progress& now, double part, std::uint64_t bytes_per_frame) {
   const double rate = now.seconds > 0 ? static_cast<double>(now.frames_done) / now.seconds : 0;
@@ -125,6 +121,10 @@ void opening_display::update(const opening_progress& now) {
   line_.show(part,
              {fmt::format("indexing {} of {} records", with_separators(now.records_done), with_separators(now.records_total)),
               left_text(seconds, part)});
+}
+
+double part_of(std::uint64_t done, std::uint64_t total) {
+  return total == 0 ? 1 : static_cast<double>(done) / static_cast<double>(total);
 }
 
 std::string left_text(double seconds, double part) {

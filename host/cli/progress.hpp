@@ -60,6 +60,9 @@ class opening_display {
   progress_line line_;
 };
 
+/// The part of a task that is done, 0 to 1; all of one without anything to do.
+[[nodiscard]] double part_of(std::uint64_t done, std::uint64_t total);
+
 /// "0:42 left", of a task that has done a part in so many seconds.
 [[nodiscard]] std::string left_text(double seconds, double part);
 

@@ -21,7 +21,7 @@ void work_display::show(const work_progress& now) {
   }
   if (!line_) line_.emplace(quiet_, std::chrono::milliseconds(1));
   if (!line_->due(false)) return;
-  const double part = now.total == 0 ? 1 : static_cast<double>(now.done) / static_cast<double>(now.total);
+  const double part = part_of(now.done, now.total);
   line_->show(part, {words_of(now), left_text(now.seconds, part)});
 }
 
