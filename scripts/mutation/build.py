@@ -88,7 +88,7 @@ class Build:
 
     def configure(self):
         command = ["cmake", "--preset", "release", "-DCOUNTEM_TESTS=ON", "-DCOUNTEM_BENCH=OFF", "-DCOUNTEM_DEVICE_MODEL=OFF",
-                   "-DCOUNTEM_ORACLES=OFF", "-DCOUNTEM_PYTHON=OFF", "-DCOUNTEM_CUDA=OFF"]
+                   "-DCOUNTEM_ORACLES=OFF", "-DCOUNTEM_PYTHON=OFF", "-DCOUNTEM_CUDA=OFF", "-DCMAKE_UNITY_BUILD=OFF"]
         if flags := os.environ.get("COUNTEM_MUTANTS_FLAGS"):
             command.append(f"-DCMAKE_CXX_FLAGS_RELEASE={flags}")
         subprocess.run(command, cwd=self.tree, check=True, stdout=subprocess.DEVNULL)
