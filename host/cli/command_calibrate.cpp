@@ -18,7 +18,6 @@
 #include "host/cli/calibration_arguments.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
-#include "host/cli/open_frames.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "host/engine/robust.hpp"
@@ -228,7 +227,7 @@ void run_calibrate_darks(const calibrate_options& chosen, context& ctx) {
 void run_calibrate(const calibrate_options& chosen, context& ctx) {
   if (chosen.dark_only) return run_calibrate_darks(chosen, ctx);
   const std::optional<sweep_range> range = chosen.sweep.empty() ? std::nullopt : std::optional(parse_sweep(chosen.sweep));
-  const auto frames = open_frames(chosen.inputs.inputs(), chosen.inputs.options(), ctx);
+  const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
   const output_rules rules = ctx.rules(paths_of(frames->info().files, chosen.calibration.files()));
   check_output(chosen.output, calibration_output, rules);
   if (!chosen.pictures.empty()) {

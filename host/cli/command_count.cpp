@@ -26,7 +26,6 @@
 #include "host/cli/calibration_arguments.hpp"
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
-#include "host/cli/open_frames.hpp"
 #include "host/cli/part_arguments.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
@@ -91,7 +90,7 @@ class count_run {
     references_ = wanted_.thresholds.files();
     source_options opening = wanted_.inputs.options();
     opening.in_place = !wanted_.copy_input;
-    source_ = open_frames(wanted_.inputs.inputs(), opening, ctx_);
+    source_ = open_source(wanted_.inputs.inputs(), opening);
     chosen_ = choose_backend(wanted_.where, wanted_.devices);
     if (!wanted_.live.empty()) plan_ = parse_plan(wanted_.live);
     centre_ = parse_centre(wanted_.live_centre);

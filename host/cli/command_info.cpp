@@ -17,7 +17,6 @@
 
 #include "host/cli/choices.hpp"
 #include "host/cli/command.hpp"
-#include "host/cli/open_frames.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "host/cli/store_facts.hpp"
@@ -79,6 +78,8 @@ json describe(const event_store& store) {
   }
   const std::uint64_t counted = store.frames() - missing;
   if (const std::optional<scan_share> share = recorded_share(description)) told["part"] = describe(*share, store);
+  for (const input_file& file : store.files().subspan(std::min<std::size_t>(1, store.files().size())))
+    told["virtual_parts"].push_back(file.path.string());
   told["missing_frames"] = missing;
   told["incomplete_frames"] = incomplete;
   told["events"] = events;
@@ -150,7 +151,7 @@ void refuse_growing_store(const std::filesystem::path& path) {
 }
 
 /// Whatever the inputs are: one of our own HDF5 files, else raw frames. Where nothing fits, each reason is reported.
-json describe_inputs(const source_arguments& inputs, const context& ctx) {
+json describe_inputs(const source_arguments& inputs) {
   std::string reasons;
   if (inputs.inputs().size() == 1 && std::filesystem::is_regular_file(inputs.inputs().front())) {
     const std::filesystem::path& path = inputs.inputs().front();
@@ -167,7 +168,7 @@ json describe_inputs(const source_arguments& inputs, const context& ctx) {
     }
   }
   try {
-    return describe(*open_frames(inputs.inputs(), inputs.options(), ctx));
+    return describe(*open_source(inputs.inputs(), inputs.options()));
   } catch (const format_error& reason) {
     throw format_error(reason.what() + reasons, reason.advised());
   }
@@ -298,7 +299,7 @@ void add_info(CLI::App& app, context& ctx) {
     if (chosen->following && chosen->inputs.inputs().size() != 1)
       throw invalid_argument("--follow takes one file: the output of a running count");
     const json told = chosen->following ? follow(chosen->inputs.inputs().front(), chosen->interval_seconds, ctx)
-                                        : describe_inputs(chosen->inputs, ctx);
+                                        : describe_inputs(chosen->inputs);
     if (ctx.json) {
       ctx.print_json(told);
     } else {

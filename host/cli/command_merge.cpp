@@ -20,11 +20,13 @@ namespace {
 struct merge_options {
   std::vector<std::filesystem::path> parts;
   std::filesystem::path whole;
+  bool is_virtual = false;
 };
 
 void run(const merge_options& wanted, context& ctx) {
   const auto start = std::chrono::steady_clock::now();
-  const merge_report report = merge_event_stores(wanted.parts, wanted.whole, ctx.rules({}));
+  const auto merge = wanted.is_virtual ? link_event_stores : merge_event_stores;
+  const merge_report report = merge(wanted.parts, wanted.whole, ctx.rules({}));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ctx.wrote(wanted.whole);
   ctx.warn_of(report.issues);
@@ -34,6 +36,7 @@ void run(const merge_options& wanted, context& ctx) {
     for (const std::filesystem::path& part : wanted.parts) parts.push_back(part.string());
     ctx.print_json({{"parts", parts},
                     {"output", wanted.whole.string()},
+                    {"virtual", wanted.is_virtual},
                     {"bytes", bytes},
                     {"frames", report.frames},
                     {"scan_frames", report.scan_frames},
@@ -42,9 +45,10 @@ void run(const merge_options& wanted, context& ctx) {
                     {"seconds", seconds}});
     return;
   }
-  ctx.inform("merged {} part{}: {} of {} frames with {} events into {} ({}, {:.2f} s)", wanted.parts.size(),
-             wanted.parts.size() == 1 ? "" : "s", with_separators(report.frames), with_separators(report.scan_frames),
-             with_separators(report.events), wanted.whole.string(), human_bytes(bytes), seconds);
+  ctx.inform("{} {} part{}: {} of {} frames with {} events into {} ({}, {:.2f} s)", wanted.is_virtual ? "linked" : "merged",
+             wanted.parts.size(), wanted.parts.size() == 1 ? "" : "s", with_separators(report.frames),
+             with_separators(report.scan_frames), with_separators(report.events), wanted.whole.string(), human_bytes(bytes),
+             seconds);
 }
 
 }  // namespace
@@ -61,6 +65,8 @@ void add_merge(CLI::App& app, context& ctx) {
       ->required()
       ->expected(0, CLI::detail::expected_max_vector_size);
   command->add_option("-o,--output", chosen->whole, "The event store to write")->required();
+  command->add_flag("--virtual", chosen->is_virtual,
+                    "Copy nothing: a virtual dataset that leads to the parts, which lie in the output's folder and stay there");
   ctx.add_force_option(*command);
   ctx.add_output_options(*command);
   command->callback([chosen, &ctx] { run(*chosen, ctx); });

@@ -114,15 +114,6 @@ void progress_display::update(const count_progress& now) {
   line_.show(part, figures_of(now, part, bytes_per_frame_));
 }
 
-void opening_display::update(const opening_progress& now) {
-  if (!line_.due(false)) return;
-  const double part = part_of(now.records_done, now.records_total);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  line_.show(part,
-             {fmt::format("indexing {} of {} records", with_separators(now.records_done), with_separators(now.records_total)),
-              left_text(seconds, part)});
-}
-
 double part_of(std::uint64_t done, std::uint64_t total) {
   return total == 0 ? 1 : static_cast<double>(done) / static_cast<double>(total);
 }

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <countem/opening.hpp>
 #include <countem/pipeline.hpp>
 
 namespace countem::cli {
@@ -45,18 +44,6 @@ class progress_display {
 
  private:
   std::uint64_t bytes_per_frame_;
-  progress_line line_;
-};
-
-/// Shows how the opening of a scan goes where it takes longer than two seconds.
-class opening_display {
- public:
-  explicit opening_display(bool quiet) : line_(quiet, std::chrono::seconds(2)) {}
-
-  void update(const opening_progress& now);
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   progress_line line_;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <countem/error.hpp>
+#include <countem/stop.hpp>
 
 #include "host/python/interrupts.hpp"
 
@@ -91,6 +92,15 @@ void desk::post(std::function<void()> call) {
   const std::lock_guard lock(mutex_);
   requests_.push_back(std::make_shared<request>(request{std::move(call)}));
   asked_.notify_one();
+}
+
+void run_stoppable(const std::function<void()>& work) {
+  try {
+    desk(stop_requested).run(work);
+  } catch (...) {
+    stop_requested.store(false);  // the process continues
+    throw;
+  }
 }
 
 }  // namespace countem::python

@@ -7,6 +7,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <type_traits>
+#include <utility>
 
 namespace countem::python {
 
@@ -51,5 +54,22 @@ class desk {
   std::deque<std::shared_ptr<request>> requests_;
   bool ended_ = false;
 };
+
+/// Runs work of the library that ends when stop_requested is raised (countem/stop.hpp), as Ctrl-C does here. With the GIL.
+/// @throws as desk::run()
+void run_stoppable(const std::function<void()>& work);
+
+/// What `work` returns, run by run_stoppable().
+template <class Work>
+auto call_stoppable(const Work& work) {
+  using value = std::invoke_result_t<const Work&>;
+  if constexpr (std::is_void_v<value>) {
+    run_stoppable(work);
+  } else {
+    std::optional<value> made;
+    run_stoppable([&] { made.emplace(work()); });
+    return std::move(*made);
+  }
+}
 
 }  // namespace countem::python

@@ -159,10 +159,7 @@ std::tuple<nb::ndarray<nb::numpy>, unsigned> read_frame(const raw_frames& self, 
 }
 
 std::unique_ptr<raw_frames> open_files(const std::vector<std::filesystem::path>& paths, const opening& given) {
-  std::unique_ptr<raw_frames> frames;
-  std::atomic<bool> stop{false};
-  desk(stop).run([&] { frames = std::make_unique<raw_frames>(open_source(paths, options_of(given))); });
-  return frames;
+  return call_stoppable([&] { return std::make_unique<raw_frames>(open_source(paths, options_of(given))); });
 }
 
 std::unique_ptr<raw_frames> from_array(const std::string& name, const std::vector<std::uint64_t>& extent,

@@ -13,7 +13,6 @@
 
 #include <countem/event_store.hpp>
 #include <countem/notices.hpp>
-#include <countem/stop.hpp>
 
 #include "host/python/advice.hpp"
 #include "host/python/bindings.hpp"
@@ -27,15 +26,11 @@ namespace {
 namespace nb = nanobind;
 
 /// What was merged: frames, events, frames in several parts, frames of the scan, and sentences of warning.
-nb::tuple merge(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output, bool overwrite) {
-  merge_report report;
+nb::tuple merge(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output, bool overwrite,
+                bool linked) {
   const output_rules rules{existing_for(overwrite), {}};
-  try {
-    desk(stop_requested).run([&] { report = merge_event_stores(parts, output, rules); });
-  } catch (...) {
-    stop_requested.store(false);  // the process continues
-    throw;
-  }
+  const auto merge = linked ? link_event_stores : merge_event_stores;
+  const merge_report report = call_stoppable([&] { return merge(parts, output, rules); });
   std::vector<std::string> warnings;
   for (const source_issue& issue : report.issues) warnings.push_back(sentence(issue));
   return nb::make_tuple(report.frames, report.events, report.shared, report.scan_frames, warnings);
@@ -57,7 +52,7 @@ std::tuple<std::uint64_t, std::uint64_t, std::uint64_t> state_of(const std::file
 }  // namespace
 
 void bind_parts(nb::module_& m) {
-  m.def("merge", &merge, nb::arg("parts"), nb::arg("output"), nb::arg("overwrite"));
+  m.def("merge", &merge, nb::arg("parts"), nb::arg("output"), nb::arg("overwrite"), nb::arg("linked"));
   m.def(
       "state_of",
       [](const std::filesystem::path& path, bool running) {

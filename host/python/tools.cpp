@@ -21,6 +21,7 @@
 #include <countem/parallax.hpp>
 
 #include "host/python/bindings.hpp"
+#include "host/python/desk.hpp"
 #include "host/python/images.hpp"
 #include "host/python/shared_store.hpp"
 #include "host/python/views.hpp"
@@ -87,14 +88,14 @@ void bind_tools(nb::module_& m, nb::class_<shared_store>& store) {
       nb::arg("part"), nb::arg("centre").none(), nb::arg("bright_field"), nb::arg("upsample"), nb::arg("order"),
       nb::arg("flip").none(), nb::arg("rotation").none(), nb::arg("scale"), nb::arg("threads"),
       nb::call_guard<nb::gil_scoped_release>());
-  store.def(
-      "export",
-      [](const shared_store& self, const std::filesystem::path& output, const std::string& form, bool overwrite) {
-        return self.with([&](const event_store& of) {
-          return export_events(of, output, export_format_from(form), {existing_for(overwrite), {}});
-        });
-      },
-      nb::call_guard<nb::gil_scoped_release>());
+  store.def("export",
+            [](const shared_store& self, const std::filesystem::path& output, const std::string& form, bool overwrite) {
+              return call_stoppable([&] {
+                return self.with([&](const event_store& of) {
+                  return export_events(of, output, export_format_from(form), {existing_for(overwrite), {}});
+                });
+              });
+            });
   m.def(
       "import_events",
       [](const std::filesystem::path& input, const std::filesystem::path& output,
@@ -103,18 +104,18 @@ void bind_tools(nb::module_& m, nb::class_<shared_store>& store) {
         if (scan) options.scan = scan_shape{(*scan)[0], (*scan)[1], (*scan)[2]};
         if (frame) options.frame = frame_shape{(*frame)[0], (*frame)[1]};
         options.command_line = "countem.import_events('" + input.string() + "')";
-        return texts(import_events(input, output, options, {existing_for(overwrite), {}}));
+        const output_rules rules{existing_for(overwrite), {}};
+        return texts(call_stoppable([&] { return import_events(input, output, options, rules); }));
       },
-      nb::arg("input"), nb::arg("output"), nb::arg("scan").none(), nb::arg("frame").none(), nb::arg("overwrite"),
-      nb::call_guard<nb::gil_scoped_release>());
-  m.def("verify", &verify_event_store, nb::call_guard<nb::gil_scoped_release>());
-  m.def(
-      "recover",
-      [](const std::filesystem::path& broken, const std::filesystem::path& fixed, bool overwrite) {
-        const recovery_report report = recover_event_store(broken, fixed, {existing_for(overwrite), {}});
-        return std::make_tuple(report.frames, report.events, report.scan_frames, report.damaged, texts(report.issues));
-      },
-      nb::call_guard<nb::gil_scoped_release>());
+      nb::arg("input"), nb::arg("output"), nb::arg("scan").none(), nb::arg("frame").none(), nb::arg("overwrite"));
+  m.def("verify", [](const std::filesystem::path& path, unsigned threads) {
+    return call_stoppable([&] { return verify_event_store(path, threads); });
+  });
+  m.def("recover", [](const std::filesystem::path& broken, const std::filesystem::path& fixed, bool overwrite) {
+    const output_rules rules{existing_for(overwrite), {}};
+    const recovery_report report = call_stoppable([&] { return recover_event_store(broken, fixed, rules); });
+    return std::make_tuple(report.frames, report.events, report.scan_frames, report.damaged, texts(report.issues));
+  });
 }
 
 }  // namespace countem::python

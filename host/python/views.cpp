@@ -26,6 +26,7 @@
 #include "host/engine/threads.hpp"
 #include "host/python/arrays.hpp"
 #include "host/python/bindings.hpp"
+#include "host/python/desk.hpp"
 #include "host/python/memory_store.hpp"
 #include "host/python/shared_store.hpp"
 #include "host/python/views.hpp"
@@ -112,7 +113,7 @@ auto axes_of(const store_geometry& geometry) {
 
 void save(const shared_store& self, const part_numbers& numbers, const std::filesystem::path& input,
           const std::filesystem::path& output, const std::string& how, bool overwrite, unsigned threads) {
-  self.with([&](const event_store& store) {
+  const auto copy = [&](const event_store& store) {
     const copy_plan part = plan_of(numbers);
     store_description description = describe_copy(store.description(), part);
     for (auto& [name, text] : describe_reduction(input, backend::cpu, how))
@@ -123,10 +124,12 @@ void save(const shared_store& self, const part_numbers& numbers, const std::file
     store_options options;
     options.keep_unfinished = false;  // what it is made from is still there
     const auto sink = create_event_store(output, description, options, rules);
-    copy_frames(store, part, *sink, interruptible(threads));
+    reading_options reading;
+    reading.threads = threads;
+    copy_frames(store, part, *sink, reading);
     sink->finish();
-    return 0;
-  });
+  };
+  call_stoppable([&] { self.with(copy); });
 }
 
 }  // namespace
@@ -182,7 +185,7 @@ void bind_views(nb::class_<shared_store>& store) {
              if (type == "u16") return dense_array<std::uint16_t>(self, plan_of(part), threads);
              return dense_array<std::uint32_t>(self, plan_of(part), threads);
            })
-      .def("save", &save, nb::call_guard<nb::gil_scoped_release>())
+      .def("save", &save)
       .def("status", [](const shared_store& self) { return to_numpy(std::vector<std::uint8_t>(self.get().status())); })
       .def("counts", [](const shared_store& self) { return to_numpy(std::vector<std::uint32_t>(self.get().counts())); })
       .def("xrays", [](const shared_store& self) { return to_numpy(std::vector<std::uint32_t>(self.get().xrays())); })

@@ -17,6 +17,7 @@
 
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
+#include "io/hdf5/text.hpp"
 
 namespace countem::io {
 
@@ -88,16 +89,6 @@ std::string external_name(hid_t creation, unsigned number, const std::string& wh
   return name.data();
 }
 
-/// What `get(to, bytes)` writes, which returns its length.
-template <class Get>
-std::string text(const Get& get, const std::string& what) {
-  const ssize_t length = get(nullptr, 0);
-  if (length < 0) hdf5_check(-1, what);
-  std::string read(static_cast<std::size_t>(length), '\0');
-  get(read.data(), read.size() + 1);
-  return read;
-}
-
 /// Follows a dataset to all files that its bytes come from, and refuses one that lies elsewhere.
 class storage_walk {
  public:
@@ -124,9 +115,9 @@ class storage_walk {
     hdf5_check(H5Pget_virtual_count(creation, &sources), what_);
     for (std::size_t i = 0; i < sources; ++i) {
       const std::string name =
-          text([&](char* to, std::size_t bytes) { return H5Pget_virtual_filename(creation, i, to, bytes); }, what_);
+          hdf5_text([&](char* to, std::size_t bytes) { return H5Pget_virtual_filename(creation, i, to, bytes); }, what_);
       const std::string path =
-          text([&](char* to, std::size_t bytes) { return H5Pget_virtual_dsetname(creation, i, to, bytes); }, what_);
+          hdf5_text([&](char* to, std::size_t bytes) { return H5Pget_virtual_dsetname(creation, i, to, bytes); }, what_);
       const auto [known, fresh] = is_there_.try_emplace({holder, name, path});
       if (fresh) known->second = name == "." ? take_source(dataset, path, depth) : take_file(holder, name, path, depth);
       if (!known->second && depth == 0) {

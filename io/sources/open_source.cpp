@@ -7,7 +7,6 @@
 
 #include <countem/error.hpp>
 #include <countem/frame_source.hpp>
-#include <countem/opening.hpp>
 
 #include "io/files/file.hpp"
 #include "io/sources/input_files.hpp"
@@ -56,11 +55,6 @@ const io::source_format& find_format(const std::vector<fs::path>& files, const s
 }  // namespace
 
 std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, const source_options& options) {
-  return open_source(inputs, options, {});
-}
-
-std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, const source_options& options,
-                                          const opening_observer& seen) {
   if (options.scan) io::check_given_scan(*options.scan);
   io::issue_list issues;
   const io::source_format* const named = options.format ? &io::entry_of(options.format->name()) : nullptr;
@@ -70,12 +64,12 @@ std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, c
     throw invalid_argument(
         fmt::format("{} {} files were given, a scan of this format is one file", files.size(), to_string(format.facts.format)));
   }
-  if (options.scale == 1) return format.open(files, options, std::move(issues), seen);
+  if (options.scale == 1) return format.open(files, options, std::move(issues));
   if (!(std::isfinite(options.scale) && options.scale > 0))
     throw invalid_argument(fmt::format("the factor {} on raw values is not a finite number above 0", options.scale));
   source_options unscaled = options;
   unscaled.keep_fractions = true;  // 1/16 of what unit is known only behind the factor
-  return io::scaled(format.open(files, unscaled, std::move(issues), seen), options.scale);
+  return io::scaled(format.open(files, unscaled, std::move(issues)), options.scale);
 }
 
 }  // namespace countem

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include <countem/frame_source.hpp>
-#include <countem/opening.hpp>
 
 #include "io/sources/source_issues.hpp"
 
@@ -27,9 +26,9 @@ struct source_format {
   /// Whether the contents of files, the first of which has one of the suffixes, fit. Null: not looked into.
   bool (*fits)(const std::vector<std::filesystem::path>& files) = nullptr;
   /// Opens existing, regular, non-empty files, none of them twice; one file where `several_files` is false. `issues` holds
-  /// what was found so far; `seen`, which may be empty, is shown how many headers were read. @throws as countem::open_source()
+  /// what was found so far. @throws as countem::open_source()
   std::unique_ptr<frame_source> (*open)(const std::vector<std::filesystem::path>& files, const source_options& options,
-                                        issue_list issues, const opening_observer& seen) = nullptr;
+                                        issue_list issues) = nullptr;
 };
 
 /// The table of formats (formats.cpp), in the order of input_formats().

@@ -72,6 +72,7 @@ void event_store_file::open_data() {
     throw format_error(std::string(layout::data) + " is neither u8 nor u16");
   }
   frame_ = {description_.shape.pixels(), static_cast<unsigned>(size)};
+  elsewhere_ = frames_led_elsewhere(data_, description_);
   plain_chunks_ = is_plain(data_, description_) && H5Tget_order(type) != H5T_ORDER_BE;
 }
 

@@ -12,6 +12,7 @@
 #include "io/deflate/frame.hpp"
 #include "io/hdf5/handle.hpp"
 #include "io/store/dense_scanner.hpp"
+#include "io/store/virtual_frames.hpp"
 
 namespace countem::io {
 
@@ -39,6 +40,9 @@ class event_store_file {
   /// Whether chunks are single frames, deflated and no more: then chunks may be ours. Otherwise HDF5 must read.
   [[nodiscard]] bool has_plain_chunks() const { return plain_chunks_; }
 
+  /// Of a store whose frames lie in others: which, and where; nothing where they are stored here.
+  [[nodiscard]] const std::optional<std::vector<frames_elsewhere>>& led_elsewhere() const { return elsewhere_; }
+
   /// Stored bytes of each frame's chunk; 0 where none is stored. Only with has_plain_chunks().
   void chunk_sizes(std::uint64_t first, std::span<std::uint64_t> sizes) const;
 
@@ -60,6 +64,7 @@ class event_store_file {
   store_description description_;
   dense_layout frame_;
   bool plain_chunks_ = false;
+  std::optional<std::vector<frames_elsewhere>> elsewhere_;
   std::vector<std::uint32_t> counts_;
   std::vector<std::uint8_t> status_;
   std::vector<std::uint32_t> xrays_;

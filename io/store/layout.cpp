@@ -57,14 +57,19 @@ hdf5_handle dataset_properties(const char* path) {
   return creation;
 }
 
-void create_data(hid_t file, const store_description& description, bool wide_counts) {
+void create_data(hid_t file, const store_description& description, bool wide_counts,
+                 std::span<const frames_elsewhere> elsewhere) {
   const std::vector<hsize_t> extent = data_extent(description);
   const std::vector<hsize_t> chunk = chunk_extent(description);
   const int rank = static_cast<int>(extent.size());
   const hdf5_handle space(H5Screate_simple(rank, extent.data(), nullptr), data);
   const hdf5_handle creation = dataset_properties(data);
-  hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), data);
-  hdf5_check(H5Pset_deflate(creation, 1), data);
+  if (elsewhere.empty()) {
+    hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), data);
+    hdf5_check(H5Pset_deflate(creation, 1), data);
+  } else {
+    lead_elsewhere(creation, description, elsewhere);
+  }
   const std::uint16_t empty = 0;
   hdf5_check(H5Pset_fill_value(creation, H5T_NATIVE_UINT16, &empty), data);
   hdf5_check(H5Pset_fill_time(creation, H5D_FILL_TIME_IFSET), data);
@@ -298,14 +303,14 @@ void create_description(hid_t file, const store_description& description, unsign
   for (const auto& [name, text] : description.provenance) write_attribute(provenance, name, text);
 }
 
-void create(hid_t file, const store_description& description, bool wide_counts) {
+void create(hid_t file, const store_description& description, bool wide_counts, std::span<const frames_elsewhere> elsewhere) {
   validate(description, wide_counts);
   const auto lock = hdf5_lock();
   // First of all, so that it is in the file's first bytes when the rest is lost.
   const std::vector<std::uint8_t> record = make_recovery_record(description, wide_counts);
   write_dataset(file, recovery_record, {record.size()}, record.data());
   create_description(file, description, wide_counts ? 2 : 1);
-  create_data(file, description, wide_counts);
+  create_data(file, description, wide_counts, elsewhere);
   create_axes(file, description);
   create_per_frame<std::uint32_t>(file, counts, description.scan.frames(), not_written);
   create_per_frame<std::uint8_t>(file, status, description.scan.frames(), 0);

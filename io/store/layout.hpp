@@ -11,6 +11,7 @@
 
 #include "io/deflate/frame.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/store/virtual_frames.hpp"
 
 // Names and shapes in the HDF5 file, shared by writer, reader and the tools; docs/event_store.md is the specification.
 namespace countem::io::layout {
@@ -37,8 +38,9 @@ inline constexpr std::int64_t format_version = 1;
 /// @throws invalid_argument when the description contradicts itself or does not fit an HDF5 chunk.
 void validate(const store_description& description, bool wide_counts);
 
-/// Groups, datasets, attributes and links of an empty store.
-void create(hid_t file, const store_description& description, bool wide_counts);
+/// Groups, datasets, attributes and links of an empty store, or of one whose frames lie `elsewhere`.
+void create(hid_t file, const store_description& description, bool wide_counts,
+            std::span<const frames_elsewhere> elsewhere = {});
 
 /// The part of it that describes the store, without the events: also what a recovery record holds.
 void create_description(hid_t file, const store_description& description, unsigned element_bytes);

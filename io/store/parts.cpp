@@ -85,6 +85,9 @@ void add_once(std::vector<source_issue>& issues, const std::string& kind, const 
 }  // namespace
 
 part::part(const std::filesystem::path& path) : file_(path) {
+  if (file_.led_elsewhere()) {
+    throw format_error(path.string() + ": holds no frames but leads to those of other stores: merge these");
+  }
   if (!file_.has_plain_chunks()) {
     throw format_error(path.string() + ": the chunks are not single deflated frames: another program rewrote the file");
   }
@@ -101,6 +104,10 @@ chunk_footer part::read(std::uint64_t frame, std::vector<std::uint8_t>& chunk) c
                        ": its chunk is damaged, or another program rewrote it; verify the file, or recover its other frames");
   }
   return *footer;
+}
+
+void throw_changed(const known_part& known) {
+  throw io_error(known.file.path.string() + ": changed while it was read; is it still being written?");
 }
 
 part_list::part_list(const std::vector<std::filesystem::path>& paths) {
@@ -207,6 +214,11 @@ store_description part_list::description() const {
     entry->second = issues_text(of_counts_);
   else if (!of_counts_.empty())
     merged.provenance.emplace_back(issues_entry, issues_text(of_counts_));
+  constexpr const char* merged_from = "merged_from";
+  nlohmann::json files = nlohmann::json::array();
+  for (const known_part& one : parts_) files.push_back(one.file.path.string());
+  std::erase_if(merged.provenance, [](const auto& text) { return text.first == merged_from; });
+  merged.provenance.emplace_back(merged_from, files.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return merged;
 }
 

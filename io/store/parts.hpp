@@ -47,6 +47,9 @@ struct known_part {
   std::vector<counted_input> inputs;  ///< that it was counted from; empty: not known
 };
 
+/// @throws io_error: a part is no longer what it was
+[[noreturn]] void throw_changed(const known_part& known);
+
 /// All parts of a merge, each opened once to make this list.
 class part_list {
  public:
@@ -55,7 +58,7 @@ class part_list {
   /// @throws invalid_argument when parts do not belong together, naming what differs; io_error, format_error
   explicit part_list(const std::vector<std::filesystem::path>& paths);
 
-  /// What the merged store is: the first part's description, no longer of a share, with the issues of all parts.
+  /// What the merged store is: the first part's description, no longer of a share, with the issues and names of all parts.
   [[nodiscard]] store_description description() const;
   [[nodiscard]] const dense_layout& frame_layout() const { return frame_; }
   [[nodiscard]] const std::vector<known_part>& parts() const { return parts_; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <countem/dense_type.hpp>
 #include <countem/error.hpp>
@@ -14,6 +15,7 @@
 #include "io/store/chunk.hpp"
 #include "io/store/chunk_decoder.hpp"
 #include "io/store/file.hpp"
+#include "io/store/linked_store.hpp"
 #include "threads/arena.hpp"
 
 namespace countem {
@@ -41,10 +43,10 @@ void require_room(std::uint64_t events, std::span<const std::uint32_t> indices, 
                          (has_values ? "" : " without values"));
 }
 
-class hdf5_event_store final : public event_store {
+class hdf5_event_store final : public file_event_store {
  public:
-  explicit hdf5_event_store(const std::filesystem::path& path, store_state state = store_state::finished)
-      : file_(path, state), scratch_([this] { return scratch(file_.frame_layout()); }) {}
+  explicit hdf5_event_store(event_store_file file)
+      : file_(std::move(file)), scratch_([this] { return scratch(file_.frame_layout()); }) {}
 
   [[nodiscard]] const store_description& description() const override { return file_.description(); }
   [[nodiscard]] std::uint64_t frames() const override { return file_.counts().size(); }
@@ -52,7 +54,7 @@ class hdf5_event_store final : public event_store {
   [[nodiscard]] const std::vector<std::uint8_t>& status() const override { return file_.status(); }
   [[nodiscard]] const std::vector<std::uint32_t>& xrays() const override { return file_.xrays(); }
   [[nodiscard]] std::span<const input_file> files() const override { return file_.opened(); }
-  [[nodiscard]] pixel_type dense_type() const {
+  [[nodiscard]] pixel_type dense_type() const override {
     return file_.frame_layout().element_bytes == 1 ? pixel_type::u8 : pixel_type::u16;
   }
 
@@ -73,7 +75,7 @@ class hdf5_event_store final : public event_store {
   }
 
   void read_events(std::uint64_t first, std::size_t count, std::span<std::uint32_t> indices, std::span<std::uint32_t> values,
-                   unsigned threads) const {
+                   unsigned threads) const override {
     target into = prepare(first, count);
     require_room(into.indptr.back(), indices, values, keeps_values());
     into.indices = indices;
@@ -207,19 +209,26 @@ class hdf5_event_store final : public event_store {
 };
 
 }  // namespace
+
+std::unique_ptr<file_event_store> open_stored(event_store_file file) {
+  return std::make_unique<hdf5_event_store>(std::move(file));
+}
+
 }  // namespace io
 
 std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path) {
-  return std::make_unique<io::hdf5_event_store>(path);
+  io::event_store_file file(path);
+  if (file.led_elsewhere()) return io::open_linked(std::move(file));
+  return io::open_stored(std::move(file));
 }
 
 std::unique_ptr<event_store> open_running_event_store(const std::filesystem::path& path) {
-  return std::make_unique<io::hdf5_event_store>(path, io::store_state::running);
+  return io::open_stored(io::event_store_file(path, io::store_state::running));
 }
 
 void read_events(const event_store& store, std::uint64_t first, std::size_t count, std::span<std::uint32_t> indices,
                  std::span<std::uint32_t> values, unsigned threads) {
-  if (const auto* file = dynamic_cast<const io::hdf5_event_store*>(&store)) {
+  if (const auto* file = dynamic_cast<const io::file_event_store*>(&store)) {
     file->read_events(first, count, indices, values, threads);
     return;
   }
@@ -231,7 +240,7 @@ void read_events(const event_store& store, std::uint64_t first, std::size_t coun
 }
 
 pixel_type dense_type(const event_store& store) {
-  const auto* file = dynamic_cast<const io::hdf5_event_store*>(&store);
+  const auto* file = dynamic_cast<const io::file_event_store*>(&store);
   return file != nullptr ? file->dense_type() : pixel_type::u8;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -16,6 +17,7 @@
 #include "io/store/chunk_checker.hpp"
 #include "io/store/file.hpp"
 #include "io/store/layout.hpp"
+#include "io/store/linked_store.hpp"
 #include "threads/arena.hpp"
 
 namespace countem {
@@ -24,7 +26,7 @@ namespace io {
 namespace {
 
 constexpr std::size_t most_sentences = 1000;
-constexpr std::size_t frames_per_task = 64;
+constexpr std::size_t frames_per_check = 64;
 
 /// Faults by frame, from several threads; the first ones are kept, the rest counted.
 class fault_list {
@@ -105,7 +107,7 @@ void check_frames(const event_store_file& file, unsigned threads, std::vector<st
   work verifying("verifying", "frames", file.counts().size());
   tbb::task_arena& arena = arena_of(threads);
   arena.execute([&] {
-    tbb::parallel_for(tbb::blocked_range<std::uint64_t>(0, file.counts().size(), frames_per_task),
+    tbb::parallel_for(tbb::blocked_range<std::uint64_t>(0, file.counts().size(), frames_per_check),
                       [&](const tbb::blocked_range<std::uint64_t>& range) {
                         frame_checker checker(file, faults);
                         std::vector<std::uint64_t> sizes(range.size());
@@ -131,7 +133,7 @@ void check_structure(const event_store_file& file, std::vector<std::string>& sen
     if (object_type(file.file(), name) == H5O_TYPE_UNKNOWN) sentences.push_back(name + " is missing");
   }
   if (file.description().provenance.empty()) sentences.push_back("the provenance is empty: nothing says how the file was made");
-  if (!file.has_plain_chunks())
+  if (!file.has_plain_chunks() && !file.led_elsewhere())
     sentences.push_back("the chunks are not single deflated frames: another program rewrote the file, and its CRCs are gone");
 }
 
@@ -144,6 +146,7 @@ std::vector<std::string> verify_event_store(const std::filesystem::path& path, u
     const io::event_store_file file(path);
     io::check_structure(file, sentences);
     if (file.has_plain_chunks()) io::check_frames(file, threads, sentences);
+    if (file.led_elsewhere()) std::ranges::move(io::verify_linked(file, threads), std::back_inserter(sentences));
   } catch (const format_error& reason) {
     sentences.emplace_back(reason.what());
   } catch (const io_error& reason) {

@@ -10,6 +10,7 @@
 #include "io/files/file_lock.hpp"
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/output.hpp"
+#include "io/store/file.hpp"
 #include "io/store/layout.hpp"
 #include "io/store/reductions_group.hpp"
 
@@ -33,9 +34,9 @@ struct encoded_frames : event_sink::encoded {
   std::vector<std::uint32_t> xrays;
 };
 
-/// An empty store in the file of an output, written to disk and closed again.
-void lay_out(const output_file& output, const store_description& description, bool wide_counts,
-             std::span<const saved_image> announced) try {
+}  // namespace
+
+void lay_out(const output_file& output, const store_description& description, const store_contents& contents) try {
   const auto lock = hdf5_lock();
   const std::string name = output.temporary().string();
   const hdf5_handle access(H5Pcreate(H5P_FILE_ACCESS), name);
@@ -43,14 +44,12 @@ void lay_out(const output_file& output, const store_description& description, bo
   const hdf5_handle creation(H5Pcreate(H5P_FILE_CREATE), name);
   hdf5_check(H5Pset_obj_track_times(creation, false), name);  // the root group's
   hdf5_handle file = create_hdf5(output, {creation, access});
-  layout::create(file, description, wide_counts);
-  if (!announced.empty()) make_reductions(file, announced);
+  layout::create(file, description, contents.wide_counts, contents.elsewhere);
+  if (!contents.announced.empty()) make_reductions(file, contents.announced);
   close_hdf5(file, name);
 } catch (const hdf5_refusal& reason) {
   throw_unwritten(reason);
 }
-
-}  // namespace
 
 hdf5_event_store_writer::hdf5_event_store_writer(output_file output, const store_description& description,
                                                  const store_options& options, std::span<const saved_image> announced)
@@ -58,7 +57,7 @@ hdf5_event_store_writer::hdf5_event_store_writer(output_file output, const store
   layout::validate(description, options.wide_counts);
   encoder_ = chunk_encoder::create(
       {description.shape, options.wide_counts, description.options.values != event_value::none, options.fast_sparse});
-  lay_out(output_, description, options.wide_counts, announced);
+  lay_out(output_, description, {options.wide_counts, announced, {}});
   open();
   space_.emplace(output_.file().descriptor(), output_.temporary());
 }
@@ -259,7 +258,8 @@ namespace {
 
 bool is_event_store(const std::filesystem::path& path) {
   try {
-    return open_event_store(path) != nullptr;
+    const io::event_store_file known(path);
+    return true;
   } catch (const format_error&) {
     return false;
   }

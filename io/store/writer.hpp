@@ -17,9 +17,20 @@
 #include "io/hdf5/handle.hpp"
 #include "io/store/chunk_footer.hpp"
 #include "io/store/scan.hpp"
+#include "io/store/virtual_frames.hpp"
 
 // The writer of event stores, with what resume, recovery and merge need beyond the public interface.
 namespace countem::io {
+
+/// What an event store is laid out for.
+struct store_contents {
+  bool wide_counts = false;                     ///< dense pixels of 16 bits
+  std::span<const saved_image> announced;       ///< images whose values follow
+  std::span<const frames_elsewhere> elsewhere;  ///< frames that lie in other stores; empty: all will be stored here
+};
+
+/// Makes a store without frames in the file of an output, written to disk and closed again. @throws io_error
+void lay_out(const output_file& output, const store_description& description, const store_contents& contents);
 
 class hdf5_event_store_writer final : public event_store_writer {
  public:

@@ -1,13 +1,13 @@
 """One scan counted by several processes, and merged: the same content as one process makes, or a sentence why not."""
 
 import os
+import pathlib
 import random
 import shutil
 import unittest
 
 from program import ProgramTest
 from raw_files import HEIGHT, SECTOR_ROWS, WIDTH, npy, record
-from same_content import SameContent
 
 USAGE, BAD_INPUT, IO_FAILURE = 2, 3, 4
 SCAN = (5, 9)  # rows, columns
@@ -29,7 +29,7 @@ def noisy_frames(seed):
     return npy((*SCAN, *FRAME), b"".join(value.to_bytes(2, "little") for value in noise))
 
 
-class Merge(SameContent, ProgramTest):
+class Merge(ProgramTest):
     def setUp(self):
         super().setUp()
         self.raw = self.directory / "raw.npy"
@@ -45,6 +45,24 @@ class Merge(SameContent, ProgramTest):
         """The stores of all parts."""
         return [self.count("--part", f"{number}/{of}", *options, **more)["output"] for number in range(1, of + 1)]
 
+    def content(self, store):
+        """Everything a store holds but where it came from: exported lists, and the facts of the description."""
+        told = self.succeed_json("info", store)
+        provenance = told.pop("provenance")
+        for which in ("outputs", "warnings"):
+            told.pop(which)
+        exported = self.directory / "content.npz"
+        self.succeed("convert", store, "-o", exported, "--to", "npz", "--force", "--quiet")
+        self.succeed("verify", store)
+        return told, provenance["thresholds"], provenance["seed"], provenance["inputs"], exported.read_bytes()
+
+    def assert_faults(self, store, *mentions):
+        """Checking it ends with faults that mention all of these."""
+        code, _, err = self.run_program("verify", store)
+        self.assertEqual(code, BAD_INPUT, err)
+        for word in mentions:
+            self.assertIn(word, err)
+
     def refuse_merge(self, code, parts, *mentions):
         err = self.refuse(code, "merge", *parts, "-o", self.whole, mentions=mentions)
         self.assertFalse(self.whole.exists())
@@ -54,15 +72,89 @@ class Merge(SameContent, ProgramTest):
 
     def test_parts_make_what_one_process_makes(self):
         one = self.count(name="one.h5")
+        expected = self.content(one["output"])
         for of in (2, 3, 7):
             with self.subTest(of):
                 parts = self.parts(of)
                 random.Random(of).shuffle(parts)
                 told = self.succeed_json("merge", *parts, "-o", self.whole)
                 self.assertEqual((told["frames"], told["events"], told["shared_frames"], told["warnings"]), (FRAMES, one["events"], 0, []))
-                self.assert_same_content(self.whole, one["output"])
+                self.assertEqual(self.content(self.whole), expected)
                 self.assertEqual(self.succeed_json("compare", self.whole, one["output"])["precision"], 1.0)
                 self.assertNotIn("part", self.succeed_json("info", self.whole))
+
+    # -- a virtual store -----------------------------------------------------------------------------------------------
+
+    def test_a_virtual_store_is_read_as_a_merged_one(self):
+        for of in (1, 2, 7):
+            with self.subTest(of):
+                parts = self.parts(of)
+                merged = self.succeed_json("merge", *parts, "-o", self.whole)
+                linked = self.directory / "linked.h5"
+                told = self.succeed_json("merge", "--virtual", *parts, "-o", linked, "--force")
+                for key in ("frames", "scan_frames", "shared_frames", "events", "warnings"):
+                    self.assertEqual(told[key], merged[key], key)
+                self.assertTrue(told["virtual"])
+                made = []
+                for store in (self.whole, linked):
+                    small, images = self.directory / "small.h5", self.directory / "images"
+                    self.succeed("reduce", store, "--crop", "2:20,3:30", "--bin", "2", "-o", small, "--force")
+                    self.succeed("reduce", store, "--sum", "--com", "--virtual", "disk:9", "-o", self.directory / "reduced.h5", "--npy", images, "--force")
+                    made.append((self.content(small)[-1], {image.name: image.read_bytes() for image in images.glob("*.npy")}))
+                self.assertGreater(len(made[0][1]), 3)
+                self.assertEqual(*made)
+                content, *rest = self.content(linked)
+                names = content.pop("virtual_parts")
+                self.assertEqual([pathlib.Path(name).name for name in names], sorted(pathlib.Path(part).name for part in parts))
+                expected = self.content(self.whole)
+                self.assertEqual((content, *rest), expected)
+                self.assertEqual(self.succeed_json("compare", linked, self.whole)["precision"], 1.0)
+
+    def test_a_virtual_store_moves_with_its_parts(self):
+        folder = self.directory / "folder"
+        folder.mkdir()
+        parts = [shutil.move(part, folder) for part in self.parts(3)]
+        self.succeed("merge", "--virtual", *parts, "-o", folder / "linked.h5")
+        link = self.directory / "a link.h5"
+        link.symlink_to(folder / "linked.h5")
+        self.succeed("verify", link)
+        moved = folder.rename(self.directory / "moved")
+        link.unlink()
+        self.succeed("verify", moved / "linked.h5")
+        self.refuse(USAGE, "merge", "--virtual", *moved.glob("counted.*"), "-o", self.whole, mentions=["not in the folder"])
+        self.refuse(BAD_INPUT, "merge", moved / "linked.h5", "-o", self.whole, mentions=["leads to", "merge these"])
+
+    def test_a_virtual_store_without_one_of_its_parts(self):
+        parts = self.parts(3)
+        linked = self.directory / "linked.h5"
+        self.succeed("merge", "--virtual", *parts, "-o", linked)
+        lost = pathlib.Path(parts[1])
+        kept = lost.rename(self.directory / "elsewhere.h5")
+        for command in (("info", linked), ("reduce", linked, "--sum", "-o", self.whole)):
+            self.refuse(IO_FAILURE, *command, mentions=[lost.name, "not there"])
+        self.assert_faults(linked, lost.name, "not there")
+        # Counted anew with another threshold: no longer what the virtual store was made of.
+        self.count("--part", "2/3", "--threshold", "40")
+        self.refuse(BAD_INPUT, "reduce", linked, "--sum", "-o", self.whole, mentions=[lost.name, "is not what"])
+        self.assert_faults(linked, lost.name, "is not what")
+        kept.rename(lost)
+        self.succeed("verify", linked)
+        lost.write_bytes(lost.read_bytes()[:-1000])
+        self.assert_faults(linked, lost.name)
+
+    def test_a_virtual_store_of_parts_that_lack_frames_or_share_some(self):
+        parts = self.parts(3)
+        linked = self.directory / "linked.h5"
+        told = self.succeed_json("merge", "--virtual", parts[0], parts[2], "-o", linked)
+        self.assertIn("part 2 of 3 is missing", told["warnings"][0])
+        self.assertEqual(self.succeed_json("info", linked)["missing_frames"], 15)
+        self.succeed("verify", linked)
+        merged = self.directory / "two.h5"
+        self.succeed("merge", parts[0], parts[1], "-o", merged, "--quiet")
+        told = self.succeed_json("merge", "--virtual", parts[1], merged, parts[2], "-o", linked, "--force")
+        self.assertEqual((told["frames"], told["shared_frames"]), (FRAMES, 15))
+        self.succeed("merge", *parts, "-o", self.whole)
+        self.assertEqual(self.content(linked)[-1], self.content(self.whole)[-1])
 
     def test_sectors_that_are_missing(self):
         """Four frames: one that lacks a module, one that never arrived, two that are whole."""
@@ -88,10 +180,10 @@ class Merge(SameContent, ProgramTest):
                 parts = [self.succeed_json("count", *files, "-o", self.directory / "p{part}.h5", "--part", f"{number}/{of}", *counting)["output"]
                          for number in range(1, of + 1)]
                 self.succeed("merge", *parts, "-o", self.whole)
-                self.assert_same_content(self.whole, self.directory / "one.h5")
-                merged = self.succeed_json("info", self.whole)
-                self.assertEqual((merged["missing_frames"], merged["incomplete_frames"]), (1, 1))
-                self.assertGreater(merged["xrays"], 0)
+                merged, one = self.content(self.whole), self.content(self.directory / "one.h5")
+                self.assertEqual(merged, one)
+                self.assertEqual((merged[0]["missing_frames"], merged[0]["incomplete_frames"]), (1, 1))
+                self.assertGreater(merged[0]["xrays"], 0)
 
     def test_shares_are_consecutive_and_even(self):
         for of in (4, FRAMES + 5):

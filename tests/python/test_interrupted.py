@@ -4,11 +4,13 @@ import os
 import pathlib
 import re
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
 
+import h5py
 import numpy as np
 import pytest
 
@@ -125,6 +127,35 @@ def test_ctrl_c_while_files_are_counted(simulated: Simulated, cal: ct.Calibratio
         for _ in range(1000):
             ct.count(source, cal, backend="reference", threads=1)
     timer.join()
+
+
+def test_ctrl_c_while_headers_are_read(tmp_path: pathlib.Path) -> None:
+    """Of four million records, all holes but the first: seconds of reading."""
+    record = 16 + 144 * 576 * 2
+    path = tmp_path / "large_scan0000000001_id0000_module0_raw.data"
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IIHHHH", 1, 0, 2048, 2048, 0, 0))
+        file.truncate(2**22 * record)
+    timer = threading.Timer(0.3, interrupt)
+    timer.start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        ct.open_raw(path, format="v5")
+    assert time.monotonic() - begun < 1.3
+    timer.join()
+
+
+def test_ctrl_c_while_stores_are_checked_and_copied(whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    scan = ct.open(whole)
+    for task in (lambda: ct.verify(whole), lambda: scan[:].save(tmp_path / "copy.h5", overwrite=True)):
+        timer = threading.Timer(0.05, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            timer.start()
+            for _ in range(10000):
+                task()
+        timer.join()
+    assert ct.verify(whole) == []
+    assert not (tmp_path / "copy.h5.part").exists()
 
 
 def test_an_exception_of_the_array_comes_out_as_it_is(simulated: Simulated, cal: ct.Calibration, whole: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -271,6 +302,12 @@ def test_shares_of_processes_make_the_whole(simulated: Simulated, cal: ct.Calibr
         ct.count(raw, cal, name, part=(number, 3), progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (1000, 1000)  # of 3000 frames
     merged = ct.merge(names, tmp_path / "all.h5")
+    linked = ct.merge(names, tmp_path / "linked.h5", virtual=True)
+    assert np.array_equal(linked.indices, merged.indices) and np.array_equal(linked.indptr, merged.indptr)
+    assert np.array_equal(linked.sum(), merged.sum()) and np.array_equal(linked[3:5, 2], merged[3:5, 2])
+    with h5py.File(tmp_path / "linked.h5") as virtual, h5py.File(tmp_path / "all.h5") as stored:
+        assert virtual["/entry/data/data"].is_virtual
+        assert np.array_equal(virtual["/entry/data/data"], stored["/entry/data/data"])
     with ct.open(whole) as expected:
         np.testing.assert_array_equal(merged.indptr, expected.indptr)
         np.testing.assert_array_equal(merged.indices, expected.indices)

@@ -140,6 +140,13 @@ struct merge_report {
 merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output,
                                 output_rules rules = {});
 
+/// Makes a store that holds no frames but leads to those of the parts, which are those of merge_event_stores(), in the folder
+/// of `output`: an HDF5 virtual dataset. It takes no time and no space, and holds as long as the parts stay where they are.
+/// open_event_store() and verify_event_store() follow it, and refuse it where a part is gone; other programs read zeros there.
+/// @throws as merge_event_stores(); invalid_argument when a part lies elsewhere
+merge_report link_event_stores(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output,
+                               output_rules rules = {});
+
 /// A finished store, read only.
 class event_store {
  public:

@@ -226,17 +226,18 @@ def preview(raw: Raw, calibrations: Calibration | Sequence[Calibration], *, fram
     return [Preview(one, drawn, events, picture.reshape(height, width)) for one, (events, height, width, picture) in zip(used, found)]
 
 
-def merge(parts: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str], *, overwrite: bool = False) -> Scan:
+def merge(parts: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str], *, virtual: bool = False, overwrite: bool = False) -> Scan:
     """Makes one store of the parts of a scan: stores of the whole scan that hold some of its frames each, as `count` with `part` makes.
 
         scan = ct.merge(["a.h5", "b.h5"], "all.h5")
 
-    Frames are copied as they are; those that no part holds stay missing, and warnings name them. Raises FileExistsError where `path` is there, unless
+    Frames are copied as they are, or with `virtual` left where they are: the store leads to the parts, which must lie in its folder and stay there
+    (an HDF5 virtual dataset; other programs read zeros where a part is gone, countem raises OSError). Those that no part holds stay missing, and warnings name them. Raises FileExistsError where `path` is there, unless
     `overwrite`; ValueError where parts were counted differently, a frame is in two of them with different content, or one is
     damaged; OSError; KeyboardInterrupt after Ctrl-C.
     """
     try:
-        frames, events, shared, of, warnings = _countem.merge([os.fspath(part) for part in parts], os.fspath(path), overwrite)
+        frames, events, shared, of, warnings = _countem.merge([os.fspath(part) for part in parts], os.fspath(path), overwrite, virtual)
     finally:
         warn()
     warn(warnings)

@@ -5,17 +5,15 @@
 #include <vector>
 
 #include <countem/frame_source.hpp>
-#include <countem/opening.hpp>
 
 #include "io/sources/source_issues.hpp"
 
 namespace countem::io {
 
-/// Versions 3 to 5 (format.hpp): records. `issues` holds what was found so far, `seen` is shown how many headers were
-/// read. @throws as open_source()
+/// Versions 3 to 5 (format.hpp): records. `issues` holds what was found so far. @throws as open_source()
 [[nodiscard]] std::unique_ptr<frame_source> open_camera_records(const std::vector<std::filesystem::path>& files,
                                                                 const input_format& format, const source_options& options,
-                                                                issue_list issues, const opening_observer& seen);
+                                                                issue_list issues);
 
 /// Versions 1 and 2 (block_source.cpp): blocks of whole frames.
 [[nodiscard]] std::unique_ptr<frame_source> open_camera_blocks(const std::vector<std::filesystem::path>& files,

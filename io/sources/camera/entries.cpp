@@ -15,15 +15,13 @@ input_format_facts facts(const input_format& version) {
 }
 
 template <const input_format& version>
-std::unique_ptr<frame_source> open_blocks(const paths& files, const source_options& options, issue_list issues,
-                                          const opening_observer&) {
+std::unique_ptr<frame_source> open_blocks(const paths& files, const source_options& options, issue_list issues) {
   return open_camera_blocks(files, version, options, std::move(issues));
 }
 
 template <const input_format& version>
-std::unique_ptr<frame_source> open_records(const paths& files, const source_options& options, issue_list issues,
-                                           const opening_observer& seen) {
-  return open_camera_records(files, version, options, std::move(issues), seen);
+std::unique_ptr<frame_source> open_records(const paths& files, const source_options& options, issue_list issues) {
+  return open_camera_records(files, version, options, std::move(issues));
 }
 
 template <const input_format& version>

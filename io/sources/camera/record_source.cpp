@@ -43,7 +43,7 @@ std::uint32_t module_of(const fs::path& path, const camera_layout& layout) {
 }
 
 /// Opens the files, in an order that does not depend on how they were given, and reads their headers.
-std::vector<record_file> open_files(std::vector<fs::path> paths, const camera_layout& layout, const opening_observer& seen) {
+std::vector<record_file> open_files(std::vector<fs::path> paths, const camera_layout& layout) {
   std::sort(paths.begin(), paths.end());
   std::vector<record_file> files;
   for (const fs::path& path : paths) {
@@ -51,7 +51,7 @@ std::vector<record_file> open_files(std::vector<fs::path> paths, const camera_la
     files.push_back(open_record_file(path, layout));
     files.back().module = module;
   }
-  read_headers(files, layout, seen);
+  read_headers(files, layout);
   return files;
 }
 
@@ -98,12 +98,11 @@ void count_losses(const frame_index& index, std::size_t parts, source_info& info
 }  // namespace
 
 std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& paths, const input_format& format,
-                                                  const source_options& options, issue_list issues,
-                                                  const opening_observer& seen) {
+                                                  const source_options& options, issue_list issues) {
   const camera_layout layout = layout_of(format);
   if (paths.size() > frame_index::max_files)
     throw invalid_argument(fmt::format("{} files are more than one scan may have (65535)", paths.size()));
-  std::vector<record_file> files = open_files(paths, layout, seen);
+  std::vector<record_file> files = open_files(paths, layout);
 
   source_info info;
   info.format = format;

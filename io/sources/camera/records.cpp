@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include <countem/error.hpp>
+#include <countem/work.hpp>
 
 #include "io/files/in_flight.hpp"
 #include "io/sources/indexed_source.hpp"
@@ -50,7 +51,7 @@ void read_header(record_file& file, std::uint64_t record, const camera_layout& l
 
 }  // namespace
 
-void read_headers(std::span<record_file> files, const camera_layout& layout, const opening_observer& seen) {
+void read_headers(std::span<record_file> files, const camera_layout& layout) {
   std::vector<std::uint64_t> firsts;  // among all records
   std::uint64_t records = 0;
   for (const record_file& file : files) {
@@ -63,8 +64,11 @@ void read_headers(std::span<record_file> files, const camera_layout& layout, con
     const auto file = static_cast<std::size_t>(std::upper_bound(firsts.begin(), firsts.end(), number) - firsts.begin()) - 1;
     read_header(files[file], number - firsts[file], layout);
   };
-  const auto report = [&](std::uint64_t done) { seen({done, records}); };
-  read_in_flight(records, read, seen ? std::function<void(std::uint64_t)>(report) : nullptr);
+  work indexing("indexing", "records", records);
+  read_in_flight(records, read, [&, shown = std::uint64_t{0}](std::uint64_t done) mutable {
+    indexing.advance(done - shown);
+    shown = done;
+  });
   for (const record_file& file : files) ::posix_fadvise(file.file.descriptor(), 0, 0, POSIX_FADV_NORMAL);
 }
 

@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <countem/opening.hpp>
-
 #include "io/files/file.hpp"
 #include "io/sources/camera/format.hpp"
 
@@ -51,7 +49,7 @@ struct scan_identity {
 /// Fills `headers` of files that were opened at this layout. 16 bytes of each record are read, nothing else: record i begins at
 /// byte i * record_bytes(), whatever the header before it holds, so many are read at a time, from all files.
 /// @throws io_error, interrupted
-void read_headers(std::span<record_file> files, const camera_layout& layout, const opening_observer& seen = {});
+void read_headers(std::span<record_file> files, const camera_layout& layout);
 
 /// What each record of a file names, but for those never written.
 [[nodiscard]] std::vector<scan_identity> identities(const record_file& file);

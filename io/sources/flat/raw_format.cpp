@@ -9,8 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::unique_ptr<frame_source> open_raw(const std::vector<fs::path>& files, const source_options& options, issue_list issues,
-                                       const opening_observer&) {
+std::unique_ptr<frame_source> open_raw(const std::vector<fs::path>& files, const source_options& options, issue_list issues) {
   const fs::path& path = files.front();
   if (!options.raw) throw invalid_argument(path.string() + ": flat binary needs a description", {{advice_kind::raw_layout}});
   flat_layout layout;

@@ -171,8 +171,7 @@ void refuse_own_files(hid_t file, const std::string& name) {
   if (has_attribute(file, "truth_version")) refuse("the truth of a simulation, a list of electrons");
 }
 
-std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, const source_options& options, issue_list issues,
-                                        const opening_observer&) {
+std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, const source_options& options, issue_list issues) {
   const auto lock = hdf5_lock();
   const fs::path& path = inputs.front();
   const std::string name = path.string();

@@ -78,7 +78,7 @@ flat_layout mrc_layout(const file_handle& file) {
 }
 
 std::unique_ptr<frame_source> open_mrc(const std::vector<std::filesystem::path>& files, const source_options& options,
-                                       issue_list issues, const opening_observer&) {
+                                       issue_list issues) {
   file_handle file = file_handle::open_read(files.front());
   const flat_layout layout = mrc_layout(file);
   return open_flat(std::move(file), mrc_movie().facts.format, layout, options, std::move(issues));
