@@ -42,7 +42,7 @@ scan_window middle_part(const scan_window& window) {
   return part;
 }
 
-std::vector<std::uint64_t> sum_of(const event_store& store, const scan_window& window, const reading_options& reading) {
+std::vector<std::uint64_t> sum_of_complete(const event_store& store, const scan_window& window, const reading_options& reading) {
   std::vector<std::uint64_t> sum(store.description().shape.pixels());
   const auto reducer = cpu::make_reducer(reading.threads);
   for_complete_frames(store, window, reading, [&](const event_view& frames, std::uint64_t) {
@@ -167,7 +167,7 @@ parallax_result reconstruct_parallax(const event_store& store, const parallax_op
   validate(window, store.description().scan);
   check(options, window);
   parallax_result result;
-  const std::vector<std::uint64_t> sum = sum_of(store, window, reading);
+  const std::vector<std::uint64_t> sum = sum_of_complete(store, window, reading);
   result.beam = disk_of(store, options, sum);
   const store_geometry& geometry = store.description().geometry;
   result.bright_field = used_radius(options, result.beam, geometry.row.step);

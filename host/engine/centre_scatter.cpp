@@ -2,14 +2,13 @@
 
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <numbers>
+
+#include "host/engine/unknown.hpp"
 
 namespace countem::engine {
 
 namespace {
-
-constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
 /// Sums of weights are rounded at the 30th bit: what is nearer to one event than this is one event.
 constexpr double one_event = 1 + 1e-6;

@@ -2,7 +2,6 @@
 #include <countem/phase.hpp>
 
 #include <cmath>
-#include <limits>
 #include <numbers>
 #include <string>
 #include <utility>
@@ -11,14 +10,13 @@
 
 #include "host/engine/phase_noise.hpp"
 #include "host/engine/phase_solver.hpp"
+#include "host/engine/unknown.hpp"
 
 namespace countem {
 
 namespace {
 
 constexpr double tolerance = 1e-6;
-constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-
 void require_scan(const deflection& maps, const std::vector<double>& electrons, const scan_shape& scan) {
   const std::size_t positions = std::size_t{scan.height} * scan.width;
   if (positions == 0 || maps.row.size() != positions || maps.column.size() != positions || electrons.size() != positions)
@@ -38,7 +36,7 @@ double mean_of_squares(const std::vector<double>& values) {
     sum += value * value;
     ++number;
   }
-  return number == 0 ? unknown : sum / number;
+  return number == 0 ? engine::unknown : sum / number;
 }
 
 }  // namespace
@@ -88,7 +86,7 @@ double single_electron_error(const deflection& maps, const std::vector<double>& 
       ++cells;
     }
   }
-  return cells == 0 ? unknown : std::sqrt(sum / cells);
+  return cells == 0 ? engine::unknown : std::sqrt(sum / cells);
 }
 
 integrated_phase integrate(const deflection& maps, const std::vector<double>& electrons, const scan_shape& scan,
@@ -100,10 +98,10 @@ integrated_phase integrate(const deflection& maps, const std::vector<double>& el
   integrated_phase integrated;
   integrated.phase = solver.solve(maps, tolerance);
   for (std::size_t p = 0; p < integrated.phase.size(); ++p) {
-    if (solver.part()[p] == 0) integrated.phase[p] = unknown;
+    if (solver.part()[p] == 0) integrated.phase[p] = engine::unknown;
   }
   integrated.single_error = single_electron_error(maps, electrons, scan);
-  const double variance = with_errors ? integrated.single_error * integrated.single_error : unknown;
+  const double variance = with_errors ? integrated.single_error * integrated.single_error : engine::unknown;
   integrated.error = engine::phase_errors(solver, electrons, scan, variance);
   integrated.typical_error = std::sqrt(mean_of_squares(integrated.error));
   return integrated;

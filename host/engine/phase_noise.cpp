@@ -131,16 +131,16 @@ void sum_around(std::vector<double>& map, const scan_shape& scan) {
 }
 
 /// Squares of the random fields' phases: of what the solver gives, and of what a full grid of equal weights gives.
-struct scatter {
+struct field_scatter {
   std::vector<double> solved;         ///< [position], summed over fields
   std::vector<double> full;           ///< [position], summed over fields
   std::vector<double> solved_totals;  ///< [field], summed over positions
   std::vector<double> full_totals;    ///< [field], summed over positions
 };
 
-scatter scatter_of_fields(phase_solver& solver, const std::vector<double>& electrons, const scan_shape& scan) {
+field_scatter scatter_of_fields(phase_solver& solver, const std::vector<double>& electrons, const scan_shape& scan) {
   poisson_grid& grid = solver.grid();
-  scatter sums{std::vector<double>(electrons.size()), std::vector<double>(electrons.size()), {}, {}};
+  field_scatter sums{std::vector<double>(electrons.size()), std::vector<double>(electrons.size()), {}, {}};
   random_signs sign;
   const std::size_t fields = fields_for(electrons.size());
   for (std::size_t field = 0; field < fields; ++field) {
@@ -195,7 +195,7 @@ std::vector<double> phase_errors(phase_solver& solver, const std::vector<double>
                                  double variance) {
   std::vector<double> errors(electrons.size(), std::numeric_limits<double>::quiet_NaN());
   if (!std::isfinite(variance)) return errors;
-  scatter sums = scatter_of_fields(solver, electrons, scan);
+  field_scatter sums = scatter_of_fields(solver, electrons, scan);
   sum_around(sums.solved, scan);
   sum_around(sums.full, scan);
   const std::vector<double> full = corner_of(full_grid_variance(solver.grid()), scan, solver.grid().width());

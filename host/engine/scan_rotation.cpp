@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include <countem/error.hpp>
 
 #include "host/engine/axis_numbers.hpp"
+#include "host/engine/unknown.hpp"
 
 namespace countem {
 
@@ -20,8 +20,6 @@ constexpr double least_sign_sigmas = 3;      // of a sign that counts as found
 constexpr std::size_t tiles_a_side = 8;      // parts of the scan that are left out in turn
 constexpr std::size_t least_blocks = 6;      // a side of the shorter axis that is longer than 1
 constexpr std::uint32_t largest_block = 64;
-constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-
 /// Derivatives of the deflections between four neighbouring blocks.
 struct cell {
   double row_by_row = 0;
@@ -144,7 +142,7 @@ double jackknife(const std::array<bool, tiles>& used, Difference&& difference) {
     squares += value * value;
   }
   // Of few parts the scatter itself is uncertain.
-  if (number < 9) return unknown;
+  if (number < 9) return engine::unknown;
   return std::sqrt((number - 1) / number * std::max(0.0, squares - sum * sum / number));
 }
 
@@ -249,7 +247,7 @@ found_rotation find_scan_rotation(const deflection& maps, const std::vector<doub
   if (maps.row.size() != positions || maps.column.size() != positions || electrons.size() != positions)
     throw invalid_argument("the centres of mass whose rotation is to be found do not fill the scan");
   found_rotation found;
-  found.standard_error_degrees = found.curl_ratio = unknown;
+  found.standard_error_degrees = found.curl_ratio = engine::unknown;
   const std::vector<block_result> results = results_of(maps, electrons, scan);
   if (results.empty()) return found;
 

@@ -12,7 +12,7 @@ namespace countem {
 namespace {
 
 /// The most that are read at a time, so that who waits is answered.
-constexpr std::uint64_t frames_at_a_time = 2048;
+constexpr std::uint64_t most_batch_frames = 2048;
 
 /// Reads frames [first, first + count) of the store and shows them as frames from `shown_as` on.
 void visit_frames(const event_store& store, std::uint64_t first, std::uint64_t count, std::uint64_t shown_as,
@@ -22,7 +22,7 @@ void visit_frames(const event_store& store, std::uint64_t first, std::uint64_t c
     if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed))
       throw interrupted("interrupted; nothing was written");
     const std::uint64_t next =
-        batch_frames(store.counts(), first + done, std::min(count - done, frames_at_a_time), options.threads);
+        batch_frames(store.counts(), first + done, std::min(count - done, most_batch_frames), options.threads);
     store.read(first + done, static_cast<std::size_t>(next), events, options.threads);
     events.first_frame = shown_as + done;
     visit(events);

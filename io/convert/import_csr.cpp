@@ -41,8 +41,8 @@ class csr_rows final : public row_source {
     same_value_ = length(values_) == 1 && pointers_.back() != 1;
     const bool described = has_attribute(file, "height");
     if (described) {
-      frame_ = {extent_of(file, "height"), extent_of(file, "width")};
-      scan_ = {extent_of(file, "scan_height"), extent_of(file, "scan_width"), extent_of(file, "frames_per_position")};
+      frame_ = {side_of(file, "height"), side_of(file, "width")};
+      scan_ = {side_of(file, "scan_height"), side_of(file, "scan_width"), side_of(file, "frames_per_position")};
     } else if (options.frame && options.scan) {
       frame_ = *options.frame;
       scan_ = *options.scan;

@@ -33,9 +33,9 @@ class stempy_rows final : public row_source {
     rows_ = static_cast<std::uint64_t>(rows);
     if (rows_ > most_elements(file))
       throw format_error("the file is too short for its " + std::to_string(rows_) + " event lists");
-    frame_ = {extent_of(lists_, "Nx"), extent_of(lists_, "Ny")};
-    scan_.width = extent_of(positions, "Nx");
-    scan_.height = extent_of(positions, "Ny");
+    frame_ = {side_of(lists_, "Nx"), side_of(lists_, "Ny")};
+    scan_.width = side_of(positions, "Nx");
+    scan_.height = side_of(positions, "Ny");
     require_plausible_scan(file);
     const auto stored_version = has_attribute(file, "version") ? read_number_attribute<std::int64_t>(file, "version") : 1;
     if (stored_version < 1 || stored_version > 3)

@@ -42,7 +42,7 @@ class row_source {
 [[nodiscard]] std::unique_ptr<row_source> open_csr(hid_t file, const import_options& options);
 
 /// An extent that an attribute holds, 1 or more. @throws format_error
-[[nodiscard]] inline std::uint32_t extent_of(hid_t object, const std::string& name) {
+[[nodiscard]] inline std::uint32_t side_of(hid_t object, const std::string& name) {
   return read_number_attribute<std::uint32_t>(object, name, {.lowest = 1});
 }
 

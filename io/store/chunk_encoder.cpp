@@ -14,7 +14,7 @@ namespace countem {
 namespace io {
 namespace {
 
-dense_layout layout_of(const chunk_form& form) {
+dense_layout dense_layout_of(const chunk_form& form) {
   const dense_layout frame{form.shape.pixels(), form.wide_counts ? 2U : 1U};
   if (frame.pixels == 0) throw invalid_argument("a chunk needs a frame of at least one pixel");
   if (frame.bytes() > max_chunk_bytes) {
@@ -26,7 +26,7 @@ dense_layout layout_of(const chunk_form& form) {
 
 class trained_chunk_encoder final : public chunk_encoder {
  public:
-  explicit trained_chunk_encoder(const chunk_form& form) : form_(form), frame_(layout_of(form)), encoders_(frame_) {}
+  explicit trained_chunk_encoder(const chunk_form& form) : form_(form), frame_(dense_layout_of(form)), encoders_(frame_) {}
 
   void observe(const event_batch& events) override { encoders_.observe(events); }
 
@@ -54,7 +54,7 @@ class trained_chunk_encoder final : public chunk_encoder {
 
 class own_chunk_reader final : public chunk_reader {
  public:
-  explicit own_chunk_reader(const chunk_form& form) : frame_(layout_of(form)), decoder_(frame_) {}
+  explicit own_chunk_reader(const chunk_form& form) : frame_(dense_layout_of(form)), decoder_(frame_) {}
 
   void decode(std::span<const std::uint8_t> chunk, decoded_chunk& out) override {
     const std::optional<chunk_footer> footer = find_footer(chunk);

@@ -25,7 +25,7 @@ namespace countem {
 namespace io {
 namespace {
 
-constexpr std::size_t most_sentences = 1000;
+constexpr std::size_t most_faults = 1000;
 constexpr std::size_t frames_per_check = 64;
 
 /// Faults by frame, from several threads; the first ones are kept, the rest counted.
@@ -34,7 +34,7 @@ class fault_list {
   void add(std::uint64_t frame, const std::string& what) {
     const std::lock_guard lock(mutex_);
     by_frame_.emplace(frame, "frame " + std::to_string(frame) + ": " + what);
-    if (by_frame_.size() > most_sentences) {
+    if (by_frame_.size() > most_faults) {
       by_frame_.erase(std::prev(by_frame_.end()));
       ++dropped_;
     }

@@ -86,9 +86,10 @@ class Build:
         text = (self.root / "CMakeLists.txt").read_text() + "\n".join(["", *lines, ""])
         self.put("CMakeLists.txt", text.encode())
 
-    def configure(self):
+    def configure(self, in_groups=True):
+        """Rewritten files have options of their own, so each is compiled alone, and the others in other groups than elsewhere."""
         command = ["cmake", "--preset", "release", "-DCOUNTEM_TESTS=ON", "-DCOUNTEM_BENCH=OFF", "-DCOUNTEM_DEVICE_MODEL=OFF",
-                   "-DCOUNTEM_ORACLES=OFF", "-DCOUNTEM_PYTHON=OFF", "-DCOUNTEM_CUDA=OFF", "-DCMAKE_UNITY_BUILD=OFF"]
+                   "-DCOUNTEM_ORACLES=OFF", "-DCOUNTEM_PYTHON=OFF", "-DCOUNTEM_CUDA=OFF", f"-DCMAKE_UNITY_BUILD={'ON' if in_groups else 'OFF'}"]
         if flags := os.environ.get("COUNTEM_MUTANTS_FLAGS"):
             command.append(f"-DCMAKE_CXX_FLAGS_RELEASE={flags}")
         subprocess.run(command, cwd=self.tree, check=True, stdout=subprocess.DEVNULL)
@@ -99,7 +100,7 @@ class Build:
 
     def compile(self, mutants, targets, report):
         """Builds; returns the mutants that compile."""
-        left_out = set()
+        left_out, in_groups = set(), True
         while True:
             kept = [m for m in mutants if m.key not in left_out]
             self.write(kept)
@@ -109,6 +110,11 @@ class Build:
             if done.returncode == 0:
                 return kept
             suspects = self.suspects(done.stdout, kept)
+            if in_groups and not suspects:
+                report("files that became neighbours do not compile in one group: every file is compiled alone")
+                in_groups = False
+                self.configure(in_groups)
+                continue
             report(f"{len(suspects)} mutants near errors are compiled one by one")
             bad = self.judge(done.stdout, suspects)
             if not bad:

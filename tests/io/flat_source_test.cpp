@@ -9,7 +9,7 @@ namespace countem::testing_io {
 namespace {
 
 template <class Pixel>
-void append(std::vector<char>& to, const std::vector<Pixel>& pixels, bool big_endian = false) {
+void append_pixels(std::vector<char>& to, const std::vector<Pixel>& pixels, bool big_endian = false) {
   for (Pixel pixel : pixels) {
     auto* const bytes = reinterpret_cast<std::byte*>(&pixel);
     if (big_endian) io::swap_bytes(bytes, 1, sizeof(Pixel));
@@ -64,9 +64,9 @@ struct flat : ::testing::Test {
 
 TEST_F(flat, offset_gap_and_byte_order) {
   std::vector<char> bytes(5, 'h');
-  append<std::uint32_t>(bytes, {1, 2, 0x01020304}, true);
+  append_pixels<std::uint32_t>(bytes, {1, 2, 0x01020304}, true);
   bytes.insert(bytes.end(), 3, 'g');
-  append<std::uint32_t>(bytes, {4, 5, 6}, true);
+  append_pixels<std::uint32_t>(bytes, {4, 5, 6}, true);
   save(path, bytes);
   source_options options = described({1, 3}, pixel_type::u32);
   options.raw->big_endian = true;
@@ -82,7 +82,7 @@ TEST_F(flat, floats_with_rows_that_are_no_image) {
   std::vector<float> rows(3 * 130 * 128);
   std::iota(rows.begin(), rows.end(), 0.5F);
   std::vector<char> bytes;
-  append(bytes, rows);
+  append_pixels(bytes, rows);
   save(path, bytes);
   source_options options = described({128, 128}, pixel_type::f32);
   options.raw->gap_bytes = std::uint64_t{2} * 128 * 4;
@@ -134,7 +134,7 @@ struct npy_files : flat {
   template <class Pixel>
   void store(const std::string& descr, const std::string& shape, const std::vector<Pixel>& pixels, char version = 1) {
     std::vector<char> bytes = npy(dictionary(descr, shape), version);
-    append(bytes, pixels, descr[0] == '>');
+    append_pixels(bytes, pixels, descr[0] == '>');
     save(path, bytes);
   }
 };
@@ -274,11 +274,11 @@ struct mrc_files : flat {
     words[23] = extended;
     for (const auto& [number, value] : more) words[number - 1] = value;
     std::vector<char> bytes;
-    append(bytes, words, big_endian);
+    append_pixels(bytes, words, big_endian);
     std::memcpy(&bytes[208], "MAP ", 4);
     std::memcpy(&bytes[212], big_endian ? "\x11\x11\0\0" : "\x44\x44\0\0", 4);
     bytes.insert(bytes.end(), static_cast<std::size_t>(std::max(0, extended)), 'e');
-    append(bytes, pixels, big_endian);
+    append_pixels(bytes, pixels, big_endian);
     save(path, bytes);
   }
 };

@@ -19,7 +19,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
+constexpr double no_number = std::numeric_limits<double>::quiet_NaN();
 
 TEST(turn, maps_axes_as_it_is_defined) {
   deflection maps{{1, 0}, {0, 1}};  // along rows; along columns
@@ -157,7 +157,7 @@ TEST(find_scan_rotation, finds_nothing_in_lines_and_empty_scans) {
                                                     std::vector<double>(positions, 3.0), scan);
     EXPECT_FALSE(level.is_found);
     const found_rotation empty = find_scan_rotation(
-        {std::vector<double>(positions, none), std::vector<double>(positions, none)}, std::vector<double>(positions), scan);
+        {std::vector<double>(positions, no_number), std::vector<double>(positions, no_number)}, std::vector<double>(positions), scan);
     EXPECT_FALSE(empty.is_found);
     EXPECT_THAT(describe(empty), HasSubstr("too few"));
   }

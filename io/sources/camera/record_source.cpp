@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
   const std::string what = fmt::format("{}: the headers found every {} bytes, as {} records have them, do not agree on a scan",
                                        path.string(), layout_of(named).record_bytes(), to_string(named));
   for (const input_format& other : {camera::v5, camera::v3}) {
-    if (layout_of(other).record_bytes() == layout_of(named).record_bytes() || !fits(path, other)) continue;
+    if (layout_of(other).record_bytes() == layout_of(named).record_bytes() || !fits_version(path, other)) continue;
     throw format_error(what + (other == camera::v3 ? "; it reads well as v3" : "; it reads well as v5 or v4"),
                        {{advice_kind::input_format, std::string(to_string(other))}});
   }
@@ -34,7 +34,7 @@ std::uint32_t module_of(const fs::path& path, const camera_layout& layout) {
     const std::string problem = module ? fmt::format("its name says module {}, the camera has modules 0 to 3", *module)
                                        : std::string("its name does not say which module (sector) it holds");
     const std::string what = path.string() + ": " + problem;
-    if (fits(path, camera::v3)) {
+    if (fits_version(path, camera::v3)) {
       throw format_error(what + "; it reads well as v3", {{advice_kind::input_format, std::string(to_string(camera::v3))}});
     }
     throw format_error(what + "; a name like data_scan0000000001_id0000_module0_raw.data does");

@@ -62,7 +62,7 @@ void read_headers(std::span<record_file> files, const camera_layout& layout);
 [[nodiscard]] std::optional<scan_identity> agreed_scan(const record_file& file);
 
 /// Whether the first headers of a file agree on a scan at the record length of a version (v3, v4 or v5).
-[[nodiscard]] bool fits(const std::filesystem::path& path, const input_format& version);
+[[nodiscard]] bool fits_version(const std::filesystem::path& path, const input_format& version);
 
 /// The version (v3 or v5) whose record length the headers of all files fit; v4 and v5 have the same length and are not
 /// distinguished. Nothing when neither fits.

@@ -18,7 +18,7 @@ namespace countem::io {
 
 namespace {
 
-constexpr std::size_t longest_header = 1 << 16;
+constexpr std::size_t longest_npy_header = 1 << 16;
 
 /// Reads the few kinds of values that the dictionary holds.
 class literal_reader {
@@ -157,7 +157,7 @@ flat_layout npy_layout(const file_handle& file) {
   const std::size_t length_bytes = version == 1 ? 2 : 4;
   std::size_t length = 0;
   for (std::size_t byte = 0; byte < length_bytes; ++byte) length |= std::size_t{start[8 + byte]} << (8 * byte);
-  if (length > longest_header)
+  if (length > longest_npy_header)
     throw format_error(fmt::format("{}: claims a .npy header of {} bytes: it is damaged", name, length));
   std::string text(length, '\0');
   if (file.read_at(8 + length_bytes, text.data(), length) != length) throw format_error(name + ": ends within its .npy header");
