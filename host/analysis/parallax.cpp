@@ -42,7 +42,8 @@ scan_window middle_part(const scan_window& window) {
   return part;
 }
 
-std::vector<std::uint64_t> sum_of_complete(const event_store& store, const scan_window& window, const reading_options& reading) {
+std::vector<std::uint64_t> sum_of_complete(const event_store& store, const scan_window& window,
+                                           const reading_options& reading) {
   std::vector<std::uint64_t> sum(store.description().shape.pixels());
   const auto reducer = cpu::make_reducer(reading.threads);
   for_complete_frames(store, window, reading, [&](const event_view& frames, std::uint64_t) {

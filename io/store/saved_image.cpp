@@ -22,8 +22,9 @@ void make_reductions(hid_t file, std::span<const saved_image> images) {
   const hdf5_handle group = make_group(file, reductions_group);
   for (const saved_image& image : images) {
     const std::vector<hsize_t> extent(image.extent.begin(), image.extent.end());
-    std::visit([&]<class T>(const std::vector<T>&) { write_dataset<T>(group, image.name, extent, nullptr, image_deflate_level); },
-               image.values);
+    std::visit(
+        [&]<class T>(const std::vector<T>&) { write_dataset<T>(group, image.name, extent, nullptr, image_deflate_level); },
+        image.values);
   }
   describe_reductions(file, images);
 }

@@ -156,8 +156,9 @@ TEST(find_scan_rotation, finds_nothing_in_lines_and_empty_scans) {
     const found_rotation level = find_scan_rotation({std::vector<double>(positions), std::vector<double>(positions)},
                                                     std::vector<double>(positions, 3.0), scan);
     EXPECT_FALSE(level.is_found);
-    const found_rotation empty = find_scan_rotation(
-        {std::vector<double>(positions, no_number), std::vector<double>(positions, no_number)}, std::vector<double>(positions), scan);
+    const found_rotation empty =
+        find_scan_rotation({std::vector<double>(positions, no_number), std::vector<double>(positions, no_number)},
+                           std::vector<double>(positions), scan);
     EXPECT_FALSE(empty.is_found);
     EXPECT_THAT(describe(empty), HasSubstr("too few"));
   }

@@ -114,7 +114,8 @@ bool fits_version(const fs::path& path, const input_format& version) {
 std::optional<input_format> guess_camera_version(const std::vector<fs::path>& files) {
   // In this order: a file of v5 that is cut within 16 bytes behind the length of a record of v3 fits both.
   for (const input_format& version : {camera::v5, camera::v3}) {
-    if (std::all_of(files.begin(), files.end(), [&](const fs::path& path) { return fits_version(path, version); })) return version;
+    if (std::all_of(files.begin(), files.end(), [&](const fs::path& path) { return fits_version(path, version); }))
+      return version;
   }
   return std::nullopt;
 }
