@@ -10,6 +10,8 @@
 #include <countem/error.hpp>
 #include <countem/work.hpp>
 
+#include "io/store/background_writer.hpp"
+
 namespace countem {
 
 namespace {
@@ -264,10 +266,9 @@ void for_copied_batches(const event_store& from, const copy_plan& plan, const re
 }
 
 void copy_frames(const event_store& from, const copy_plan& plan, event_sink& to, const reading_options& options) {
-  for_copied_batches(from, plan, options, [&](const event_batch& made) {
-    to.observe(made);
-    to.write(*to.encode(made));
-  });
+  io::background_writer writer(to, options.threads);
+  for_copied_batches(from, plan, options, [&](const event_batch& made) { writer.put(made); });
+  writer.finish();
 }
 
 }  // namespace countem

@@ -13,18 +13,6 @@ namespace {
 
 constexpr std::size_t block_frames = 1024;
 
-/// Gives a lock up for as long as it lives.
-class unlocked {
- public:
-  explicit unlocked(hdf5_lock_type& lock) : lock_(lock) { lock_.unlock(); }
-  unlocked(const unlocked&) = delete;
-  unlocked& operator=(const unlocked&) = delete;
-  ~unlocked() { lock_.lock(); }
-
- private:
-  hdf5_lock_type& lock_;
-};
-
 }  // namespace
 
 void for_each_block(const event_store& store, hdf5_lock_type& lock, const std::function<void(const event_batch&)>& visit) {

@@ -12,6 +12,18 @@ namespace countem::io {
 
 using hdf5_lock_type = std::unique_lock<std::recursive_mutex>;
 
+/// Gives a lock up for as long as it lives.
+class unlocked {
+ public:
+  explicit unlocked(hdf5_lock_type& lock) : lock_(lock) { lock_.unlock(); }
+  unlocked(const unlocked&) = delete;
+  unlocked& operator=(const unlocked&) = delete;
+  ~unlocked() { lock_.lock(); }
+
+ private:
+  hdf5_lock_type& lock_;
+};
+
 /// Visits all frames of the store in order, a block at a time. `lock` is hdf5_lock(): it is held while a block is visited, but
 /// not while it is read, since the store's threads need it.
 void for_each_block(const event_store& store, hdf5_lock_type& lock, const std::function<void(const event_batch&)>& visit);

@@ -10,10 +10,12 @@
 #include <countem/version.hpp>
 #include <countem/work.hpp>
 
+#include "io/convert/blocks.hpp"
 #include "io/convert/imports.hpp"
 #include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/file.hpp"
+#include "io/store/background_writer.hpp"
 
 namespace countem {
 
@@ -42,37 +44,44 @@ std::unique_ptr<row_source> open_rows(hid_t file, const std::filesystem::path& i
   throw format_error("is neither a stempy file (electron_events) nor a binsparse matrix");
 }
 
-void append_row(row_source& rows, std::uint64_t row, const std::filesystem::path& input,
-                std::vector<std::uint32_t>& events) try {
-  rows.append_row(row, events);
-} catch (const io_error& reason) {
-  throw with_name(reason, input);
+/// The frames from `first` on as a block: up to `end`, or to some 2^19 events.
+void read_block(row_source& rows, std::uint64_t first, std::uint64_t end, event_batch& block) {
+  const auto lock = hdf5_lock();
+  constexpr std::size_t enough_events = std::size_t{1} << 19U;
+  block.clear();
+  block.first_frame = first;
+  std::vector<std::uint32_t> events;
+  for (std::uint64_t frame = first; frame < end && block.indices.size() < enough_events; ++frame) {
+    const std::optional<std::uint64_t> row = rows.row_of(frame);
+    events.clear();
+    if (row) rows.append_row(*row, events);
+    if (!std::ranges::is_sorted(events)) std::ranges::sort(events);
+    if (!events.empty() && events.back() >= rows.frame().pixels())
+      throw format_error("event list " + std::to_string(*row) + " has an event outside the frame");
+    block.indices.insert(block.indices.end(), events.begin(), events.end());
+    block.indptr.push_back(block.indices.size());
+    block.xrays.push_back(0);
+    block.status.push_back(row ? all_sectors : std::uint8_t{0});
+  }
 }
 
+/// The caller does not hold hdf5_lock(): what is read is written by another thread.
 void copy_rows(row_source& rows, const std::filesystem::path& input, event_store_writer& to) {
+  constexpr std::uint64_t block_frames = 4 * import_block_frames;
   const std::uint64_t frames = rows.scan().frames();
   event_batch block;
-  std::vector<std::uint32_t> events;
   work importing("importing", "frames", frames);
-  for (std::uint64_t first = 0; first < frames; first += import_block_frames) {
-    block.clear();
-    block.first_frame = first;
-    for (std::uint64_t frame = first; frame < std::min<std::uint64_t>(first + import_block_frames, frames); ++frame) {
-      const std::optional<std::uint64_t> row = rows.row_of(frame);
-      events.clear();
-      if (row) append_row(rows, *row, input, events);
-      std::sort(events.begin(), events.end());
-      if (!events.empty() && events.back() >= rows.frame().pixels())
-        throw format_error("event list " + std::to_string(*row) + " has an event outside the frame");
-      block.indices.insert(block.indices.end(), events.begin(), events.end());
-      block.indptr.push_back(block.indices.size());
-      block.xrays.push_back(0);
-      block.status.push_back(row ? all_sectors : std::uint8_t{0});
+  background_writer writer(to);
+  for (std::uint64_t first = 0; first < frames; first += block.frames()) {
+    try {
+      read_block(rows, first, std::min(first + block_frames, frames), block);
+    } catch (const io_error& reason) {
+      throw with_name(reason, input);
     }
-    to.observe(block);
-    to.write(*to.encode(block));
+    writer.put(block);
     importing.advance(block.frames());
   }
+  writer.finish();
 }
 
 }  // namespace
@@ -90,7 +99,7 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
                                         const import_options& options, output_rules rules) {
   using namespace io;
   const input_file opened[] = {file_handle::open_read(input).opened()};
-  const auto lock = hdf5_lock();
+  hdf5_lock_type lock = hdf5_lock();
   const hdf5_handle file = open_hdf5(input);
   try {
     const std::unique_ptr<row_source> rows = open_rows(file, input, options);
@@ -104,7 +113,10 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
     store_options written;
     written.keep_unfinished = false;
     const auto writer = create_event_store(output, description, written, rules);
-    copy_rows(*rows, input, *writer);
+    {
+      const unlocked while_copying(lock);
+      copy_rows(*rows, input, *writer);
+    }
     std::vector<source_issue> issues = changed_inputs(opened);
     writer->finish({}, issues);
     return issues;

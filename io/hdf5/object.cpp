@@ -1,8 +1,9 @@
 #include "io/hdf5/object.hpp"
 
-#include <array>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <exception>
 #include <optional>
@@ -10,8 +11,13 @@
 #include <countem/error.hpp>
 #include <countem/stop.hpp>
 
+#include "io/files/file_state.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
+
+#if H5_VERSION_GE(1, 12, 0)
+#include <H5VLnative.h>
+#endif
 
 namespace countem::io {
 
@@ -28,6 +34,9 @@ bool is_same_place(hid_t location, const object_facts& a, const object_facts& b)
   int order = 1;
   return H5Otoken_cmp(location, &a.token, &b.token, &order) >= 0 && order == 0;
 }
+bool read_address(hid_t location, const object_facts& facts, haddr_t& address) {
+  return H5VLnative_token_to_addr(location, facts.token, &address) >= 0;
+}
 herr_t visit_all(hid_t location, herr_t (*visit)(hid_t, const char*, const object_facts*, void*), void* state) {
   return H5Ovisit3(location, H5_INDEX_NAME, H5_ITER_INC, visit, state, H5O_INFO_BASIC);
 }
@@ -39,6 +48,10 @@ bool read_facts(hid_t location, const char* path, object_facts& facts) {
 }
 bool is_same_place(hid_t, const object_facts& a, const object_facts& b) {
   return a.addr == b.addr;
+}
+bool read_address(hid_t, const object_facts& facts, haddr_t& address) {
+  address = facts.addr;
+  return true;
 }
 herr_t visit_all(hid_t location, herr_t (*visit)(hid_t, const char*, const object_facts*, void*), void* state) {
   return H5Ovisit2(location, H5_INDEX_NAME, H5_ITER_INC, visit, state, H5O_INFO_BASIC);
@@ -106,6 +119,21 @@ void visit_objects(hid_t location, const std::function<bool(const char* path, H5
       &state);
   if (state.thrown) std::rethrow_exception(state.thrown);
   hdf5_check(result, what);
+}
+
+std::optional<stored_object> stored_object_of(hid_t object) {
+  const auto lock = hdf5_lock();
+  object_facts facts{};
+  haddr_t address = HADDR_UNDEF;
+  if (!read_facts(object, ".", facts) || !read_address(object, facts, address)) return std::nullopt;
+  const hdf5_handle file(H5Iget_file_id(object), "file");
+  const hdf5_handle access(H5Fget_access_plist(file), "file");
+  if (H5Pget_driver(access) != H5FD_SEC2) return std::nullopt;
+  void* descriptor = nullptr;  // of the driver's own file
+  struct stat state {};
+  if (H5Fget_vfd_handle(file, access, &descriptor) < 0 || descriptor == nullptr) return std::nullopt;
+  if (::fstat(*static_cast<const int*>(descriptor), &state) != 0) return std::nullopt;
+  return stored_object{address, state_of(state)};
 }
 
 std::string place_of(hid_t object, const std::string& path) {

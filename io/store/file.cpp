@@ -1,7 +1,9 @@
 #include "io/store/file.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <countem/error.hpp>
 
@@ -9,6 +11,7 @@
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/object.hpp"
 #include "io/hdf5/storage.hpp"
 #include "io/store/layout.hpp"
 
@@ -43,8 +46,9 @@ bool is_plain(hid_t dataset, const store_description& description) {
 
 }  // namespace
 
-event_store_file::event_store_file(const std::filesystem::path& path, store_state state)
-    : opened_(file_handle::open_read(path).opened()) {  // the system's words about missing files are clearer than HDF5's
+event_store_file::event_store_file(const std::filesystem::path& path, store_state state, chunk_access access) {
+  file_handle file = file_handle::open_read(path);  // the system's words about missing files are clearer than HDF5's
+  opened_ = file.opened();
   const auto lock = hdf5_lock();
   file_ = open_file(path, state);
   try {
@@ -52,6 +56,7 @@ event_store_file::event_store_file(const std::filesystem::path& path, store_stat
     open_data();
     read_per_frame();
     if (state == store_state::running) hide_unfinished_frames();
+    if (state == store_state::finished && access == chunk_access::by_address) open_addresses(std::move(file));
   } catch (const format_error& reason) {
     throw format_error(path.string() + ": " + reason.what());
   } catch (const io_error& reason) {
@@ -97,25 +102,43 @@ void event_store_file::hide_unfinished_frames() {
   if (!plain_chunks_) return;
   for (std::uint64_t frame = counts_.size(); frame-- > 0;) {
     if (counts_[frame] == not_written) continue;
-    std::uint64_t size = 0;
-    chunk_sizes(frame, {&size, 1});
-    if (size != 0) return;  // frames are written in order
+    chunk_place place;
+    find_chunks(frame, {&place, 1});
+    if (place.bytes != 0) return;  // frames are written in order
     counts_[frame] = not_written;
     status_[frame] = 0;
     xrays_[frame] = 0;
   }
 }
 
-void event_store_file::chunk_sizes(std::uint64_t first, std::span<std::uint64_t> sizes) const {
+/// `file` was opened by the same name: HDF5 must have opened the same file, and found the dataset in it.
+void event_store_file::open_addresses(file_handle file) {
+  if (!plain_chunks_) return;
+  const std::optional<stored_object> stored = stored_object_of(data_);
+  if (!stored || stored->file.device != opened_.opened.device || stored->file.inode != opened_.opened.inode) return;
+  const std::vector<hsize_t> chunk = layout::chunk_extent(description_);
+  addresses_ = chunk_addresses::open(
+      std::move(file), {stored->header, {chunk.begin(), chunk.end()}, frame_.element_bytes, description_.scan.frames()});
+}
+
+void event_store_file::find_chunks(std::uint64_t first, std::span<chunk_place> places) const {
+  if (addresses_ && addresses_->find(first, places)) return;
   const auto lock = hdf5_lock();
   const std::string what = path().string() + ": its chunk index";
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
+  for (std::size_t i = 0; i < places.size(); ++i) {
     const std::vector<hsize_t> offset = layout::chunk_offset(description_.scan, first + i);
     hsize_t bytes = 0;
     // A chunk that was never written is an error in some versions of the library and 0 bytes in others.
     const bool is_there = hdf5_answer(H5Dget_chunk_storage_size(data_, offset.data(), &bytes) < 0 ? -1 : 1, what);
-    sizes[i] = is_there ? bytes : 0;
+    places[i] = {undefined_address, is_there ? static_cast<std::uint32_t>(bytes) : 0, 0};  // no chunk has more than 4 GiB
   }
+}
+
+void event_store_file::read_proven(std::uint64_t first, std::span<const chunk_place> places, proven_chunks& to) const {
+  if (addresses_)
+    addresses_->read(first, places, to);
+  else
+    to.chunks.assign(places.size(), {});
 }
 
 bool event_store_file::read_chunk(std::uint64_t frame, std::uint64_t size, std::vector<std::uint8_t>& to) const {

@@ -43,7 +43,7 @@ class part_copy {
   void copy(std::uint32_t index) {
     const known_part& known = parts_.parts()[index];
     if (known.first_held == report_.scan_frames) return;
-    const part opened(known.file.path);
+    part opened(known.file.path);
     if (opened.file().counts().size() != report_.scan_frames) throw_changed(known);
     for (std::uint64_t frame = known.first_held; frame < report_.scan_frames; ++frame) {
       if (!opened.holds(frame)) {

@@ -19,7 +19,7 @@ namespace countem::io {
 namespace {
 
 constexpr const char* issues_entry = "issues";
-constexpr std::size_t most_sentences = 10;
+constexpr std::size_t most_lacks_named = 10;
 
 // Kinds of issues that name frames which no part holds.
 constexpr const char* missing_part = "missing_part";
@@ -93,17 +93,39 @@ part::part(const std::filesystem::path& path) : file_(path) {
   }
 }
 
-chunk_footer part::read(std::uint64_t frame, std::vector<std::uint8_t>& chunk) const {
-  std::uint64_t size = 0;
-  file_.chunk_sizes(frame, {&size, 1});
-  chunk.clear();
-  const bool deflated = size != 0 && file_.read_chunk(frame, size, chunk);
-  const std::optional<chunk_footer> footer = deflated ? find_footer(chunk) : std::nullopt;
-  if (!footer || !is_intact(chunk, *footer) || footer->facts.frame != frame || footer->events != file_.counts()[frame]) {
+chunk_footer part::read(std::uint64_t frame, std::vector<std::uint8_t>& chunk) {
+  if (frame < first_ahead_ || frame - first_ahead_ >= ahead_.chunks.size()) read_ahead(frame);
+  const auto number = static_cast<std::size_t>(frame - first_ahead_);
+  const proven_chunk& proven = ahead_.chunks[number];
+  std::optional<chunk_footer> footer;
+  if (!proven.bytes.empty()) {
+    chunk.assign(proven.bytes.begin(), proven.bytes.end());
+    footer = proven.footer;
+  } else {
+    chunk.clear();
+    const std::uint32_t size = places_[number].bytes;
+    const bool deflated = size != 0 && file_.read_chunk(frame, size, chunk);
+    footer = deflated ? find_footer(chunk) : std::nullopt;
+    if (footer && (!is_intact(chunk, *footer) || footer->facts.frame != frame)) footer = std::nullopt;
+  }
+  if (!footer || footer->events != file_.counts()[frame]) {
     throw format_error(file_.path().string() + ": frame " + std::to_string(frame) +
                        ": its chunk is damaged, or another program rewrote it; verify the file, or recover its other frames");
   }
   return *footer;
+}
+
+void part::read_ahead(std::uint64_t frame) {
+  constexpr std::uint64_t most_frames = 64;
+  constexpr std::uint64_t most_bytes = std::uint64_t{4} << 20U;
+  places_.resize(static_cast<std::size_t>(std::min(most_frames, file_.counts().size() - frame)));
+  file_.find_chunks(frame, places_);
+  std::uint64_t bytes = 0;
+  const auto last =
+      std::ranges::find_if(places_, [&](const chunk_place& place) { return (bytes += place.bytes) > most_bytes; });
+  places_.erase(last == places_.end() ? last : std::next(last), places_.end());  // one frame at least
+  file_.read_proven(frame, places_, ahead_);
+  first_ahead_ = frame;
 }
 
 void throw_changed(const known_part& known) {
@@ -280,10 +302,10 @@ void part_list::add_lacking(std::vector<source_issue>& found) const {
     const auto one = given.find(number);
     const std::string sentence = lacking_of({number, of, holders_.size()}, one == given.end() ? nullptr : one->second);
     if (sentence.empty()) continue;
-    if (++lacking <= most_sentences) found.push_back({one == given.end() ? missing_part : unfinished_part, sentence});
+    if (++lacking <= most_lacks_named) found.push_back({one == given.end() ? missing_part : unfinished_part, sentence});
   }
-  if (lacking > most_sentences)
-    found.push_back({missing_part, std::to_string(lacking - most_sentences) + " more parts are missing or unfinished"});
+  if (lacking > most_lacks_named)
+    found.push_back({missing_part, std::to_string(lacking - most_lacks_named) + " more parts are missing or unfinished"});
 }
 
 }  // namespace countem::io

@@ -25,11 +25,16 @@ class part {
   [[nodiscard]] bool holds(std::uint64_t frame) const { return file_.counts()[frame] != not_written; }
   [[nodiscard]] frame_facts facts(std::uint64_t frame) const { return {frame, file_.xrays()[frame], file_.status()[frame]}; }
 
-  /// Reads the chunk of a frame that it holds. @throws format_error
-  [[nodiscard]] chunk_footer read(std::uint64_t frame, std::vector<std::uint8_t>& chunk) const;
+  /// Reads the chunk of a frame that it holds: fast where frames are asked for in order. @throws format_error
+  [[nodiscard]] chunk_footer read(std::uint64_t frame, std::vector<std::uint8_t>& chunk);
 
  private:
+  void read_ahead(std::uint64_t frame);
+
   event_store_file file_;
+  std::uint64_t first_ahead_ = 0;  ///< frame of ahead_.chunks[0]
+  std::vector<chunk_place> places_;
+  proven_chunks ahead_;
 };
 
 /// An input of a count, as its provenance names it.

@@ -23,7 +23,7 @@ namespace countem {
 namespace io {
 namespace {
 
-/// Frames whose chunks are read in one go under the HDF5 lock, then decoded beside other threads.
+/// Frames whose chunks are read and decoded in one go, beside other threads.
 constexpr std::size_t frames_per_task = 16;
 
 /// Where the events of frames that follow one another go.
@@ -86,12 +86,18 @@ class hdf5_event_store final : public file_event_store {
   [[nodiscard]] bool keeps_values() const { return description().options.values != event_value::none; }
 
  private:
+  /// A chunk that HDF5 read.
+  struct loaded_chunk {
+    std::size_t number;  ///< of its frame, in the batch
+    std::size_t begin, end;
+    bool deflated;
+  };
   struct scratch {
     explicit scratch(const dense_layout& frame) : decoder(frame) {}
     chunk_decoder decoder;
-    std::vector<std::uint8_t> bytes;
-    std::vector<std::size_t> ends;
-    std::vector<bool> deflated;
+    proven_chunks proven;
+    std::vector<loaded_chunk> others;
+    std::vector<std::uint8_t> bytes;  // of the others
     std::vector<chunk_decoding> jobs;
   };
 
@@ -101,14 +107,14 @@ class hdf5_event_store final : public file_event_store {
       throw invalid_argument(file_.path().string() + ": frames " + std::to_string(first) + " to " +
                              std::to_string(first + count) + " are not all among its " + std::to_string(frames()));
     }
-    sizes_.assign(count, 0);
-    if (file_.has_plain_chunks()) file_.chunk_sizes(first, sizes_);
+    places_.assign(count, {});
+    if (file_.has_plain_chunks()) file_.find_chunks(first, places_);
     target into{first, {0}, {}, {}};
     into.indptr.reserve(count + 1);
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint32_t counted = counts()[first + i];
       const std::uint64_t events = counted == not_written ? 0 : counted;
-      const std::uint64_t most = file_.has_plain_chunks() ? most_events(sizes_[i], file_.frame_layout())
+      const std::uint64_t most = file_.has_plain_chunks() ? most_events(places_[i].bytes, file_.frame_layout())
                                                           : file_.frame_layout().pixels * file_.frame_layout().largest();
       if (events > most) fail(first + i, "its chunk cannot hold the " + std::to_string(events) + " events of its count");
       into.indptr.push_back(into.indptr.back() + events);
@@ -133,24 +139,27 @@ class hdf5_event_store final : public file_event_store {
   /// Frames [from, to) of those.
   void read_some(const target& out, std::size_t from, std::size_t to) const {
     scratch& mine = scratch_.local();
-    mine.bytes.clear();
-    mine.ends.clear();
-    mine.deflated.clear();
-    load_chunks(out.first_frame, from, to, mine);
+    file_.read_proven(out.first_frame + from, std::span(places_).subspan(from, to - from), mine.proven);
+    load_others(out.first_frame, from, to, mine);
     mine.jobs.clear();
-    std::size_t start = 0;
+    const auto events_of = [&](std::size_t i) { return out.indices.subspan(out.indptr[i], out.indptr[i + 1] - out.indptr[i]); };
+    const auto values_of = [&](std::size_t i) {
+      return out.values.empty() ? out.values : out.values.subspan(out.indptr[i], out.indptr[i + 1] - out.indptr[i]);
+    };
     for (std::size_t i = from; i < to; ++i) {
-      const std::uint64_t frame = out.first_frame + i;
-      const std::size_t end = mine.ends[i - from];
-      const auto events = out.indices.subspan(out.indptr[i], out.indptr[i + 1] - out.indptr[i]);
-      const auto values = out.values.empty() ? std::span<std::uint32_t>() : out.values.subspan(out.indptr[i], events.size());
+      const proven_chunk& chunk = mine.proven.chunks[i - from];
+      if (chunk.bytes.empty() || counts()[out.first_frame + i] == not_written) continue;
+      mine.jobs.push_back({chunk.bytes, chunk.footer, events_of(i), values_of(i), {}});
+    }
+    for (const loaded_chunk& other : mine.others) {
+      const std::uint64_t frame = out.first_frame + other.number;
+      if (counts()[frame] == not_written) continue;
       try {
-        if (counts()[frame] != not_written)
-          take_in(frame, {mine.bytes.data() + start, end - start}, mine.deflated[i - from], events, values, mine);
+        take_in(frame, std::span(mine.bytes).subspan(other.begin, other.end - other.begin), other.deflated,
+                events_of(other.number), values_of(other.number), mine);
       } catch (const format_error& reason) {
         fail(frame, reason.what());
       }
-      start = end;
     }
     mine.decoder.decode(mine.jobs);
     for (const chunk_decoding& job : mine.jobs) {
@@ -158,20 +167,27 @@ class hdf5_event_store final : public file_event_store {
     }
   }
 
-  /// The stored bytes of frames [from, to) of the batch, under one lock.
-  void load_chunks(std::uint64_t first_frame, std::size_t from, std::size_t to, scratch& into) const {
-    const auto lock = hdf5_lock();
+  /// What is not proven of frames [from, to) of the batch, by HDF5 under one lock.
+  void load_others(std::uint64_t first_frame, std::size_t from, std::size_t to, scratch& into) const {
+    into.others.clear();
+    into.bytes.clear();
     for (std::size_t i = from; i < to; ++i) {
-      bool deflated = true;
+      const bool is_there = counts()[first_frame + i] != not_written || places_[i].bytes != 0;
+      if (is_there && into.proven.chunks[i - from].bytes.empty()) into.others.push_back({i, 0, 0, true});
+    }
+    if (into.others.empty()) return;
+    const auto lock = hdf5_lock();
+    for (loaded_chunk& other : into.others) {
+      const std::uint64_t frame = first_frame + other.number;
+      other.begin = into.bytes.size();
       try {
-        if (sizes_[i] != 0) deflated = file_.read_chunk(first_frame + i, sizes_[i], into.bytes);
+        if (places_[other.number].bytes != 0) other.deflated = file_.read_chunk(frame, places_[other.number].bytes, into.bytes);
       } catch (const format_error& reason) {
-        fail(first_frame + i, reason.what());
+        fail(frame, reason.what());
       } catch (const io_error& reason) {
-        throw io_error(place_of(first_frame + i) + reason.what());
+        throw io_error(place_of(frame) + reason.what());
       }
-      into.ends.push_back(into.bytes.size());
-      into.deflated.push_back(deflated);
+      other.end = into.bytes.size();
     }
   }
 
@@ -204,7 +220,7 @@ class hdf5_event_store final : public file_event_store {
   }
 
   event_store_file file_;
-  mutable std::vector<std::uint64_t> sizes_;  // of the chunks being read
+  mutable std::vector<chunk_place> places_;  // of the chunks being read
   mutable tbb::enumerable_thread_specific<scratch> scratch_;
 };
 
@@ -212,6 +228,10 @@ class hdf5_event_store final : public file_event_store {
 
 std::unique_ptr<file_event_store> open_stored(event_store_file file) {
   return std::make_unique<hdf5_event_store>(std::move(file));
+}
+
+std::unique_ptr<event_store> open_event_store(const std::filesystem::path& path, chunk_access access) {
+  return open_stored(event_store_file(path, store_state::finished, access));
 }
 
 }  // namespace io

@@ -55,16 +55,22 @@ class frame_checker {
   frame_checker(const event_store_file& file, fault_list& faults)
       : file_(file), faults_(faults), checker_(file.frame_layout(), file.description().options.values != event_value::none) {}
 
-  void check(std::uint64_t frame, std::uint64_t stored_bytes) {
-    try {
-      check_chunk(frame, stored_bytes);
-    } catch (const format_error& reason) {
-      faults_.add(frame, reason.what());
+  /// Frames from `first` on.
+  void check(std::uint64_t first, std::size_t count) {
+    places_.resize(count);
+    file_.find_chunks(first, places_);
+    file_.read_proven(first, places_, proven_);
+    for (std::size_t i = 0; i < count; ++i) {
+      try {
+        check_chunk(first + i, places_[i].bytes, proven_.chunks[i]);
+      } catch (const format_error& reason) {
+        faults_.add(first + i, reason.what());
+      }
     }
   }
 
  private:
-  void check_chunk(std::uint64_t frame, std::uint64_t stored_bytes) {
+  void check_chunk(std::uint64_t frame, std::uint64_t stored_bytes, const proven_chunk& proven) {
     const std::uint32_t count = file_.counts()[frame];
     if (count == not_written) {
       if (stored_bytes != 0) faults_.add(frame, "data is stored, but its count says that it never arrived");
@@ -73,14 +79,22 @@ class frame_checker {
       return;
     }
     if (stored_bytes == 0) throw format_error("its data is missing");
+    if (!proven.bytes.empty()) {
+      check_content(frame, proven.bytes, proven.footer);
+      return;
+    }
     chunk_.clear();
     const bool deflated = file_.read_chunk(frame, stored_bytes, chunk_);
     const std::optional<chunk_footer> footer = deflated ? find_footer(chunk_) : std::nullopt;
     if (!footer)
       throw format_error("its chunk has no footer, so nothing vouches for it: damaged, or rewritten by another program");
     if (!is_intact(chunk_, *footer)) throw format_error("its CRC is wrong: the chunk was damaged after it was written");
-    compare(frame, *footer);
-    checker_.check(chunk_, *footer);
+    check_content(frame, chunk_, *footer);
+  }
+
+  void check_content(std::uint64_t frame, std::span<const std::uint8_t> chunk, const chunk_footer& footer) {
+    compare(frame, footer);
+    checker_.check(chunk, footer);
   }
 
   void compare(std::uint64_t frame, const chunk_footer& footer) {
@@ -99,6 +113,8 @@ class frame_checker {
   const event_store_file& file_;
   fault_list& faults_;
   chunk_checker checker_;
+  std::vector<chunk_place> places_;
+  proven_chunks proven_;
   std::vector<std::uint8_t> chunk_;
 };
 
@@ -110,10 +126,7 @@ void check_frames(const event_store_file& file, unsigned threads, std::vector<st
     tbb::parallel_for(tbb::blocked_range<std::uint64_t>(0, file.counts().size(), frames_per_check),
                       [&](const tbb::blocked_range<std::uint64_t>& range) {
                         frame_checker checker(file, faults);
-                        std::vector<std::uint64_t> sizes(range.size());
-                        file.chunk_sizes(range.begin(), sizes);
-                        for (std::uint64_t frame = range.begin(); frame < range.end(); ++frame)
-                          checker.check(frame, sizes[frame - range.begin()]);
+                        checker.check(range.begin(), range.size());
                         verifying.advance(range.size());
                       });
   });

@@ -50,10 +50,8 @@ class hdf5_event_store_writer final : public event_store_writer {
   /// Issues that are recorded when the store is finished or abandoned, with those that are given then.
   void add_issues(std::span<const source_issue> earlier) { issues_.insert(issues_.end(), earlier.begin(), earlier.end()); }
 
-  /// Writes a whole chunk that another store held, as it is.
-  void write_whole(const chunk_footer& footer, std::span<const std::uint8_t> chunk);
-
-  /// The same for frames that follow one another, in fewer calls of HDF5. `chunks`: all of them, one after another.
+  /// Writes whole chunks that another store held, as they are, of frames that follow one another. `chunks`: all of them, one
+  /// after another.
   void write_whole(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks);
 
   /// Writes status and X-ray tally of a frame that has no chunk.

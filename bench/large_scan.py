@@ -1,0 +1,92 @@
+"""Seconds and peak memory of the commands that read a store, with one thread and with two, on a scan of any size.
+
+    cmake --build --preset release --target countem_cli bench_long_store
+    python3 bench/large_scan.py --countem build/release/countem --make build/release/bench/bench_long_store [--scan 1024x1024]
+        [--events 331] [--only verify crop] [--folder /tmp/large_scan] [--json results.json]
+
+The store is made of generated events, without raw frames, and kept in the folder for the next call. Everything is read from the page
+cache. Commands that have no option for threads run on one core by taskset(1).
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+CORES = "0,1"
+
+
+def commands_for(countem: pathlib.Path, store: pathlib.Path, out: pathlib.Path) -> dict[str, list]:
+    """Name and command; what a command reads besides the store is made by one before it."""
+    return {
+        "verify": [countem, "verify", store],
+        "reduce --sum": [countem, "reduce", store, "-o", out / "sum.h5", "--sum"],
+        "reduce --com --virtual": [countem, "reduce", store, "-o", out / "virtual.h5", "--com", "--virtual", "annulus:20:60"],
+        "reduce --radial": [countem, "reduce", store, "-o", out / "radial.h5", "--radial"],
+        "crop": [countem, "reduce", store, "-o", out / "crop.h5", "--crop", "100:400,100:400"],
+        "scan-bin 2": [countem, "reduce", store, "-o", out / "scan_bin.h5", "--scan-bin", "2"],
+        "convert --to csr": [countem, "convert", store, "-o", out / "csr.h5", "--to", "csr"],
+        "import of csr": [countem, "convert", out / "csr.h5", "-o", out / "from_csr.h5"],
+        "convert --to stempy": [countem, "convert", store, "-o", out / "stempy.h5", "--to", "stempy"],
+        "import of stempy": [countem, "convert", out / "stempy.h5", "-o", out / "from_stempy.h5"],
+        "recover": [countem, "recover", store, "-o", out / "recovered.h5"],
+        "merge": [countem, "merge", store, "-o", out / "merged.h5"],
+        "compare with itself": [countem, "compare", store, store],
+        "report": [countem, "report", store, "-o", out / "report.html"],
+    }
+
+
+def run(command: list, cores: str) -> tuple[float, float]:
+    """Seconds and peak memory in MiB."""
+    start = time.monotonic()
+    with subprocess.Popen(["taskset", "-c", cores, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
+        said = running.stderr.read().decode(errors="replace")
+        _, status, used = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - start
+    if running.returncode != 0:
+        raise SystemExit(f"{' '.join(map(str, command))}\nended with exit code {running.returncode}:\n{said}")
+    return seconds, used.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--countem", type=pathlib.Path, required=True, nargs="+", help="programs that are compared")
+    parser.add_argument("--make", type=pathlib.Path, required=True, help="bench_long_store")
+    parser.add_argument("--scan", default="1024x1024")
+    parser.add_argument("--events", type=float, default=331, help="per frame")
+    parser.add_argument("--only", nargs="+", help="names of commands")
+    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("/tmp/large_scan"))
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--repeat", type=int, default=1, help="runs of which the fastest counts")
+    parser.add_argument("--json", type=pathlib.Path)
+    options = parser.parse_args()
+
+    out = options.folder / "out"
+    out.mkdir(parents=True, exist_ok=True)
+    store = options.folder / f"{options.scan}_{options.events:g}.h5"
+    if not store.exists():
+        start = time.monotonic()
+        subprocess.run([options.make, store, options.scan, str(options.events)], check=True)
+        print(f"made {store}, {store.stat().st_size:,} bytes, in {time.monotonic() - start:.1f} s", flush=True)
+    store.read_bytes()  # into the page cache
+    results = []
+    for name in options.only or commands_for(pathlib.Path(), store, out):
+        for countem in options.countem:
+            row = {"command": name, "program": str(countem)}
+            for threads in options.threads:
+                command = commands_for(countem.resolve(), store, out)[name]
+                cores = ",".join(CORES.split(",")[:threads])
+                runs = [run(command, cores) for _ in range(options.repeat)]
+                row[f"seconds_{threads}"] = round(min(seconds for seconds, _ in runs), 2)
+                row["peak_mib"] = round(max(row.get("peak_mib", 0), *(peak for _, peak in runs)))
+            results.append(row)
+            print(json.dumps(row), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
