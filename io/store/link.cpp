@@ -82,7 +82,7 @@ class part_links {
  private:
   void take(std::uint32_t index) {
     const known_part& known = parts_.parts()[index];
-    const part opened(known.file.path);
+    part opened(known.file.path);
     const std::vector<std::uint32_t>& counts = opened.file().counts();
     if (counts.size() != parts_.holders().size()) throw_changed(known);
     for (std::uint64_t frame = 0; frame < counts.size(); ++frame) {
