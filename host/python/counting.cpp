@@ -99,6 +99,12 @@ class count_run {
     setup_ = {info_.shape, info_.type, used, wanted.options()};
   }
 
+  /// That an earlier count of the same share, finished or not, was the same as this one. @throws invalid_argument if not
+  void require_same(const std::filesystem::path& store) {
+    take_share();
+    require_same_count(store, description(), {wanted_.wide_counts, wanted_.fast_sparse, true});
+  }
+
   /// With the GIL. @throws what the library throws; nanobind::python_error of Python code, with a note about what is kept
   count_outcome run(const progress_function& progress) {
     prepare();
@@ -159,11 +165,8 @@ class count_run {
 
   void work(const frame_source& source) {
     if (setup_.options.method != counting_method::counts) check_loaded(setup_.calibrated, source, wanted_.accept_masked);
-    store_description description = describe_count(info_, setup_, where_, wanted_.words);
-    description.geometry = geometry();
-    if (is_part()) record_share(description, share_);
     if (wanted_.output.empty()) {
-      auto store = std::make_unique<memory_store>(std::move(description));
+      auto store = std::make_unique<memory_store>(description());
       count(source, *store);
       if (outcome_.result.stopped) return;
       store->finish();
@@ -171,7 +174,7 @@ class count_run {
       return;
     }
     if (!wanted_.live.empty()) prepare_reductions(source);
-    open_store(description);
+    open_store(description());
     try {
       count(source, *store_.writer);
     } catch (const io_error& failure) {
@@ -188,6 +191,13 @@ class count_run {
     }
     store_.writer->finish(live_ ? live_->finish() : std::vector<saved_image>(), outcome_.result.issues);
     kept_ = "the count was finished: " + wanted_.output.string();
+  }
+
+  [[nodiscard]] store_description description() const {
+    store_description description = describe_count(info_, setup_, where_, wanted_.words);
+    description.geometry = geometry();
+    if (is_part()) record_share(description, share_);
+    return description;
   }
 
   [[nodiscard]] store_geometry geometry() const {
@@ -333,6 +343,12 @@ void bind_counting(nb::module_& m) {
         return count_run(frames, used, wanted).run(progress);
       },
       nb::arg("frames"), nb::arg("calibration"), nb::arg("wanted"), nb::arg("progress").none());
+  m.def(
+      "require_same_count",
+      [](const raw_frames& frames, const calibration& used, const count_wish& wanted, const std::filesystem::path& store) {
+        count_run(frames, used, wanted).require_same(store);
+      },
+      nb::arg("frames"), nb::arg("calibration"), nb::arg("wanted"), nb::arg("store"));
 }
 
 }  // namespace countem::python

@@ -3,6 +3,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/function.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -10,6 +11,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -21,11 +23,13 @@
 #include <countem/dose.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
+#include <countem/reduction_passes.hpp>
 #include <countem/reduction_plan.hpp>
 #include <countem/store_reduction.hpp>
 
 #include "host/python/bindings.hpp"
 #include "host/python/images.hpp"
+#include "host/python/partial_results.hpp"
 #include "host/python/shared_store.hpp"
 #include "host/python/views.hpp"
 
@@ -122,28 +126,43 @@ std::vector<std::uint64_t> key_of(const part_numbers& numbers, incomplete_frames
   return key;
 }
 
-reduced reduce(const shared_store& self, const part_numbers& numbers, const asked& wanted, const std::string& where,
-               bool coincidence, unsigned threads) {
+backend backend_from(const std::string& where) {
   const std::optional<backend> named = find_choice<backend>(where);
   if (!named) throw invalid_argument("'" + where + "' is no backend: it is " + listed_words<backend>());
-  const copy_plan part = plan_of(numbers);
-  const result_axes made = axes_of_copy(self.get().description(), part);
-  reduction_plan plan = planned(wanted, made);
-  const nb::gil_scoped_release released;
+  return *named;
+}
+
+/// The whole plan, checked, with the centre of a vacuum scan. Without the GIL.
+void complete(reduction_plan& plan, const asked& wanted, const result_axes& made, unsigned threads) {
   if (!wanted.vacuum.empty()) plan.beam = vacuum_beam(wanted.vacuum, made.grid, made.geometry, threads);
   if (plan.beam) plan.centre = plan.beam->centre;
   take_lengths(plan, made.geometry);
   validate(plan);
   validate(plan, made.scan);
+}
+
+/// Whether what was found of the beam is kept for the next reduction.
+bool keeps_beam(const reduction_plan& plan) {
+  return !plan.centre && plan.needs_centre() && plan.excluded.empty();
+}
+
+reduced reduce(const shared_store& self, const part_numbers& numbers, const asked& wanted, const std::string& where,
+               bool coincidence, unsigned threads) {
+  const backend named = backend_from(where);
+  const copy_plan part = plan_of(numbers);
+  const result_axes made = axes_of_copy(self.get().description(), part);
+  reduction_plan plan = planned(wanted, made);
+  const nb::gil_scoped_release released;
+  complete(plan, wanted, made, threads);
   const reading_options reading = interruptible(threads);
   return self.with([&](const event_store& store) {
     std::optional<found_beam>* kept = nullptr;
-    if (!plan.centre && plan.needs_centre() && plan.excluded.empty()) {
+    if (keeps_beam(plan)) {
       kept = &self.beam_of(key_of(numbers, plan.incomplete));
       plan.beam = *kept;
       if (plan.beam) plan.centre = plan.beam->centre;
     }
-    reduced result{reduce_store(store, plan, part, choose_backend(*named).used, reading), {}};
+    reduced result{reduce_store(store, plan, part, choose_backend(named).used, reading), {}};
     if (kept != nullptr) *kept = result.store.plan.beam;
     if (coincidence) {
       const reduction_plan cells = in_cells(result.store.plan, made.geometry);
@@ -153,6 +172,68 @@ reduced reduce(const shared_store& self, const part_numbers& numbers, const aske
     }
     return result;
   });
+}
+
+using centre_pair = std::optional<std::pair<double, double>>;
+
+/// Reads all frames elsewhere: the pass by its word and the centre that it needs; packed results of windows that follow one
+/// another.
+using run_in_python = std::function<std::vector<nb::bytes>(const std::string& pass, const centre_pair& centre)>;
+
+/// The same results, of passes that Python has others do. With the GIL.
+reduced reduce_elsewhere(const shared_store& self, const part_numbers& numbers, const asked& wanted, const run_in_python& run,
+                         unsigned threads) {
+  const copy_plan part = plan_of(numbers);
+  const result_axes made = axes_of_copy(self.get().description(), part);
+  reduction_plan plan = planned(wanted, made);
+  std::vector<std::uint8_t> masked = masked_in_copy(self.get().description(), part);
+  const bool keeps = keeps_beam(plan) && wanted.vacuum.empty();
+  {
+    const nb::gil_scoped_release released;
+    complete(plan, wanted, made, threads);
+    if (keeps) self.with([&](const event_store&) { plan.beam = self.beam_of(key_of(numbers, plan.incomplete)); });
+  }
+  if (plan.beam) plan.centre = plan.beam->centre;
+  const auto run_pass = [&](const reduction_plan& asked, reduction_pass pass) {
+    centre_pair centre;
+    if (asked.centre) centre = std::make_pair(asked.centre->row, asked.centre->column);
+    std::optional<reduction_result> all;
+    for (const nb::bytes& bytes : run(std::string(word_of(pass)), centre)) {
+      reduction_result next = unpacked({reinterpret_cast<const std::uint8_t*>(bytes.c_str()), bytes.size()});
+      if (all) {
+        append(*all, next);
+      } else {
+        all = std::move(next);
+      }
+    }
+    if (!all || all->counts.size() != made.scan.positions() || (!all->sum.empty() && all->sum.size() != made.grid.pixels()))
+      throw format_error("what workers reduced is not of this scan: was its file replaced?");
+    return std::move(*all);
+  };
+  reduced result{reduce_in_passes(plan, made, std::move(masked), run_pass), {}};
+  if (keeps) {
+    const nb::gil_scoped_release released;
+    self.with([&](const event_store&) { self.beam_of(key_of(numbers, plan.incomplete)) = result.store.plan.beam; });
+  }
+  return result;
+}
+
+/// One pass over a window of positions, packed.
+nb::bytes reduce_window(const shared_store& self, const part_numbers& numbers, const asked& wanted, const std::string& where,
+                        const std::string& pass, const centre_pair& centre, unsigned threads) {
+  const backend named = backend_from(where);
+  const copy_plan part = plan_of(numbers);
+  reduction_plan plan = planned(wanted, axes_of_copy(self.get().description(), part));
+  if (centre) plan.centre = detector_point{centre->first, centre->second};
+  plan = plan_of_pass(plan, choice_from<reduction_pass>(pass));
+  std::vector<std::uint8_t> bytes;
+  {
+    const nb::gil_scoped_release released;
+    bytes = self.with([&](const event_store& store) {
+      return packed(reduce_pass(store, plan, part, choose_backend(named).used, interruptible(threads)));
+    });
+  }
+  return nb::bytes(bytes.data(), bytes.size());
 }
 
 }  // namespace
@@ -201,20 +282,24 @@ void bind_reductions(nb::module_& m, nb::class_<shared_store>& store) {
       .def_prop_ro("events", [](const reduced& self) { return self.store.result.events; })
       .def_prop_ro("incomplete_frames", [](const reduced& self) { return self.store.result.incomplete_frames; })
       .def_prop_ro("missing_frames", [](const reduced& self) { return self.store.result.missing_frames; });
-  store.def(
-      "reduce",
-      [](const shared_store& self, const part_numbers& part, std::vector<std::string> items,
-         std::vector<std::pair<std::string, std::optional<detector_array<std::uint8_t>>>> detectors,
-         std::vector<detector_array<float>> weights, std::optional<detector_array<std::uint8_t>> excluded,
-         std::optional<detector_array<float>> aperture, std::optional<std::pair<double, double>> centre,
-         std::filesystem::path vacuum, const std::string& where, bool coincidence, unsigned threads) {
-        const asked wanted{std::move(items), std::move(detectors), std::move(weights), std::move(excluded), std::move(aperture),
-                           centre,           std::move(vacuum)};
-        return reduce(self, part, wanted, where, coincidence, threads);
-      },
-      nb::arg("part"), nb::arg("items"), nb::arg("detectors"), nb::arg("weights"), nb::arg("excluded").none(),
-      nb::arg("aperture").none(), nb::arg("centre").none(), nb::arg("vacuum"), nb::arg("backend"), nb::arg("coincidence"),
-      nb::arg("threads"));
+  nb::class_<asked>(m, "Asked")
+      .def(
+          "__init__",
+          [](asked* self, std::vector<std::string> items,
+             std::vector<std::pair<std::string, std::optional<detector_array<std::uint8_t>>>> detectors,
+             std::vector<detector_array<float>> weights, std::optional<detector_array<std::uint8_t>> excluded,
+             std::optional<detector_array<float>> aperture, centre_pair centre, std::filesystem::path vacuum) {
+            new (self)
+                asked{std::move(items), std::move(detectors), std::move(weights), std::move(excluded), std::move(aperture),
+                      centre,           std::move(vacuum)};
+          },
+          nb::arg("items"), nb::arg("detectors"), nb::arg("weights"), nb::arg("excluded").none(), nb::arg("aperture").none(),
+          nb::arg("centre").none(), nb::arg("vacuum"));
+  store
+      .def("reduce", &reduce, nb::arg("part"), nb::arg("asked"), nb::arg("backend"), nb::arg("coincidence"), nb::arg("threads"))
+      .def("reduce_elsewhere", &reduce_elsewhere, nb::arg("part"), nb::arg("asked"), nb::arg("run"), nb::arg("threads"))
+      .def("reduce_window", &reduce_window, nb::arg("part"), nb::arg("asked"), nb::arg("backend"), nb::arg("run_pass"),
+           nb::arg("centre").none(), nb::arg("threads"));
 }
 
 }  // namespace countem::python

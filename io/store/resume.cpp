@@ -42,7 +42,25 @@ void require_same_share(const std::filesystem::path& part, const store_descripti
                          {{advice_kind::replace}});
 }
 
+/// @throws invalid_argument naming each difference
+void require_same_description(const std::filesystem::path& part, const io::found_store& found,
+                              const store_description& description, const store_options& options) {
+  const std::vector<std::string> others =
+      io::differences({found.description, found.frame.element_bytes}, {description, options.wide_counts ? 2U : 1U});
+  require_same_share(part, found.description, description);
+  if (!others.empty()) {
+    throw invalid_argument(
+        part.string() + ": was counted with " + io::list_of(others) + "; resume with the same inputs and options",
+        {{advice_kind::replace}});
+  }
+}
+
 }  // namespace
+
+void require_same_count(const std::filesystem::path& store, const store_description& description,
+                        const store_options& options) {
+  require_same_description(store, io::scan_event_store(io::file_handle::open_read(store)), description, options);
+}
 
 resumed_event_store resume_event_store(const std::filesystem::path& path, const store_description& description,
                                        const store_options& options, const output_rules& rules) {
@@ -55,14 +73,7 @@ resumed_event_store resume_event_store(const std::filesystem::path& path, const 
     throw io_error(part.string() + ": is being written by another process: wait for it, or name another output");
   }
   const io::found_store found = io::scan_event_store(unfinished);
-  const std::vector<std::string> others =
-      io::differences({found.description, found.frame.element_bytes}, {description, options.wide_counts ? 2U : 1U});
-  require_same_share(part, found.description, description);
-  if (!others.empty()) {
-    throw invalid_argument(
-        part.string() + ": was counted with " + io::list_of(others) + "; resume with the same inputs and options",
-        {{advice_kind::replace}});
-  }
+  require_same_description(part, found, description, options);
   // A chunk that is there but damaged is counted again, and so is all after it.
   const auto is_before_damage = [&](const io::found_chunk& chunk) {
     return found.damaged.empty() || chunk.footer.facts.frame < found.damaged.front();

@@ -108,8 +108,10 @@ def test_false_events_are_those_of_the_sweep(cal: ct.Calibration, simulated: Sim
 
 
 def test_files(cal: ct.Calibration, raw: ct.Raw, tmp_path: pathlib.Path) -> None:
-    with pytest.raises(TypeError, match="save it first"):
-        pickle.dumps(cal.with_threshold(9))
+    for made in (cal, ct.calibrate(raw, method="peaks", background="frame"), cal.with_threshold(9)):  # without a file
+        made.save(tmp_path / "made.h5", overwrite=True)
+        again = pickle.loads(pickle.dumps(made._by_value()))
+        assert again == ct.load_calibration(tmp_path / "made.h5") and (again.method, again._shift) == (made.method, made._shift)
     saved = cal.with_threshold(9)
     saved.save(tmp_path / "cal.h5")
     assert pickle.loads(pickle.dumps(saved)).background_adu == 9

@@ -79,11 +79,17 @@ def test_refusals(simulated: Simulated, tmp_path: pathlib.Path) -> None:
         raw[1.0, 2]
 
 
-def test_raw_frames_pickle(simulated: Simulated) -> None:
+def test_raw_frames_pickle(simulated: Simulated, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for raw in (ct.open_raw(simulated.raw, scan=(6, 2)), ct.frames(simulated.array, scale=2)):
         again = pickle.loads(pickle.dumps(raw))
         assert again.shape == raw.shape
         np.testing.assert_array_equal(again[1, 1], raw[1, 1])
+    monkeypatch.chdir(simulated.raw.parent)
+    for name in (simulated.raw.name, [simulated.raw.name], "*" + simulated.raw.name):
+        pickled = pickle.dumps(ct.open_raw(name))
+        monkeypatch.chdir(tmp_path)
+        assert pickle.loads(pickled).files == [simulated.raw]
+        monkeypatch.chdir(simulated.raw.parent)
     with h5py.File("memory.h5", "w", driver="core", backing_store=False) as file, pytest.raises(TypeError):
         pickle.dumps(ct.frames(file.create_dataset("x", (2, 3, 4), "u2")))
 

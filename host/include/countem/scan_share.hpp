@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,10 @@ void record_share(store_description& description, const scan_share& share);
 
 /// What record_share() put there; empty where the store is of no share, or where it is a copy of another number of frames.
 [[nodiscard]] std::optional<scan_share> recorded_share(const store_description& description);
+
+/// Checks that a finished or unfinished store was counted as a count that is to be resumed would: the same share, thresholds,
+/// references and options. Reads it whole. @throws invalid_argument naming each difference; io_error, format_error
+void require_same_count(const std::filesystem::path& store, const store_description& description, const store_options& options);
 
 /// CRC-32C of all that decides whether a pixel is a hit (docs/event_store.md), as 8 hexadecimal digits: parts of one scan have
 /// the same.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import pathlib
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +20,8 @@ from countem._notices import logger, warn
 class Calibration:
     """What turns raw pixels into hits: dark and gain references, a mask and thresholds. `calibrate` or `load_calibration` makes one.
 
-    It never changes; `with_threshold` makes a copy. Charges and thresholds are in ADU above the dark level.
+    It never changes; `with_threshold` makes a copy. Charges and thresholds are in ADU above the dark level. One that has a file
+    pickles as its name.
     """
 
     def __init__(self, native: _countem.Calibration, *, method: str | None = None, shift: bool = False, path: str | None = None,
@@ -31,9 +34,18 @@ class Calibration:
         self._shift = shift  # the shift of each frame is subtracted
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._path is None:
-            raise TypeError("a calibration pickles as the name of its file, and this one has none: save it first, cal.save(\"cal.h5\")")
-        return load_calibration, (self._path,)
+        return (load_calibration, (self._path,)) if self._path is not None else (_unpacked, (self._packed(), self.method, self._shift))
+
+    def _packed(self) -> bytes:
+        """What save() writes."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "calibration.h5")
+            self._native.save(str(file), False)
+            return file.read_bytes()
+
+    def _by_value(self) -> Calibration:
+        """A copy that pickles without a file."""
+        return Calibration(self._native, method=self.method, shift=self._shift)
 
     def __eq__(self, other: object) -> bool:
         """Whether all that counting uses or files keep is the same. A calibration that holds a NaN equals none."""
@@ -240,6 +252,14 @@ def calibrate(raw: Raw, dark: Any = None, gain: Any = None, *, mask: Any = None,
     warn(found.warnings)
     logger.info("%r", found)
     return found
+
+
+def _unpacked(content: bytes, method: str, shift: bool) -> Calibration:
+    """The inverse of `_packed`."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "calibration.h5")
+        file.write_bytes(content)
+        return Calibration(_countem.load_calibration(str(file)), method=method, shift=shift)
 
 
 def load_calibration(path: str | os.PathLike[str]) -> Calibration:

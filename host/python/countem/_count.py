@@ -110,7 +110,7 @@ def count(raw: Raw, cal: Any = None, path: str | os.PathLike[str] | None = None,
           background: str | None = None, live: Sequence[str] | str = (), live_centre: Any = "auto", pixel_mrad: float | None = None,
           scan_step_nm: float | None = None, threads: int = 0, backend: str = "auto", overwrite: bool = False, resume: bool = False,
           wide_counts: bool = False, fast_sparse: bool = False, accept_masked: bool = False, part: tuple[int, int] | None = None,
-          progress: Progress = False) -> Scan:
+          client: Any = None, shares: int | None = None, progress: Progress = False) -> Scan:
     """Counts the electrons of a scan into an event store, or into memory without `path`, as `countem count` does.
 
     `cal`: a calibration or its file; not needed for method counts. Thresholds that `calibrate` found in this process are found
@@ -124,40 +124,81 @@ def count(raw: Raw, cal: Any = None, path: str | os.PathLike[str] | None = None,
     `resume`: goes on where an interrupted count of the same frames and options ended (`path` + ".part").
     `part`: (k, n) counts the k-th (1 to n) of n shares of consecutive frames into a store for `merge`, its other frames missing
     (docs/cluster.md); give every process the same calibration.
+    `client`: a `distributed.Client` of dask, or the address of its scheduler: workers count `shares` of consecutive frames (four per
+    worker) into parts beside `path`, which are merged and removed. They open files themselves, by the same paths; `threads` is per
+    worker, 0 for those it has. Needs `path`, without `live` or `part` (docs/cluster.md#dask).
     `progress`: True for a bar (tqdm) or lines on stderr; or a function of (frames done, frames of the scan).
 
         scan = ct.count(raw, cal, "counted.h5", method="peaks", live=["sum", "com"], progress=True)
+        scan = ct.count(raw, cal, "counted.h5", client=distributed.Client("tcp://head:8786"), progress=True)
 
     Returns the scan. The result is the same, to the byte of each frame, for any backend and number of threads.
     Ctrl-C, or an exception of `progress` or of an array, ends the count at the next batch: what was counted is kept in
-    `path` + ".part", as a note on the exception says, and `resume=True` goes on. Nothing is kept of a count into memory.
+    `path` + ".part", or by workers in parts, as a note on the exception says, and `resume=True` goes on. Nothing is kept of a count
+    into memory. A share whose worker was lost is counted again by another.
     Raises FileExistsError where `path` is there, unless `overwrite`; TypeError, ValueError, OSError, MemoryError; RuntimeError for a backend
-    that cannot be had. Warns (CountemWarning) of files that changed while they were read.
+    that cannot be had; ImportError for a `client` without dask's distributed; KilledWorker of dask for a share that ends its worker
+    again and again. Warns (CountemWarning) of files that changed while they were read.
     """
     cal, method, background = _fitting(raw, cal, method, row_noise, background, threads)
-    wanted = _countem.CountWish()
     options = dict(method=method, row_noise=row_noise, background=background, values=values, backend=_BACKENDS.get(backend, backend),
                    min_cluster_size=min_cluster_size, max_cluster_size=_MOST if max_cluster_size is None else max_cluster_size,
-                   upsample=upsample, threads=threads, overwrite=overwrite, resume=resume, wide_counts=wide_counts,
-                   fast_sparse=fast_sparse, accept_masked=accept_masked, pixel_mrad=_positive("pixel_mrad", pixel_mrad),
-                   scan_step_nm=_positive("scan_step_nm", scan_step_nm), live=live if isinstance(live, str) else ",".join(live),
-                   live_centre=os.fspath(live_centre) if isinstance(live_centre, (str, os.PathLike)) else "{!r},{!r}".format(*map(float, live_centre)))
-    for name, value in options.items():
-        setattr(wanted, name, value)
-    if part is not None:
-        wanted.part_number, wanted.part_of = _share(part)
-        options["part"] = part
+                   upsample=upsample, threads=threads, wide_counts=wide_counts, fast_sparse=fast_sparse, accept_masked=accept_masked,
+                   pixel_mrad=_positive("pixel_mrad", pixel_mrad), scan_step_nm=_positive("scan_step_nm", scan_step_nm))
+    if client is not None or shares is not None:
+        if client is None or path is None or part is not None or len(live):
+            raise ValueError("a count by shares needs client, and a path that workers write beside, and neither part nor live: reduce the scan later")
+        return _counted_on(client, raw, cal, os.fspath(path), shares, options, overwrite, resume, progress)
+    options |= dict(live=live if isinstance(live, str) else ",".join(live),
+                    live_centre=os.fspath(live_centre) if isinstance(live_centre, (str, os.PathLike)) else "{!r},{!r}".format(*map(float, live_centre)))
+    with _shown(progress) as show:
+        outcome = counted(raw, cal, path, part=part, overwrite=overwrite, resume=resume, show=show, **options)
+    return Scan._of(outcome.take_store(), "", threads) if path is None else Scan(path, threads)
+
+
+def counted(raw: Raw, cal: Calibration, path: str | os.PathLike[str] | None, *, part: tuple[int, int] | None, overwrite: bool, resume: bool,
+            show: _Show | None, **options: Any) -> _countem.CountOutcome:
+    """Counts with options as the compiled module takes them."""
+    wanted = _wish(raw, part, **options, overwrite=overwrite, resume=resume)
     wanted.output = "" if path is None else os.fspath(path)
-    wanted.words = f"countem.count({raw!r}, {', '.join(f'{name}={value!r}' for name, value in options.items())})"
     try:
-        with _shown(progress) as show, _followed(path, resume, show) as seen:
+        with _followed(path, resume, show) as seen:
             outcome = _countem.count(raw._native, cal._native, wanted, seen)
     finally:
         warn()
     warn(outcome.warnings)
     logger.info("%d events in %d frames, %d X-rays, %.2f s, %s backend (%s)", outcome.events, outcome.frames, outcome.xrays,
                 outcome.seconds, outcome.backend, outcome.reason)
-    return Scan._of(outcome.take_store(), "", threads) if path is None else Scan(path, threads)
+    return outcome
+
+
+def _wish(raw: Raw, part: tuple[int, int] | None, **options: Any) -> _countem.CountWish:
+    wanted = _countem.CountWish()
+    for name, value in options.items():
+        setattr(wanted, name, value)
+    if part is not None:
+        wanted.part_number, wanted.part_of = _share(part)
+        options["part"] = part
+    wanted.words = f"countem.count({raw!r}, {', '.join(f'{name}={value!r}' for name, value in options.items())})"
+    return wanted
+
+
+def require_same_count(raw: Raw, cal: Calibration, path: str, part: tuple[int, int], **options: Any) -> None:
+    """Raises ValueError naming each difference where a part, finished or not, was counted in another way."""
+    wanted = _wish(raw, part, **options)
+    wanted.output = path
+    _countem.require_same_count(raw._native, cal._native, wanted, path)
+
+
+def _counted_on(client: Any, raw: Raw, cal: Calibration, path: str, shares: int | None, options: dict[str, Any], overwrite: bool, resume: bool,
+                progress: Progress) -> Scan:
+    from countem import _dask
+
+    with _dask.connected(client, "count") as opened, _shown(progress) as show:
+        parts = _dask.count_on(opened, raw, cal, path, shares, options, overwrite=overwrite, resume=resume, show=show)
+    scan = merge(parts, path, overwrite=overwrite)
+    _dask.forget(path)
+    return scan
 
 
 def _share(part: tuple[int, int]) -> tuple[int, int]:

@@ -19,6 +19,8 @@ from countem._notices import warn
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
+scheduler: str | None = None  #: of dask, for arrays of dask that are read here; None: dask's own choice
+
 _PIXEL_TYPES = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16), "u32": np.dtype(np.uint32), "f32": np.dtype(np.float32)}
 
 
@@ -39,7 +41,10 @@ class Raw:
         self._maker = maker
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self._maker, *self._source)
+        what, options = self._source
+        if self._maker is open_raw:  # another process may have another folder
+            what = os.path.abspath(what) if isinstance(what, str) else [os.path.abspath(path) for path in what]
+        return _reopened, (self._maker, what, options)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -257,7 +262,9 @@ def _frames_together(array: Any, lead: tuple[int, ...]) -> int:
 
 
 def _on_host(block: Any) -> Any:
-    """What lies on a device is copied: as cupy does by get(), torch by cpu(), and others by DLPack."""
+    """What lies on a device is copied: as cupy does by get(), torch by cpu(), and others by DLPack. What is not computed yet, is."""
+    if scheduler is not None and hasattr(block, "__dask_graph__"):
+        block = block.compute(scheduler=scheduler)
     for copied in ("get", "cpu"):
         if hasattr(block, "__cuda_array_interface__") and callable(getattr(block, copied, None)):
             return getattr(block, copied)()

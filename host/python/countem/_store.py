@@ -18,7 +18,7 @@ from countem._image import Axis, Image
 from countem._indices import resolved, slice_of
 from countem._parallax import Parallax, parallax_from
 from countem._part import Part, Window
-from countem._reductions import Centre, Reductions, split, warn_of_losses
+from countem._reducing import Reducing
 from countem._shown import Shown
 
 _DENSE_TYPES: dict[str, np.dtype[Any]] = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16), "u32": np.dtype(np.uint32)}
@@ -26,7 +26,7 @@ _NOT_WRITTEN = 0xFFFFFFFF
 _SECTORS, _TRUNCATED = 0x0F, 0x10
 
 
-class Scan(Reductions, HandOvers, Shown):
+class Scan(Reducing, HandOvers, Shown):
     """A counted scan, or a part of one: `open` makes it, slices and `bin` make parts.
 
     It reads like a numpy array of (scan rows, scan columns, detector rows, detector columns), with repeats behind the scan columns
@@ -55,7 +55,9 @@ class Scan(Reductions, HandOvers, Shown):
         return scan
 
     def _with(self, part: Part) -> Scan:
-        return self._of(self._store, self._path, self._threads, part)
+        scan = self._of(self._store, self._path, self._threads, part)
+        scan._client = self._client
+        return scan
 
     def __enter__(self) -> Scan:
         return self
@@ -363,20 +365,6 @@ class Scan(Reductions, HandOvers, Shown):
             raise ValueError("parallax needs all pixels and positions as they were counted, not a crop or bin of them")
         scale = (float(pixel_mrad), 0.0, float(voltage_kv), float(scan_step_nm))
         return parallax_from(self._store.parallax(part.numbers, centre, float(bright_field), upsample, order, flip, rotation, scale, self._threads))
-
-    def _reduce(self, items: Sequence[str], *, detectors: Sequence[Any] = (), exclude: npt.ArrayLike | None = None, aperture: Any = None,
-                centre: Centre = None, incomplete: str = "keep", errors: bool = False, corrected: bool = False, backend: str = "automatic") -> _countem.Reduced:
-        from countem._detectors import as_mask, as_weights
-
-        chosen, weighed = split(detectors)
-        point = None if centre is None or isinstance(centre, (str, os.PathLike)) else (float(centre[0]), float(centre[1]))
-        vacuum = os.fspath(centre) if isinstance(centre, (str, os.PathLike)) else ""
-        reduced = self._store.reduce(
-            self._part.numbers, [*items, f"incomplete:{incomplete}", *(["errors"] if errors else [])], chosen, weighed,
-            None if exclude is None else as_mask(exclude), None if aperture is None else as_weights(aperture), point, vacuum, backend, corrected,
-            self._threads)
-        warn_of_losses(reduced)
-        return reduced
 
 
 def _reopened(path: str, threads: int, part: Part) -> Scan:
