@@ -10,6 +10,7 @@ namespace countem::cli {
 void add_simulate(CLI::App& app, context& ctx);
 void add_calibrate(CLI::App& app, context& ctx);
 void add_count(CLI::App& app, context& ctx);
+void add_index(CLI::App& app, context& ctx);
 void add_info(CLI::App& app, context& ctx);
 void add_verify(CLI::App& app, context& ctx);
 void add_recover(CLI::App& app, context& ctx);

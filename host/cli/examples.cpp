@@ -27,6 +27,8 @@ constexpr row table[]{
       "countem count @files.txt --calibration calibration.h5 -o counted.h5"}},
     {"countem count",
      {"the first of two parts, for countem merge", "countem count scan42/*.data --part 1/2 -o counted.{part}.h5"}},
+    {"countem index",
+     {"the headers of a scan that many processes will open", "countem index scan42/*.data -o scan42.index.h5"}},
     {"countem info", {"facts of a store, as JSON", "countem info counted.h5 --json"}},
     {"countem info", {"raw files whose names another program writes", "find scan42 -name '*.data' -print0 | countem info -"}},
     {"countem verify", {"exit code 0 if every frame is whole", "countem verify counted.h5 --quiet"}},

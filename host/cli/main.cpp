@@ -76,6 +76,7 @@ void add_commands(CLI::App& app, context& ctx) {
   add_simulate(app, ctx);
   add_calibrate(app, ctx);
   add_count(app, ctx);
+  add_index(app, ctx);
   add_info(app, ctx);
   add_verify(app, ctx);
   add_recover(app, ctx);

@@ -117,6 +117,8 @@ void source_arguments::add_to(CLI::App& command, bool required) {
             .add_option("--input-format", format_,
                         names_of_formats([](const auto&) { return true; }) + "; found out when not given")
             ->type_name("{" + words + "}"));
+  group(command.add_option("--index", index_,
+                           "4D Camera: what countem index made of these files, so that not every record is read to open them"));
   group(command.add_option("--scan", scan_,
                            "Scan size WIDTHxHEIGHT, or WIDTHxHEIGHTxFRAMES with several frames at each position"));
   CLI::Option* shape = command.add_option("--shape", shape_, "Flat binary: frame shape HEIGHTxWIDTH");
@@ -172,6 +174,7 @@ source_options source_arguments::options() const {
     throw invalid_argument("--dataset is for --input-format " + names_of_formats(has_datasets) + "; " +
                            std::string(to_string(*options.format)) + " files hold no datasets");
   }
+  options.headers = index_;
   options.dataset = dataset_;
   options.scale = scale_;
   return options;

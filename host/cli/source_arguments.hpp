@@ -49,6 +49,7 @@ class source_arguments {
 
   std::vector<std::filesystem::path> inputs_;
   std::string format_;
+  std::filesystem::path index_;
   std::string scan_;
   std::string shape_;
   std::string type_ = "u16";

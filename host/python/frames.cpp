@@ -17,12 +17,14 @@
 
 #include <countem/detector_image.hpp>
 #include <countem/error.hpp>
+#include <countem/record_headers.hpp>
 #include <countem/threads.hpp>
 
 #include "host/python/advice.hpp"
 #include "host/python/array_reader.hpp"
 #include "host/python/arrays.hpp"
 #include "host/python/bindings.hpp"
+#include "host/python/views.hpp"
 
 namespace countem::python {
 
@@ -98,6 +100,7 @@ struct opening {
   std::uint64_t offset = 0;
   std::uint64_t gap = 0;
   std::string dataset;
+  std::string index;
   double scale = 1;
   bool keep_fractions = false;
 };
@@ -111,6 +114,7 @@ source_options options_of(const opening& given) {
     options.raw = raw_layout{shape, choice_from<pixel_type>(given.type), given.big_endian, given.offset, given.gap};
   }
   options.dataset = given.dataset;
+  options.headers = given.index;
   options.scale = given.scale;
   options.keep_fractions = given.keep_fractions;
   return options;
@@ -162,6 +166,14 @@ std::unique_ptr<raw_frames> open_files(const std::vector<std::filesystem::path>&
   return call_stoppable([&] { return std::make_unique<raw_frames>(open_source(paths, options_of(given))); });
 }
 
+/// Files and records.
+std::tuple<std::uint64_t, std::uint64_t> index_files(const std::vector<std::filesystem::path>& paths, const opening& given,
+                                                     const std::filesystem::path& output, bool overwrite) {
+  const output_rules rules{existing_for(overwrite), paths};
+  const kept_headers kept = call_stoppable([&] { return save_record_headers(paths, options_of(given), output, rules); });
+  return {kept.files, kept.records};
+}
+
 std::unique_ptr<raw_frames> from_array(const std::string& name, const std::vector<std::uint64_t>& extent,
                                        const std::string& type, nb::object read, std::uint64_t unit, const opening& given) {
   static constexpr std::string_view types[] = {"u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64"};
@@ -181,6 +193,7 @@ void bind_opening(nb::module_& m) {
       .def_rw("offset", &opening::offset)
       .def_rw("gap", &opening::gap)
       .def_rw("dataset", &opening::dataset)
+      .def_rw("index", &opening::index)
       .def_rw("scale", &opening::scale)
       .def_rw("keep_fractions", &opening::keep_fractions);
 }
@@ -216,6 +229,7 @@ void bind_frames(nb::module_& m) {
                    })
       .def("read", &read_frame, nb::arg("number"));
   m.def("open_files", &open_files, nb::arg("paths"), nb::arg("opening"));
+  m.def("index_files", &index_files, nb::arg("paths"), nb::arg("opening"), nb::arg("output"), nb::arg("overwrite"));
   m.def("open_array", &from_array, nb::arg("name"), nb::arg("extent"), nb::arg("type"), nb::arg("read"), nb::arg("unit"),
         nb::arg("opening"));
   m.def(

@@ -7,6 +7,7 @@
 
 #include <countem/error.hpp>
 #include <countem/frame_source.hpp>
+#include <countem/record_headers.hpp>
 
 #include "io/files/file.hpp"
 #include "io/sources/input_files.hpp"
@@ -52,24 +53,50 @@ const io::source_format& find_format(const std::vector<fs::path>& files, const s
                      {{advice_kind::input_format}});
 }
 
-}  // namespace
+void require_records(const io::source_format& format) {
+  if (format.save_headers != nullptr) return;
+  throw invalid_argument(fmt::format("headers are kept of the records of the 4D Camera, versions 3 to 5, and the files are {}",
+                                     to_string(format.facts.format)));
+}
 
-std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, const source_options& options) {
+/// The files of a scan and their format.
+struct found_scan {
+  std::vector<fs::path> files;
+  const io::source_format& format;
+  io::issue_list issues;
+};
+
+found_scan find_scan(const std::vector<fs::path>& inputs, const source_options& options) {
   if (options.scan) io::check_given_scan(*options.scan);
   io::issue_list issues;
   const io::source_format* const named = options.format ? &io::entry_of(options.format->name()) : nullptr;
-  const std::vector<fs::path> files = io::find_input_files(inputs, named, issues);
+  std::vector<fs::path> files = io::find_input_files(inputs, named, issues);
   const io::source_format& format = named != nullptr ? *named : find_format(files, options);
   if (!format.facts.several_files && files.size() != 1) {
     throw invalid_argument(
         fmt::format("{} {} files were given, a scan of this format is one file", files.size(), to_string(format.facts.format)));
   }
+  if (!options.headers.empty()) require_records(format);
+  return {std::move(files), format, std::move(issues)};
+}
+
+}  // namespace
+
+std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, const source_options& options) {
+  auto [files, format, issues] = find_scan(inputs, options);
   if (options.scale == 1) return format.open(files, options, std::move(issues));
   if (!(std::isfinite(options.scale) && options.scale > 0))
     throw invalid_argument(fmt::format("the factor {} on raw values is not a finite number above 0", options.scale));
   source_options unscaled = options;
   unscaled.keep_fractions = true;  // 1/16 of what unit is known only behind the factor
   return io::scaled(format.open(files, unscaled, std::move(issues)), options.scale);
+}
+
+kept_headers save_record_headers(const std::vector<fs::path>& inputs, const source_options& options, const fs::path& output,
+                                 const output_rules& rules) {
+  auto [files, format, issues] = find_scan(inputs, options);
+  require_records(format);
+  return format.save_headers(files, options, std::move(issues), output, rules);
 }
 
 }  // namespace countem

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <countem/frame_source.hpp>
+#include <countem/record_headers.hpp>
 
 #include "io/sources/source_issues.hpp"
 
@@ -29,6 +30,9 @@ struct source_format {
   /// what was found so far. @throws as countem::open_source()
   std::unique_ptr<frame_source> (*open)(const std::vector<std::filesystem::path>& files, const source_options& options,
                                         issue_list issues) = nullptr;
+  /// As countem::save_record_headers(), of files as open() gets them. Null: it has no headers of records.
+  kept_headers (*save_headers)(const std::vector<std::filesystem::path>& files, const source_options& options,
+                               issue_list issues, const std::filesystem::path& output, const output_rules& rules) = nullptr;
 };
 
 /// The table of formats (formats.cpp), in the order of input_formats().

@@ -7,7 +7,7 @@ import unittest
 
 from program import COUNTEM, ProgramTest
 
-COMMANDS = ("", "simulate", "calibrate", "count", "info", "verify", "recover", "merge", "convert", "reduce", "report", "compare", "bench",
+COMMANDS = ("", "simulate", "calibrate", "count", "index", "info", "verify", "recover", "merge", "convert", "reduce", "report", "compare", "bench",
             "bench count", "bench reductions", "version", "help")
 # The same command on less data.
 SMALLER = {"--scan 32x32": "--scan 4x4", "--dark-frames 20": "--dark-frames 4",

@@ -8,7 +8,7 @@ import unittest
 
 from program import COUNTEM, ProgramTest
 
-COMMANDS = ("simulate", "calibrate", "count", "info", "verify", "recover", "merge", "convert", "reduce", "parallax", "report", "compare", "bench",
+COMMANDS = ("simulate", "calibrate", "count", "index", "info", "verify", "recover", "merge", "convert", "reduce", "parallax", "report", "compare", "bench",
             "bench count", "bench reductions", "version", "help")
 
 

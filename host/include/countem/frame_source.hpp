@@ -79,6 +79,9 @@ struct source_options {
   std::optional<scan_shape> scan;  ///< required where the format does not define it and more than a line of frames is wanted
   std::optional<raw_layout> raw;   ///< required where input_format_facts::needs_layout
   std::string dataset;             ///< HDF5: path of the dataset; empty: found by convention
+  /// 4D Camera, versions 3 to 5: the headers of all records as save_record_headers() kept them (countem/record_headers.hpp);
+  /// empty: they are read from the files.
+  std::filesystem::path headers;
   /// HDF5: one image of a detector of this shape is wanted, such as a mask, a gain or a summed pattern, which may have two
   /// axes.
   std::optional<frame_shape> image;

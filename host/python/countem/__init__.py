@@ -18,7 +18,7 @@ from countem._calibration import Calibration, calibrate, load_calibration
 from countem._count import CountState, Preview, count, follow, merge, preview
 from countem._detectors import Detector, annulus, disk, wedge
 from countem._files import Recovery, import_events, recover, verify
-from countem._frames import Raw, frames, open_raw
+from countem._frames import Raw, frames, index_raw, open_raw
 from countem._image import Axis, Image
 from countem._parallax import Aberration, Parallax
 from countem._reductions import Beam, CentreOfMass, Dose, RadialProfile
@@ -31,5 +31,5 @@ __version__: str = _countem.describe_build().version
 __all__ = [
     "Aberration", "Axis", "Beam", "Calibration", "CentreOfMass", "CountState", "CountemWarning", "Detector", "Dose", "Image", "Parallax", "Preview",
     "RadialProfile", "Raw", "Recovery", "Scan", "__version__", "annulus", "calibrate", "count", "disk", "file_reader", "follow", "frames", "import_events",
-    "load_calibration", "merge", "open", "open_raw", "preview", "recover", "verify", "wedge",
+    "index_raw", "load_calibration", "merge", "open", "open_raw", "preview", "recover", "verify", "wedge",
 ]

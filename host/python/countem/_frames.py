@@ -126,11 +126,12 @@ def _reopened(maker: Any, what: Any, options: dict[str, Any]) -> Raw:
 
 
 def _opening(*, format: str | None, scan: Sequence[int] | None, shape: Sequence[int] | None, dtype: npt.DTypeLike | None, offset: int,
-             gap: int, dataset: str | None, scale: float) -> _countem.Opening:
+             gap: int, dataset: str | None, scale: float, index: str | os.PathLike[str] | None = None) -> _countem.Opening:
     opening = _countem.Opening()
     opening.format = format or ""
     opening.scan = _lengths("scan", scan, 3) if scan is not None else None
     opening.dataset = dataset or ""
+    opening.index = os.fspath(index) if index is not None else ""
     opening.scale = scale
     if shape is None:
         if dtype is not None or offset or gap:
@@ -174,7 +175,8 @@ def _files(paths: Paths) -> list[str]:
 
 
 def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | None = None, shape: Sequence[int] | None = None,
-             dtype: npt.DTypeLike | None = None, offset: int = 0, gap: int = 0, dataset: str | None = None, scale: float = 1) -> Raw:
+             dtype: npt.DTypeLike | None = None, offset: int = 0, gap: int = 0, dataset: str | None = None, scale: float = 1,
+             index: str | os.PathLike[str] | None = None) -> Raw:
     """Opens raw frames of a scan. Reads headers, no frame.
 
     `paths`: one file, a pattern ("scan42/*.data"), a directory, or a list of files in any order.
@@ -182,14 +184,14 @@ def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | N
     `format`: a name of docs/formats.md ("v5", "npy", "hdf5", "raw", ...); found out when not given.
     `shape`, `dtype`, `offset`, `gap`: flat binary files alone: (rows, columns) of a frame, type of a pixel (uint16), bytes before
     the first frame and between two. `dataset`: path within an HDF5 file.
-    `scale`: factor on all raw values, for data in another unit than ADU.
+    `scale`: factor on all raw values, for data in another unit than ADU. `index`: what `index_raw` made of these files.
 
         raw = ct.open_raw("scan42/*.data", scan=(64, 64))
 
     Warns (CountemWarning) of what is wrong with the files. Raises FileNotFoundError or another OSError, and ValueError where the
     files are not what they should be or the arguments contradict each other.
     """
-    options = dict(scan=scan, format=format, shape=shape, dtype=dtype, offset=offset, gap=gap, dataset=dataset, scale=scale)
+    options = dict(scan=scan, format=format, shape=shape, dtype=dtype, offset=offset, gap=gap, dataset=dataset, scale=scale, index=index)
     native = _countem.open_files(_files(paths), _opening(**options))
     files = native.files
     name = str(files[0]) if len(files) == 1 else os.path.commonpath([str(file.parent) for file in files]) or "."
@@ -197,6 +199,20 @@ def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | N
     raw = Raw(native, name, (given, options), open_raw)
     warn(raw.issues)
     return raw
+
+
+def index_raw(paths: Paths, output: str | os.PathLike[str], *, scan: Sequence[int] | None = None, format: str | None = None,
+              overwrite: bool = False) -> int:
+    """Keeps the headers of a 4D Camera scan in a file, so that other processes open it without a read for each record; the number of
+    records.
+
+        ct.index_raw("scan42/*.data", "scan42.index.h5")
+        raw = ct.open_raw("scan42/*.data", index="scan42.index.h5")
+
+    Arguments as those of `open_raw`. Raises FileExistsError unless `overwrite`, ValueError for files of another kind, OSError.
+    """
+    opening = _opening(scan=scan, format=format, shape=None, dtype=None, offset=0, gap=0, dataset=None, scale=1)
+    return _countem.index_files(_files(paths), opening, os.fspath(output), overwrite)[1]
 
 
 def _array_of(given: Any) -> Any:

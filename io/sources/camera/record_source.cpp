@@ -5,6 +5,7 @@
 #include <countem/error.hpp>
 
 #include "io/sources/camera/camera_source.hpp"
+#include "io/sources/camera/header_file.hpp"
 #include "io/sources/camera/record_index.hpp"
 #include "io/sources/camera/records.hpp"
 #include "io/sources/indexed_source.hpp"
@@ -42,8 +43,10 @@ std::uint32_t module_of(const fs::path& path, const camera_layout& layout) {
   return *module;
 }
 
-/// Opens the files, in an order that does not depend on how they were given, and reads their headers.
-std::vector<record_file> open_files(std::vector<fs::path> paths, const camera_layout& layout) {
+/// Opens the files, in an order that does not depend on how they were given, with their headers.
+std::vector<record_file> open_files(std::vector<fs::path> paths, const camera_layout& layout, const fs::path& headers) {
+  if (paths.size() > frame_index::max_files)
+    throw invalid_argument(fmt::format("{} files are more than one scan may have (65535)", paths.size()));
   std::sort(paths.begin(), paths.end());
   std::vector<record_file> files;
   for (const fs::path& path : paths) {
@@ -51,7 +54,11 @@ std::vector<record_file> open_files(std::vector<fs::path> paths, const camera_la
     files.push_back(open_record_file(path, layout));
     files.back().module = module;
   }
-  read_headers(files, layout);
+  if (headers.empty()) {
+    read_headers(files, layout);
+  } else {
+    load_headers(files, layout, headers);
+  }
   return files;
 }
 
@@ -95,17 +102,11 @@ void count_losses(const frame_index& index, std::size_t parts, source_info& info
   info.missing_frames = info.scan.frames() - arrived;
 }
 
-}  // namespace
-
-std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& paths, const input_format& format,
-                                                  const source_options& options, issue_list issues) {
-  const camera_layout layout = layout_of(format);
-  if (paths.size() > frame_index::max_files)
-    throw invalid_argument(fmt::format("{} files are more than one scan may have (65535)", paths.size()));
-  std::vector<record_file> files = open_files(paths, layout);
-
+/// What is known of the scan, and where its frames lie.
+std::pair<source_info, frame_index> understand(const std::vector<record_file>& files, const camera_layout& layout,
+                                               const source_options& options, issue_list& issues) {
   source_info info;
-  info.format = format;
+  info.format = layout.format;
   info.shape = camera_frame;
   info.split = layout.split;
   auto [scan, index] = index_records(files, layout, identity_of(files, layout), options, issues);
@@ -113,7 +114,7 @@ std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& p
   count_losses(index, layout.sectors, info);
   if (info.missing_frames == info.scan.frames()) {
     throw format_error(fmt::format("{}: holds not one whole {} record: a record is {} bytes, the file has {}",
-                                   files.front().path().string(), to_string(format), layout.record_bytes(),
+                                   files.front().path().string(), to_string(layout.format), layout.record_bytes(),
                                    files.front().bytes));
   }
   if (info.missing_frames > 0) {
@@ -124,14 +125,33 @@ std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& p
         },
         info.missing_frames);
   }
-
-  std::vector<file_handle> handles;
-  for (record_file& file : files) {
-    info.files.push_back(file.file.opened());
-    handles.push_back(std::move(file.file));
-  }
+  for (const record_file& file : files) info.files.push_back(file.file.opened());
   info.issues = issues.take();
+  return {std::move(info), std::move(index)};
+}
+
+}  // namespace
+
+std::unique_ptr<frame_source> open_camera_records(const std::vector<fs::path>& paths, const input_format& format,
+                                                  const source_options& options, issue_list issues) {
+  const camera_layout layout = layout_of(format);
+  std::vector<record_file> files = open_files(paths, layout, options.headers);
+  auto [info, index] = understand(files, layout, options, issues);
+  std::vector<file_handle> handles;
+  for (record_file& file : files) handles.push_back(std::move(file.file));
   return make_indexed_source(std::move(info), std::move(handles), std::move(index), options.in_place);
+}
+
+kept_headers save_camera_headers(const std::vector<fs::path>& paths, const input_format& format, const source_options& options,
+                                 issue_list issues, const fs::path& output, const output_rules& rules) {
+  const camera_layout layout = layout_of(format);
+  const std::vector<record_file> files = open_files(paths, layout, options.headers);
+  kept_headers kept;
+  kept.scan = understand(files, layout, options, issues).first;
+  kept.files = files.size();
+  for (const record_file& file : files) kept.records += file.headers.size();
+  save_headers(files, layout, output, rules);
+  return kept;
 }
 
 }  // namespace countem::io

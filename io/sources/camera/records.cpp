@@ -38,18 +38,14 @@ record_file open_record_file(const fs::path& path, const camera_layout& layout, 
   return found;
 }
 
-namespace {
-
-void read_header(record_file& file, std::uint64_t record, const camera_layout& layout) {
+camera_header read_header(const record_file& file, std::uint64_t record, const camera_layout& layout) {
   camera_header_image image{};
   if (file.file.read_at(record * layout.record_bytes(), image.data(), image.size()) != image.size()) {
     throw io_error(
         fmt::format("{}: became shorter while the header of {} was read", file.path().string(), where(record, layout)));
   }
-  file.headers[record] = decode(image);
+  return decode(image);
 }
-
-}  // namespace
 
 void read_headers(std::span<record_file> files, const camera_layout& layout) {
   std::vector<std::uint64_t> firsts;  // among all records
@@ -62,7 +58,8 @@ void read_headers(std::span<record_file> files, const camera_layout& layout) {
   }
   const auto read = [&](std::uint64_t number) {
     const auto file = static_cast<std::size_t>(std::upper_bound(firsts.begin(), firsts.end(), number) - firsts.begin()) - 1;
-    read_header(files[file], number - firsts[file], layout);
+    const std::uint64_t record = number - firsts[file];
+    files[file].headers[record] = read_header(files[file], record, layout);
   };
   work indexing("indexing", "records", records);
   read_in_flight(records, read, [&, shown = std::uint64_t{0}](std::uint64_t done) mutable {

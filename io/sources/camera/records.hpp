@@ -46,6 +46,9 @@ struct scan_identity {
 [[nodiscard]] record_file open_record_file(const std::filesystem::path& path, const camera_layout& layout,
                                            std::uint64_t most = ~std::uint64_t{0});
 
+/// The header of one record. @throws io_error
+[[nodiscard]] camera_header read_header(const record_file& file, std::uint64_t record, const camera_layout& layout);
+
 /// Fills `headers` of files that were opened at this layout. 16 bytes of each record are read, nothing else: record i begins at
 /// byte i * record_bytes(), whatever the header before it holds, so many are read at a time, from all files.
 /// @throws io_error, interrupted
