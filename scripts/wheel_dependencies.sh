@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the libraries that a wheel links statically, from the sources of Debian 12, into a folder of their own.
 #   scripts/wheel_dependencies.sh PREFIX
-# The sources come through apt where it is (with deb-src lines), else from Debian's archive; bitshuffle's come through pip. A library whose
+# The sources come through apt where it is, from where its packages come, else from Debian's archive; bitshuffle's come through pip. A library whose
 # version here has not changed since it was built is left as it is. Needs g++, cmake, make, nasm, pip; zlib and libpng are the system's.
 set -euo pipefail
 [ $# -eq 1 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
@@ -28,6 +28,19 @@ bitshuffle_sum=dc0e3fb7bdbf42be1009cc3028744180600d625a75b31833a24aa32aeaf83d8d
 
 checked() { echo "$2  $prefix/sources/$1" | sha256sum --check --status; }
 
+# apt_source NAME=VERSION: downloads it with lists of our own, since few machines list sources
+apt_source() {
+  local own=$prefix/apt options
+  options=(-qq -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$own/parts" -o "Dir::State::Lists=$own/lists")
+  if ! [ -d "$own/lists" ]; then
+    mkdir -p "$own/parts" "$own/lists/partial"
+    sed -E 's/^Types:.*/Types: deb-src/' /etc/apt/sources.list.d/*.sources >"$own/parts/own.sources" 2>/dev/null || true
+    sed -E 's/^deb /deb-src /' /etc/apt/sources.list /etc/apt/sources.list.d/*.list >"$own/parts/own.list" 2>/dev/null || true
+    apt-get "${options[@]}" update >&2 || { rm -rf "$own"; return 1; }
+  fi
+  apt-get "${options[@]}" source --download-only "$1" >&2
+}
+
 # fetch NAME: every file of the package, with the sum that the table gives
 fetch() {
   local name version file sum folder=$1
@@ -35,7 +48,7 @@ fetch() {
   while read -r name version file sum; do
     [ "$name" = "$1" ] || continue
     if [ -f "$prefix/sources/$file" ] && checked "$file" "$sum"; then continue; fi
-    if command -v apt-get >/dev/null; then (cd "$prefix/sources" && apt-get source -qq --download-only "$name=$version" >&2)
+    if command -v apt-get >/dev/null; then (cd "$prefix/sources" && apt_source "$name=$version")
     else curl -sSfL -o "$prefix/sources/$file" "$archive/$folder/$file"
     fi
     checked "$file" "$sum" || { echo "countem: $file is not the file that $0 names" >&2; exit 1; }
