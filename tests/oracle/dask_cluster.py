@@ -19,7 +19,7 @@ FRAMES = ROWS * COLUMNS
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[distributed.Client]:
-    with distributed.LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as cluster, distributed.Client(cluster) as opened:
+    with distributed.LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=":0") as cluster, distributed.Client(cluster) as opened:
         yield opened
 
 

@@ -1,5 +1,6 @@
 """Counting into files and into memory: hand-computed, and the same as the program."""
 
+import importlib.util
 import logging
 import pathlib
 import threading
@@ -174,6 +175,14 @@ def test_refusals(raw: ct.Raw, cal: ct.Calibration, tmp_path: pathlib.Path) -> N
     with pytest.raises(TypeError, match="is no calibration"):
         ct.count(raw, 8)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is not None, reason="distributed is installed")
+def test_clusters_need_distributed(raw: ct.Raw, cal: ct.Calibration, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ImportError, match=r'count\(\) needs distributed, which cannot be imported .*: install it with "pip install distributed"'):
+        ct.count(raw, cal, tmp_path / "counted.h5", client="tcp://127.0.0.1:8786")
+    with pytest.raises(ImportError, match=r"on\(\) needs distributed"):
+        ct.count(raw, cal, tmp_path / "counted.h5").on("tcp://127.0.0.1:8786").sum()
 
 
 def test_words_go_to_the_log_and_nothing_is_printed(raw: ct.Raw, cal: ct.Calibration, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:

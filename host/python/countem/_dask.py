@@ -11,6 +11,7 @@ import re
 import threading
 import time
 import uuid
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from countem._calibration import Calibration
 from countem._frames import Raw
 from countem._handover import _needs
 from countem._part import Part
+from countem._warnings import CountemWarning
 
 _SHARES_PER_WORKER = 4
 _WINDOWS_PER_THREAD = 2
@@ -90,7 +92,9 @@ def _frames_of(run: _Run) -> tuple[Raw, Calibration]:
     global _opened
     with _opening:
         if _opened[0] != run.name:
-            _opened = (run.name, pickle.loads(run.what))
+            with warnings.catch_warnings():  # the client's process warned of them
+                warnings.simplefilter("ignore", CountemWarning)
+                _opened = (run.name, pickle.loads(run.what))
         return _opened[1]
 
 
@@ -120,6 +124,9 @@ def _count_share(run: _Run, number: int) -> int:
         return int(_countem.state_of(name, False)[2])
     shown = 0.0
 
+    def report(kind: str, done: int = 0, events: int = 0) -> None:
+        worker.log_event(run.name, (kind, number, done, events, worker.address))
+
     def seen(done: int, total: int, events: int, seconds: float) -> None:
         nonlocal shown
         task = worker.state.tasks.get(key)
@@ -127,13 +134,13 @@ def _count_share(run: _Run, number: int) -> int:
             raise _Unwanted
         if time.monotonic() - shown > _INTERVAL or done == total:
             shown = time.monotonic()
-            worker.log_event(run.name, ("counted", number, done, events))
+            report("counted", done, events)
 
     def count(into: str) -> None:
         options = {**run.options, "threads": run.options["threads"] or worker.state.nthreads}
         counted(raw, cal, into, part=(number, run.of), resume=True, overwrite=True, show=seen, **options)
 
-    worker.log_event(run.name, ("begun", number, 0, 0))
+    report("begun")
     try:
         try:
             count(name)
@@ -146,7 +153,7 @@ def _count_share(run: _Run, number: int) -> int:
             count(own)
             os.replace(own, name)
     finally:
-        worker.log_event(run.name, ("ended", number, 0, 0))
+        report("ended")
     return int(_countem.state_of(name, False)[2])
 
 
@@ -157,21 +164,21 @@ class _Watch:
 
     def __init__(self) -> None:
         self.frames: dict[int, tuple[int, int]] = {}  # frames and events of a share
-        self.running: set[int] = set()
+        self.running: dict[int, str] = {}  # shares, and the workers that count them
 
     def __call__(self, event: tuple[float, Any]) -> None:
-        kind, number, done, events = event[1]
+        kind, number, done, events, worker = event[1]
         if kind == "begun":
-            self.running.add(number)
+            self.running[number] = worker
         elif kind == "ended":
-            self.running.discard(number)
+            self.running.pop(number, None)
         elif done >= self.frames.get(number, (0, 0))[0]:
             self.frames[number] = (done, events)
 
     def finished(self, number: int, frames: int, events: int) -> None:
         """Of a share, also where nothing of it was left to be counted."""
         self.frames[number] = (frames, events)
-        self.running.discard(number)
+        self.running.pop(number, None)
 
     def counted(self) -> tuple[int, int]:
         """Frames and events of all shares."""
@@ -295,8 +302,9 @@ def _cancel(client: Any, futures: list[Any], watch: _Watch) -> None:
         client.cancel(futures)
     now = time.monotonic()
     known, end = now + _INTERVAL, now + _PATIENCE  # the last that began are not known at once
-    while (watch.running or time.monotonic() < known) and time.monotonic() < end:
-        time.sleep(0.05)
+    with contextlib.suppress(OSError, TimeoutError):  # of a scheduler that is gone
+        while (time.monotonic() < known or set(watch.running.values()) & set(client.nthreads())) and time.monotonic() < end:
+            time.sleep(0.05)
 
 
 # Reductions
