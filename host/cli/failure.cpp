@@ -36,6 +36,8 @@ failure bug(const std::string& what, const std::string& command_line) {
 failure explain(const std::exception_ptr& thrown, const std::string& command_line) {
   try {
     std::rethrow_exception(thrown);
+  } catch (const reported_failure& what) {
+    return {what.code, {}};
   } catch (const interrupted& what) {
     return ended(user_interrupt, what);
   } catch (const invalid_argument& what) {

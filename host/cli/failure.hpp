@@ -17,6 +17,11 @@ struct failure {
   std::string text;  ///< lines for stderr, with their ends
 };
 
+/// Thrown where the sentence of a failure was printed already: by this process, or by another of its job.
+struct reported_failure {
+  exit_code code;
+};
+
 /// The exit code and the sentence of an exception. Whatever is neither ours nor the system's is a bug, and its text lists what
 /// a report of it needs. `command_line`: as typed.
 [[nodiscard]] failure explain(const std::exception_ptr& thrown, const std::string& command_line);

@@ -62,7 +62,8 @@ class pipeline {
       throw invalid_argument("the frames are not of the shape and type that the counter was set up for");
     }
     plan_ = make_plan(result_.used, setup);
-    end_ = std::min(options.end_frame, info.scan.frames());
+    frames_ = info.scan.frames();
+    end_ = options.next_range ? 0 : std::min(options.end_frame, frames_);
     next_ = std::min(options.first_frame, end_);
     if (options.first_frame > options.end_frame) {
       throw invalid_argument("frames from " + std::to_string(options.first_frame) + " up to " +
@@ -70,7 +71,7 @@ class pipeline {
     }
     threads_ = options.threads != 0 ? options.threads : usable_threads();
     const engine::batch_sizes sizes = engine::choose_batch_sizes({.frame_bytes = setup.shape.pixels() * size_of(setup.type),
-                                                                  .frames = end_ - next_,
+                                                                  .frames = expected_frames(),
                                                                   .threads = threads_,
                                                                   .on_device = result_.used == backend::cuda,
                                                                   .reduced_live = options.live != nullptr,
@@ -104,11 +105,19 @@ class pipeline {
   }
 
  private:
+  [[nodiscard]] std::uint64_t expected_frames() const {
+    return options_.next_range ? frames_ / std::max(1U, options_.sharers) : end_ - next_;
+  }
+
   item next(oneapi::tbb::flow_control& flow) {
     stopped_ = options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed);
+    if (next_ == end_ && options_.next_range && !stopped_ && !failed_.load(std::memory_order_relaxed)) {
+      auto asked = guarded(std::make_shared<token>(), &pipeline::take_range);
+      if (asked->error != nullptr) return asked;
+    }
     if (next_ == end_ || stopped_ || failed_.load(std::memory_order_relaxed)) {
       // A flag that is raised after the last batch stops nothing.
-      stopped_ = stopped_ && next_ != end_;
+      stopped_ = stopped_ && (next_ != end_ || options_.next_range);
       flow.stop();
       return nullptr;
     }
@@ -117,6 +126,18 @@ class pipeline {
     it->frames = static_cast<std::size_t>(std::min<std::uint64_t>(batch_frames_, end_ - next_));
     next_ += it->frames;
     return it;
+  }
+
+  /// The frames to count next; none: the count ends.
+  void take_range(token& /*unused*/) {
+    const frame_range next = options_.next_range(batch_frames_);
+    if (next.frames() == 0) return;
+    if (next.first < end_ || next.first > next.end || next.end > frames_) {
+      throw invalid_argument("frames from " + std::to_string(next.first) + " up to " + std::to_string(next.end) +
+                             " do not follow those before, or are not all inside the scan");
+    }
+    next_ = next.first;
+    end_ = next.end;
   }
 
   /// Runs a stage unless an earlier one failed; keeps what it throws for the last stage.
@@ -212,8 +233,8 @@ class pipeline {
       result_.xrays += it.events.xrays[i];
     }
     result_.events += it.events.indices.size();
-    written_ = it.first_frame + it.frames;
-    if (options_.progress) options_.progress({written_, end_, result_.events, elapsed()});
+    written_ = options_.next_range ? written_ + it.frames : it.first_frame + it.frames;
+    if (options_.progress) options_.progress({written_, options_.next_range ? 0 : end_, result_.events, elapsed()});
   }
 
   [[nodiscard]] double elapsed() const {
@@ -225,7 +246,8 @@ class pipeline {
   event_sink& sink_;
   const pipeline_options& options_;
   count_result result_;
-  std::uint64_t end_ = 0;  ///< frames from here on are not counted
+  std::uint64_t frames_ = 0;  ///< of the whole scan
+  std::uint64_t end_ = 0;     ///< frames from here on are not counted, or not before the next range
   std::uint64_t next_ = 0;
   std::uint64_t written_ = 0;
   unsigned threads_ = 1;

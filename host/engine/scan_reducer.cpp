@@ -6,6 +6,7 @@
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/reduction_sums.hpp>
 #include <countem/scan_reducer.hpp>
 
 #include "host/core/frame_status.hpp"
@@ -61,6 +62,8 @@ class scan_reducer::state {
       add_loaded(batch, first_frame, loaded);
     }
   }
+
+  void add_over_ranks(communicator& ranks) { countem::add_over_ranks(result_, ranks, shape_); }
 
   [[nodiscard]] const reduction_result& result() const { return result_; }
   [[nodiscard]] reduction_result take() { return std::move(result_); }
@@ -202,6 +205,9 @@ void scan_reducer::add(const event_batch& events) {
 }
 void scan_reducer::add(const event_batch& events, std::uint64_t first_frame, event_reducer& loaded) {
   state_->add(events, first_frame, loaded);
+}
+void scan_reducer::add_over_ranks(communicator& ranks) {
+  state_->add_over_ranks(ranks);
 }
 reduction_result scan_reducer::snapshot() const {
   return state_->snapshot();

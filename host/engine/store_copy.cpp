@@ -244,6 +244,7 @@ void for_copied_batches(const event_store& from, const copy_plan& plan, const re
     for_batches_of_cells(from, plan, options, visit);
     return;
   }
+  if (options.only) throw invalid_argument("where positions are merged or events carry values, frames are read all");
   const scan_shape scan = axes_of_copy(described, plan).scan;
   const pixel_mapping mapping(plan, described.shape.width);
   const bool with_values = described.options.values != event_value::none;

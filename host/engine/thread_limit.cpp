@@ -138,6 +138,8 @@ thread_limit::thread_limit() {
   if (threads < processors) control_ = std::make_unique<control>(threads);
 }
 
+thread_limit::thread_limit(unsigned threads) : control_(std::make_unique<control>(threads)) {}
+
 thread_limit::~thread_limit() = default;
 
 }  // namespace countem

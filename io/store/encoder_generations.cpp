@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <string>
 
 #include <countem/error.hpp>
@@ -19,7 +20,8 @@ bool is_sampled(std::uint64_t number) {
 }  // namespace
 
 void encoder_generations::observe(const event_batch& events) {
-  if (!first_frame_) first_frame_ = events.first_frame;
+  if (events.frames() == 0) return;
+  begin_run(events.first_frame);
   for (std::size_t i = 0; i < events.frames(); ++i) {
     const std::uint64_t number = observed_++;
     if (is_sampled(number) && has_arrived(events.status[i])) statistics_.add(events.events(i), frame_);
@@ -31,10 +33,21 @@ void encoder_generations::observe(const event_batch& events) {
   }
 }
 
+void encoder_generations::begin_run(std::uint64_t first_frame) {
+  const std::lock_guard lock(mutex_);
+  const bool follows = !runs_.empty() && first_frame - runs_.back().first_frame == observed_ - runs_.back().number;
+  if (!follows) runs_.push_back({first_frame, observed_});
+}
+
 std::shared_ptr<const frame_encoder> encoder_generations::for_frame(std::uint64_t frame) const {
   const std::lock_guard lock(mutex_);
-  const std::size_t generation =
-      first_frame_ && frame >= *first_frame_ ? std::bit_width(frame - *first_frame_ + 1) - 1U : encoders_.size();
+  const auto behind = std::ranges::upper_bound(runs_, frame, {}, &run::first_frame);
+  std::size_t generation = encoders_.size();
+  if (behind != runs_.begin()) {
+    const run& holder = *std::prev(behind);
+    const std::uint64_t number = holder.number + (frame - holder.first_frame);
+    if (behind == runs_.end() || number < behind->number) generation = std::bit_width(number + 1) - 1U;
+  }
   if (generation >= encoders_.size())
     throw invalid_argument("frame " + std::to_string(frame) + " is encoded before it was observed");
   return encoders_[generation];

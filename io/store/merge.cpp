@@ -6,6 +6,7 @@
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/rank_stores.hpp>
 #include <countem/scan_share.hpp>
 #include <countem/stop.hpp>
 #include <countem/work.hpp>
@@ -106,6 +107,22 @@ merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts,
   report.issues = list.issues();
   std::ranges::move(list.changes(), std::back_inserter(report.issues));
   writer.finish({}, report.issues);
+  return report;
+}
+
+merge_report merge_rank_stores(const std::vector<std::filesystem::path>& stores, const std::filesystem::path& output,
+                               const store_description& description, std::span<const saved_image> reductions,
+                               std::vector<source_issue> issues, output_rules rules) {
+  rules.inputs.insert(rules.inputs.end(), stores.begin(), stores.end());
+  check_output(output, event_store_output, rules);
+  const io::part_list list(stores);
+  store_options options;
+  options.wide_counts = list.frame_layout().element_bytes == 2;
+  io::hdf5_event_store_writer writer({output, event_store_output, rules}, description, options, reductions);
+  merge_report report = io::part_copy(list, writer).run();
+  report.issues = std::move(issues);
+  std::ranges::move(list.changes(), std::back_inserter(report.issues));
+  writer.finish(reductions, report.issues);
   return report;
 }
 

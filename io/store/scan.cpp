@@ -196,6 +196,14 @@ std::vector<std::uint8_t> make_recovery_record(const store_description& descript
   return record;
 }
 
+std::vector<std::uint8_t> image_of_record(std::span<const std::uint8_t> record) {
+  constexpr std::size_t around = record_header_bytes + sizeof(std::uint32_t);
+  if (record.size() < around || !std::equal(record_magic.begin(), record_magic.end(), record.begin()))
+    throw format_error("this describes no event store");
+  const auto image = record.subspan(record_header_bytes, record.size() - around);
+  return {image.begin(), image.end()};
+}
+
 described_store read_recovery_image(std::vector<std::uint8_t>& image) {
   const auto lock = hdf5_lock();
   const hdf5_handle access = memory_access();

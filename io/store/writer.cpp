@@ -261,6 +261,19 @@ void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, h
   write_kept();
 }
 
+void remove_part_without_frames(const std::filesystem::path& part) {
+  constexpr std::uint64_t most_bytes = std::uint64_t{256} << 20U;
+  const std::optional<file_handle> left = file_handle::try_open_write(part);
+  if (!left || lock_file(left->descriptor()) != lock_state::free || left->size() > most_bytes) return;
+  try {
+    if (left->size() != 0 && !scan_event_store(*left).chunks.empty()) return;
+  } catch (const format_error&) {  // not known to be ours
+    return;
+  }
+  std::error_code ignored;
+  std::filesystem::remove(part, ignored);
+}
+
 }  // namespace io
 
 namespace {
@@ -274,20 +287,6 @@ bool is_event_store(const std::filesystem::path& path) {
   }
 }
 
-/// A process that ended before its first frame leaves a file that is worth nothing. A large one is not looked through.
-void remove_part_without_frames(const std::filesystem::path& part) {
-  constexpr std::uint64_t most_bytes = std::uint64_t{256} << 20U;
-  const std::optional<io::file_handle> left = io::file_handle::try_open_write(part);
-  if (!left || io::lock_file(left->descriptor()) != io::lock_state::free || left->size() > most_bytes) return;
-  try {
-    if (left->size() != 0 && !io::scan_event_store(*left).chunks.empty()) return;
-  } catch (const format_error&) {  // not known to be ours
-    return;
-  }
-  std::error_code ignored;
-  std::filesystem::remove(part, ignored);
-}
-
 }  // namespace
 
 const output_kind event_store_output{"an event store", is_event_store};
@@ -297,7 +296,7 @@ std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::pa
                                                        std::span<const saved_image> announced) {
   const bool keeps = options.keep_unfinished;
   check_output(path, event_store_output, rules);
-  if (keeps) remove_part_without_frames(io::part_of(path));
+  if (keeps) io::remove_part_without_frames(io::part_of(path));
   io::output_file output(path, event_store_output, rules, keeps ? io::temporary_name::part : io::temporary_name::scratch);
   auto writer = std::make_unique<io::hdf5_event_store_writer>(std::move(output), description, options, announced);
   if (keeps) writer->become_part();

@@ -89,4 +89,7 @@ class hdf5_event_store_writer final : public event_store_writer {
 /// @throws io_error also when a chunk is no longer what the scan found
 void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, hdf5_event_store_writer& to);
 
+/// A process that ended before its first frame leaves a file that is worth nothing. A large one is not looked through.
+void remove_part_without_frames(const std::filesystem::path& part);
+
 }  // namespace countem::io

@@ -11,6 +11,7 @@
 
 #include <countem/counting.hpp>
 #include <countem/event_store.hpp>
+#include <countem/frame_range.hpp>
 #include <countem/frame_source.hpp>
 #include <countem/scan_reducer.hpp>
 
@@ -18,8 +19,9 @@ namespace countem {
 
 /// What a running count reports now and then.
 struct count_progress {
-  std::uint64_t frames_done = 0;   ///< number of the frame up to which all are written, those before the first among them
-  std::uint64_t frames_total = 0;  ///< number of the frame at which the count ends
+  /// Number of the frame up to which all are written, those before the first among them; with next_range: frames written.
+  std::uint64_t frames_done = 0;
+  std::uint64_t frames_total = 0;  ///< number of the frame at which the count ends; with next_range: 0, it is not known
   std::uint64_t events = 0;        ///< in the frames written so far
   double seconds = 0;              ///< since the count began
 };
@@ -34,6 +36,11 @@ struct pipeline_options {
   std::uint64_t first_frame = 0;  ///< frames before it are skipped (resume)
   /// Frames from it on are not counted; beyond the scan: all of them are.
   std::uint64_t end_frame = std::numeric_limits<std::uint64_t>::max();
+  /// Asked for the frames to count, one range after another, in place of the two above, as by several processes that share a
+  /// scan. It is given how many are counted together; ranges ascend, and an empty one ends the count. Called by one thread at a
+  /// time.
+  std::function<frame_range(std::uint64_t together)> next_range;
+  unsigned sharers = 1;  ///< processes that share the frames by next_range: the more, the fewer are counted together
   /// Raised by the caller (a signal handler) to stop after what is in flight.
   const std::atomic<bool>* stop = nullptr;
   /// Called from one thread at a time after a batch was written.

@@ -37,6 +37,8 @@ class scan_pictures {
 
   /// Adds frames to the summed pattern, each once.
   void add(const event_batch& events);
+  /// Adds the summed patterns of all ranks; that of rank 0 gets the sum.
+  void add_over_ranks(communicator& ranks) { sum_.add_over_ranks(ranks); }
   /// Writes STEM_sum.png, STEM_bright_field.png and STEM_dark_field.png, STEM the store's name without its suffix, into
   /// `directory` (empty: the folder of the store). Frames before `first_added` were not added and are read back too. Returns
   /// the files. @throws io_error, invalid_argument as check_output()

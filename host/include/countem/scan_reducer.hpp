@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include <countem/communicator.hpp>
 #include <countem/counting.hpp>
 #include <countem/reduction_plan.hpp>
 #include <countem/types.hpp>
@@ -26,6 +27,9 @@ class scan_reducer {
   /// The same, its frames being `first_frame` and on, with a reducer that is loaded with the batch already (a device's,
   /// cuda::batch_counter::reducer). Where incomplete frames are skipped, a batch that has incomplete frames is loaded anew.
   void add(const event_batch& events, std::uint64_t first_frame, event_reducer& loaded);
+  /// Adds what the reducers of all ranks computed; that of rank 0 gets the sums, the others are then of no use. Only while
+  /// nothing is added. @throws as countem::add_over_ranks()
+  void add_over_ranks(communicator& ranks);
   /// What was computed; only while nothing is added.
   [[nodiscard]] const reduction_result& result() const;
   /// The same, moved out of the reducer, which is then of no use.

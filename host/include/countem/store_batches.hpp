@@ -3,8 +3,10 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include <countem/event_store.hpp>
+#include <countem/frame_range.hpp>
 #include <countem/scan_window.hpp>
 
 namespace countem {
@@ -14,6 +16,9 @@ struct reading_options {
   unsigned threads = 0;                     ///< 0: all cores
   const std::atomic<bool>* stop = nullptr;  ///< raised by the caller to end early
   std::function<void()> after_batch;        ///< called now and then; what it throws ends the reading
+  /// Of the frames that are to be read, those to read now, numbered within them; unset: all. Not where positions are merged or
+  /// events carry values.
+  std::optional<frame_range> only{};
 };
 
 /// Calls `visit` with batch after batch of the window's frames, in order; first_frame counts within the window.

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include <countem/event_store.hpp>
+#include <countem/ranks.hpp>
 #include <countem/reduction_plan.hpp>
 #include <countem/result_images.hpp>
 #include <countem/store_batches.hpp>
@@ -26,6 +27,12 @@ struct reduced_store {
 /// @throws as for_copied_batches() and scan_reducer do.
 [[nodiscard]] reduced_store reduce_store(const event_store& store, const reduction_plan& plan, const copy_plan& part,
                                          backend which, const reading_options& reading);
+
+/// The same by all ranks, which share the frames. Rank 0 gets the results; what others get has no meaning. Each opens the
+/// store. Where positions are merged or events carry values rank 0 reads all frames.
+/// @throws what is thrown on any rank, as ranks::together()
+[[nodiscard]] reduced_store reduce_store(const event_store& store, const reduction_plan& plan, const copy_plan& part,
+                                         backend which, const reading_options& reading, ranks& all);
 
 /// The beam on the sum of all frames of a store, which is `summed`: of the complete ones, where there are any. Cells whose
 /// `excluded` [cell] is not 0 are left out; empty: none.

@@ -21,6 +21,8 @@ class thread_limit {
  public:
   /// Starts and ends the threads once, to find out how many there may be.
   thread_limit();
+  /// Limits them to this many, as where several processes share a machine.
+  explicit thread_limit(unsigned threads);
   thread_limit(const thread_limit&) = delete;
   thread_limit& operator=(const thread_limit&) = delete;
   ~thread_limit();
