@@ -34,6 +34,8 @@ forbid "the engine does not know the command line, nor analyses" '(host/(cli|ana
 forbid "analyses do not know the command line" '(host/cli|CLI/|fmt/|nlohmann/)' host/analysis
 forbid "bindings of Python belong in host/python" '(nanobind/|Python\.h)' . ':!host/python'
 forbid "the Python module does not know the command line" '(host/cli|CLI/|io/|kernels/)' host/python
+forbid "MPI belongs in host/mpi" '(mpi\.h|mpi/)' . ':!host/mpi'
+forbid "the module for MPI needs public headers only" '(kernels/|io/|host/(cli|engine|analysis|core)/|data_gen/|threads/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/mpi
 forbid "tests and benches are included by nobody" '(tests/|bench/)' host kernels io data_gen
 
 # Callers of the library have names of their own for what they can give: advice travels as data (countem/error.hpp), and only

@@ -8,7 +8,7 @@ build=(g++ cmake ninja-build pkg-config libhdf5-dev libtbb-dev libhwy-dev libcli
        zlib1g-dev libdeflate-dev libisal-dev libeigen3-dev)
 test=(git libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev hdf5-tools python3-h5py bitshuffle python3-venv python3-dev clang-format-14 chromium
       poppler-utils groff-base man-db zsh)
-full=(ccache clang llvm libclang-rt-dev libboost-context-dev doxygen slurm-wlm munge)
+full=(ccache clang llvm libclang-rt-dev libboost-context-dev libopenmpi-dev openmpi-bin iproute2 doxygen slurm-wlm munge)
 # One exact version that newer distributions no longer have; what needs it is skipped there and reports so.
 exact=(clang-format-14)
 

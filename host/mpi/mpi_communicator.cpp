@@ -63,6 +63,9 @@ class session {
   session() {
     // Open MPI would handle crashes, which the program handles itself, and report that it cannot.
     ::setenv("OMPI_MCA_opal_signal", "", 0);
+    // Debian excludes the only component that has one-sided operations over TCP, since it is not for several threads in MPI at
+    // once, which do not occur here.
+    ::setenv("OMPI_MCA_osc", "^ucx,monitoring", 0);
     int provided = MPI_THREAD_SINGLE;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);

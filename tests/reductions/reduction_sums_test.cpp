@@ -6,6 +6,7 @@
 #include <random>
 
 #include <countem/error.hpp>
+#include <countem/event_store.hpp>
 #include <countem/reduction_sums.hpp>
 #include <countem/scan_reducer.hpp>
 
