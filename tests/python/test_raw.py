@@ -94,6 +94,17 @@ def test_raw_frames_pickle(simulated: Simulated, tmp_path: pathlib.Path, monkeyp
         pickle.dumps(ct.frames(file.create_dataset("x", (2, 3, 4), "u2")))
 
 
+def test_raw_frames_with_an_index_pickle(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("simulate", tmp_path / "sim", "--scan", "2x2")
+    monkeypatch.chdir(tmp_path)
+    ct.index_raw("sim/data*.data", "scan.index.h5")
+    pickled = pickle.dumps(ct.open_raw("sim/data*.data", index="scan.index.h5"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    again = pickle.loads(pickled)
+    assert again.shape == (2, 2, 576, 576) and len(again.files) == 4
+
+
 def test_axes_of_arrays(simulated: Simulated) -> None:
     array = simulated.array
     for given, scan, shape in ((array, None, (3, 4, 8, 10)), (array.reshape(12, 8, 10), None, (1, 12, 8, 10)), (array.reshape(12, 8, 10), (3, 4), (3, 4, 8, 10)),

@@ -44,6 +44,8 @@ class Raw:
         what, options = self._source
         if self._maker is open_raw:  # another process may have another folder
             what = os.path.abspath(what) if isinstance(what, str) else [os.path.abspath(path) for path in what]
+            if options["index"] is not None:
+                options = {**options, "index": os.path.abspath(options["index"])}
         return _reopened, (self._maker, what, options)
 
     @property
