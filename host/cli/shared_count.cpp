@@ -212,7 +212,10 @@ void shared_count::count() {
   start_ = std::chrono::steady_clock::now();
   const auto step = [&] {
     const auto kept = [&] {
-      store_.writer->abandon();
+      try {
+        store_.writer->abandon();
+      } catch (const io_error&) {  // what it could not close is found in the file all the same
+      }
       return "; what was counted before is kept in " + kept_words();
     };
     try {
@@ -301,6 +304,18 @@ void shared_count::add_reductions() {
     if (live_) live_->reducer().add_over_ranks(all_.all());
     if (pictures_ && resumed_after_ == 0) pictures_->add_over_ranks(all_.all());
   });
+}
+
+merge_report shared_count::merged_stores(const std::vector<std::filesystem::path>& stores,
+                                         std::span<const saved_image> reductions) {
+  const std::string kept = "; all frames are counted, and kept in " + kept_words();
+  try {
+    return merge_rank_stores(stores, wanted_.output, described(), reductions, result_.issues, rules_);
+  } catch (const interrupted& failure) {
+    throw interrupted(failure.what() + kept, {{advice_kind::resume_counting}});
+  } catch (const io_error& failure) {
+    throw io_error(failure.what() + kept, {{advice_kind::resume_counting}});
+  }
 }
 
 void shared_count::merge() {

@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
+#include <countem/event_store.hpp>
 #include <countem/frame_range.hpp>
 #include <countem/ranks.hpp>
 
@@ -50,6 +52,8 @@ class shared_count final : public count_run {
   void require_all_counted();
   void add_reductions();
   void merge();
+  [[nodiscard]] merge_report merged_stores(const std::vector<std::filesystem::path>& stores,
+                                           std::span<const saved_image> reductions);
   void draw();
   [[nodiscard]] nlohmann::ordered_json ranks_json() const;
 
