@@ -64,7 +64,8 @@ void calibration_arguments::add_making_to(CLI::App& command) {
 void calibration_arguments::take_background_sigma(const std::string& given) {
   options_.background_sigmas.reset();
   double sigmas = 0;
-  if (given == "auto") return;
+  options_.needs_automatic = given == "auto";
+  if (options_.needs_automatic) return;
   if (!CLI::detail::lexical_cast(given, sigmas))
     throw CLI::ValidationError("--background-sigma", given + " is neither a number nor auto");
   options_.background_sigmas = sigmas;

@@ -23,7 +23,9 @@ void add_dose_options(CLI::App& command, dose_conditions& known) {
       ->check(CLI::Range(1e-9, 1e12));
   command
       .add_option("--efficiency", known.efficiency,
-                  "Events per electron, for dose and current; without it every electron counts as found")
+                  "Events per electron, for dose and current; without it every electron counts as found. With --coincidence: "
+                  "where electrons "
+                  "are so few that none coincide")
       ->check(CLI::Range(1e-3, 10.0));
 }
 

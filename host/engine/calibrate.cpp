@@ -215,6 +215,7 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   const bool given = options.background_sigmas || options.background_adu;
   if (given && !options.false_hits && !result.score16) engine::note_threshold(result);
   if (options.false_hits || (!given && !options.score_adu)) engine::note_blinking(result);
+  if (options.needs_automatic && !given) engine::note_absent_darks(result);
   engine::note_frames(result, sampled);
   if (sample) engine::note_drift(result, sample->frames);
   return result;

@@ -244,6 +244,15 @@ void note_blinking(calibration& made) {
            {{advice_kind::dark_frames}});
 }
 
+void note_absent_darks(calibration& made) {
+  if (!made.dark16.empty()) return;
+  add_note(made, "no_dark_reference",
+           fmt::format("without a dark reference the frames do not show which charges are noise: the background threshold is "
+                       "{} sigma of the noise peak, and how many events are false is not known",
+                       usual_background_sigmas),
+           {{advice_kind::dark_reference}});
+}
+
 void note_threshold(calibration& made) {
   if (!made.fit || !(made.fit->sigma_adu > 0)) return;
   const noise_fit& fit = *made.fit;

@@ -40,6 +40,9 @@ void note_threshold(calibration& made);
 /// A note where a threshold was found from mirrored charges with darks that do not show which pixels blink.
 void note_blinking(calibration& made);
 
+/// That the automatic threshold needs a dark reference, where there is none.
+void note_absent_darks(calibration& made);
+
 /// Notes about the noise of the frames against that of the darks.
 void note_noise(calibration& made);
 

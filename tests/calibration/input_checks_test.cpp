@@ -24,6 +24,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 std::vector<std::string> kinds(const calibration& made) {
   std::vector<std::string> all;
@@ -51,6 +52,16 @@ calibration with_darks(const frame_source& darks) {
   calibration start;
   apply_dark(start, average_darks(darks));
   return start;
+}
+
+TEST(input_checks, an_automatic_threshold_without_darks_is_noted_where_it_was_asked_for) {
+  const auto scan = small_scan();
+  calibration_options options;
+  EXPECT_THAT(kinds(calibrate(*simulated_source(scan), {}, options)), Not(Contains("no_dark_reference")));
+  options.needs_automatic = true;
+  const calibration made = calibrate(*simulated_source(scan), {}, options);
+  EXPECT_THAT(text_of(made, "no_dark_reference"), HasSubstr("4.5 sigma of the noise peak"));
+  EXPECT_THAT(kinds(calibrate(*simulated_source(scan), with_darks(*simulated_darks(scan, 20)), options)), IsEmpty());
 }
 
 TEST(input_checks, find_nothing_in_the_right_darks) {

@@ -56,6 +56,30 @@ class Dose(ProgramTest):
         self.check(told["dose"])
         self.assertIn('"electrons_per_square_angstrom":0.4', page.read_text())
 
+    def test_the_dose_of_a_simulated_scan_is_that_of_its_truth(self):
+        """The efficiency is found in a scan with few electrons; electrons of another scan coincide, and are corrected for."""
+        scans = {}
+        for name, occupancy, scan in (("dense", 0.006, "16x16"), ("sparse", 0.0003, "32x24")):
+            folder = self.directory / name
+            self.succeed("simulate", folder, "--scan", scan, "--frame", "256x256", "--format", "npy", "--occupancy", occupancy, "--dark-frames", 32,
+                         "--kv", 200, "--seed", 5)
+            if name == "dense":
+                self.succeed("calibrate", folder / "data.npy", "--dark", folder / "dark.npy", "--method", "peaks", "-o", self.directory / "calibration.h5")
+            self.succeed("count", folder / "data.npy", "--calibration", self.directory / "calibration.h5", "--method", "peaks", "-o", folder / "counted.h5",
+                         "--no-png")
+            scans[name] = (folder / "counted.h5", folder / "truth.h5")
+        truth = self.succeed_json("compare", *scans["dense"])
+
+        def electrons(efficiency, *options):
+            told = self.succeed_json("reduce", scans["dense"][0], "-o", self.directory / "images.h5", "--efficiency", efficiency, "--scan-step", 1,
+                                     "--force", "--sum", *options)
+            return told["dose"]["electrons_per_frame"] * 256 / truth["electrons"]
+
+        efficiency = self.succeed_json("compare", *scans["sparse"])["recall"]
+        self.assertAlmostEqual(electrons(efficiency, "--coincidence"), 1, delta=0.035)
+        self.assertLess(electrons(efficiency), 0.93, "a tenth of the electrons coincide")
+        self.assertAlmostEqual(electrons(truth["events"] / truth["electrons"]), 1)
+
     def test_what_is_refused(self):
         store = self.counted()
         for option, value in (("--dwell", 0), ("--efficiency", -1), ("--efficiency", "nan"), ("--dwell", "x")):

@@ -23,6 +23,7 @@ struct calibration_options {
   /// Background threshold = fitted mean + this many fitted sigmas; method peaks: a lone pixel at the score threshold lies
   /// there. Empty: the threshold that finds most electrons, which needs a dark reference; usual_background_sigmas without one.
   std::optional<double> background_sigmas;
+  bool needs_automatic = false;      ///< that threshold is asked for: where it cannot be had, a note reports it
   std::optional<double> false_hits;  ///< instead: the lowest threshold with so many events of noise in a frame
   double xray_sigmas = 175.0;        ///< X-ray threshold = sample mean + this many sample standard deviations
   std::uint64_t seed = 0;            ///< of the choice of sampled frames
