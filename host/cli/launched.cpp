@@ -81,7 +81,8 @@ std::unique_ptr<communicator> join(const launch& started) {
   }
   const auto join_ranks = reinterpret_cast<decltype(&countem_join_ranks)>(::dlsym(module, "countem_join_ranks"));
   if (join_ranks == nullptr) throw io_error(path.string() + ": is no module of countem for MPI");
-  const communicator_or_words made = join_ranks(version);
+  communicator_or_words made;
+  join_ranks(version, &made);
   std::unique_ptr<communicator> joined(made.communicator);
   if (!joined) throw io_error(made.words);
   if (joined->self().size != started.size) {

@@ -12,5 +12,5 @@ struct communicator_or_words {
 
 extern "C" {
 /// Joins the ranks that the launcher started: all of them call it. Once in a process.
-[[gnu::visibility("default")]] communicator_or_words countem_join_ranks(const char* program_version) noexcept;
+[[gnu::visibility("default")]] void countem_join_ranks(const char* program_version, communicator_or_words* made) noexcept;
 }

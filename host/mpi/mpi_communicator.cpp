@@ -241,15 +241,13 @@ class mpi_communicator final : public communicator {
 
 }  // namespace countem::mpi
 
-communicator_or_words countem_join_ranks(const char* program_version) noexcept {
+void countem_join_ranks(const char* program_version, communicator_or_words* made) noexcept {
   using namespace countem;
-  communicator_or_words made;
   try {
     if (std::strcmp(program_version, version) != 0)
       throw io_error(std::string("the module for MPI is of countem ") + version + ", the program of " + program_version);
-    made.communicator = new mpi::mpi_communicator;
+    made->communicator = new mpi::mpi_communicator;
   } catch (const std::exception& failure) {
-    std::strncpy(made.words, failure.what(), sizeof made.words - 1);
+    std::strncpy(made->words, failure.what(), sizeof made->words - 1);
   }
-  return made;
 }
