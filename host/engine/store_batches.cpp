@@ -1,39 +1,98 @@
 #include <countem/store_batches.hpp>
 
+#include <oneapi/tbb/task_group.h>
+
 #include <algorithm>
 #include <optional>
-#include <vector>
+#include <utility>
 
 #include <countem/batch_frames.hpp>
 #include <countem/error.hpp>
 #include <countem/stop.hpp>
 #include <countem/work.hpp>
 
+#include "threads/arena.hpp"
+
 namespace countem {
 
 namespace {
 
 /// The most that are read at a time, so that who waits is answered.
-constexpr std::uint64_t most_batch_frames = 2048;
+constexpr std::uint64_t frames_at_a_time = 2048;
 
-/// Reads frames [first, first + count) of the store and shows them as frames from `shown_as` on.
-void visit_frames(const event_store& store, std::uint64_t first, std::uint64_t count, std::uint64_t shown_as,
-                  const reading_options& options, event_batch& events, std::optional<work>& reading,
-                  const std::function<void(const event_batch&)>& visit) {
-  for (std::uint64_t done = 0; done < count;) {
-    if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed))
-      throw interrupted("interrupted; nothing was written");
-    const std::uint64_t next =
-        batch_frames(store.counts(), first + done, std::min(count - done, most_batch_frames), options.threads);
-    store.read(first + done, static_cast<std::size_t>(next), events, options.threads);
-    events.first_frame = shown_as + done;
-    visit(events);
-    done += next;
-    check_stop();
-    if (reading) reading->advance(next);
-    if (options.after_batch) options.after_batch();
+/// Frames that are read in one go.
+struct stretch {
+  std::uint64_t first;     ///< in the store
+  std::uint64_t count;     ///< 0: there are no more
+  std::uint64_t shown_as;  ///< in the window
+};
+
+/// Divides frames of a window, row by row where it is narrower than the scan.
+class window_walk {
+ public:
+  window_walk(const event_store& store, const scan_window& window, const frame_range& wanted, unsigned threads)
+      : store_(store), window_(window), threads_(threads), at_(wanted.first), end_(wanted.end) {
+    const scan_shape& scan = store.description().scan;
+    const bool rows_follow = window.width == scan.width;
+    row_frames_ = std::uint64_t{window.width} * scan.frames_per_position * (rows_follow ? window.height : 1);
   }
-}
+
+  stretch next() {
+    if (at_ >= end_) return {0, 0, 0};
+    const scan_shape& scan = store_.description().scan;
+    const std::uint64_t row = at_ / row_frames_;
+    const std::uint64_t start =
+        ((window_.row + row) * scan.width + window_.column) * scan.frames_per_position + at_ % row_frames_;
+    const std::uint64_t most = std::min({end_ - at_, (row + 1) * row_frames_ - at_, frames_at_a_time});
+    const stretch found{start, batch_frames(store_.counts(), start, most, threads_), at_};
+    at_ += found.count;
+    return found;
+  }
+
+ private:
+  const event_store& store_;
+  const scan_window& window_;
+  unsigned threads_;
+  std::uint64_t row_frames_ = 0;
+  std::uint64_t at_;  ///< in the window
+  std::uint64_t end_;
+};
+
+/// Reads while the caller works on what was read before.
+class ahead_reader {
+ public:
+  ahead_reader(const event_store& store, unsigned threads) : store_(store), threads_(threads), arena_(arena_of(threads)) {}
+  ahead_reader(const ahead_reader&) = delete;
+  ahead_reader& operator=(const ahead_reader&) = delete;
+  ~ahead_reader() {
+    try {
+      wait();
+    } catch (...) {  // another exception is on its way
+    }
+  }
+
+  void start(const stretch& frames, event_batch& into) {
+    const auto read = [this, frames, &into] {
+      store_.read(frames.first, static_cast<std::size_t>(frames.count), into, threads_);
+      into.first_frame = frames.shown_as;
+    };
+    if (threads_ == 1) {
+      read();
+    } else {
+      arena_.execute([&] { reading_.run(read); });
+    }
+  }
+
+  void wait() {
+    arena_.execute([&] { reading_.wait(); });
+  }
+
+ private:
+  const event_store& store_;
+  unsigned threads_;
+  oneapi::tbb::task_arena& arena_;
+  oneapi::tbb::task_group reading_;
+};
 
 }  // namespace
 
@@ -41,25 +100,36 @@ void for_batches(const event_store& store, const scan_window& window, const read
                  const std::function<void(const event_batch&)>& visit) {
   const scan_shape& scan = store.description().scan;
   validate(window, scan);
-  event_batch events;
-  const std::uint64_t repeats = scan.frames_per_position;
-  const std::uint64_t frames = std::uint64_t{window.height} * window.width * repeats;
+  const std::uint64_t frames = std::uint64_t{window.height} * window.width * scan.frames_per_position;
   const frame_range wanted = options.only.value_or(frame_range{0, frames});
   if (wanted.first > wanted.end || wanted.end > frames) throw invalid_argument("more frames are wanted than are to be read");
   std::optional<work> reading;  // who reads a part knows how large the whole is
   if (!options.only) reading.emplace("reading", "frames", frames);
-  if (window.width == scan.width) {  // whole rows follow one another
-    const std::uint64_t first = std::uint64_t{window.row} * scan.width * repeats;
-    visit_frames(store, first + wanted.first, wanted.frames(), wanted.first, options, events, reading, visit);
-    return;
-  }
-  const std::uint64_t row_frames = std::uint64_t{window.width} * repeats;
-  for (std::uint64_t at = wanted.first; at < wanted.end;) {
-    const std::uint64_t row = at / row_frames;
-    const std::uint64_t end = std::min(wanted.end, (row + 1) * row_frames);
-    const std::uint64_t first = ((window.row + row) * scan.width + window.column) * repeats + at % row_frames;
-    visit_frames(store, first, end - at, at, options, events, reading, visit);
-    at = end;
+  event_batch current;
+  event_batch following;  // outlives who reads into it
+  window_walk walk(store, window, wanted, options.threads);
+  ahead_reader ahead(store, options.threads);
+  const auto stop_if_asked = [&] {
+    if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed))
+      throw interrupted("interrupted; nothing was written");
+  };
+  stretch now = walk.next();
+  if (now.count == 0) return;
+  stop_if_asked();
+  ahead.start(now, current);
+  ahead.wait();
+  while (now.count != 0) {
+    stop_if_asked();
+    const stretch next = walk.next();
+    if (next.count != 0 && options.threads != 1) ahead.start(next, following);
+    visit(current);
+    check_stop();
+    if (reading) reading->advance(now.count);
+    if (options.after_batch) options.after_batch();
+    if (next.count != 0 && options.threads == 1) ahead.start(next, following);
+    ahead.wait();
+    std::swap(current, following);
+    now = next;
   }
 }
 
