@@ -87,13 +87,16 @@ std::optional<double> if_given(double value) {
   return value > 0 ? std::optional(value) : std::nullopt;
 }
 
-/// One sentence about the frames that the page carries.
-std::string embedded_words(const std::optional<report::embedded_frames>& frames) {
+/// One sentence about the frames that the page carries. `finest`: what the page can carry at most.
+std::string embedded_words(const std::optional<report::embedded_frames>& frames, const report::frame_choice& finest) {
   if (!frames) return "no frames embedded: they do not fit, raise --limit";
   std::string words = fmt::format("frames of {} positions embedded",
                                   with_separators(std::uint64_t{frames->rows.count} * frames->columns.count));
   if (frames->choice.stride > 1) words += fmt::format(", of every {}th position each way", frames->choice.stride);
   if (frames->choice.bin > 1) words += fmt::format(", {0} x {0} pixels as one", frames->choice.bin);
+  if (finest.stride > 1 && frames->choice.stride == finest.stride)
+    words += fmt::format("; maps of a page have {} positions at most, a higher --limit adds none",
+                         with_separators(report::most_map_cells));
   return words;
 }
 
@@ -197,7 +200,8 @@ void run(const report_arguments& wanted, context& ctx) {
   ctx.warn_of(changed_inputs(store->files()));
   if (page.size() > limit_bytes) ctx.warn("the page is larger than --limit even without frames");
   inform_of(content, options.axes.find_rotation, ctx);
-  ctx.inform("wrote {} ({}, {}, {:.2f} s)", wanted.output.string(), human_bytes(page.size()), embedded_words(frames), seconds);
+  ctx.inform("wrote {} ({}, {}, {:.2f} s)", wanted.output.string(), human_bytes(page.size()),
+             embedded_words(frames, report::cell_of(described.scan, described.shape)), seconds);
   ctx.wrote(wanted.output);
   if (ctx.json) {
     json told{{"output", wanted.output.string()},

@@ -8,7 +8,6 @@
 #include <tuple>
 
 #include <countem/error.hpp>
-#include <countem/stop.hpp>
 
 #include "host/core/truth_checks.hpp"
 
@@ -151,7 +150,6 @@ void compare(const event_batch& counted, frame_shape grid, std::uint32_t upsampl
   check(options);
   core::require_truth_of(counted, grid, upsample, truth);
   for (std::size_t frame = 0; frame < counted.frames(); ++frame) {
-    check_stop();
     if ((counted.status[frame] & status_sectors) == 0) {
       ++sum.missing_frames;
       continue;

@@ -148,9 +148,9 @@ class detective_efficiency::state {
     if (grid.height != std::uint64_t{detector_.height} * upsample || grid.width != std::uint64_t{detector_.width} * upsample)
       throw invalid_argument("spectrum: the events' grid is not that of the detector");
     for (std::size_t frame = 0; frame < counted.frames(); ++frame) {
-      check_stop();
       const std::optional<std::uint64_t> order = order_of(counted.first_frame + frame);
       if (!order || (counted.status[frame] & status_sectors) == 0) continue;
+      check_stop();  // the waves of one large frame take seconds
       frame_group& group = groups_[*order % groups];
       add_electrons(truth, frame, group);
       add_events(counted.events(frame), grid, upsample, group);

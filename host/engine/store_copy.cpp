@@ -1,5 +1,7 @@
 #include <countem/store_copy.hpp>
 
+#include <oneapi/tbb/parallel_for.h>
+
 #include <algorithm>
 #include <span>
 #include <string>
@@ -11,6 +13,7 @@
 #include <countem/work.hpp>
 
 #include "io/store/background_writer.hpp"
+#include "threads/arena.hpp"
 
 namespace countem {
 
@@ -53,7 +56,8 @@ class pixel_mapping {
 /// Frames of one row of positions in the copy, gathered from the rows of the store that go into it.
 class merged_row {
  public:
-  merged_row(const scan_shape& to, std::uint32_t scan_bin) : to_(to), scan_bin_(scan_bin), frames_(frames()) {}
+  merged_row(const scan_shape& to, std::uint32_t scan_bin, unsigned threads)
+      : to_(to), scan_bin_(scan_bin), threads_(threads), frames_(frames()) {}
 
   void add(const event_batch& row, const pixel_mapping& mapping) {
     for (std::size_t i = 0; i < row.frames(); ++i) {
@@ -75,8 +79,10 @@ class merged_row {
   void take(event_batch& out, std::uint64_t first_frame, bool with_values) {
     out.clear();
     out.first_frame = first_frame;
+    arena_of(threads_).execute([&] {
+      oneapi::tbb::parallel_for(std::size_t{0}, frames_.size(), [&](std::size_t i) { std::ranges::sort(frames_[i].events); });
+    });
     for (frame& one : frames_) {
-      std::ranges::sort(one.events);
       for (const valued_event& event : one.events) {
         out.indices.push_back(event.index);
         if (with_values) out.values.push_back(event.value);
@@ -105,6 +111,7 @@ class merged_row {
 
   scan_shape to_;
   std::uint32_t scan_bin_;
+  unsigned threads_;
   std::vector<frame> frames_;
 };
 
@@ -250,7 +257,7 @@ void for_copied_batches(const event_store& from, const copy_plan& plan, const re
   const bool with_values = described.options.values != event_value::none;
   const std::uint64_t made_per_row = std::uint64_t{scan.width} * scan.frames_per_position;
   work copying("copying", "frames", std::uint64_t{plan.scan.height} * plan.scan.width * scan.frames_per_position);
-  merged_row row(scan, plan.scan_bin);
+  merged_row row(scan, plan.scan_bin, options.threads);
   event_batch made;
   for (std::uint32_t number = 0; number < scan.height; ++number) {
     const std::uint32_t first_row = number * plan.scan_bin;

@@ -78,6 +78,7 @@ class csr_rows final : public row_source {
 
   /// The rows from `row` on, one at least: HDF5 takes its time for each call.
   void read_rows(std::uint64_t row) {
+    const auto lock = hdf5_lock();
     rows_read_ = {};
     const std::uint64_t start = pointers_[row];
     std::uint64_t end = row + 1;

@@ -3,6 +3,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <countem/convert.hpp>
@@ -46,7 +47,6 @@ std::unique_ptr<row_source> open_rows(hid_t file, const std::filesystem::path& i
 
 /// The frames from `first` on as a block: up to `end`, or to some 2^19 events.
 void read_block(row_source& rows, std::uint64_t first, std::uint64_t end, event_batch& block) {
-  const auto lock = hdf5_lock();
   constexpr std::size_t enough_events = std::size_t{1} << 19U;
   block.clear();
   block.first_frame = first;
@@ -72,14 +72,16 @@ void copy_rows(row_source& rows, const std::filesystem::path& input, event_store
   event_batch block;
   work importing("importing", "frames", frames);
   background_writer writer(to);
-  for (std::uint64_t first = 0; first < frames; first += block.frames()) {
+  for (std::uint64_t first = 0; first < frames;) {
     try {
       read_block(rows, first, std::min(first + block_frames, frames), block);
     } catch (const io_error& reason) {
       throw with_name(reason, input);
     }
-    writer.put(block);
-    importing.advance(block.frames());
+    const std::size_t read = block.frames();
+    writer.put(std::exchange(block, {}));
+    importing.advance(read);
+    first += read;
   }
   writer.finish();
 }

@@ -82,6 +82,7 @@ class stempy_rows final : public row_source {
 
   /// The lists from `row` on: HDF5 takes its time for each call.
   void read_lists(std::uint64_t row) {
+    const auto lock = hdf5_lock();
     const hsize_t count = std::min<std::uint64_t>(import_block_frames, rows_ - row);
     const hdf5_handle memory_space(H5Screate_simple(1, &count, nullptr), "frames");
     const std::string what = "electron_events/frames";

@@ -27,7 +27,7 @@ class row_source {
   [[nodiscard]] virtual scan_shape scan() const = 0;
   /// The row that holds a frame; nothing where the file has none.
   [[nodiscard]] virtual std::optional<std::uint64_t> row_of(std::uint64_t frame) const = 0;
-  /// Appends the events of a row, in any order. @throws format_error
+  /// Appends the events of a row, in any order. Holds hdf5_lock() only while it reads. @throws format_error
   virtual void append_row(std::uint64_t row, std::vector<std::uint32_t>& events) = 0;
 };
 

@@ -37,43 +37,34 @@ background_writer::~background_writer() {
   if (writing_.valid()) writing_.wait();
 }
 
-void background_writer::put(const event_batch& batch) {
+void background_writer::put(event_batch batch) {
   to_.observe(batch);
-  auto pieces = std::make_shared<const encoded_pieces>(encode(batch));
   finish();
-  if (threads_ != 1) {
-    try {
-      writing_ = std::async(std::launch::async, [this, pieces] { write(*pieces); });
-      return;
-    } catch (const std::system_error&) {  // no thread can be had
-    }
+  if (threads_ == 1) {
+    to_.write(*to_.encode(batch));
+    return;
   }
-  write(*pieces);
+  auto kept = std::make_shared<const event_batch>(std::move(batch));
+  try {
+    writing_ = std::async(std::launch::async, [this, kept] { write(*kept); });
+  } catch (const std::system_error&) {  // no thread can be had
+    write(*kept);
+  }
 }
 
 void background_writer::finish() {
   if (writing_.valid()) writing_.get();
 }
 
-background_writer::encoded_pieces background_writer::encode(const event_batch& batch) const {
+void background_writer::write(const event_batch& batch) {
   const std::size_t frames = batch.frames();
-  const std::size_t number =
-      threads_ == 1 ? std::min<std::size_t>(frames, 1) : (frames + frames_per_piece - 1) / frames_per_piece;
-  encoded_pieces pieces(number);
-  if (number == 1) {
-    pieces.front() = to_.encode(batch);
-    return pieces;
-  }
+  std::vector<std::unique_ptr<event_sink::encoded>> pieces((frames + frames_per_piece - 1) / frames_per_piece);
   arena_of(threads_).execute([&] {
-    tbb::parallel_for(tbb::blocked_range<std::size_t>(0, number, 1), [&](const tbb::blocked_range<std::size_t>& range) {
+    tbb::parallel_for(tbb::blocked_range<std::size_t>(0, pieces.size(), 1), [&](const tbb::blocked_range<std::size_t>& range) {
       for (std::size_t i = range.begin(); i < range.end(); ++i)
         pieces[i] = to_.encode(piece_of(batch, i * frames_per_piece, std::min(frames, (i + 1) * frames_per_piece)));
     });
   });
-  return pieces;
-}
-
-void background_writer::write(const encoded_pieces& pieces) {
   for (const auto& piece : pieces) to_.write(*piece);
 }
 

@@ -1,12 +1,17 @@
 #include "host/cli/report/embedded_frames.hpp"
 
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 #include <countem/work.hpp>
 
 #include "host/cli/report/frame_code.hpp"
+#include "threads/arena.hpp"
 
 namespace countem::cli::report {
 
@@ -65,14 +70,44 @@ frame_costs::frame_costs(frame_shape shape, const scan_shape& scan, frame_choice
 }
 
 void frame_costs::add(std::uint64_t position, std::span<const std::uint32_t> events) {
-  const auto row = static_cast<std::uint32_t>(position / scan_width_);
-  const auto column = static_cast<std::uint32_t>(position % scan_width_);
-  std::array<std::optional<std::uint64_t>, bins.size()> sizes;
+  take(position, measure(position, events));
+}
+
+void frame_costs::add(const event_batch& positions, unsigned threads) {
+  constexpr std::size_t positions_per_task = 32;
+  measured_.resize(positions.frames());
+  arena_of(threads).execute([&] {
+    tbb::parallel_for(tbb::blocked_range<std::size_t>(0, positions.frames(), positions_per_task),
+                      [&](const tbb::blocked_range<std::size_t>& range) {
+                        for (std::size_t i = range.begin(); i < range.end(); ++i)
+                          measured_[i] = measure(positions.first_frame + i, positions.events(i));
+                      });
+  });
+  for (std::size_t i = 0; i < measured_.size(); ++i) take(positions.first_frame + i, measured_[i]);
+}
+
+bool frame_costs::is_asked_for(const candidate& one, std::uint64_t position) const {
+  return one.rows.contains(static_cast<std::uint32_t>(position / scan_width_)) &&
+         one.columns.contains(static_cast<std::uint32_t>(position % scan_width_)) && one.text_bytes() <= limit_bytes_;
+}
+
+frame_costs::coded_sizes frame_costs::measure(std::uint64_t position, std::span<const std::uint32_t> events) const {
+  coded_sizes sizes;
+  std::vector<std::uint32_t> merged;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    std::optional<std::uint64_t>& size = sizes[i % bins.size()];
+    if (!size && is_asked_for(candidates_[i], position))
+      size = coded_size(merge_pixels(events, shape_, candidates_[i].choice.bin, merged));
+  }
+  return sizes;
+}
+
+void frame_costs::take(std::uint64_t position, const coded_sizes& sizes) {
+  static_assert(std::tuple_size_v<coded_sizes> == bins.size());
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     candidate& one = candidates_[i];
-    if (!one.rows.contains(row) || !one.columns.contains(column) || one.text_bytes() > limit_bytes_) continue;
-    std::optional<std::uint64_t>& size = sizes[i % bins.size()];
-    if (!size) size = coded_size(merge_pixels(events, shape_, one.choice.bin, binned_));
+    const std::optional<std::uint64_t>& size = sizes[i % bins.size()];
+    if (!size || !is_asked_for(one, position)) continue;
     one.frame_bytes += *size;
     one.length_bytes += varint_size(*size);
   }

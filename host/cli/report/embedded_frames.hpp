@@ -52,6 +52,8 @@ class frame_costs {
   frame_costs(frame_shape shape, const scan_shape& scan, frame_choice finest, std::uint64_t limit_bytes);
 
   void add(std::uint64_t position, std::span<const std::uint32_t> events);
+  /// Positions of one frame each, which follow one another, measured on so many threads; 0: all cores.
+  void add(const event_batch& positions, unsigned threads);
   /// The first choice that fits; full pixels are preferred to all positions once pixels would become coarser than four by
   /// four. Nothing where none fits.
   [[nodiscard]] std::optional<frame_choice> choose(std::uint64_t limit_bytes) const;
@@ -66,11 +68,18 @@ class frame_costs {
     [[nodiscard]] std::uint64_t text_bytes() const;
   };
 
+  /// Coded bytes of a position with the pixels merged in each way that a candidate asks for.
+  using coded_sizes = std::array<std::optional<std::uint64_t>, 3>;
+
+  [[nodiscard]] bool is_asked_for(const candidate& one, std::uint64_t position) const;
+  [[nodiscard]] coded_sizes measure(std::uint64_t position, std::span<const std::uint32_t> events) const;
+  void take(std::uint64_t position, const coded_sizes& sizes);
+
   frame_shape shape_;
   std::uint32_t scan_width_;
   std::uint64_t limit_bytes_;
   std::vector<candidate> candidates_;  ///< in order of preference, those of one stride together
-  std::vector<std::uint32_t> binned_;
+  std::vector<coded_sizes> measured_;
 };
 
 struct embedded_frames {

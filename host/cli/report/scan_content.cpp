@@ -13,7 +13,6 @@ namespace countem::cli::report {
 
 namespace {
 
-constexpr std::uint64_t most_map_cells = std::uint64_t{1} << 18U;
 constexpr std::uint64_t most_pattern_cells = 1'500'000;
 constexpr std::uint64_t histogram_bins = 96;
 constexpr double radial_bins = 256;
@@ -114,7 +113,10 @@ scan_content compute_content(const event_store& store, const content_options& op
   position_walk walk(scan, [&](std::uint64_t position, std::span<const std::uint32_t> events) { costs.add(position, events); });
   for_batches(store, whole(scan), options.reading, [&](const event_batch& events) {
     summing.add(events);
-    walk.add(events);
+    if (scan.frames_per_position == 1)
+      costs.add(events, options.reading.threads);
+    else
+      walk.add(events);
   });
   content.events = summing.result().events;
   content.exposed = summing.result().exposed();

@@ -83,5 +83,7 @@ struct scan_content {
 
 /// Cells of maps and pattern, so that neither outgrows a page: at most some hundred thousand positions, a million pixels.
 [[nodiscard]] frame_choice cell_of(const scan_shape& scan, frame_shape shape);
+/// Cells of its maps at most.
+inline constexpr std::uint64_t most_map_cells = std::uint64_t{1} << 18U;
 
 }  // namespace countem::cli::report
