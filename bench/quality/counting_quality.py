@@ -36,7 +36,7 @@ METHODS = [("cluster", "4.5 sigma", FIXED), ("maximum", "4.5 sigma", FIXED), ("c
            ("pixels", "auto", AUTOMATIC), ("peaks", "auto", AUTOMATIC)]
 FINE_METHODS = [("cluster", "4.5 sigma, upsample 4", FIXED + FINE), ("cluster", "auto, upsample 4", AUTOMATIC + FINE),
                 ("peaks", "auto, upsample 4", AUTOMATIC + FINE)]
-FINE_CASE = (300, 0.001)  # kilovolts and occupancy, at every noise
+FINE_CASES = ((300, 0.001), (100, 0.001))  # kilovolts and occupancy, at every noise
 
 KEPT = ("frames", "electrons", "events", "recall", "precision", "rms_error_px", "gain", "fano_factor", "dqe", "dqe_error", "mtf", "nps")
 
@@ -87,7 +87,7 @@ def clouds_of(wanted: argparse.Namespace, kilovolts: int) -> datasets.Clouds:
 
 
 def methods_of(wanted: argparse.Namespace, program: Program, kilovolts: int, occupancy: float) -> list[tuple[str, str, list[str]]]:
-    listed = METHODS + (FINE_METHODS if (kilovolts, occupancy) == FINE_CASE else [])
+    listed = METHODS + (FINE_METHODS if (kilovolts, occupancy) in FINE_CASES else [])
     return [each for each in listed if program.knows(each[0]) and (not wanted.methods or each[0] in wanted.methods)]
 
 
@@ -156,10 +156,10 @@ def render(rows: list[dict], facts: dict) -> str:
     lines += table_lines(["case", *heads[1:]], detail)
     fine = [row for row in rows if "upsample" in row["variant"]]
     if fine:
-        lines += ["", f"On a grid four times finer, {FINE_CASE[0]} kV, {100 * FINE_CASE[1]:g} %:", ""]
-        fine.sort(key=lambda row: (row["noise_adu"], [each[:2] for each in FINE_METHODS].index((row["method"], row["variant"]))))
-        lines += table_lines(["noise", "method", "DQE", "MTF at half and full", "position error"],
-                             [[f"{row['noise_adu']:g} ADU", f"{row['method']}, {row['variant']}", triple(row["dqe"]),
+        lines += ["", "On a grid four times finer:", ""]
+        fine.sort(key=lambda row: (-row["kilovolts"], row["noise_adu"], [each[:2] for each in FINE_METHODS].index((row["method"], row["variant"]))))
+        lines += table_lines(["case", "method", "DQE", "MTF at half and full", "position error"],
+                             [[f"{row['kilovolts']} kV, {100 * row['occupancy']:g} %, {row['noise_adu']:g} ADU", f"{row['method']}, {row['variant']}", triple(row["dqe"]),
                                f"{short(row['mtf']['half'])}/{short(row['mtf']['full'])}", short(row["rms_error_px"]["radial"])]
                               for row in fine])
     return "\n".join(lines)
