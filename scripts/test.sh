@@ -16,7 +16,7 @@ step "packages"
 if [ "$depth" = --full ]; then scripts/install_dependencies.sh full; else scripts/install_dependencies.sh test; fi
 
 if [ "$depth" = --full ]; then  # the same file is compiled for several of the builds below
-  export COUNTEM_WRITER_ROUNDS=4
+  export COUNTEM_WRITER_ROUNDS=4 COUNTEM_MPI_KILL_ROUNDS=6
   export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache} CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
   if [ ! -w "${HOME:-/nowhere}" ]; then export CCACHE_DIR=$PWD/build/ccache; fi
 fi
