@@ -136,7 +136,7 @@ class Signals(HostTest):
 
     @NO_PRELOAD
     def test_long_work_shows_how_far_it_is(self):
-        running = subprocess.Popen([COUNTEM, "verify", self.large_store(), "--threads", "1"], env=self.with_faults(slow="read:5", path=""),
+        running = subprocess.Popen([COUNTEM, "verify", self.large_store(), "--threads", "1"], env=self.with_faults(slow="read:40", path=""),
                                    stderr=subprocess.PIPE, text=True)
         self.addCleanup(running.kill)
         line = running.stderr.readline()
@@ -161,8 +161,8 @@ class Signals(HostTest):
         for turn, (name, command) in enumerate(commands.items()):
             number = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)[turn % 3]
             with self.subTest(name, signal=number):
-                # Slow enough for any machine: the read of each chunk waits.
-                code, err = self.interrupted(command, number, environment=self.with_faults(slow="read:2", path="large.h5"))
+                # Slow enough for any machine: each read of some chunks waits.
+                code, err = self.interrupted(command, number, environment=self.with_faults(slow="read:10", path="large.h5"))
                 self.assertEqual(code, INTERRUPTED, err)
                 self.assertIn("interrupted", err)
                 self.assertEqual(set(os.listdir(self.directory)) - before, set(), "nothing unfinished may be left")
