@@ -18,7 +18,7 @@ namespace countem {
 namespace {
 
 /// The most that are read at a time, so that who waits is answered.
-constexpr std::uint64_t frames_at_a_time = 2048;
+constexpr std::uint64_t most_batch_frames = 2048;
 
 /// Frames that are read in one go.
 struct stretch {
@@ -43,7 +43,7 @@ class window_walk {
     const std::uint64_t row = at_ / row_frames_;
     const std::uint64_t start =
         ((window_.row + row) * scan.width + window_.column) * scan.frames_per_position + at_ % row_frames_;
-    const std::uint64_t most = std::min({end_ - at_, (row + 1) * row_frames_ - at_, frames_at_a_time});
+    const std::uint64_t most = std::min({end_ - at_, (row + 1) * row_frames_ - at_, most_batch_frames});
     const stretch found{start, batch_frames(store_.counts(), start, most, threads_), at_};
     at_ += found.count;
     return found;

@@ -16,14 +16,14 @@ namespace {
 
 using namespace countem;
 
-constexpr frame_shape grid{13, 11};
-constexpr scan_shape scan{4, 5, 3};
+constexpr frame_shape summed_grid{13, 11};
+constexpr scan_shape summed_scan{4, 5, 3};
 
 event_batch random_frame(std::uint64_t number, std::mt19937& random) {
   event_batch batch;
   batch.first_frame = number;
   const std::size_t events = random() % 9;
-  for (std::size_t e = 0; e < events; ++e) batch.indices.push_back(static_cast<std::uint32_t>(random() % grid.pixels()));
+  for (std::size_t e = 0; e < events; ++e) batch.indices.push_back(static_cast<std::uint32_t>(random() % summed_grid.pixels()));
   std::sort(batch.indices.begin(), batch.indices.end());
   batch.indptr = {0, batch.indices.size()};
   batch.xrays = {0};
@@ -39,7 +39,7 @@ std::vector<reduction_plan> plans() {
   for (const char* item :
        {"sum", "max", "com", "second-moments", "errors", "radial:2", "radial-profile", "virtual:disk:4", "virtual:annulus:2,6"})
     add_item(all, item);
-  std::vector<float> weights(grid.pixels());
+  std::vector<float> weights(summed_grid.pixels());
   for (std::size_t p = 0; p < weights.size(); ++p) weights[p] = static_cast<float>(p % 17) / 7;
   all.weights = {{"seventeenths", weights}};
   reduction_plan weighted = empty_plan();
@@ -89,9 +89,9 @@ void expect_same(const reduction_result& a, const reduction_result& b) {
 TEST(reduction_sums, any_division_of_the_frames_gives_the_same_bits) {
   std::mt19937 random(5);
   std::vector<event_batch> frames;
-  for (std::uint64_t frame = 0; frame < scan.frames(); ++frame) frames.push_back(random_frame(frame, random));
+  for (std::uint64_t frame = 0; frame < summed_scan.frames(); ++frame) frames.push_back(random_frame(frame, random));
   for (const reduction_plan& plan : plans()) {
-    scan_reducer whole(plan, grid, scan, backend::cpu, 1);
+    scan_reducer whole(plan, summed_grid, summed_scan, backend::cpu, 1);
     for (const event_batch& frame : frames) whole.add(frame);
     ASSERT_FALSE(whole.result().lost.empty());
     for (const unsigned parts : {2U, 3U, 7U}) {
@@ -99,19 +99,19 @@ TEST(reduction_sums, any_division_of_the_frames_gives_the_same_bits) {
       for (std::size_t f = 0; f < frames.size(); ++f) owner.push_back(static_cast<unsigned>(random() % parts));
       reduction_result sums;
       for (unsigned part = 0; part < parts; ++part) {
-        scan_reducer some(plan, grid, scan, backend::cpu, 1);
+        scan_reducer some(plan, summed_grid, summed_scan, backend::cpu, 1);
         for (std::size_t f = 0; f < frames.size(); ++f) {
           if (owner[f] == part) some.add(frames[f]);
         }
         if (part == 0) {
           sums = some.take();
         } else {
-          add(sums, some.result(), grid);
+          add(sums, some.result(), summed_grid);
         }
       }
       expect_same(sums, whole.result());
       countem::test::thread_ranks(parts).run([&](communicator& all) {
-        scan_reducer mine(plan, grid, scan, backend::cpu, 1);
+        scan_reducer mine(plan, summed_grid, summed_scan, backend::cpu, 1);
         for (std::size_t f = 0; f < frames.size(); ++f) {
           if (owner[f] == all.self().rank) mine.add(frames[f]);
         }
@@ -128,29 +128,29 @@ TEST(reduction_sums, losses_that_one_part_alone_knows) {
   reduction_result b = a;
   b.lost = {{1, 0, 0, 0}, {0, 0, 0, 2}};
   reduction_result first = a;
-  add(first, b, grid);
+  add(first, b, summed_grid);
   expect_same_bits(first.lost, b.lost, "lost");
   reduction_result second = b;
-  add(second, a, grid);
+  add(second, a, summed_grid);
   expect_same_bits(second.lost, b.lost, "lost");
   EXPECT_EQ(second.counts, (std::vector<std::uint64_t>{2, 4}));
 }
 
 TEST(reduction_sums, of_different_plans_are_refused) {
   const std::vector<reduction_plan> all = plans();
-  const scan_reducer a(all[0], grid, scan, backend::cpu, 1);
-  const scan_reducer b(all[1], grid, scan, backend::cpu, 1);
+  const scan_reducer a(all[0], summed_grid, summed_scan, backend::cpu, 1);
+  const scan_reducer b(all[1], summed_grid, summed_scan, backend::cpu, 1);
   reduction_result sums = a.snapshot();
-  EXPECT_THROW(add(sums, b.result(), grid), invalid_argument);
+  EXPECT_THROW(add(sums, b.result(), summed_grid), invalid_argument);
 }
 
 TEST(reduction_sums, beyond_the_range_of_second_moments_are_refused) {
   reduction_result a;
   a.counts = {1};
   a.second_moments.resize(1);
-  a.second_moments[0].first.events = most_second_order_events(grid);
+  a.second_moments[0].first.events = most_second_order_events(summed_grid);
   reduction_result b = a;
-  EXPECT_THROW(add(b, a, grid), invalid_argument);
+  EXPECT_THROW(add(b, a, summed_grid), invalid_argument);
 }
 
 }  // namespace

@@ -281,7 +281,7 @@ class retyped_store : public testing::Test {
   }
   [[nodiscard]] std::string refusal() const {
     try {
-      (void)open_event_store(path());
+      (void)countem::open_event_store(path());
     } catch (const format_error& refused) {
       return refused.what();
     }
