@@ -81,9 +81,11 @@ std::vector<std::filesystem::path> expand_file_lists(const std::vector<std::stri
 std::uint64_t bytes_of(const std::vector<std::filesystem::path>& files) {
   std::uint64_t bytes = 0;
   for (const std::filesystem::path& file : files) {
-    std::error_code absent;
-    const std::uintmax_t size = std::filesystem::file_size(file, absent);
-    bytes += absent ? 0 : size;
+    std::error_code failure;
+    const std::uintmax_t size = std::filesystem::file_size(file, failure);
+    if (failure && failure != std::errc::no_such_file_or_directory)
+      throw std::filesystem::filesystem_error("its size cannot be found", file, failure);
+    bytes += failure ? 0 : size;
   }
   return bytes;
 }

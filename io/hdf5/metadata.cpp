@@ -11,7 +11,7 @@ namespace {
 std::uint64_t little_endian(std::span<const std::uint8_t> bytes) {
   static_assert(std::endian::native == std::endian::little);
   std::uint64_t value = 0;
-  std::memcpy(&value, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(&value, bytes.data(), bytes.size());  // of nothing there may be no address
   return value;
 }
 
