@@ -278,15 +278,11 @@ void sign(const std::filesystem::path& path, std::uint64_t first, std::uint64_t 
 }
 
 /// Entries with right checksums that lead to where the chunks of other frames lie, into them, and out of the file.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define COUNTEM_TEST_IS_SANITIZED 1
-#endif
-#endif
-
 TEST_F(damaged_index, that_was_forged_gives_no_other_sentence) {
-#if defined(COUNTEM_TEST_IS_SANITIZED)
+#ifdef __clang__
+#if __has_feature(address_sanitizer)
   GTEST_SKIP() << "HDF5 reads beyond the memory of a chunk that unpacks to less than its index claims";
+#endif
 #endif
   write({3, 4, 1}, 6);
   const whole_file whole = contents_of(path);
