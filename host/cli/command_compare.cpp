@@ -3,19 +3,14 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <numeric>
-#include <optional>
 
-#include <countem/batch_frames.hpp>
-#include <countem/compare.hpp>
-#include <countem/detective_efficiency.hpp>
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
 #include <countem/scan_pictures.hpp>
 #include <countem/simulate.hpp>
-#include <countem/work.hpp>
+#include <countem/store_comparison.hpp>
 
 #include "host/cli/command.hpp"
 #include "host/cli/comparison_words.hpp"
@@ -33,23 +28,18 @@ namespace fs = std::filesystem;
 struct compare_arguments {
   fs::path counted;
   fs::path truth;
-  comparison_options options;
-  std::uint64_t spectrum_frames = 0;  // 0: enough_spectrum_frames()
+  store_comparison_options options;
   fs::path pictures;
 };
-
-constexpr std::uint64_t frames_at_once = 1024;  // bounds memory
 
 /// What events are compared with: a truth file, or another event store.
 struct reference_events {
   std::string kind;
   scan_shape scan;
-  frame_shape detector;
   double baseline_adu = 0;
-  std::uint64_t electrons = 0;
-  std::function<simulated_truth(std::uint64_t first, std::size_t count)> read;
+  reference_electrons electrons;
 
-  [[nodiscard]] bool of_electrons() const { return kind == "truth"; }
+  [[nodiscard]] bool is_truth() const { return kind == "truth"; }
 };
 
 frame_shape detector_of(const store_description& store) {
@@ -59,21 +49,20 @@ frame_shape detector_of(const store_description& store) {
 reference_events from_truth_file(const fs::path& path) {
   const std::shared_ptr<truth_reader> file = open_truth(path);
   const simulation_options& made = file->options();
-  return {"truth",           made.scan,
-          made.frame,        made.baseline_adu,
-          file->electrons(), [file](std::uint64_t first, std::size_t count) { return file->read(first, count); }};
+  const auto read = [file](std::uint64_t first, std::size_t count) { return file->read(first, count); };
+  return {"truth", made.scan, made.baseline_adu, {made.frame, file->electrons(), read}};
 }
 
 reference_events from_event_store(const fs::path& path) {
   const std::shared_ptr<event_store> store = open_event_store(path);
   const store_description& description = store->description();
   const std::uint64_t in_all = std::accumulate(store->counts().begin(), store->counts().end(), std::uint64_t{0});
-  return {
-      "event store", description.scan, detector_of(description), 0, in_all, [store](std::uint64_t first, std::size_t count) {
-        event_batch events;
-        store->read(first, count, events);
-        return as_truth(events, store->description().shape, store->description().options.upsample);
-      }};
+  const auto read = [store](std::uint64_t first, std::size_t count) {
+    event_batch events;
+    store->read(first, count, events);
+    return as_truth(events, store->description().shape, store->description().options.upsample);
+  };
+  return {"event store", description.scan, 0, {detector_of(description), in_all, read}};
 }
 
 reference_events open_reference(const fs::path& path) {
@@ -101,44 +90,13 @@ double detectable_charge_adu(const calibration& used, double baseline_adu) {
 }
 
 void require_same_scan(const compare_arguments& chosen, const store_description& counted, const reference_events& truth) {
-  if (counted.scan != truth.scan || detector_of(counted) != truth.detector) {
+  if (counted.scan != truth.scan || detector_of(counted) != truth.electrons.detector) {
     throw invalid_argument(fmt::format(
         "{} and {} are not of the same scan: {} x {} x {} frames of {} x {} pixels against {} x {} x {} of {} x {}",
         chosen.counted.string(), chosen.truth.string(), counted.scan.height, counted.scan.width,
         counted.scan.frames_per_position, detector_of(counted).height, detector_of(counted).width, truth.scan.height,
-        truth.scan.width, truth.scan.frames_per_position, truth.detector.height, truth.detector.width));
+        truth.scan.width, truth.scan.frames_per_position, truth.electrons.detector.height, truth.electrons.detector.width));
   }
-}
-
-/// What one pass over both files finds.
-struct findings {
-  comparison pairs;
-  std::optional<counting_spectrum> spectrum;  ///< none where the detector is too small for one
-};
-
-findings compare_all(const compare_arguments& chosen, const event_store& counted, const reference_events& truth) {
-  const store_description& description = counted.description();
-  const std::uint64_t frames = counted.frames();
-  findings found;
-  std::optional<detective_efficiency> sums;
-  if (frames > 0 && has_spectrum(truth.detector)) {
-    const std::uint64_t most =
-        chosen.spectrum_frames == 0 ? enough_spectrum_frames(truth.electrons, frames) : chosen.spectrum_frames;
-    sums.emplace(truth.detector, frames, most);
-  }
-  event_batch events;
-  work comparing("comparing", "frames", frames);
-  for (std::uint64_t first = 0; first < frames; first += events.frames()) {
-    const auto count = static_cast<std::size_t>(batch_frames(counted.counts(), first, frames_at_once));
-    counted.read(first, count, events);
-    events.first_frame = first;
-    const simulated_truth electrons = truth.read(first, count);
-    compare(events, description.shape, description.options.upsample, electrons, chosen.options, found.pairs);
-    if (sums) sums->add(events, description.shape, description.options.upsample, electrons);
-    comparing.advance(count);
-  }
-  if (sums) found.spectrum = sums->spectrum();
-  return found;
 }
 
 picture draw_spectrum(const counting_spectrum& found, bool of_electrons) {
@@ -169,27 +127,27 @@ void run_comparison(compare_arguments& chosen, context& ctx) {
   const std::unique_ptr<event_store> counted = open_event_store(chosen.counted);
   const reference_events truth = open_reference(chosen.truth);
   require_same_scan(chosen, counted->description(), truth);
-  chosen.options.detectable_adu = detectable_charge_adu(counted->description().calibrated, truth.baseline_adu);
+  chosen.options.pairs.detectable_adu = detectable_charge_adu(counted->description().calibrated, truth.baseline_adu);
 
-  const findings found = compare_all(chosen, *counted, truth);
+  const store_comparison found = compare_store(*counted, truth.electrons, chosen.options);
   ctx.warn_of(changed_inputs(read));
   if (!found.spectrum) ctx.warn("no DQE: the detector has fewer than 8 pixels along both axes");
   if (found.spectrum && !chosen.pictures.empty()) {
-    write_png(picture_path(chosen), draw_spectrum(*found.spectrum, truth.of_electrons()), rules);
+    write_png(picture_path(chosen), draw_spectrum(*found.spectrum, truth.is_truth()), rules);
     ctx.wrote(picture_path(chosen));
   }
   if (ctx.json) {
     json object{{"counted", chosen.counted.string()},
                 {"truth", chosen.truth.string()},
                 {"truth_kind", truth.kind},
-                {"radius_px", chosen.options.radius_px},
-                {"detectable_adu", chosen.options.detectable_adu}};
+                {"radius_px", chosen.options.pairs.radius_px},
+                {"detectable_adu", chosen.options.pairs.detectable_adu}};
     object.update(to_json(found.pairs));
     object.update(to_json(found.spectrum));
     ctx.print_json(object);
   } else {
-    ctx.answer(text_of(found.pairs, chosen.options.radius_px) +
-               (found.spectrum ? text_of(*found.spectrum, truth.of_electrons()) : ""));
+    ctx.answer(text_of(found.pairs, chosen.options.pairs.radius_px) +
+               (found.spectrum ? text_of(*found.spectrum, truth.is_truth()) : ""));
   }
 }
 
@@ -201,10 +159,10 @@ void add_compare(CLI::App& app, context& ctx) {
       app.add_subcommand("compare", "Compare counted events with the electrons that truly hit, or with another count");
   command->add_option("counted", chosen->counted, "Event store")->required();
   command->add_option("truth", chosen->truth, "Truth file of a simulation, or another event store")->required();
-  command->add_option("--radius", chosen->options.radius_px, "How far apart an event and its electron may be, in pixels")
+  command->add_option("--radius", chosen->options.pairs.radius_px, "How far apart an event and its electron may be, in pixels")
       ->capture_default_str();
   command
-      ->add_option("--spectrum-frames", chosen->spectrum_frames,
+      ->add_option("--spectrum-frames", chosen->options.spectrum_frames,
                    "Frames, evenly spread, that DQE, MTF and NPS are found from; 0: those of about two million electrons")
       ->capture_default_str();
   command->add_option("--png", chosen->pictures, "Directory for a plot of DQE, MTF and NPS");

@@ -91,7 +91,7 @@ std::vector<candidate> nearest_first(const event_places& events, const electron_
   return found;
 }
 
-/// Pairs up one frame, adds the pairs to `sum` and returns their number.
+/// Pairs up one frame, adds the distances of the pairs to `sum` and returns their number.
 std::uint64_t pair_up(const event_places& events, std::size_t event_count, const electron_places& electrons, double radius,
                       comparison& sum) {
   std::vector<bool> event_taken(event_count);
@@ -109,14 +109,13 @@ std::uint64_t pair_up(const event_places& events, std::size_t event_count, const
   return pairs;
 }
 
-/// Keeps the extremes of single frames.
-void note_extremes(std::uint64_t frame, double pairs, double events, double electrons, comparison& sum) {
+/// The extremes of a single frame.
+void note_extremes(std::uint64_t frame, double pairs, double events, double electrons, comparison& of_frame) {
   if (electrons > 0) {
-    if (pairs / electrons < sum.worst_recall.value) sum.worst_recall = {frame, pairs / electrons};
-    if (events / electrons < sum.fewest_events.value) sum.fewest_events = {frame, events / electrons};
-    if (events / electrons > sum.most_events.value) sum.most_events = {frame, events / electrons};
+    of_frame.worst_recall = {frame, pairs / electrons};
+    of_frame.fewest_events = of_frame.most_events = {frame, events / electrons};
   }
-  if (events > 0 && pairs / events < sum.worst_precision.value) sum.worst_precision = {frame, pairs / events};
+  if (events > 0) of_frame.worst_precision = {frame, pairs / events};
 }
 
 void check(const comparison_options& options) {
@@ -145,34 +144,39 @@ void require_truth_of(const event_batch& counted, frame_shape grid, std::uint32_
 
 }  // namespace core
 
+comparison compare_frame(const event_batch& counted, std::size_t frame, frame_shape grid, std::uint32_t upsample,
+                         const simulated_truth& truth, const comparison_options& options) {
+  check(options);
+  core::require_truth_of(counted, grid, upsample, truth);
+  comparison found;
+  if ((counted.status[frame] & status_sectors) == 0) {
+    found.missing_frames = 1;
+    return found;
+  }
+  const std::uint64_t first = truth.indptr[frame];
+  const std::uint64_t count = truth.indptr[frame + 1] - first;
+  const electron_places electrons{std::span(truth.rows).subspan(first, count), std::span(truth.columns).subspan(first, count)};
+  const std::span<const std::uint32_t> indices = counted.events(frame);
+  found.matched = pair_up(event_places(indices, grid, upsample), indices.size(), electrons, options.radius_px, found);
+  found.frames = 1;
+  found.electrons = count;
+  found.events = indices.size();
+  if (!truth.charges_adu.empty()) {
+    const std::span<const float> charges = std::span(truth.charges_adu).subspan(first, count);
+    const auto lost = [&](float charge) { return !(charge > options.detectable_adu); };
+    found.undetectable = static_cast<std::uint64_t>(std::count_if(charges.begin(), charges.end(), lost));
+  }
+  note_extremes(counted.first_frame + frame, static_cast<double>(found.matched), static_cast<double>(indices.size()),
+                static_cast<double>(count), found);
+  return found;
+}
+
 void compare(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth,
              const comparison_options& options, comparison& sum) {
   check(options);
   core::require_truth_of(counted, grid, upsample, truth);
-  for (std::size_t frame = 0; frame < counted.frames(); ++frame) {
-    if ((counted.status[frame] & status_sectors) == 0) {
-      ++sum.missing_frames;
-      continue;
-    }
-    const std::uint64_t first = truth.indptr[frame];
-    const std::uint64_t count = truth.indptr[frame + 1] - first;
-    const electron_places electrons{std::span(truth.rows).subspan(first, count),
-                                    std::span(truth.columns).subspan(first, count)};
-    const std::span<const std::uint32_t> indices = counted.events(frame);
-    const std::uint64_t pairs =
-        pair_up(event_places(indices, grid, upsample), indices.size(), electrons, options.radius_px, sum);
-    ++sum.frames;
-    sum.electrons += count;
-    sum.events += indices.size();
-    sum.matched += pairs;
-    if (!truth.charges_adu.empty()) {
-      const std::span<const float> charges = std::span(truth.charges_adu).subspan(first, count);
-      const auto lost = [&](float charge) { return !(charge > options.detectable_adu); };
-      sum.undetectable += static_cast<std::uint64_t>(std::count_if(charges.begin(), charges.end(), lost));
-    }
-    note_extremes(counted.first_frame + frame, static_cast<double>(pairs), static_cast<double>(indices.size()),
-                  static_cast<double>(count), sum);
-  }
+  for (std::size_t frame = 0; frame < counted.frames(); ++frame)
+    sum.add(compare_frame(counted, frame, grid, upsample, truth, options));
 }
 
 simulated_truth as_truth(const event_batch& events, frame_shape grid, std::uint32_t upsample) {
@@ -185,6 +189,23 @@ simulated_truth as_truth(const event_batch& events, frame_shape grid, std::uint3
     truth.columns.push_back(static_cast<float>(at.column));
   }
   return truth;
+}
+
+void comparison::add(const comparison& next) {
+  frames += next.frames;
+  missing_frames += next.missing_frames;
+  electrons += next.electrons;
+  undetectable += next.undetectable;
+  events += next.events;
+  matched += next.matched;
+  row_sum += next.row_sum;
+  row_squares += next.row_squares;
+  column_sum += next.column_sum;
+  column_squares += next.column_squares;
+  if (next.worst_recall.value < worst_recall.value) worst_recall = next.worst_recall;
+  if (next.worst_precision.value < worst_precision.value) worst_precision = next.worst_precision;
+  if (next.fewest_events.value < fewest_events.value) fewest_events = next.fewest_events;
+  if (next.most_events.value > most_events.value) most_events = next.most_events;
 }
 
 double comparison::recall() const {

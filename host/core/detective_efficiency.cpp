@@ -5,7 +5,6 @@
 #include <cmath>
 #include <complex>
 #include <limits>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -27,7 +26,7 @@ using core::spectrum_steps;
 using core::wave_sums;
 
 constexpr std::size_t points = spectrum_steps + 1;
-constexpr std::uint64_t groups = 16;               // of frames, whose spread is the standard error
+constexpr std::uint64_t groups = detective_efficiency::groups;
 constexpr double low_cycles_per_pixel = 1 / 50.0;  // the point at 0 takes the frequencies up to this
 constexpr std::uint64_t enough_electrons = 2'000'000;
 constexpr std::uint64_t least_frames = 64;
@@ -130,103 +129,74 @@ spectrum_point point_of(const frame_group& sums, std::size_t at) {
   return point_of(sums, std::array{sums.along_rows[at - 1], sums.along_columns[at - 1]});
 }
 
-}  // namespace
-
-class detective_efficiency::state {
+/// Sums of a group and what it works with.
+class group_in_work {
  public:
-  state(frame_shape detector, std::uint64_t frames, std::uint64_t most_frames)
-      : detector_(detector),
-        scan_frames_(frames),
-        used_frames_(std::min(frames, most_frames)),
-        rows_(detector.height),
-        columns_(detector.width),
-        electrons_(rows_, columns_),
-        counts_(rows_, columns_) {}
+  explicit group_in_work(frame_shape detector)
+      : rows_(detector.height), columns_(detector.width), electrons_(rows_, columns_), counts_(rows_, columns_) {}
 
-  void add(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth) {
-    core::require_truth_of(counted, grid, upsample, truth);
-    if (grid.height != std::uint64_t{detector_.height} * upsample || grid.width != std::uint64_t{detector_.width} * upsample)
-      throw invalid_argument("spectrum: the events' grid is not that of the detector");
-    for (std::size_t frame = 0; frame < counted.frames(); ++frame) {
-      const std::optional<std::uint64_t> order = order_of(counted.first_frame + frame);
-      if (!order || (counted.status[frame] & status_sectors) == 0) continue;
-      check_stop();  // the waves of one large frame take seconds
-      frame_group& group = groups_[*order % groups];
-      add_electrons(truth, frame, group);
-      add_events(counted.events(frame), grid, upsample, group);
-      ++group.frames;
-      add_powers(group);
-    }
+  void add(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth,
+           std::size_t frame) {
+    check_stop();  // the waves of one large frame take seconds
+    add_electrons(truth, frame);
+    add_events(counted.events(frame), grid, upsample);
+    ++sums_.frames;
+    add_powers();
   }
 
-  [[nodiscard]] counting_spectrum spectrum() const {
-    frame_group all;
-    for (const frame_group& group : groups_) all.add(group);
-    counting_spectrum out;
-    out.frames = all.frames;
-    const auto frames = static_cast<double>(all.frames);
-    out.electrons_per_frame = ratio(static_cast<double>(all.electrons), frames);
-    out.events_per_frame = ratio(static_cast<double>(all.events), frames);
-    const std::vector<double> errors = efficiency_errors();
-    for (std::size_t at = 0; at < points; ++at) {
-      spectrum_point point = point_of(all, at);
-      point.frequency = frequency(at);
-      point.efficiency_error = errors[at];
-      out.points.push_back(point);
-    }
-    return out;
+  [[nodiscard]] const frame_group& sums() const { return sums_; }
+
+  /// Of the Nyquist frequency, on average over the axes.
+  [[nodiscard]] double frequency(std::size_t at) const {
+    if (at == 0) return 0;
+    if (!rows_.usable()) return 2 * columns_.frequency(at);
+    if (!columns_.usable()) return 2 * rows_.frequency(at);
+    return rows_.frequency(at) + columns_.frequency(at);
   }
 
  private:
-  /// The place of a frame among those that are used; nothing when it is not.
-  [[nodiscard]] std::optional<std::uint64_t> order_of(std::uint64_t frame) const {
-    const auto order = static_cast<std::uint64_t>(wide{frame} * used_frames_ / scan_frames_);
-    const auto next = static_cast<std::uint64_t>(wide{frame + 1} * used_frames_ / scan_frames_);
-    return next > order ? std::optional(order) : std::nullopt;
-  }
-
-  void add_electrons(const simulated_truth& truth, std::size_t frame, frame_group& group) {
+  void add_electrons(const simulated_truth& truth, std::size_t frame) {
     electrons_.clear();
     for (std::uint64_t each = truth.indptr[frame]; each < truth.indptr[frame + 1]; ++each) {
       rows_.set(truth.rows[each]);
       columns_.set(truth.columns[each]);
       electrons_.add(rows_, columns_);
     }
-    group.electrons += truth.indptr[frame + 1] - truth.indptr[frame];
+    sums_.electrons += truth.indptr[frame + 1] - truth.indptr[frame];
   }
 
-  void add_events(std::span<const std::uint32_t> indices, frame_shape grid, std::uint32_t upsample, frame_group& group) {
+  void add_events(std::span<const std::uint32_t> indices, frame_shape grid, std::uint32_t upsample) {
     counts_.clear();
     for (const std::uint32_t index : indices) {
       rows_.set(core::cell_centre(index / grid.width, upsample));
       columns_.set(core::cell_centre(index % grid.width, upsample));
       counts_.add(rows_, columns_);
     }
-    group.events += indices.size();
+    sums_.events += indices.size();
   }
 
   /// Each frequency once: of two opposite ones, whose sums are conjugates, that of positive direction along its axis.
-  void add_powers(frame_group& group) const {
+  void add_powers() {
     for (std::size_t row = 0; row <= rows_.band(); ++row) {
       for (std::size_t column = 0; column <= columns_.band(); ++column) {
         if (!is_low(row, column)) continue;
-        group.low.add(counts_.low().sum(row, column), electrons_.low().sum(row, column));
-        if (row > 0 && column > 0) group.low.add(counts_.low().mirrored(row, column), electrons_.low().mirrored(row, column));
+        sums_.low.add(counts_.low().sum(row, column), electrons_.low().sum(row, column));
+        if (row > 0 && column > 0) sums_.low.add(counts_.low().mirrored(row, column), electrons_.low().mirrored(row, column));
       }
     }
     for (std::size_t step = 0; step < spectrum_steps; ++step) {
       for (std::size_t across = 0; rows_.usable() && across <= columns_.band(); ++across) {
         const wave_sums& counts = counts_.along_rows();
         const wave_sums& electrons = electrons_.along_rows();
-        group.along_rows[step].add(counts.sum(step, across), electrons.sum(step, across));
-        if (across > 0) group.along_rows[step].add(counts.mirrored(step, across), electrons.mirrored(step, across));
+        sums_.along_rows[step].add(counts.sum(step, across), electrons.sum(step, across));
+        if (across > 0) sums_.along_rows[step].add(counts.mirrored(step, across), electrons.mirrored(step, across));
       }
       for (std::size_t across = 0; columns_.usable() && across <= rows_.band(); ++across) {
         const wave_sums& counts = counts_.along_columns();
         const wave_sums& electrons = electrons_.along_columns();
-        group.along_columns[step].add(counts.sum(across, step), electrons.sum(across, step));
+        sums_.along_columns[step].add(counts.sum(across, step), electrons.sum(across, step));
         if (across == 0) continue;
-        group.along_columns[step].add(std::conj(counts.mirrored(across, step)), std::conj(electrons.mirrored(across, step)));
+        sums_.along_columns[step].add(std::conj(counts.mirrored(across, step)), std::conj(electrons.mirrored(across, step)));
       }
     }
   }
@@ -239,22 +209,73 @@ class detective_efficiency::state {
     return along * along + across * across <= 1;
   }
 
-  /// Of the Nyquist frequency, on average over the axes.
-  [[nodiscard]] double frequency(std::size_t at) const {
-    if (at == 0) return 0;
-    if (!rows_.usable()) return 2 * columns_.frequency(at);
-    if (!columns_.usable()) return 2 * rows_.frequency(at);
-    return rows_.frequency(at) + columns_.frequency(at);
+  axis_waves rows_;
+  axis_waves columns_;
+  frame_sums electrons_;
+  frame_sums counts_;
+  frame_group sums_;
+};
+
+}  // namespace
+
+class detective_efficiency::state {
+ public:
+  state(frame_shape detector, std::uint64_t frames, std::uint64_t most_frames)
+      : detector_(detector),
+        scan_frames_(frames),
+        used_frames_(std::min(frames, most_frames)),
+        groups_(groups, group_in_work(detector)) {}
+
+  void add(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth,
+           std::size_t number) {
+    core::require_truth_of(counted, grid, upsample, truth);
+    if (grid.height != std::uint64_t{detector_.height} * upsample || grid.width != std::uint64_t{detector_.width} * upsample)
+      throw invalid_argument("spectrum: the events' grid is not that of the detector");
+    for (std::uint64_t order = first_order(counted.first_frame, number); order < used_frames_; order += groups) {
+      const std::uint64_t frame = frame_of(order) - counted.first_frame;
+      if (frame >= counted.frames()) return;
+      if ((counted.status[frame] & status_sectors) != 0) groups_[number].add(counted, grid, upsample, truth, frame);
+    }
+  }
+
+  [[nodiscard]] counting_spectrum spectrum() const {
+    frame_group all;
+    for (const group_in_work& group : groups_) all.add(group.sums());
+    counting_spectrum out;
+    out.frames = all.frames;
+    const auto frames = static_cast<double>(all.frames);
+    out.electrons_per_frame = ratio(static_cast<double>(all.electrons), frames);
+    out.events_per_frame = ratio(static_cast<double>(all.events), frames);
+    const std::vector<double> errors = efficiency_errors();
+    for (std::size_t at = 0; at < points; ++at) {
+      spectrum_point point = point_of(all, at);
+      point.frequency = groups_.front().frequency(at);
+      point.efficiency_error = errors[at];
+      out.points.push_back(point);
+    }
+    return out;
+  }
+
+ private:
+  /// Of the frames that are used, the `order`-th.
+  [[nodiscard]] std::uint64_t frame_of(std::uint64_t order) const {
+    return static_cast<std::uint64_t>((wide{order + 1} * scan_frames_ - 1) / used_frames_);
+  }
+
+  /// The first one of a group that is not before a frame.
+  [[nodiscard]] std::uint64_t first_order(std::uint64_t frame, std::size_t group) const {
+    const auto first = static_cast<std::uint64_t>(wide{frame} * used_frames_ / scan_frames_);
+    return first + (groups + group - first % groups) % groups;
   }
 
   /// Jackknife: from the efficiencies without each group in turn.
   [[nodiscard]] std::vector<double> efficiency_errors() const {
     std::vector<std::vector<double>> without(points);
-    for (const frame_group& left_out : groups_) {
-      if (left_out.frames == 0) continue;
+    for (const group_in_work& left_out : groups_) {
+      if (left_out.sums().frames == 0) continue;
       frame_group rest;
-      for (const frame_group& group : groups_) {
-        if (&group != &left_out) rest.add(group);
+      for (const group_in_work& group : groups_) {
+        if (&group != &left_out) rest.add(group.sums());
       }
       for (std::size_t at = 0; at < points; ++at) without[at].push_back(point_of(rest, at).efficiency);
     }
@@ -273,11 +294,7 @@ class detective_efficiency::state {
   frame_shape detector_;
   std::uint64_t scan_frames_;
   std::uint64_t used_frames_;
-  axis_waves rows_;
-  axis_waves columns_;
-  frame_sums electrons_;
-  frame_sums counts_;
-  std::vector<frame_group> groups_ = std::vector<frame_group>(groups);
+  std::vector<group_in_work> groups_;
 };
 
 detective_efficiency::detective_efficiency(frame_shape detector, std::uint64_t frames, std::uint64_t most_frames) {
@@ -296,7 +313,12 @@ detective_efficiency& detective_efficiency::operator=(detective_efficiency&&) no
 
 void detective_efficiency::add(const event_batch& counted, frame_shape grid, std::uint32_t upsample,
                                const simulated_truth& truth) {
-  state_->add(counted, grid, upsample, truth);
+  for (std::size_t group = 0; group < groups; ++group) add(counted, grid, upsample, truth, group);
+}
+
+void detective_efficiency::add(const event_batch& counted, frame_shape grid, std::uint32_t upsample,
+                               const simulated_truth& truth, std::size_t group) {
+  state_->add(counted, grid, upsample, truth, group);
 }
 
 counting_spectrum detective_efficiency::spectrum() const {

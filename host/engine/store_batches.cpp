@@ -1,7 +1,5 @@
 #include <countem/store_batches.hpp>
 
-#include <oneapi/tbb/task_group.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -11,7 +9,7 @@
 #include <countem/stop.hpp>
 #include <countem/work.hpp>
 
-#include "threads/arena.hpp"
+#include "threads/ahead.hpp"
 
 namespace countem {
 
@@ -58,42 +56,6 @@ class window_walk {
   std::uint64_t end_;
 };
 
-/// Reads while the caller works on what was read before.
-class ahead_reader {
- public:
-  ahead_reader(const event_store& store, unsigned threads) : store_(store), threads_(threads), arena_(arena_of(threads)) {}
-  ahead_reader(const ahead_reader&) = delete;
-  ahead_reader& operator=(const ahead_reader&) = delete;
-  ~ahead_reader() {
-    try {
-      wait();
-    } catch (...) {  // another exception is on its way
-    }
-  }
-
-  void start(const stretch& frames, event_batch& into) {
-    const auto read = [this, frames, &into] {
-      store_.read(frames.first, static_cast<std::size_t>(frames.count), into, threads_);
-      into.first_frame = frames.shown_as;
-    };
-    if (threads_ == 1) {
-      read();
-    } else {
-      arena_.execute([&] { reading_.run(read); });
-    }
-  }
-
-  void wait() {
-    arena_.execute([&] { reading_.wait(); });
-  }
-
- private:
-  const event_store& store_;
-  unsigned threads_;
-  oneapi::tbb::task_arena& arena_;
-  oneapi::tbb::task_group reading_;
-};
-
 }  // namespace
 
 void for_batches(const event_store& store, const scan_window& window, const reading_options& options,
@@ -108,7 +70,13 @@ void for_batches(const event_store& store, const scan_window& window, const read
   event_batch current;
   event_batch following;  // outlives who reads into it
   window_walk walk(store, window, wanted, options.threads);
-  ahead_reader ahead(store, options.threads);
+  ahead reading_ahead(options.threads);
+  const auto start = [&](const stretch& frames, event_batch& into) {
+    reading_ahead.start([&, frames] {
+      store.read(frames.first, static_cast<std::size_t>(frames.count), into, options.threads);
+      into.first_frame = frames.shown_as;
+    });
+  };
   const auto stop_if_asked = [&] {
     if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed))
       throw interrupted("interrupted; nothing was written");
@@ -116,18 +84,17 @@ void for_batches(const event_store& store, const scan_window& window, const read
   stretch now = walk.next();
   if (now.count == 0) return;
   stop_if_asked();
-  ahead.start(now, current);
-  ahead.wait();
+  start(now, current);
+  reading_ahead.wait();
   while (now.count != 0) {
     stop_if_asked();
     const stretch next = walk.next();
-    if (next.count != 0 && options.threads != 1) ahead.start(next, following);
+    if (next.count != 0) start(next, following);
     visit(current);
     check_stop();
     if (reading) reading->advance(now.count);
     if (options.after_batch) options.after_batch();
-    if (next.count != 0 && options.threads == 1) ahead.start(next, following);
-    ahead.wait();
+    reading_ahead.wait();
     std::swap(current, following);
     now = next;
   }

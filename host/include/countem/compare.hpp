@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct comparison {
   extreme fewest_events{0, 1e300};  ///< fewest events per electron
   extreme most_events{0, -1};       ///< most events per electron
 
+  /// Adds what was found in frames that come after those of this.
+  void add(const comparison& next);
+
   /// Of all electrons, those found; NaN without electrons.
   [[nodiscard]] double recall() const;
   /// The recall of a counter that finds every electron that can be found at all.
@@ -58,12 +62,16 @@ struct comparison {
   [[nodiscard]] double mean_column() const;  ///< along the columns' axis
 };
 
-/// Adds the frames of `counted` to `sum`. `truth` holds the electrons of the same frames: its row n belongs to counted's frame
-/// n. Pairs are made in each frame by itself, nearest first: of all pairs of an event and an electron that are both still free
-/// and not farther apart than the radius, the nearest becomes a pair, until none is left. Ties go to the electron and then the
-/// event that comes first. An event at index i of a grid `upsample` times finer than the detector lies at the centre of its
+/// Compares one frame of a batch, `frame` counted from its first. `truth` holds the electrons of the same frames: its row n
+/// belongs to counted's frame n. Pairs are made nearest first: of all pairs of an event and an electron that are both still
+/// free and not farther apart than the radius, the nearest becomes a pair, until none is left. Ties go to the electron and then
+/// the event that comes first. An event at index i of a grid `upsample` times finer than the detector lies at the centre of its
 /// cell. `truth.charges_adu` may be empty: no electron is then undetectable.
 /// @throws invalid_argument when frames or shapes do not fit.
+[[nodiscard]] comparison compare_frame(const event_batch& counted, std::size_t frame, frame_shape grid, std::uint32_t upsample,
+                                       const simulated_truth& truth, const comparison_options& options);
+
+/// Adds all frames of `counted` to `sum`, one after another. @throws invalid_argument as compare_frame()
 void compare(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth,
              const comparison_options& options, comparison& sum);
 

@@ -42,9 +42,12 @@ struct counting_spectrum {
 };
 
 /// Fourier sums of events and electrons at chosen frequencies along both axes, added up over frames. One pass over events and
-/// electrons; memory does not depend on the scan. Not synchronised.
+/// electrons; memory does not depend on the scan. Not synchronised, but for groups of their own.
 class detective_efficiency {
  public:
+  /// The frames that are used belong to these groups in turn; the spread between groups is the standard error.
+  static constexpr std::size_t groups = 16;
+
   /// Uses `most_frames` frames of the scan's `frames`, evenly spread; all where there are fewer.
   /// @throws invalid_argument when there is no frame to use, or no axis of the detector has 8 pixels
   detective_efficiency(frame_shape detector, std::uint64_t frames, std::uint64_t most_frames);
@@ -58,6 +61,11 @@ class detective_efficiency {
   /// same frames. Events lie at the centres of their cells, `upsample` of them a pixel along each axis. Frames that never
   /// arrived are left out. @throws invalid_argument when frames or shapes do not fit
   void add(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth);
+
+  /// Adds those of one group (0 to groups - 1). Threads may add different groups at the same time.
+  /// @throws invalid_argument when frames or shapes do not fit
+  void add(const event_batch& counted, frame_shape grid, std::uint32_t upsample, const simulated_truth& truth,
+           std::size_t group);
 
   /// Of the frames added.
   [[nodiscard]] counting_spectrum spectrum() const;
