@@ -112,7 +112,7 @@ calibration calibration_arguments::references_alone(const source_arguments& inpu
   return found;
 }
 
-calibration calibration_arguments::without_thresholds(frame_shape shape) const {
+calibration calibration_arguments::without_thresholds(const frame_source& frames) const {
   const bool thresholds = options_.background_adu || options_.xray_adu || options_.per_pixel_thresholds;
   if (thresholds || !file_.empty() || !darks_.empty() || !gain_.empty()) {
     throw invalid_argument(
@@ -121,7 +121,8 @@ calibration calibration_arguments::without_thresholds(frame_shape shape) const {
         "out --calibration, --dark, --gain, --threshold, --xray-threshold and --per-pixel");
   }
   calibration masked;
-  if (!mask_.empty()) apply_mask(masked, *open_detector_image(mask_, shape, pixel_type::u8));
+  apply_source_mask(masked, frames);
+  if (!mask_.empty()) apply_mask(masked, *open_detector_image(mask_, frames.info().shape, pixel_type::u8));
   return masked;
 }
 

@@ -44,7 +44,7 @@ class calibration_arguments {
 
   /// The calibration of method counts: a mask at most.
   /// @throws invalid_argument when more was given; format_error, io_error for the mask.
-  [[nodiscard]] calibration without_thresholds(frame_shape shape) const;
+  [[nodiscard]] calibration without_thresholds(const frame_source& frames) const;
 
   /// The files that were given, as they are now; folders are left out.
   [[nodiscard]] std::vector<input_file> files() const;

@@ -130,6 +130,10 @@ json describe(const frame_source& source) {
             {"files", info.files.size()},
             {"bytes", bytes},
             {"missing_frames", info.missing_frames}};
+  if (!info.dataset.empty()) told["dataset"] = info.dataset;
+  if (!info.axes.empty()) told["axes"] = info.axes;
+  if (!info.masked.empty())
+    told["masked_pixels"] = info.masked.size() - static_cast<std::size_t>(std::ranges::count(info.masked, std::uint8_t{0}));
   told["issues"] = json::array();
   for (const source_issue& issue : info.issues) {
     told["issues"].push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});

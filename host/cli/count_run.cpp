@@ -84,7 +84,7 @@ void count_run::check_outputs() {
 }
 
 calibration count_run::found_calibration() {
-  if (wanted_.counting.method == counting_method::counts) return wanted_.thresholds.without_thresholds(info().shape);
+  if (wanted_.counting.method == counting_method::counts) return wanted_.thresholds.without_thresholds(*source_);
   return wanted_.thresholds.resolve(*source_, wanted_.counting, wanted_.inputs, wanted_.threads, ctx_.force, ctx_.stop);
 }
 

@@ -37,6 +37,7 @@ constexpr std::array table{
     option_words{"--offset", "", "BYTES", any},
     option_words{"--gap", "", "BYTES", any},
     option_words{"--dataset", "", "PATH", any},
+    option_words{"--axes", "", "NAME,...", any},
     option_words{"--dark", "", "FILE", file},
     option_words{"--gain", "", "FILE", file},
     option_words{"--mask", images, "FILE", file},

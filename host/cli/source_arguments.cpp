@@ -135,6 +135,10 @@ void source_arguments::add_to(CLI::App& command, bool required) {
             ->check(CLI::Range(1e-30, 1e30))
             ->capture_default_str());
   group(command.add_option("--dataset", dataset_, "HDF5: path of the dataset; found by convention when not given"));
+  group(command.add_option(
+      "--axes", axes_,
+      "HDF5: what the dataset's axes are, in its order, of frame, scan_row, scan_column, repeat, row, column; "
+      "by its writer's convention when not given"));
 }
 
 raw_layout source_arguments::layout() const {
@@ -170,12 +174,14 @@ source_options source_arguments::options() const {
   source_options options = format_options();
   if (!scan_.empty()) options.scan = scan_from(scan_);
   const auto has_datasets = [](const input_format_facts& facts) { return facts.has_datasets; };
-  if (!dataset_.empty() && options.format && !has_datasets(facts_of(*options.format))) {
-    throw invalid_argument("--dataset is for --input-format " + names_of_formats(has_datasets) + "; " +
+  const char* const named = !dataset_.empty() ? "--dataset" : !axes_.empty() ? "--axes" : nullptr;
+  if (named != nullptr && options.format && !has_datasets(facts_of(*options.format))) {
+    throw invalid_argument(std::string(named) + " is for --input-format " + names_of_formats(has_datasets) + "; " +
                            std::string(to_string(*options.format)) + " files hold no datasets");
   }
   options.headers = index_;
   options.dataset = dataset_;
+  options.axes = axes_;
   options.scale = scale_;
   return options;
 }

@@ -198,7 +198,8 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   result.references_only = false;
   result.xray16 = no_xray_threshold;
   result.fit.reset();
-  result.notes.clear();
+  std::erase_if(result.notes, [](const source_issue& note) { return !note.kind.starts_with(dark_issue_prefix); });
+  apply_source_mask(result, frames);
   validate(result, frames.info().shape);
   const std::vector<std::uint64_t> drawn = engine::draw_frames(frames, options.samples, options.seed, options.threads);
   const engine::sampled_frames sampled{frames, drawn, options.threads};

@@ -80,6 +80,7 @@ dark_reference average_darks(const frame_source& darks, unsigned threads) {
   dark_reference average;
   average.shape = info.shape;
   average.files = info.files;
+  average.issues = info.issues;
   std::vector<pixel_sums> sums(info.shape.pixels());
   average.frames = add_frames(darks, threads, sums);
   if (average.frames == 0) {
@@ -96,6 +97,8 @@ dark_reference average_darks(const frame_source& darks, unsigned threads) {
     statistics.sigma_adu.push_back(static_cast<float>(pixel.sigma()));
   }
   average.mask = engine::mask_from(statistics, threads);
+  for (std::size_t pixel = 0; pixel < info.masked.size(); ++pixel)
+    if (info.masked[pixel] != 0) average.mask[pixel] |= mask_given;
   // One frame shows no temporal noise.
   if (average.frames > 1) average.sigma_adu = std::move(statistics.sigma_adu);
   return average;

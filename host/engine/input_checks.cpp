@@ -329,6 +329,7 @@ void note_frames(calibration& made, const sampled_frames& frames) {
 }  // namespace engine
 
 void check_loaded(calibration& loaded, const frame_source& frames, bool accept_masked) {
+  apply_source_mask(loaded, frames);
   // Other thresholds than those that the notes are about.
   if (loaded.fit && loaded.fit->sigma_adu > 0) {
     noise_fit& fit = *loaded.fit;

@@ -65,6 +65,10 @@ void apply_dark(calibration& into, const dark_reference& dark) {
   into.dark_sigma_adu = dark.sigma_adu;
   into.dark_frames = dark.frames;
   into.dark_files = dark.files;
+  for (source_issue issue : dark.issues) {
+    issue.kind.insert(0, dark_issue_prefix);
+    into.notes.push_back(std::move(issue));
+  }
   add_reasons(into, dark.mask);
 }
 
@@ -88,6 +92,16 @@ void apply_mask(calibration& into, const frame_source& mask) {
   std::vector<std::uint8_t> reasons(values.size());
   std::transform(values.begin(), values.end(), reasons.begin(),
                  [](float value) { return value == 0 ? std::uint8_t{0} : std::uint8_t{mask_given}; });
+  add_reasons(into, reasons);
+}
+
+void apply_source_mask(calibration& into, const frame_source& frames) {
+  const std::vector<std::uint8_t>& masked = frames.info().masked;
+  if (masked.empty()) return;
+  take_shape(into, frames.info().shape, "mask of the frames' file");
+  std::vector<std::uint8_t> reasons(masked.size());
+  std::transform(masked.begin(), masked.end(), reasons.begin(),
+                 [](std::uint8_t is_masked) { return is_masked == 0 ? std::uint8_t{0} : std::uint8_t{mask_given}; });
   add_reasons(into, reasons);
 }
 

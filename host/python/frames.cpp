@@ -100,6 +100,7 @@ struct opening {
   std::uint64_t offset = 0;
   std::uint64_t gap = 0;
   std::string dataset;
+  std::string axes;
   std::string index;
   double scale = 1;
   bool keep_fractions = false;
@@ -114,6 +115,7 @@ source_options options_of(const opening& given) {
     options.raw = raw_layout{shape, choice_from<pixel_type>(given.type), given.big_endian, given.offset, given.gap};
   }
   options.dataset = given.dataset;
+  options.axes = given.axes;
   options.headers = given.index;
   options.scale = given.scale;
   options.keep_fractions = given.keep_fractions;
@@ -193,6 +195,7 @@ void bind_opening(nb::module_& m) {
       .def_rw("offset", &opening::offset)
       .def_rw("gap", &opening::gap)
       .def_rw("dataset", &opening::dataset)
+      .def_rw("axes", &opening::axes)
       .def_rw("index", &opening::index)
       .def_rw("scale", &opening::scale)
       .def_rw("keep_fractions", &opening::keep_fractions);

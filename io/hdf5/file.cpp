@@ -57,6 +57,15 @@ hid_t open_with_lock_if_any(const std::string& name, unsigned flags, hid_t acces
   return unlocked;
 }
 
+/// Whether the superblock (version 2 or 3) marks the file as open for writing, which its writer takes back when it closes it.
+bool is_marked_open(const std::string& name) {
+  std::array<std::uint8_t, 12> start{};
+  const file_handle file = file_handle::open_read(name);
+  if (file.read_at(0, start.data(), start.size()) != start.size()) return false;
+  const bool has_mark = start[8] == 2 || start[8] == 3;
+  return has_mark && (start[11] & 1U) != 0;
+}
+
 }  // namespace
 
 hdf5_handle open_hdf5(const std::filesystem::path& path, hdf5_reading reading) {
@@ -79,6 +88,11 @@ hdf5_handle open_hdf5(const std::filesystem::path& path, hdf5_reading reading) {
     const htri_t is_hdf5 = H5Fis_hdf5(name.c_str());
     if (is_hdf5 < 0) throw_hdf5(name + ": cannot be read", hdf5_last_failure());
     if (is_hdf5 == 0) throw format_error(name + ": is not an HDF5 file");
+    if (is_marked_open(name)) {
+      throw unclosed_hdf5(name +
+                          ": was not closed by the program that writes it: wait until it has; if it ended early, only a copy "
+                          "that it closed can be trusted");
+    }
   }
   throw_hdf5(name + ": cannot be opened as HDF5", failure);
 }

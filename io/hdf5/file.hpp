@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 
+#include <countem/error.hpp>
+
 #include "io/hdf5/handle.hpp"
 
 // How HDF5 files are opened for reading. HDF5 locks the files that it opens. Where the file system has no locks (file systems
@@ -16,9 +18,15 @@ enum class hdf5_reading : std::uint8_t {
   growing,   ///< its writer appends (HDF5's single writer, multiple readers)
 };
 
+/// A file that its writer has not closed, and that cannot be read as `finished`; perhaps as `growing`.
+class unclosed_hdf5 : public format_error {
+ public:
+  using format_error::format_error;
+};
+
 /// Opens an HDF5 file for reading. The caller holds hdf5_lock().
 /// @throws io_error the system refuses, it is no regular file, or another program has it open for writing; format_error it is
-/// no HDF5 file; hdf5_refusal HDF5 does not open it: it is damaged, or was not closed
+/// no HDF5 file; unclosed_hdf5; hdf5_refusal HDF5 does not open it: it is damaged, or was not closed
 [[nodiscard]] hdf5_handle open_hdf5(const std::filesystem::path& path, hdf5_reading reading = hdf5_reading::finished);
 
 /// Files that are opened with these access properties are not locked by HDF5, where its version can do without.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <string_view>
 
 #include <countem/error.hpp>
@@ -59,6 +60,33 @@ void require_records(const io::source_format& format) {
                                      to_string(format.facts.format)));
 }
 
+/// FILE:/PATH names a dataset of a file, where no file has that whole name.
+void split_dataset(fs::path& input, source_options& options) {
+  const std::string text = input.string();
+  const std::size_t colon = text.find(":/");
+  std::error_code absent;
+  if (colon == std::string::npos || fs::exists(input, absent) || !fs::is_regular_file(text.substr(0, colon), absent)) return;
+  if (!options.dataset.empty() && options.dataset != text.substr(colon + 1)) {
+    throw invalid_argument(fmt::format("{}: two datasets are named, this and {}", text, options.dataset));
+  }
+  options.dataset = text.substr(colon + 1);
+  input = text.substr(0, colon);
+}
+
+/// Of files that are no scan together: the one that leads to the others, as a DECTRIS master does. @throws invalid_argument
+fs::path leading_file(const std::vector<fs::path>& files, const io::source_format& format) {
+  std::vector<fs::path> masters;
+  const auto is_master = [](const fs::path& file) { return file.stem().string().ends_with("_master"); };
+  std::copy_if(files.begin(), files.end(), std::back_inserter(masters), is_master);
+  if (masters.size() == 1) return masters.front();
+  constexpr std::size_t most_names = 4;
+  const std::vector<fs::path>& choice = masters.empty() ? files : masters;
+  std::string names;
+  for (std::size_t at = 0; at < std::min(choice.size(), most_names); ++at) names += (at == 0 ? "" : ", ") + choice[at].string();
+  throw invalid_argument(fmt::format("{} {} files were given, a scan of this format is one file: name it ({}{})", files.size(),
+                                     to_string(format.facts.format), names, choice.size() > most_names ? ", ..." : ""));
+}
+
 /// The files of a scan and their format.
 struct found_scan {
   std::vector<fs::path> files;
@@ -66,23 +94,23 @@ struct found_scan {
   io::issue_list issues;
 };
 
-found_scan find_scan(const std::vector<fs::path>& inputs, const source_options& options) {
+/// May move the name of a dataset from an input to the options.
+found_scan find_scan(std::vector<fs::path> inputs, source_options& options) {
+  if (inputs.size() == 1) split_dataset(inputs.front(), options);
   if (options.scan) io::check_given_scan(*options.scan);
   io::issue_list issues;
   const io::source_format* const named = options.format ? &io::entry_of(options.format->name()) : nullptr;
   std::vector<fs::path> files = io::find_input_files(inputs, named, issues);
   const io::source_format& format = named != nullptr ? *named : find_format(files, options);
-  if (!format.facts.several_files && files.size() != 1) {
-    throw invalid_argument(
-        fmt::format("{} {} files were given, a scan of this format is one file", files.size(), to_string(format.facts.format)));
-  }
+  if (!format.facts.several_files && files.size() != 1) files = {leading_file(files, format)};
   if (!options.headers.empty()) require_records(format);
   return {std::move(files), format, std::move(issues)};
 }
 
 }  // namespace
 
-std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, const source_options& options) {
+std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, const source_options& given) {
+  source_options options = given;
   auto [files, format, issues] = find_scan(inputs, options);
   if (options.scale == 1) return format.open(files, options, std::move(issues));
   if (!(std::isfinite(options.scale) && options.scale > 0))
@@ -92,8 +120,9 @@ std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, c
   return io::scaled(format.open(files, unscaled, std::move(issues)), options.scale);
 }
 
-kept_headers save_record_headers(const std::vector<fs::path>& inputs, const source_options& options, const fs::path& output,
+kept_headers save_record_headers(const std::vector<fs::path>& inputs, const source_options& given, const fs::path& output,
                                  const output_rules& rules) {
+  source_options options = given;
   auto [files, format, issues] = find_scan(inputs, options);
   require_records(format);
   return format.save_headers(files, options, std::move(issues), output, rules);

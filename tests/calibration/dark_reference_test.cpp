@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -34,6 +35,32 @@ TEST(average_darks, a_mean_between_two_sixteenths_goes_to_the_even_one) {
   darks.add({1, 3, 5});  // means 1/32, 3/32, 5/32: 0.5, 1.5, 2.5 sixteenths
   for (int i = 0; i < 31; ++i) darks.add({0, 0, 0});
   EXPECT_THAT(average_darks(darks).mean16, ElementsAre(0, 2, 2));
+}
+
+TEST(average_darks, pixels_that_a_file_marks_are_masked_and_its_faults_are_noted) {
+  memory_source<std::uint16_t> darks({8, 8});
+  for (int i = 0; i < 4; ++i) darks.add(std::vector<std::uint16_t>(64, static_cast<std::uint16_t>(100 + i % 2)));
+  darks.mark(9);
+  darks.add_issue({"missing_frame", "darks: 3 frames are missing", 1, {}});
+  memory_source<std::uint16_t> frames({8, 8});
+  for (int i = 0; i < 4; ++i) frames.add(std::vector<std::uint16_t>(64, static_cast<std::uint16_t>(100 + i % 2)));
+  frames.mark(10);
+  calibration start;
+  apply_dark(start, average_darks(darks));
+  calibration_options options;
+  options.background_adu = 5;
+  options.xray_adu = 500;
+  for (int round = 0; round < 2; ++round) {  // found again, the notes are the same
+    start = calibrate(frames, start, options);
+    EXPECT_EQ(start.mask[9] & mask_given, mask_given);
+    EXPECT_EQ(start.mask[10] & mask_given, mask_given);
+    EXPECT_EQ(start.mask[11] & mask_given, 0);
+    const auto about_darks = [](const source_issue& note) { return note.kind == "dark_missing_frame"; };
+    EXPECT_EQ(std::count_if(start.notes.begin(), start.notes.end(), about_darks), 1);
+  }
+  calibration loaded;
+  check_loaded(loaded, frames, false);
+  EXPECT_EQ(loaded.mask[10], mask_given) << "a calibration made without these frames masks what their file marks, too";
 }
 
 TEST(average_darks, one_frame_has_no_temporal_noise) {
@@ -191,7 +218,7 @@ TEST(dead_pixels, are_not_told_where_the_whole_detector_is_silent) {
 }
 
 TEST(apply_dark, gives_the_calibration_the_reference_and_adds_to_its_mask) {
-  dark_reference dark{{1, 2}, {16, -5}, {1, 2}, {0, mask_hot}, 7, {}};
+  dark_reference dark{{1, 2}, {16, -5}, {1, 2}, {0, mask_hot}, 7, {}, {}};
   calibration into;
   into.shape = {1, 2};
   into.mask = {mask_given, mask_given};
@@ -211,7 +238,7 @@ TEST(apply_dark, gives_the_calibration_the_reference_and_adds_to_its_mask) {
 TEST(apply_dark, refuses_another_shape) {
   calibration into;
   into.shape = {2, 1};
-  EXPECT_THROW(apply_dark(into, {{1, 2}, {16, -5}, {1, 2}, {0, 0}, 7, {}}), invalid_argument);
+  EXPECT_THROW(apply_dark(into, {{1, 2}, {16, -5}, {1, 2}, {0, 0}, 7, {}, {}}), invalid_argument);
 }
 
 TEST(apply_gain, masks_what_is_no_gain) {

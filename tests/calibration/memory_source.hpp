@@ -35,6 +35,14 @@ class memory_source : public frame_source {
     ++info_.scan.width;
   }
 
+  /// A pixel that the file marks as unusable.
+  void mark(std::size_t pixel) {
+    info_.masked.resize(info_.shape.pixels());
+    info_.masked[pixel] = 1;
+  }
+
+  void add_issue(source_issue issue) { info_.issues.push_back(std::move(issue)); }
+
   [[nodiscard]] const source_info& info() const override { return info_; }
 
   void read(std::uint64_t first, std::size_t count, frame_batch& batch) const override {

@@ -21,11 +21,26 @@ enum class part : std::uint8_t { dataset, text, number, soft_link, external_link
 constexpr std::array parts{part::dataset, part::text, part::number, part::soft_link, part::external_link};
 
 /// Names that readers look for; the last stands for any other.
-constexpr std::array paths{
-    "/entry/data/data_000001", "/entry/data/data_000002", "/entry/data", "/entry", "/", "/scan/data", "/scan", ""};
+constexpr std::array paths{"/entry/data/data_000001",
+                           "/entry/data/data_000002",
+                           "/entry/data",
+                           "/entry",
+                           "/",
+                           "/scan/data",
+                           "/scan",
+                           "/entry/data/data_000004",
+                           "/entry/instrument/detector/detectorSpecific/nimages",
+                           "/entry/instrument/detector/detectorSpecific/ntrigger",
+                           "/entry/instrument/detector/pixel_mask",
+                           "/Version",
+                           "/Data/Image/a/Data",
+                           "/signals/a/data",
+                           "/signals/a",
+                           ""};
 /// Where external links lead: to the file itself, and nowhere. Not to files that hold bytes of earlier inputs.
 constexpr std::array other_files{"input.hdf5", "missing.hdf5"};
-constexpr std::array attributes{"signal", "default", "emd_group_type", "image_nr_low", ""};
+constexpr std::array attributes{"signal",       "default",  "emd_group_type", "image_nr_low",
+                                "MATLAB_class", "NX_class", "version_major",  ""};
 
 std::string name_of(byte_reader& in, std::span<const char* const> known) {
   const std::string name = in.one_of(known);
@@ -144,8 +159,8 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> hdf5_frames_seeds
     return all;
   };
   return {
-      {"contiguous", join({{0, 5, 4, 1, 2, 2, 3, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}})},
-      {"chunked", join({{0, 5, 3, 2, 2, 3, 0, 0, 1 + 16 + 32, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}})},
+      {"contiguous", join({{0, 5, 4, 1, 2, 4, 4, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}})},
+      {"chunked", join({{0, 5, 3, 2, 4, 4, 0, 0, 1 + 16 + 32, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}})},
       {"numbered", join({{0, 0, 3, 1, 2, 3, 10, 0, 0, 0, 1, 2, 3, 4, 5, 6},
                          {0, 1, 3, 1, 2, 3, 10, 0, 0, 0, 6, 5, 4, 3, 2, 1},
                          {2, 1, 3, 2}})},
@@ -153,9 +168,15 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> hdf5_frames_seeds
                       {1, 4, 1, 10, 'e', 'n', 't', 'r', 'y', '/', 'd', 'a', 't', 'a'},
                       {1, 2, 0, 11, 'd', 'a', 't', 'a', '_', '0', '0', '0', '0', '0', '1'}})},
       {"emd", join({{0, 5, 4, 1, 2, 2, 3, 11, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {2, 6, 2, 1}})},
-      {"links", join({{0, 7, 2, '/', 'x', 3, 1, 2, 3, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6},
-                      {3, 7, 2, '/', 'y', 7, 2, '/', 'x'},
-                      {4, 7, 2, '/', 'z', 7, 2, '/', 'x', 1}})},
+      {"matlab", join({{0, 5, 3, 2, 4, 4, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3,
+                        4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3},
+                       {1, 5, 4, 2, 'u', '2'}})},
+      {"hyperspy", join({{0, 13, 4, 4, 4, 1, 2, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3,
+                          4, 5,  6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3},
+                         {1, 4, 6, 1, '0'}})},
+      {"links", join({{0, 15, 2, '/', 'x', 3, 1, 4, 4, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1},
+                      {3, 15, 2, '/', 'y', 15, 2, '/', 'x'},
+                      {4, 15, 2, '/', 'z', 15, 2, '/', 'x', 1}})},
   };
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include <countem/calibration.hpp>
@@ -44,7 +45,11 @@ struct dark_reference {
   std::vector<std::uint8_t> mask;    ///< mask_reason bits: hot, dead, blinking
   std::uint64_t frames = 0;          ///< dark frames averaged
   std::vector<input_file> files;     ///< that they were read from
+  std::vector<source_issue> issues;  ///< found in these files
 };
+
+/// Of the kinds of notes that a calibration keeps about the files of its dark reference.
+inline constexpr std::string_view dark_issue_prefix = "dark_";
 
 /// Averages all frames of a source taken without beam: each pixel over the frames in which it arrived as a finite number.
 /// One that never did is masked. docs/calibration.md defines which pixels are masked. The same result for any number of
@@ -53,10 +58,11 @@ struct dark_reference {
 [[nodiscard]] dark_reference average_darks(const frame_source& darks, unsigned threads = 0);
 
 /// Thresholds for `frames`, with darks, gain and mask already in `start` (which may be empty).
-/// What the inputs show about themselves is added to calibration::notes (docs/calibration.md lists the questions).
-/// Whatever `options` gives directly is taken; the rest is fitted from a seeded sample (all frames where fewer arrived than
-/// are asked for). Where both thresholds are given, the sample only leaves its histogram, if it has one. The same seed gives
-/// the same bytes, for any number of threads. docs/calibration.md defines it.
+/// Pixels that the file of the frames marks as unusable are masked. What the inputs show about themselves is added to
+/// calibration::notes (docs/calibration.md lists the questions). Whatever `options` gives directly is taken; the rest is fitted
+/// from a seeded sample (all frames where fewer arrived than are asked for). Where both thresholds are given, the sample only
+/// leaves its histogram, if it has one. The same seed gives the same bytes, for any number of threads. docs/calibration.md
+/// defines it.
 /// @throws invalid_argument when options or references contradict each other or the frames, format_error when no frame arrived,
 /// there is no noise peak to fit, or the darks mask more than a tenth of the pixels that the frames have.
 [[nodiscard]] calibration calibrate(const frame_source& frames, calibration start, const calibration_options& options);
@@ -81,6 +87,10 @@ void apply_gain(calibration& into, const frame_source& gain);
 /// Adds the pixels that are not 0 in the only frame of a source to the mask, as mask_given.
 /// @throws format_error when there is not exactly one whole frame.
 void apply_mask(calibration& into, const frame_source& mask);
+
+/// Adds the pixels that the file of the frames itself marks as unusable (source_info::masked) to the mask, as mask_given.
+/// calibrate() and check_loaded() do so. @throws as apply_dark()
+void apply_source_mask(calibration& into, const frame_source& frames);
 
 /// A calibration as an HDF5 file. @throws io_error, invalid_argument as check_output()
 void save_calibration(const calibration& saved, const std::filesystem::path& path, const output_rules& rules = {});

@@ -35,7 +35,7 @@ enum mask_reason : std::uint8_t {
   mask_hot = 1,       ///< dark mean far above its neighbours'
   mask_dead = 2,      ///< no noise at all, or never read out
   mask_blinking = 4,  ///< dark noise far above its neighbours'
-  mask_given = 8,     ///< masked by the caller
+  mask_given = 8,     ///< masked by the caller, or by the file of the frames
   mask_gain = 16,     ///< a gain that is not a finite number above 0
 };
 

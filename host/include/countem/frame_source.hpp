@@ -79,6 +79,9 @@ struct source_options {
   std::optional<scan_shape> scan;  ///< required where the format does not define it and more than a line of frames is wanted
   std::optional<raw_layout> raw;   ///< required where input_format_facts::needs_layout
   std::string dataset;             ///< HDF5: path of the dataset; empty: found by convention
+  /// HDF5: what the dataset's axes stand for, in its order, with commas ("row,column,frame"); of frame, scan_row, scan_column,
+  /// repeat, row, column. Empty: found by the convention of the program that wrote the file.
+  std::string axes;
   /// 4D Camera, versions 3 to 5: the headers of all records as save_record_headers() kept them (countem/record_headers.hpp);
   /// empty: they are read from the files.
   std::filesystem::path headers;
@@ -109,6 +112,9 @@ struct source_info {
   std::vector<source_issue> issues;         ///< one per kind and file at most; the rest are counted in `occurrences`
   std::uint64_t missing_frames = 0;         ///< frames of the scan of which nothing arrived
   std::uint64_t incomplete_frames = 0;      ///< frames of the scan that lack a sector or were cut short
+  std::string dataset;                      ///< HDF5: path of the dataset that holds the frames, or of the first of several
+  std::string axes;                         ///< HDF5: what its axes stand for, in its order: "frame, row, column"
+  std::vector<std::uint8_t> masked;         ///< by pixel: not 0 where the file marks it as unusable; empty: it marks none
 };
 
 /// Raw frames of a scan, in any order. Opening reads every record's header; memory is a few bytes per
@@ -139,7 +145,9 @@ class frame_source {
 };
 
 /// Opens one scan from its files, in any order (one file where the format's `several_files` is false).
-/// A directory stands for the files in it with a suffix of the format.
+/// A directory stands for the files in it with a suffix of the format; FILE:/PATH names a dataset of an HDF5 file, as
+/// source_options::dataset does. Of several files of a format with one file for a scan the only one whose name ends in
+/// "_master" is opened.
 /// @throws invalid_argument, format_error or io_error, naming file and record.
 [[nodiscard]] std::unique_ptr<frame_source> open_source(const std::vector<std::filesystem::path>& inputs,
                                                         const source_options& options);

@@ -128,11 +128,12 @@ def _reopened(maker: Any, what: Any, options: dict[str, Any]) -> Raw:
 
 
 def _opening(*, format: str | None, scan: Sequence[int] | None, shape: Sequence[int] | None, dtype: npt.DTypeLike | None, offset: int,
-             gap: int, dataset: str | None, scale: float, index: str | os.PathLike[str] | None = None) -> _countem.Opening:
+             gap: int, dataset: str | None, scale: float, index: str | os.PathLike[str] | None = None, axes: str | None = None) -> _countem.Opening:
     opening = _countem.Opening()
     opening.format = format or ""
     opening.scan = _lengths("scan", scan, 3) if scan is not None else None
     opening.dataset = dataset or ""
+    opening.axes = axes or ""
     opening.index = os.fspath(index) if index is not None else ""
     opening.scale = scale
     if shape is None:
@@ -178,14 +179,16 @@ def _files(paths: Paths) -> list[str]:
 
 def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | None = None, shape: Sequence[int] | None = None,
              dtype: npt.DTypeLike | None = None, offset: int = 0, gap: int = 0, dataset: str | None = None, scale: float = 1,
-             index: str | os.PathLike[str] | None = None) -> Raw:
+             index: str | os.PathLike[str] | None = None, axes: str | None = None) -> Raw:
     """Opens raw frames of a scan. Reads headers, no frame.
 
     `paths`: one file, a pattern ("scan42/*.data"), a directory, or a list of files in any order.
     `scan`: (rows, columns) or (rows, columns, frames at each position); without it what the files claim, else one row.
     `format`: a name of docs/formats.md ("v5", "npy", "hdf5", "raw", ...); found out when not given.
     `shape`, `dtype`, `offset`, `gap`: flat binary files alone: (rows, columns) of a frame, type of a pixel (uint16), bytes before
-    the first frame and between two. `dataset`: path within an HDF5 file.
+    the first frame and between two. `dataset`: path within an HDF5 file ("FILE.h5:/path" as the only path does the same);
+    `axes`: what its axes are, in its order ("row,column,frame"), of frame, scan_row, scan_column, repeat, row, column; the order
+    of the program that wrote the file when not given.
     `scale`: factor on all raw values, for data in another unit than ADU. `index`: what `index_raw` made of these files.
 
         raw = ct.open_raw("scan42/*.data", scan=(64, 64))
@@ -193,7 +196,7 @@ def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | N
     Warns (CountemWarning) of what is wrong with the files. Raises FileNotFoundError or another OSError, and ValueError where the
     files are not what they should be or the arguments contradict each other.
     """
-    options = dict(scan=scan, format=format, shape=shape, dtype=dtype, offset=offset, gap=gap, dataset=dataset, scale=scale, index=index)
+    options = dict(scan=scan, format=format, shape=shape, dtype=dtype, offset=offset, gap=gap, dataset=dataset, scale=scale, index=index, axes=axes)
     native = _countem.open_files(_files(paths), _opening(**options))
     files = native.files
     name = str(files[0]) if len(files) == 1 else os.path.commonpath([str(file.parent) for file in files]) or "."

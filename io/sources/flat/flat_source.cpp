@@ -159,7 +159,7 @@ std::unique_ptr<frame_source> open_flat(file_handle file, const input_format& fo
                [&] { return fmt::format("{} bytes follow the {} frames that the header claims; left out", left, claimed); });
   }
 
-  source_info info;
+  source_info info = layout.known;
   info.format = format;
   info.shape = layout.shape;
   info.type = frame_type(layout.type);

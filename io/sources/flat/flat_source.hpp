@@ -23,6 +23,7 @@ struct flat_layout {
   bool more_behind = false;        ///< whether other things than frames may follow the last one
   /// What the file's header claims; empty: as many frames as the file holds, in one line.
   std::optional<scan_shape> claimed;
+  source_info known;  ///< what else is known of the scan; the members that follow from the file are filled in
 };
 
 /// Frames that the file is too short for are missing; one that is cut short is `truncated`.

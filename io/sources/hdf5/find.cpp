@@ -11,6 +11,7 @@
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/object.hpp"
+#include "io/sources/hdf5/axes.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
 
 namespace countem::io {
@@ -23,22 +24,29 @@ bool has_kind(hid_t file, const std::string& path, H5O_type_t kind) {
   return object_type(file, path) == kind;
 }
 
+std::string join(const std::string& group, const std::string& child) {
+  return group.ends_with('/') ? group + child : group + "/" + child;
+}
+
+/// Lengths of a dataset's axes as frames have them (scan, row, column); empty where it has not 2 to 5 axes.
+std::vector<std::uint64_t> usual_extent(hid_t file, const std::string& path) {
+  const hdf5_handle dataset(H5Dopen2(file, path.c_str(), H5P_DEFAULT), path);
+  const std::vector<hsize_t> extent = extent_of(dataset, path);
+  if (extent.size() < 2 || extent.size() > 5) return {};
+  return axes_of(file, path.starts_with('/') ? path : join("", path), dataset, extent.size()).usual(extent);
+}
+
 /// Whether a dataset has the axes of frames: 3 to 5 of them.
 bool holds_frames(hid_t file, const std::string& path) {
-  if (!has_kind(file, path, H5O_TYPE_DATASET)) return false;
-  const hdf5_handle dataset(H5Dopen2(file, path.c_str(), H5P_DEFAULT), path);
-  const hdf5_handle space(H5Dget_space(dataset), path);
-  const int rank = H5Sget_simple_extent_ndims(space);
-  return rank >= 3 && rank <= 5;
+  return has_kind(file, path, H5O_TYPE_DATASET) && usual_extent(file, path).size() >= 3;
 }
 
 /// Whether a dataset is one image of this shape.
 bool is_image(hid_t file, const std::string& path, frame_shape shape) {
-  const hdf5_handle dataset(H5Dopen2(file, path.c_str(), H5P_DEFAULT), path);
-  const std::vector<hsize_t> extent = extent_of(dataset, path);
+  const std::vector<std::uint64_t> extent = usual_extent(file, path);
   const std::size_t axes = extent.size();
-  return axes >= 2 && axes <= 5 && extent[axes - 2] == shape.height && extent[axes - 1] == shape.width &&
-         std::all_of(extent.begin(), extent.end() - 2, [](hsize_t length) { return length == 1; });
+  return axes >= 2 && extent[axes - 2] == shape.height && extent[axes - 1] == shape.width &&
+         std::all_of(extent.begin(), extent.end() - 2, [](std::uint64_t length) { return length == 1; });
 }
 
 std::string text_of(hid_t object, const std::string& attribute) {
@@ -48,10 +56,6 @@ std::string text_of(hid_t object, const std::string& attribute) {
   const hdf5_handle space(H5Aget_space(opened), attribute);
   if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) return {};
   return read_text_attribute(object, attribute);
-}
-
-std::string join(const std::string& group, const std::string& child) {
-  return group.ends_with('/') ? group + child : group + "/" + child;
 }
 
 /// data_000001, data_000002, ... of a group, in order of their numbers; links that lead nowhere are among them.
@@ -89,8 +93,14 @@ std::string default_plot(hid_t file, std::string group) {
 
 /// Every dataset of frames in the file, by kind of the group it is in. Each object is seen once, under one of its names.
 struct census {
+  std::vector<std::string> velox;  ///< images with several frames
+  std::vector<std::string> velox_single;
   std::vector<std::string> emd;
+  std::vector<std::string> nexus;
+  std::vector<std::string> digital_micrograph;
   std::vector<std::string> others;
+  std::vector<std::string> narrow;  ///< frames with a side of 1 to 3 pixels: rather a table of vectors or matrices
+  std::vector<std::string> images;  ///< of two axes
 };
 
 bool is_emd_group(hid_t group) {
@@ -101,19 +111,41 @@ bool is_emd_group(hid_t group) {
   return H5Tget_class(type) == H5T_INTEGER;
 }
 
-void take_object(hid_t file, const std::string& path, census& found) {
-  if (!holds_frames(file, path)) return;
-  const std::string parent = path.substr(0, path.find_last_of('/') + 1);
-  const hdf5_handle group(H5Gopen2(file, parent.empty() ? "/" : parent.c_str(), H5P_DEFAULT), path);
-  (path.ends_with("/data") && is_emd_group(group) ? found.emd : found.others).push_back("/" + path);
+/// Whether a NeXus group holds its frames in the dataset of this name.
+bool is_nexus_data(hid_t group, const std::string& dataset) {
+  const std::string kind = text_of(group, "NX_class");
+  if (kind == "NXdetector") return dataset == "data";
+  return kind == "NXdata" && (text_of(group, "signal") == dataset || dataset == "data");
+}
+
+void take_object(hid_t file, bool of_velox, const std::string& path, census& found) {
+  const std::vector<std::uint64_t> extent = usual_extent(file, path);
+  if (extent.size() < 2) return;
+  const std::size_t slash = path.find_last_of('/');
+  const std::string parent = slash == std::string::npos ? "/" : join("", path.substr(0, slash));
+  const std::string dataset = slash == std::string::npos ? path : path.substr(slash + 1);
+  const hdf5_handle group(H5Gopen2(file, parent.c_str(), H5P_DEFAULT), path);
+  const auto sides = std::minmax(extent[extent.size() - 2], extent.back());
+  constexpr std::uint64_t narrowest = 4;
+  const auto kind = [&]() -> std::vector<std::string>& {
+    if (extent.size() == 2) return found.images;
+    if (of_velox && path.starts_with("Data/Image/") && dataset == "Data")
+      return extent.front() > 1 ? found.velox : found.velox_single;
+    if (dataset == "data" && is_emd_group(group)) return found.emd;
+    if (is_nexus_data(group, dataset)) return found.nexus;
+    if (path.starts_with("ImageList/") && path.ends_with("/ImageData/Data")) return found.digital_micrograph;
+    return sides.first < narrowest ? found.narrow : found.others;
+  };
+  kind().push_back(join("", path));
 }
 
 census take_census(hid_t file, const std::string& name) {
   census found;
+  const bool of_velox = is_velox(file);
   const std::string what = name + ": cannot be searched for frames";
   const auto look = [&](const char* path, H5O_type_t type) {
     try {
-      if (type == H5O_TYPE_DATASET) take_object(file, path, found);
+      if (type == H5O_TYPE_DATASET) take_object(file, of_velox, path, found);
     } catch (const format_error& problem) {
       throw format_error(what + ": " + problem.what());
     }
@@ -132,26 +164,34 @@ std::string only_one(std::vector<std::string> paths, const std::string& name) {
       {{advice_kind::dataset}});
 }
 
-std::vector<std::string> find_wanted(hid_t file, const std::string& wanted, const std::string& name) {
-  if (has_kind(file, wanted, H5O_TYPE_DATASET)) return {wanted};
+frame_datasets find_wanted(hid_t file, const std::string& wanted, const std::string& name) {
+  if (has_kind(file, wanted, H5O_TYPE_DATASET)) return {{wanted.starts_with('/') ? wanted : join("", wanted)}};
   if (!has_kind(file, wanted, H5O_TYPE_GROUP)) throw format_error(fmt::format("{}: has no dataset {}", name, wanted));
-  if (auto segments = decimal_segments(file, wanted); !segments.empty()) return segments;
-  if (const std::string plot = default_plot(file, wanted); !plot.empty() && holds_frames(file, plot)) return {plot};
-  if (const std::string data = join(wanted, "data"); holds_frames(file, data)) return {data};
+  if (auto segments = decimal_segments(file, wanted); !segments.empty()) return {std::move(segments), true};
+  if (const std::string plot = default_plot(file, wanted); !plot.empty() && holds_frames(file, plot)) return {{plot}};
+  if (const std::string data = join(wanted, "data"); holds_frames(file, data)) return {{data}};
   throw format_error(
       fmt::format("{}: the group {} holds no frames by any convention known: name the dataset itself", name, wanted));
 }
 
 }  // namespace
 
-std::vector<std::string> find_frame_datasets(hid_t file, const std::string& wanted, const std::string& name) {
+frame_datasets find_frame_datasets(hid_t file, const std::string& wanted, const std::string& name) {
   const auto lock = hdf5_lock();
   if (!wanted.empty()) return find_wanted(file, wanted, name);
-  if (auto segments = decimal_segments(file, "/entry/data"); !segments.empty()) return segments;
-  if (const std::string plot = default_plot(file, "/"); !plot.empty() && holds_frames(file, plot)) return {plot};
+  if (auto segments = decimal_segments(file, "/entry/data"); !segments.empty()) return {std::move(segments), true};
+  if (const std::string plot = default_plot(file, "/"); !plot.empty() && holds_frames(file, plot)) return {{plot}};
   const census found = take_census(file, name);
-  if (!found.emd.empty()) return {only_one(found.emd, name)};
-  if (!found.others.empty()) return {only_one(found.others, name)};
+  for (const auto* kind :
+       {&found.velox, &found.velox_single, &found.emd, &found.nexus, &found.digital_micrograph, &found.others}) {
+    if (!kind->empty()) return {{only_one(*kind, name)}};
+  }
+  if (!found.narrow.empty()) {
+    throw format_error(fmt::format("{}: holds {}, whose frames would have a side of 1 to 3 pixels: name it if it is meant",
+                                   name, fmt::join(found.narrow, ", ")),
+                       {{advice_kind::dataset}});
+  }
+  if (!found.images.empty()) return {{only_one(found.images, name)}};
   throw format_error(name + ": holds no dataset with the axes of frames (3 to 5 of them)");
 }
 

@@ -9,12 +9,18 @@
 
 namespace countem::io {
 
-/// Paths of the datasets in an open file that hold the frames, in scan order. One, or the segments of a DECTRIS master file
-/// (/entry/data/data_000001 and on), of which some may be missing behind their external links.
-/// `wanted` names a dataset, or a group to look in; empty: the file's own conventions are tried in this order: DECTRIS
-/// segments, NeXus default plot, EMD groups (0.1: emd_group_type = 1, 1.0: "array"), the only dataset of 3 to 5 axes. `name` is
-/// the file's, for sentences. Holds hdf5_lock(). @throws format_error naming the choices where there are several.
-[[nodiscard]] std::vector<std::string> find_frame_datasets(hid_t file, const std::string& wanted, const std::string& name);
+/// The datasets in a file that hold the frames of a scan.
+struct frame_datasets {
+  std::vector<std::string> paths;  ///< in scan order; not empty
+  bool are_numbered = false;       ///< runs of the scan named by number (data_000001), of which links may lead nowhere
+};
+
+/// Finds them. `wanted` names a dataset, or a group to look in; empty: the conventions of the file's writer are tried in this
+/// order: numbered runs (DECTRIS), NeXus default plot, images of Velox, EMD groups (0.1: emd_group_type = 1, 1.0: "array"),
+/// NXdata and NXdetector, images of DigitalMicrograph (DM5), the only dataset of 3 to 5 axes whose frames have at least 4 rows
+/// and columns, the only one of 2 axes. `name` is the file's, for sentences. Holds hdf5_lock().
+/// @throws format_error naming the choices where there are several.
+[[nodiscard]] frame_datasets find_frame_datasets(hid_t file, const std::string& wanted, const std::string& name);
 
 /// Path of the dataset that holds one image of this shape, in two axes or with others of length 1 before them; of several the
 /// sum that `countem reduce` wrote. Empty where there is none. Holds hdf5_lock(). @throws format_error naming the choices where

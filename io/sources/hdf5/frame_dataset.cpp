@@ -88,23 +88,22 @@ struct cache_need {
   std::uint64_t bytes = 0;
 };
 
-cache_need cache_of(const std::vector<hsize_t>& extent, const std::vector<hsize_t>& chunk, std::size_t element_bytes) {
-  const std::size_t leading = extent.size() - 2;
-  const auto first_wide =
-      static_cast<std::size_t>(std::find_if(chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(leading),
-                                            [](hsize_t length) { return length > 1; }) -
-                               chunk.begin());
-  if (first_wide == leading) return {};
+cache_need cache_of(const std::vector<hsize_t>& extent, const std::vector<hsize_t>& chunk, const frame_axes& axes,
+                    std::size_t element_bytes) {
+  auto first_wide = std::find_if(axes.scan.begin(), axes.scan.end(), [&](std::size_t axis) { return chunk[axis] > 1; });
+  if (first_wide == axes.scan.end()) return {};
+  std::vector<std::size_t> behind(first_wide + 1, axes.scan.end());
+  behind.insert(behind.end(), {axes.row, axes.column});
   cache_need need{1, 0};
-  for (std::size_t axis = first_wide + 1; axis < extent.size(); ++axis)
-    need.chunks *= (extent[axis] + chunk[axis] - 1) / chunk[axis];
+  for (const std::size_t axis : behind) need.chunks *= (extent[axis] + chunk[axis] - 1) / chunk[axis];
   need.bytes = product(chunk, need.chunks * element_bytes);
   return need;
 }
 
 }  // namespace
 
-hdf5_handle open_frame_dataset(hid_t file, const std::string& path, const fs::path& name, issue_list& issues) {
+hdf5_handle open_frame_dataset(hid_t file, const std::string& path, const frame_axes& axes, const fs::path& name,
+                               issue_list& issues) {
   constexpr std::uint64_t largest_chunk = std::uint64_t{1} << 30;
   constexpr std::uint64_t largest_cache = std::uint64_t{1} << 28;
   const std::string what = name.string() + ": dataset " + path;
@@ -122,7 +121,7 @@ hdf5_handle open_frame_dataset(hid_t file, const std::string& path, const fs::pa
                                    what, fmt::join(chunk, " x "), element_bytes));
   }
   require_whole_chunk(dataset, what);
-  const cache_need need = cache_of(extent, chunk, element_bytes);
+  const cache_need need = cache_of(extent, chunk, axes, element_bytes);
   if (need.chunks == 0) return dataset;
   if (need.bytes > largest_cache) {
     issues.add("slow_chunks", name, [&] {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "io/hdf5/handle.hpp"
+#include "io/sources/hdf5/axes.hpp"
 #include "io/sources/pixel_conversion.hpp"
 #include "io/sources/source_issues.hpp"
 
@@ -22,7 +23,7 @@ namespace countem::io {
 
 /// Opens a dataset whose chunks the library can unpack, with a cache that suits reading in scan order; `name` is the file's.
 /// @throws format_error when a filter is not installed or chunks are too large
-[[nodiscard]] hdf5_handle open_frame_dataset(hid_t file, const std::string& path, const std::filesystem::path& name,
-                                             issue_list& issues);
+[[nodiscard]] hdf5_handle open_frame_dataset(hid_t file, const std::string& path, const frame_axes& axes,
+                                             const std::filesystem::path& name, issue_list& issues);
 
 }  // namespace countem::io

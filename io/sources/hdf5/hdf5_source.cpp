@@ -12,6 +12,7 @@
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/storage.hpp"
 #include "io/sources/flat/flat_source.hpp"
+#include "io/sources/hdf5/dectris.hpp"
 #include "io/sources/hdf5/entries.hpp"
 #include "io/sources/hdf5/find.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
@@ -48,15 +49,18 @@ class hdf5_source final : public frame_source {
     // converted.
     std::byte* const storage = batch.storage(count * (frame_bytes + (convert ? stored_bytes : 0)));
     std::byte* const stored = convert ? storage + count * frame_bytes : storage;
-    for (std::size_t in_batch = 0; in_batch < count; ++in_batch) {
-      frame_view frame = contiguous_frame(info_.shape, info_.type, storage + in_batch * frame_bytes);
-      if (!fetch(first + in_batch, stored + in_batch * stored_bytes)) {
-        frame.bands[0] = nullptr;
-        frame.present = 0;
-      } else if (convert) {
-        convert_frame(first + in_batch, stored + in_batch * stored_bytes, storage + in_batch * frame_bytes);
+    for (std::size_t at = 0; at < count;) {
+      const std::size_t fetched = fetch(first + at, count - at, stored + at * stored_bytes);
+      for (const std::size_t end = at + std::max<std::size_t>(fetched, 1); at < end; ++at) {
+        frame_view frame = contiguous_frame(info_.shape, info_.type, storage + at * frame_bytes);
+        if (fetched == 0) {
+          frame.bands[0] = nullptr;
+          frame.present = 0;
+        } else if (convert) {
+          convert_frame(first + at, stored + at * stored_bytes, storage + at * frame_bytes);
+        }
+        batch.frames.push_back(frame);
       }
-      batch.frames.push_back(frame);
     }
   }
 
@@ -70,22 +74,55 @@ class hdf5_source final : public frame_source {
     return number - part.first_frame < part.frames ? &part : nullptr;
   }
 
-  [[nodiscard]] bool fetch(std::uint64_t number, std::byte* to) const {
+  /// Reads a frame, and those behind it as far as they are best read together. Returns how many: at most `most`, and 0 where
+  /// this frame is missing.
+  [[nodiscard]] std::size_t fetch(std::uint64_t number, std::size_t most, std::byte* to) const {
     const segment* const part = segment_of(number);
-    if (part == nullptr) return false;
-    if (part->is_lost(number)) return false;
-    const std::size_t leading = part->extent.size() - 2;
-    slab box{std::vector<hsize_t>(part->extent.size()), part->extent};
-    std::fill_n(box.extent.begin(), leading, 1);
+    if (part == nullptr || part->is_lost(number)) return 0;
+    slab box{std::vector<hsize_t>(part->extent.size()), std::vector<hsize_t>(part->extent.size(), 1)};
+    box.extent[part->axes.row] = part->extent[part->axes.row];
+    box.extent[part->axes.column] = part->extent[part->axes.column];
     std::uint64_t left = number - part->first_frame;
-    for (std::size_t axis = leading; axis-- > 0; left /= part->extent[axis]) box.start[axis] = left % part->extent[axis];
+    for (std::size_t at = part->axes.scan.size(); at-- > 0;) {
+      const std::size_t axis = part->axes.scan[at];
+      box.start[axis] = left % part->extent[axis];
+      left /= part->extent[axis];
+    }
+    if (part->axes.are_usual()) {
+      read_box(*part, number, box, to);
+      return 1;
+    }
+    return fetch_turned(*part, number, most, box, to);
+  }
+
+  /// Frames whose pixels do not lie row by row: as many along the fastest axis of the scan as stay together, since neighbours
+  /// there are neighbours in the file.
+  [[nodiscard]] std::size_t fetch_turned(const segment& part, std::uint64_t number, std::size_t most, slab& box,
+                                         std::byte* to) const {
+    constexpr std::size_t most_bytes = std::size_t{64} << 20;
+    const std::size_t frame_bytes = info_.shape.pixels() * size_of(type_);
+    std::size_t frames = 1;
+    if (!part.axes.scan.empty()) {
+      const std::size_t axis = part.axes.scan.back();
+      const std::uint64_t in_line = part.extent[axis] - box.start[axis];
+      const std::size_t limit = std::max<std::size_t>(most_bytes / frame_bytes, 1);
+      const std::size_t wanted = std::min({static_cast<std::uint64_t>(most), in_line, static_cast<std::uint64_t>(limit)});
+      while (frames < wanted && !part.is_lost(number + frames)) ++frames;
+      box.extent[axis] = frames;
+    }
+    const std::unique_ptr<std::byte[]> read(new std::byte[frames * frame_bytes]);
+    read_box(part, number, box, read.get());
+    turn_frames(part.axes, box.extent, size_of(type_), read.get(), to);
+    return frames;
+  }
+
+  void read_box(const segment& part, std::uint64_t number, const slab& box, std::byte* to) const {
     try {
-      read_slab(part->dataset, box, memory_type(type_), to,
-                fmt::format("{}: frame {} of dataset {} cannot be read", path_, number, part->path));
+      read_slab(part.dataset, box, memory_type(type_), to,
+                fmt::format("{}: frame {} of dataset {} cannot be read", path_, number, part.path));
     } catch (const hdf5_refusal& problem) {
       throw format_error(std::string(problem.what()) + "; check the file with h5dump");
     }
-    return true;
   }
 
   void convert_frame(std::uint64_t number, const std::byte* stored, std::byte* pixels) const {
@@ -105,6 +142,7 @@ class hdf5_source final : public frame_source {
 /// Where the pixels of a dataset lie as they are, one after another, in one file: they are then read past the library, by many
 /// threads.
 std::optional<flat_layout> plain_layout(const segment& part, const array_extent& extent, stored_type type) {
+  if (!part.axes.are_usual()) return std::nullopt;
   const hdf5_handle creation(H5Dget_create_plist(part.dataset), part.path);
   if (H5Pget_layout(creation) != H5D_CONTIGUOUS || H5Pget_external_count(creation) > 0) return std::nullopt;
   const haddr_t offset = H5Dget_offset(part.dataset);
@@ -171,33 +209,58 @@ void refuse_own_files(hid_t file, const std::string& name) {
   if (has_attribute(file, "truth_version")) refuse("the truth of a simulation, a list of electrons");
 }
 
+/// Opens a file, also one that a detector still writes, if it lets others read (SWMR).
+hdf5_handle open_file(const fs::path& path, issue_list& issues) {
+  try {
+    return open_hdf5(path);
+  } catch (const unclosed_hdf5& reason) {
+    try {
+      hdf5_handle file = open_hdf5(path, hdf5_reading::growing);
+      issues.add("growing_file", path, [] { return "is still being written: what it holds by now is read"; });
+      return file;
+    } catch (const format_error&) {  // its writer is the only one that may have it open
+      throw format_error(reason.what());
+    }
+  }
+}
+
 std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, const source_options& options, issue_list issues) {
   const auto lock = hdf5_lock();
   const fs::path& path = inputs.front();
   const std::string name = path.string();
   const input_file opened = input_now(path);
-  hdf5_handle file = open_hdf5(path);
+  hdf5_handle file = open_file(path, issues);
   if (options.dataset.empty()) refuse_own_files(file, name);
 
   const std::string image = options.image && options.dataset.empty() ? find_image_dataset(file, *options.image, name) : "";
-  const std::vector<std::string> datasets =
-      image.empty() ? find_frame_datasets(file, options.dataset, name) : std::vector<std::string>{image};
-  std::vector<segment> segments = open_segments(file, datasets, path, issues);
+  const frame_datasets found =
+      image.empty() ? find_frame_datasets(file, options.dataset, name) : frame_datasets{{fmt::format("/{}", image)}};
+  segments_of_scan opened_scan = open_segments(file, found, options.axes, path, issues);
+  std::vector<segment>& segments = opened_scan.there;
   check_segments_alike(segments, name);
   const segment& first = segments.front();
   const std::string what = name + ": dataset " + first.path;
-  array_extent extent = extent_of_array({first.extent.begin(), first.extent.end()}, what);
+  array_extent extent = extent_of_array(first.axes.usual(first.extent), what);
   const stored_type type = type_of(first.dataset, what);
-  if (segments.size() == 1) {
-    if (const auto layout = plain_layout(first, extent, type)) {
+  source_info info;
+  info.dataset = first.path;
+  info.axes = first.axes.names();
+  info.masked = masked_pixels(file, first.path, extent.shape, path, issues);
+  if (!first.axes.writer.empty()) {
+    issues.add("axes_of_writer", path,
+               [&] { return fmt::format("dataset {} has the axes of {}: ({})", first.path, first.axes.writer, info.axes); });
+  }
+  const std::uint64_t end = opened_scan.frames;
+  if (end > first.frames) extent.scan = {1, static_cast<std::uint32_t>(end), 1};
+  if (const auto scan = scan_of_master(path); scan && scan->frames() == end) extent.scan = *scan;
+  if (end == first.frames) {
+    if (auto layout = plain_layout(first, extent, type)) {
+      layout->known = std::move(info);
       return open_flat(file_handle::open_read(file_of(first.dataset, path)), dense_hdf5().facts.format, *layout, options,
                        std::move(issues));
     }
   }
 
-  const std::uint64_t end = segments.back().first_frame + segments.back().frames;
-  if (segments.size() > 1 || end > first.frames) extent.scan = {1, static_cast<std::uint32_t>(end), 1};
-  source_info info;
   info.format = dense_hdf5().facts.format;
   info.shape = extent.shape;
   info.type = frame_type(type);

@@ -3,13 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <optional>
+#include <span>
+#include <utility>
 
 #include <countem/error.hpp>
 
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/storage.hpp"
+#include "io/sources/hdf5/dectris.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
+#include "io/sources/hdf5/placement.hpp"
+#include "io/sources/hdf5/unwritten.hpp"
 #include "io/sources/sources.hpp"
 
 namespace countem::io {
@@ -18,11 +25,21 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Frames before a segment of DECTRIS, whose images are numbered from 1; 0 where it has no number.
-std::uint64_t frames_before(hid_t dataset) {
-  if (!has_attribute(dataset, "image_nr_low")) return 0;
+/// The frame that a dataset of DECTRIS begins with, whose images are numbered from 1.
+std::optional<std::uint64_t> first_image(hid_t dataset) {
+  if (!has_attribute(dataset, "image_nr_low")) return std::nullopt;
   const auto number = read_number_attribute<std::int64_t>(dataset, "image_nr_low");
   return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 1) - 1);
+}
+
+/// The number at the end of a dataset's name.
+std::uint64_t number_of(const std::string& path) {
+  constexpr std::size_t most_digits = 9;
+  std::size_t digits = 0;
+  while (digits < std::min(path.size(), most_digits) &&
+         std::isdigit(static_cast<unsigned char>(path[path.size() - digits - 1])) != 0)
+    ++digits;
+  return digits == 0 ? 0 : std::stoull(path.substr(path.size() - digits));
 }
 
 std::string target_of(hid_t file, const std::string& path) {
@@ -50,35 +67,32 @@ void check_claims(hid_t dataset, const array_extent& extent, const fs::path& nam
   }
 }
 
-/// Marks the frames of a dataset in which a part has elements.
-void mark(std::vector<bool>& lost, const std::vector<hsize_t>& extent, hid_t part) {
-  const std::size_t leading = extent.size() - 2;
-  std::vector<hsize_t> first(extent.size());
-  std::vector<hsize_t> last(extent.size());
-  if (H5Sget_select_bounds(part, first.data(), last.data()) < 0) {  // a part without an end
-    lost.assign(lost.size(), true);
-    return;
-  }
-  std::vector<hsize_t> at = first;
+/// Marks the frames of a dataset that have elements in a box.
+void mark(segment& part, std::span<const hsize_t> first, std::span<const hsize_t> end) {
+  part.lost.resize(part.frames);
+  std::vector<hsize_t> at;
+  for (const std::size_t axis : part.axes.scan) at.push_back(first[axis]);
   for (bool more = true; more;) {
     std::uint64_t frame = 0;
-    for (std::size_t axis = 0; axis < leading; ++axis) frame = frame * extent[axis] + at[axis];
-    if (frame < lost.size()) lost[frame] = true;
-    std::size_t axis = leading;
-    while (axis > 0 && at[axis - 1] == last[axis - 1]) {
-      --axis;
-      at[axis] = first[axis];
+    for (std::size_t i = 0; i < at.size(); ++i) frame = frame * part.extent[part.axes.scan[i]] + at[i];
+    if (frame < part.frames) part.lost[frame] = true;
+    more = false;
+    for (std::size_t i = at.size(); i-- > 0 && !more;) {
+      more = ++at[i] < end[part.axes.scan[i]];
+      if (!more) at[i] = first[part.axes.scan[i]];
     }
-    more = axis > 0;
-    if (more) ++at[axis - 1];
   }
 }
 
-/// Frames of a virtual dataset that HDF5 would show as fill values.
-void find_lost(segment& part, const fs::path& name, const std::string& what, issue_list& issues) {
+/// Frames of a virtual dataset of which a part is in no file: HDF5 would show fill values.
+void find_lost_files(segment& part, const fs::path& name, const std::string& what, issue_list& issues) {
   for (const lost_part& lost : lost_parts_of(part.dataset, what)) {
-    part.lost.resize(part.frames);
-    mark(part.lost, part.extent, lost.where);
+    std::vector<hsize_t> first(part.extent.size(), 0);
+    std::vector<hsize_t> end = part.extent;
+    if (H5Sget_select_bounds(lost.where, first.data(), end.data()) >= 0) {
+      for (hsize_t& last : end) ++last;
+    }  // else a part without an end
+    mark(part, first, end);
     issues.add("missing_file", name, [&] {
       return fmt::format(
           "dataset {} has a part in {}, which cannot be opened: it must lie beside this file; its frames are missing",
@@ -87,49 +101,108 @@ void find_lost(segment& part, const fs::path& name, const std::string& what, iss
   }
 }
 
+/// Frames of which a part was never written: HDF5 would show fill values for them, too.
+void find_lost_chunks(segment& part, const fs::path& name, const std::string& what, issue_list& issues) {
+  const auto lost_frames = [&] { return static_cast<std::uint64_t>(std::count(part.lost.begin(), part.lost.end(), true)); };
+  const std::uint64_t before = lost_frames();
+  find_unwritten(part.dataset, what, [&](auto first, auto end) { mark(part, first, end); });
+  const std::uint64_t lost = lost_frames() - before;
+  if (lost == 0) return;
+  const auto at = static_cast<std::uint64_t>(std::find(part.lost.begin(), part.lost.end(), true) - part.lost.begin());
+  issues.add("unwritten_frame", name, [&] {
+    return fmt::format(
+        "of the {} frames of dataset {}, {} were never written or only in part (the first is its frame {}); HDF5 shows fill "
+        "values for them, here they are missing",
+        part.frames, part.path, lost, at);
+  });
+}
+
+segment opened_segment(hid_t file, const std::string& path, const std::string& axes, const fs::path& name, issue_list& issues) {
+  const std::string what = name.string() + ": dataset " + path;
+  segment part;
+  part.path = path;
+  {
+    const hdf5_handle dataset = open_dataset(file, path, what);
+    part.extent = extent_of(dataset, what);
+    const std::size_t rank = part.extent.size();
+    if (rank < 2 || rank > 5) (void)extent_of_array({part.extent.begin(), part.extent.end()}, what);
+    part.axes = axes.empty() ? axes_of(file, path, dataset, rank) : axes_from(axes, rank, what);
+  }  // that what is opened next can have a cache that suits its axes
+  part.dataset = open_frame_dataset(file, path, part.axes, name, issues);
+  const array_extent extent = extent_of_array(part.axes.usual(part.extent), what);
+  check_claims(part.dataset, extent, name, what);
+  part.frames = extent.scan.frames();
+  find_lost_files(part, name, what, issues);
+  find_lost_chunks(part, name, what, issues);
+  return part;
+}
+
+void report_gaps(const std::vector<numbered_frames>& runs, const placed_frames& placed, hid_t file, const fs::path& name,
+                 issue_list& issues) {
+  for (std::size_t at = 0; at < runs.size(); ++at) {
+    if (runs[at].frames) continue;
+    const std::uint64_t frames = (at + 1 < runs.size() ? placed.first[at + 1] : placed.end) - placed.first[at];
+    issues.add("missing_file", name, [&] {
+      return fmt::format(
+          "dataset {} leads to {}, which cannot be opened: it must lie beside this file; {}", runs[at].path,
+          target_of(file, runs[at].path),
+          frames == 0 ? "how many frames it held is not known" : fmt::format("its {} frames are missing", frames));
+    });
+  }
+}
+
+/// Numbers before and between the datasets that no link has.
+void report_missing_links(const std::vector<numbered_frames>& runs, const fs::path& name, issue_list& issues) {
+  std::uint64_t number = runs.front().number == 0 ? 0 : 1;
+  for (const numbered_frames& run : runs) {
+    issues.add(
+        "missing_dataset", name,
+        [&] { return fmt::format("has dataset {}, but none of number {}, whose frames are missing", run.path, number); },
+        run.number - number);
+    number = run.number + 1;
+  }
+}
+
 }  // namespace
 
-std::vector<segment> open_segments(hid_t file, const std::vector<std::string>& paths, const fs::path& name,
-                                   issue_list& issues) {
-  std::vector<segment> segments;
-  std::uint64_t next_frame = 0;
-  for (const std::string& path : paths) {
-    if (!has_path(file, path)) {
-      issues.add("missing_file", name, [&] {
-        return fmt::format(
-            "dataset {} leads to {}, which cannot be opened: it must lie beside this file; its frames are missing", path,
-            target_of(file, path));
-      });
-      continue;
-    }
-    const std::string what = name.string() + ": dataset " + path;
-    segment part;
-    part.dataset = open_frame_dataset(file, path, name, issues);
-    part.path = path;
-    part.extent = extent_of(part.dataset, what);
-    const array_extent extent = extent_of_array({part.extent.begin(), part.extent.end()}, what);
-    check_claims(part.dataset, extent, name, what);
-    part.first_frame = paths.size() == 1 ? 0 : std::max(next_frame, frames_before(part.dataset));
-    part.frames = extent.scan.frames();
-    next_frame = part.first_frame + part.frames;
-    if (next_frame > max_scan_frames) {
-      throw format_error(
-          fmt::format("{}: its image numbers go to {}, a scan has at most {} frames", what, next_frame, max_scan_frames));
-    }
-    find_lost(part, name, what, issues);
-    segments.push_back(std::move(part));
+segments_of_scan open_segments(hid_t file, const frame_datasets& found, const std::string& axes, const fs::path& name,
+                               issue_list& issues) {
+  segments_of_scan scan;
+  if (!found.are_numbered) {
+    scan.there.push_back(opened_segment(file, found.paths.front(), axes, name, issues));
+    scan.frames = scan.there.front().frames;
+    return scan;
   }
-  if (segments.empty()) {
+  std::vector<numbered_frames> runs;
+  for (const std::string& path : found.paths) {
+    numbered_frames run{path, number_of(path), {}, {}};
+    if (has_path(file, path)) {
+      scan.there.push_back(opened_segment(file, path, axes, name, issues));
+      run.frames = scan.there.back().frames;
+      run.first = first_image(scan.there.back().dataset);
+    }
+    runs.push_back(std::move(run));
+  }
+  if (scan.there.empty()) {
     throw format_error(fmt::format("{}: dataset {} leads to {}, which cannot be opened: it must lie beside this file",
-                                   name.string(), paths.front(), target_of(file, paths.front())));
+                                   name.string(), runs.front().path, target_of(file, runs.front().path)));
   }
-  return segments;
+  const placed_frames placed = place_frames(runs, claimed_frames(file), name.string());
+  report_gaps(runs, placed, file, name, issues);
+  report_missing_links(runs, name, issues);
+  auto part = scan.there.begin();
+  for (std::size_t at = 0; at < runs.size(); ++at) {
+    if (runs[at].frames) (part++)->first_frame = placed.first[at];
+  }
+  scan.frames = placed.end;
+  return scan;
 }
 
 void check_segments_alike(const std::vector<segment>& segments, const std::string& name) {
   const segment& first = segments.front();
   for (const segment& part : segments) {
-    const bool same_shape = std::equal(part.extent.end() - 2, part.extent.end(), first.extent.end() - 2);
+    const auto pixels_of = [](const segment& of) { return std::pair(of.extent[of.axes.row], of.extent[of.axes.column]); };
+    const bool same_shape = pixels_of(part) == pixels_of(first);
     if (!same_shape || type_of(part.dataset, name) != type_of(first.dataset, name)) {
       throw format_error(
           fmt::format("{}: datasets {} and {} hold frames of different shape or type", name, first.path, part.path));

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "io/hdf5/handle.hpp"
+#include "io/sources/hdf5/axes.hpp"
+#include "io/sources/hdf5/find.hpp"
 #include "io/sources/source_issues.hpp"
 
 // The datasets that hold the frames of one scan. Callers hold hdf5_lock().
@@ -16,18 +18,26 @@ struct segment {
   hdf5_handle dataset;
   std::string path;
   std::vector<hsize_t> extent;
+  frame_axes axes;
   std::uint64_t first_frame = 0;
   std::uint64_t frames = 0;
-  std::vector<bool> lost;  ///< by frame of the segment: a part of it is in a file that is not there; empty: none is
+  std::vector<bool> lost;  ///< by frame of the segment: a part of it was never written or is in no file; empty: none is
 
   /// Whether a frame of the scan, which is in this segment, is lost.
   [[nodiscard]] bool is_lost(std::uint64_t number) const { return !lost.empty() && lost[number - first_frame]; }
 };
 
-/// Opens the datasets and gives each its place in the scan. Segments whose files are not there leave a gap; `name` is the
-/// file's. @throws format_error when none is there, or a claim is out of proportion to what is stored
-[[nodiscard]] std::vector<segment> open_segments(hid_t file, const std::vector<std::string>& paths,
-                                                 const std::filesystem::path& name, issue_list& issues);
+/// The datasets of one scan, and how many frames it has.
+struct segments_of_scan {
+  std::vector<segment> there;
+  std::uint64_t frames = 0;  ///< those behind the last dataset that is there are missing
+};
+
+/// Opens the datasets and gives each its place in the scan (placement.hpp): what is not there leaves a gap. `axes`: as
+/// source_options::axes. `name` is the file's. @throws format_error when none is there, when the place of one cannot be known,
+/// or a claim is out of proportion to what is stored
+[[nodiscard]] segments_of_scan open_segments(hid_t file, const frame_datasets& found, const std::string& axes,
+                                             const std::filesystem::path& name, issue_list& issues);
 
 /// @throws format_error unless all hold frames of one shape and type.
 void check_segments_alike(const std::vector<segment>& segments, const std::string& name);

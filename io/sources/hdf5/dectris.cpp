@@ -1,0 +1,88 @@
+#include "io/sources/hdf5/dectris.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <countem/error.hpp>
+
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/dataset.hpp"
+#include "io/hdf5/file.hpp"
+#include "io/hdf5/object.hpp"
+#include "io/hdf5/storage.hpp"
+#include "io/sources/hdf5/frame_dataset.hpp"
+
+namespace countem::io {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* detector = "/entry/instrument/detector/";
+
+/// The mask at a path, if one of this shape is there.
+std::vector<std::uint8_t> mask_at(hid_t file, const std::string& path, frame_shape shape) {
+  if (object_type(file, path) != H5O_TYPE_DATASET) return {};
+  const std::vector<hsize_t> extent = extent_of(open_dataset(file, path), path);
+  const bool fits = extent.size() >= 2 && extent[extent.size() - 2] == shape.height && extent.back() == shape.width &&
+                    std::all_of(extent.begin(), extent.end() - 2, [](hsize_t length) { return length == 1; });
+  if (!fits) return {};
+  const auto values = read_dataset<std::uint32_t>(file, path, nullptr, shape.pixels());
+  std::vector<std::uint8_t> masked(values.size());
+  std::transform(values.begin(), values.end(), masked.begin(), [](std::uint32_t reasons) { return reasons == 0 ? 0 : 1; });
+  return masked;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> claimed_frames(hid_t file) {
+  std::uint64_t frames = 1;
+  for (const char* name : {"nimages", "ntrigger"}) {
+    const std::string path = std::string(detector) + "detectorSpecific/" + name;
+    if (object_type(file, path) != H5O_TYPE_DATASET) return std::nullopt;
+    const auto number = read_dataset<std::uint64_t>(file, path, nullptr, 1);
+    if (number.size() != 1 || __builtin_mul_overflow(frames, number[0], &frames)) return std::nullopt;
+  }
+  return frames == 0 ? std::nullopt : std::optional(frames);
+}
+
+std::optional<scan_shape> scan_of_master(const fs::path& master) {
+  constexpr std::string_view ending = "_master";
+  const std::string stem = master.stem().string();
+  if (!stem.ends_with(ending)) return std::nullopt;
+  const fs::path beside = master.parent_path() / (stem.substr(0, stem.size() - ending.size()) + master.extension().string());
+  std::error_code absent;
+  if (!fs::is_regular_file(beside, absent)) return std::nullopt;
+  try {
+    const hdf5_handle file = open_hdf5(beside);
+    if (object_type(file, "STEM Metadata") != H5O_TYPE_GROUP) return std::nullopt;
+    const hdf5_handle group = open_group(file, "STEM Metadata");
+    if (!has_attribute(group, "NumPixelsX") || !has_attribute(group, "NumPixelsY")) return std::nullopt;
+    const auto width = read_number_attribute<std::int64_t>(group, "NumPixelsX");
+    const auto height = read_number_attribute<std::int64_t>(group, "NumPixelsY");
+    constexpr std::int64_t longest = std::int64_t{1} << 28;
+    if (std::min(width, height) < 1 || std::max(width, height) > longest) return std::nullopt;
+    return scan_shape{static_cast<std::uint32_t>(height), static_cast<std::uint32_t>(width), 1};
+  } catch (const error&) {  // not a description, or one that cannot be read: the frames can
+    return std::nullopt;
+  }
+}
+
+std::vector<std::uint8_t> masked_pixels(hid_t file, const std::string& frames, frame_shape shape, const fs::path& name,
+                                        issue_list& issues) {
+  const std::string beside = frames.substr(0, frames.find_last_of('/') + 1) + "pixel_mask";
+  for (const std::string& path :
+       {std::string(detector) + "detectorSpecific/pixel_mask", std::string(detector) + "pixel_mask", beside}) {
+    std::vector<std::uint8_t> masked = mask_at(file, path, shape);
+    const auto pixels = std::count(masked.begin(), masked.end(), std::uint8_t{1});
+    if (pixels == 0) continue;
+    issues.add("pixel_mask", name, [&] {
+      return fmt::format("marks {} of {} pixels as unusable ({}): they are masked", pixels, shape.pixels(), path);
+    });
+    return masked;
+  }
+  return {};
+}
+
+}  // namespace countem::io

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "io/hdf5/handle.hpp"
+
+namespace countem::io {
+
+/// A part of a dataset that was never written: where it begins and ends, in elements by axis.
+using unwritten_part = std::function<void(std::span<const hsize_t> first, std::span<const hsize_t> end)>;
+
+/// Shows the parts of a dataset for which HDF5 gives fill values because no bytes are there: chunks without a place in the
+/// file, and what external files are too short for (in whole blocks of the last two axes). Chunks that a program had allotted
+/// before it wrote them look like written ones. Time: one walk through the index of the chunks; where some lack, one
+/// search of it for each chunk. Callers hold hdf5_lock(). @throws as hdf5_check() with `what`
+void find_unwritten(hid_t dataset, const std::string& what, const unwritten_part& use);
+
+}  // namespace countem::io

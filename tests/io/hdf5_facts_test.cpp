@@ -1,0 +1,124 @@
+#include "io/hdf5/attribute.hpp"
+#include "tests/io/hdf5_fixture.hpp"
+
+// What a file holds beside its frames: masks, the scan, other files; and files that are still being written.
+namespace countem::testing_io {
+namespace {
+
+using io::hdf5_handle;
+
+const std::string detector_facts = "entry/instrument/detector/detectorSpecific/";
+
+std::vector<std::uint32_t> mask_of(std::size_t pixel, std::uint32_t reasons) {
+  std::vector<std::uint32_t> mask(small.pixels(), 0);
+  mask[pixel] = reasons;
+  return mask;
+}
+
+TEST_F(hdf5_source, pixels_that_the_file_marks_are_known) {
+  for (const char* place : {"entry/instrument/detector/detectorSpecific/pixel_mask", "entry/instrument/detector/pixel_mask",
+                            "entry/data/pixel_mask"}) {
+    put(file, "entry/data/movie", {3, 4, 5});
+    io::write_dataset<std::uint32_t>(file, place, {4, 5}, mask_of(7, 0x8000'0000U).data());
+    {
+      const auto source = open("/entry/data/movie");
+      std::vector<std::uint8_t> expected(small.pixels(), 0);
+      expected[7] = 1;
+      EXPECT_EQ(source->info().masked, expected) << place;
+      expect_issue(source->info(), "pixel_mask", 1, {"1 of 20 pixels", place});
+    }
+    file = {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), "anew"};
+  }
+}
+
+TEST_F(hdf5_source, a_mask_without_marks_or_of_another_shape_is_none) {
+  put(file, "entry/data/movie", {3, 4, 5});
+  io::write_dataset<std::uint32_t>(file, detector_facts + "pixel_mask", {4, 5}, mask_of(7, 0).data());
+  io::write_dataset<std::uint32_t>(file, "entry/data/pixel_mask", {5, 4}, mask_of(7, 1).data());
+  const auto source = open("/entry/data/movie");
+  EXPECT_TRUE(source->info().masked.empty());
+  EXPECT_EQ(find_issue(source->info(), "pixel_mask"), nullptr);
+}
+
+TEST_F(hdf5_source, a_path_behind_the_name_is_a_dataset) {
+  put(file, "a/first", {3, 4, 5});
+  put(file, "a/second", {2, 4, 5});
+  file.close();
+  const auto named = [&](const std::string& dataset, const source_options& options = {}) {
+    return open_source({path.string() + ":" + dataset}, options)->info().scan.frames();
+  };
+  EXPECT_EQ(named("/a/first"), 3U);
+  EXPECT_EQ(named("/a/second"), 2U);
+  source_options other;
+  other.dataset = "/a/first";
+  EXPECT_EQ(named("/a/first", other), 3U);
+  EXPECT_THROW((void)named("/a/second", other), invalid_argument);
+  EXPECT_THROW((void)named("/a/third"), format_error);
+  // No such file: the sentence is about what was given.
+  expect_error<io_error>([&] { (void)open_source({scratch / "absent.h5:/x"}, {}); }, {"absent.h5:/x"});
+}
+
+TEST_F(hdf5_source, a_folder_of_a_master_and_its_files_is_the_master) {
+  const fs::path folder = scratch / "scan";
+  fs::create_directory(folder);
+  {
+    const hdf5_handle part(H5Fcreate((folder / "a_data_000001.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), "part");
+    put(part, "data", {6, 4, 5});
+    const hdf5_handle scan(H5Fcreate((folder / "a.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), "scan");
+    const hdf5_handle facts(H5Gcreate2(scan, "STEM Metadata", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "facts");
+    io::write_attribute(facts, "NumPixelsX", std::int64_t{3});
+    io::write_attribute(facts, "NumPixelsY", std::int64_t{2});
+  }
+  {
+    const hdf5_handle entry = group("entry");
+    const hdf5_handle data = group("entry/data");
+    H5Lcreate_external("a_data_000001.h5", "/data", data, "data_000001", H5P_DEFAULT, H5P_DEFAULT);
+  }
+  file.close();
+  lock.unlock();
+  fs::copy(path, folder / "a_master.h5");
+  {
+    const auto source = open_source({folder}, {});
+    EXPECT_EQ(source->info().scan, (scan_shape{2, 3, 1}));
+    expect_pattern(*source);
+  }
+  fs::copy(path, folder / "b_master.h5");
+  expect_error<invalid_argument>([&] { (void)open_source({folder}, {}); }, {"a_master.h5", "b_master.h5"});
+}
+
+TEST_F(hdf5_source, a_file_that_a_detector_writes_is_read_as_far_as_it_is) {
+  const hdf5_handle access(H5Pcreate(H5P_FILE_ACCESS), "access");
+  H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+  path = scratch / "live.h5";
+  file = {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), "live"};
+  const std::vector<hsize_t> extent{4, 4, 5};
+  const std::vector<hsize_t> chunk{1, 4, 5};
+  const hdf5_handle space(H5Screate_simple(3, extent.data(), nullptr), "space");
+  const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), "creation");
+  H5Pset_chunk(creation, 3, chunk.data());
+  const hdf5_handle dataset(H5Dcreate2(file, "data", H5T_NATIVE_UINT16, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
+  for (hsize_t frame = 0; frame < 2; ++frame) {
+    const std::vector<hsize_t> start{frame, 0, 0};
+    const hdf5_handle there(H5Screate_simple(3, extent.data(), nullptr), "there");
+    H5Sselect_hyperslab(there, H5S_SELECT_SET, start.data(), nullptr, chunk.data(), nullptr);
+    const hdf5_handle memory(H5Screate_simple(3, chunk.data(), nullptr), "memory");
+    const auto pixels = pattern_frame(frame, small);
+    ASSERT_GE(H5Dwrite(dataset, H5T_NATIVE_UINT16, memory, there, H5P_DEFAULT, pixels.data()), 0);
+  }
+  ASSERT_GE(H5Fstart_swmr_write(file), 0);
+  ASSERT_GE(H5Fflush(file, H5F_SCOPE_GLOBAL), 0);
+  // Another process: HDF5 would share what this one has open.
+  lock.unlock();
+  const fs::path copy = scratch / "as_seen.h5";
+  fs::copy(path, copy);
+  const auto source = open_source({copy}, {});
+  expect_issue(source->info(), "growing_file", 1, {"still being written"});
+  EXPECT_EQ(source->info().missing_frames, 2U);
+  frame_batch batch;
+  source->read(0, 4, batch);
+  EXPECT_EQ(pixels_of<std::uint16_t>(batch.frames[1]), pattern_frame(1, small));
+  EXPECT_EQ(batch.frames[2].present, 0);
+}
+
+}  // namespace
+}  // namespace countem::testing_io

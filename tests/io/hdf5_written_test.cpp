@@ -1,0 +1,206 @@
+#include <fstream>
+#include <map>
+
+#include "io/hdf5/attribute.hpp"
+#include "io/hdf5/hyperslab.hpp"
+#include "io/sources/hdf5/placement.hpp"
+#include "tests/io/hdf5_fixture.hpp"
+
+// What was never written, or lies in files that are not there, is missing; what is there keeps its place.
+namespace countem::testing_io {
+namespace {
+
+using io::hdf5_handle;
+
+struct written : hdf5_source {
+  /// A chunked dataset of which only these frames are written.
+  void put_some(const std::string& name, const std::vector<hsize_t>& extent, const std::vector<hsize_t>& chunk,
+                const std::vector<std::uint64_t>& frames, std::uint16_t fill) {
+    const hdf5_handle space(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), name);
+    const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), name);
+    H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
+    H5Pset_fill_value(creation, H5T_NATIVE_UINT16, &fill);
+    const hdf5_handle dataset(H5Dcreate2(file, name.c_str(), H5T_NATIVE_UINT16, space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                              name);
+    for (const std::uint64_t frame : frames) {
+      std::vector<hsize_t> start(extent.size(), 0);
+      std::vector<hsize_t> count(extent.size(), 1);
+      std::uint64_t left = frame;
+      for (std::size_t axis = extent.size() - 2; axis-- > 0; left /= extent[axis]) start[axis] = left % extent[axis];
+      std::copy(extent.end() - 2, extent.end(), count.end() - 2);
+      const hdf5_handle there(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), name);
+      H5Sselect_hyperslab(there, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+      const hdf5_handle memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), name);
+      const auto pixels = pattern_frame(frame, small);
+      io::hdf5_check(H5Dwrite(dataset, H5T_NATIVE_UINT16, memory, there, H5P_DEFAULT, pixels.data()), name);
+    }
+  }
+
+  void expect_there(const frame_source& source, const std::vector<std::uint64_t>& frames) {
+    frame_batch batch;
+    source.read(0, source.info().scan.frames(), batch);
+    for (std::uint64_t frame = 0; frame < batch.frames.size(); ++frame) {
+      const bool there = std::find(frames.begin(), frames.end(), frame) != frames.end();
+      EXPECT_EQ(batch.frames[frame].present != 0, there) << frame;
+      if (!there) continue;
+      EXPECT_EQ(pixels_of<std::uint16_t>(batch.frames[frame]), pattern_frame(frame, small)) << frame;
+    }
+    EXPECT_EQ(source.info().missing_frames, source.info().scan.frames() - frames.size());
+  }
+
+  /// Datasets of two frames each in files of their own, as DECTRIS writes them; 0 frames: a link that leads nowhere.
+  void put_runs(const std::map<int, std::uint64_t>& frames_of_run, bool numbered, std::uint64_t images = 0) {
+    const hdf5_handle data = runs_group();
+    for (const auto& [number, frames] : frames_of_run) {
+      const std::string name = "part_" + std::to_string(number) + ".h5";
+      if (frames > 0) {
+        const std::uint64_t first = 2 * static_cast<std::uint64_t>(number - 1);
+        const hdf5_handle part(H5Fcreate((scratch / name).c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), name);
+        put(part, "data", {frames, 4, 5}, {1, 4, 5}, first);
+        const hdf5_handle dataset(H5Dopen2(part, "data", H5P_DEFAULT), name);
+        if (numbered) io::write_attribute(dataset, "image_nr_low", static_cast<std::int64_t>(first + 1));
+      }
+      H5Lcreate_external(name.c_str(), "/data", data, ("data_00000" + std::to_string(number)).c_str(), H5P_DEFAULT,
+                         H5P_DEFAULT);
+    }
+    if (images > 0) {
+      const std::uint64_t one = 1;
+      const std::string facts = "entry/instrument/detector/detectorSpecific/";
+      io::write_dataset<std::uint64_t>(file, facts + "nimages", {1}, &images);
+      io::write_dataset<std::uint64_t>(file, facts + "ntrigger", {1}, &one);
+    }
+  }
+
+  hdf5_handle runs_group() {
+    const hdf5_handle entry = group("entry");
+    return group("entry/data");
+  }
+};
+
+TEST_F(written, frames_of_chunks_that_were_never_written_are_missing) {
+  for (const std::uint16_t fill : {std::uint16_t{0}, std::uint16_t{65535}}) {
+    put_some("data" + std::to_string(fill), {10, 4, 5}, {1, 4, 5}, {0, 1, 2, 7, 8, 9}, fill);
+    {
+      const auto source = open("data" + std::to_string(fill));
+      expect_issue(source->info(), "unwritten_frame", 1, {"of the 10 frames", "4 were never written", "frame 3"});
+      expect_there(*source, {0, 1, 2, 7, 8, 9});
+    }
+    file = {H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "again"};
+  }
+  put_some("scan", {3, 4, 4, 5}, {1, 2, 2, 5}, {0, 1, 6, 7, 10, 11}, 7);
+  expect_there(*open("scan"), {0, 1, 6, 7, 10, 11});
+}
+
+TEST_F(written, a_frame_that_lacks_one_of_its_chunks_is_missing) {
+  const std::vector<hsize_t> extent{3, 4, 5};
+  const std::vector<hsize_t> chunk{1, 2, 5};
+  {
+    const hdf5_handle space(H5Screate_simple(3, extent.data(), nullptr), "space");
+    const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), "creation");
+    H5Pset_chunk(creation, 3, chunk.data());
+    const hdf5_handle dataset(H5Dcreate2(file, "data", H5T_NATIVE_UINT16, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
+    const std::vector<std::uint16_t> half(10, 3);
+    for (const hsize_t frame : {0U, 1U, 2U}) {
+      for (const hsize_t row : {0U, 2U}) {
+        if (frame == 1 && row == 2) continue;
+        io::write_slab(dataset, {{frame, row, 0}, {1, 2, 5}}, H5T_NATIVE_UINT16, half.data(), "data");
+      }
+    }
+  }
+  EXPECT_EQ(open()->info().missing_frames, 1U);
+}
+
+TEST_F(written, external_bytes_that_are_cut_short_are_missing) {
+  const std::vector<hsize_t> extent{6, 4, 5};
+  {
+    const hdf5_handle space(H5Screate_simple(3, extent.data(), nullptr), "space");
+    const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), "creation");
+    H5Pset_external(creation, "first.raw", 8, 3 * 40);
+    H5Pset_external(creation, "second.raw", 0, H5F_UNLIMITED);
+    const hdf5_handle dataset(H5Dcreate2(file, "data", H5T_NATIVE_UINT16, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
+  }
+  const auto put_raw = [&](const char* name, std::size_t offset, std::uint64_t first, std::size_t bytes) {
+    std::string content(offset, '\0');
+    for (std::uint64_t frame = first; frame < first + 3; ++frame) {
+      const auto pixels = pattern_frame(frame, small);
+      content.append(reinterpret_cast<const char*>(pixels.data()), 40);
+    }
+    content.resize(offset + bytes);
+    std::ofstream(scratch / name, std::ios::binary) << content;
+  };
+  put_raw("first.raw", 8, 0, 2 * 40 + 39);  // frame 2 lacks its last byte
+  put_raw("second.raw", 0, 3, 2 * 40);      // frame 5 is not there
+  const auto source = open();
+  expect_issue(source->info(), "unwritten_frame", 1, {"2 were never written", "frame 2"});
+  expect_there(*source, {0, 1, 3, 4});
+}
+
+TEST_F(written, runs_are_placed_by_number) {
+  put_runs({{1, 2}, {2, 0}, {3, 2}}, false);
+  const auto source = open();
+  expect_issue(source->info(), "missing_file", 1, {"data_000002", "part_2.h5", "its 2 frames are missing"});
+  expect_there(*source, {0, 1, 4, 5});
+}
+
+TEST_F(written, a_run_without_a_link_lacks_too) {
+  put_runs({{1, 2}, {3, 2}}, false);
+  const auto source = open();
+  expect_issue(source->info(), "missing_dataset", 1, {"data_000003", "number 2"});
+  expect_there(*source, {0, 1, 4, 5});
+}
+
+TEST_F(written, the_first_run_lacks) {
+  put_runs({{2, 2}, {3, 1}}, false);
+  expect_there(*open(), {2, 3, 4});
+}
+
+TEST_F(written, the_only_run_that_is_there_is_placed_by_the_total) {
+  put_runs({{1, 0}, {2, 2}}, false, 4);
+  expect_there(*open(), {2, 3});
+}
+
+TEST_F(written, the_only_run_that_is_there_is_placed_by_its_image_numbers) {
+  put_runs({{2, 2}}, true);
+  expect_there(*open(), {2, 3});
+}
+
+TEST_F(written, the_last_run_is_as_long_as_the_others_or_as_the_total_leaves) {
+  put_runs({{1, 2}, {2, 2}, {3, 0}}, false);
+  expect_there(*open(), {0, 1, 2, 3});
+}
+
+TEST_F(written, a_total_ends_the_scan) {
+  put_runs({{1, 2}, {2, 2}, {3, 0}}, true, 5);
+  const auto source = open();
+  EXPECT_EQ(source->info().scan.frames(), 5U);
+  expect_there(*source, {0, 1, 2, 3});
+}
+
+TEST_F(written, frames_that_an_aborted_scan_never_took_are_missing) {
+  put_runs({{1, 2}, {2, 1}}, true, 8);
+  const auto source = open();
+  EXPECT_EQ(source->info().scan.frames(), 8U);
+  expect_there(*source, {0, 1, 2});
+}
+
+TEST_F(written, a_run_whose_place_nothing_shows_is_refused) {
+  put_runs({{1, 0}, {2, 0}, {3, 2}}, false, 7);
+  refuse({"frames.h5", "data_000003", "image_nr_low"});
+}
+
+TEST(placement, of_runs_that_differ) {
+  using io::numbered_frames;
+  using io::place_frames;
+  const std::vector<numbered_frames> uneven{{"a", 1, 3, {}}, {"b", 2, 5, {}}, {"c", 3, {}, {}}, {"d", 4, 2, {}}};
+  EXPECT_THROW((void)place_frames(uneven, {}, "x"), format_error);
+  EXPECT_EQ(place_frames(uneven, 14, "x").first, (std::vector<std::uint64_t>{0, 3, 8, 12}));
+  EXPECT_EQ(place_frames({{"a", 0, 3, {}}, {"b", 1, 3, {}}}, {}, "x").end, 6U);
+  // Image numbers that begin anew in each run are no places in the scan.
+  EXPECT_EQ(place_frames({{"a", 1, 3, 0}, {"b", 2, 3, 0}}, {}, "x").first, (std::vector<std::uint64_t>{0, 3}));
+  EXPECT_THROW((void)place_frames({{"a", 1, 3, {}}, {"b", 1, 3, {}}}, {}, "x"), format_error);
+  EXPECT_THROW((void)place_frames({{"a", 1, 3, {}}, {"b", 999'999'999, 3, {}}}, {}, "x"), format_error);
+  EXPECT_EQ(place_frames({{"a", 1, 3, {}}}, ~std::uint64_t{0}, "x").end, 3U) << "a claim beyond all scans";
+}
+
+}  // namespace
+}  // namespace countem::testing_io
