@@ -1,11 +1,6 @@
 #include "io/convert/blocks.hpp"
 
-#include <algorithm>
-
 #include <countem/batch_frames.hpp>
-#include <countem/work.hpp>
-
-#include "io/hdf5/handle.hpp"
 
 namespace countem::io {
 
@@ -15,22 +10,15 @@ constexpr std::size_t block_frames = 1024;
 
 }  // namespace
 
-void for_each_block(const event_store& store, hdf5_lock_type& lock, const std::function<void(const event_batch&)>& visit) {
-  event_batch block;
-  work exporting("exporting", "frames", store.frames());
-  for (std::uint64_t first = 0; first < store.frames(); first += block.frames()) {
-    {
-      const unlocked while_reading(lock);
-      store.read(first, static_cast<std::size_t>(batch_frames(store.counts(), first, block_frames)), block);
-    }
-    visit(block);
-    exporting.advance(block.frames());
+event_batch& block_reader::next() {
+  if (first_ == store_.frames()) {
+    block_.clear();
+    return block_;
   }
-}
-
-void for_each_block(const event_store& store, const std::function<void(const event_batch&)>& visit) {
-  hdf5_lock_type lock = hdf5_lock();
-  for_each_block(store, lock, visit);
+  const std::uint64_t count = batch_frames(store_.counts(), first_, block_frames);
+  store_.read(first_, static_cast<std::size_t>(count), block_);
+  first_ += count;
+  return block_;
 }
 
 std::uint64_t total_events(const event_store& store) {
@@ -39,20 +27,26 @@ std::uint64_t total_events(const event_store& store) {
   return events;
 }
 
-merged_block::merged_block(const event_batch& block) {
+void merged_block::take(const event_batch& block) {
+  row_ends.clear();
+  indices.resize(block.indices.size());
+  counts.resize(block.indices.size());
+  std::size_t made = 0;
   for (std::size_t frame = 0; frame < block.frames(); ++frame) {
-    const std::size_t start = indices.size();
+    const std::size_t start = made;
     for (const std::uint32_t event : block.events(frame)) {
-      if (indices.size() > start && indices.back() == event) {
-        ++counts.back();
-        ++merged;
+      if (made > start && indices[made - 1] == event) {
+        ++counts[made - 1];
       } else {
-        indices.push_back(event);
-        counts.push_back(1);
+        indices[made] = event;
+        counts[made++] = 1;
       }
     }
-    row_ends.push_back(indices.size());
+    row_ends.push_back(made);
   }
+  merged = indices.size() - made;
+  indices.resize(made);
+  counts.resize(made);
 }
 
 }  // namespace countem::io

@@ -1,7 +1,10 @@
 // HDF5 with a binsparse 0.1 CSR matrix, frames x pixels.
+#include <array>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "io/convert/blocks.hpp"
+#include "io/convert/deflated_columns.hpp"
 #include "io/convert/exports.hpp"
 #include "io/convert/hdf5_output.hpp"
 #include "io/hdf5/attribute.hpp"
@@ -12,22 +15,29 @@ namespace {
 
 /// Returns how many events went into the entry of an earlier one.
 std::uint64_t write_csr(const event_store& store, const output_file& output) {
-  auto lock = hdf5_lock();
   const store_description& description = store.description();
+  auto lock = hdf5_lock();
   hdf5_handle file = create_export(output);
-  growing_dataset<std::uint64_t> pointers(file, "pointers_to_1");
-  growing_dataset<std::uint32_t> indices(file, "indices_1");
-  growing_dataset<std::uint32_t> values(file, "values");
-  pointers.append({0});
+  column_chunks chunks;
+  growing_dataset<std::uint64_t> pointers(file, "pointers_to_1", chunks);
+  growing_dataset<std::uint32_t> indices(file, "indices_1", chunks);
+  growing_dataset<std::uint32_t> values(file, "values", chunks);
+  lock.unlock();
+  pointers.append(std::array{std::uint64_t{0}});
   std::uint64_t all_merged = 0;
-  for_each_block(store, lock, [&](const event_batch& block) {
-    merged_block merged(block);
-    for (std::uint64_t& end : merged.row_ends) end += indices.size();
-    all_merged += merged.merged;
-    pointers.append(merged.row_ends);
-    indices.append(merged.indices);
-    values.append(merged.counts);
+  std::vector<std::uint64_t> ends;
+  for_each_merged_block(store, [&](const merged_block& block) {
+    ends.clear();
+    for (const std::uint64_t end : block.row_ends) ends.push_back(end + indices.size());
+    all_merged += block.merged;
+    pointers.append(ends);
+    indices.append(block.indices);
+    values.append(block.counts);
   });
+  pointers.close();
+  indices.close();
+  values.close();
+  lock.lock();
   const nlohmann::ordered_json tag = {
       {"binsparse",
        {{"version", "0.1.0"},
@@ -42,9 +52,6 @@ std::uint64_t write_csr(const event_store& store, const output_file& output) {
   write_attribute(file, "frames_per_position", std::int64_t{description.scan.frames_per_position});
   write_attribute(file, "height", std::int64_t{description.shape.height});
   write_attribute(file, "width", std::int64_t{description.shape.width});
-  pointers.close();
-  indices.close();
-  values.close();
   close_hdf5(file, output.path().string());
   return all_merged;
 }

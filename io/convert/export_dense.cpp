@@ -64,7 +64,8 @@ std::uint64_t write_hdf5(const event_store& store, const output_file& output) {
   write_attribute(data, "units", "electrons");
   std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));
   std::uint64_t cut = 0;
-  for_each_block(store, lock, [&](const event_batch& block) {
+  lock.unlock();
+  for_each_block(store, [&](const event_batch& block) {
     for (std::size_t i = 0; i < block.frames(); ++i) {
       if (block.events(i).empty()) continue;  // reads as zeros
       cut += make_dense(block.events(i), frame);
@@ -72,6 +73,7 @@ std::uint64_t write_hdf5(const event_store& store, const output_file& output) {
                                 output.path().string() + ": data");
     }
   });
+  lock.lock();
   data.close(output.path().string());
   close_hdf5(file, output.path().string());
   return cut;

@@ -122,14 +122,15 @@ export_losses export_raw_csr(const event_store& store, const fs::path& path, con
   std::uint64_t stored = 0;
   std::uint64_t all_merged = 0;
   pointers.append(std::vector<std::uint64_t>{0});
-  for_each_block(store, [&](const event_batch& block) {
-    merged_block merged(block);
-    for (std::uint64_t& end : merged.row_ends) end += stored;
-    stored += merged.indices.size();
-    all_merged += merged.merged;
-    pointers.append(merged.row_ends);
-    indices.append(merged.indices);
-    data.append(merged.counts);
+  std::vector<std::uint64_t> ends;
+  for_each_merged_block(store, [&](const merged_block& block) {
+    ends.clear();
+    for (const std::uint64_t end : block.row_ends) ends.push_back(end + stored);
+    stored += block.indices.size();
+    all_merged += block.merged;
+    pointers.append(ends);
+    indices.append(block.indices);
+    data.append(block.counts);
   });
   const std::string text = describe(description, names);
   raw_output(toml).append(text.data(), text.size());

@@ -43,7 +43,9 @@ void write_stempy(const event_store& store, const output_file& output) {
   const hsize_t frames = store.frames();
   const hdf5_handle space(H5Screate_simple(1, &frames, nullptr), "frames");
   hdf5_handle lists(H5Dcreate2(group, "frames", list_type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "frames");
-  for_each_block(store, lock, [&](const event_batch& block) {
+  lock.unlock();
+  for_each_block(store, [&](const event_batch& block) {
+    const auto while_writing = hdf5_lock();
     std::vector<hvl_t> rows(block.frames());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const auto events = block.events(i);
@@ -52,6 +54,7 @@ void write_stempy(const event_store& store, const output_file& output) {
     const hdf5_handle memory_type(H5Tvlen_create(H5T_NATIVE_UINT32), "vlen type");
     write_slab(lists, {{block.first_frame}, {rows.size()}}, memory_type, rows.data(), output.path().string() + ": frames");
   });
+  lock.lock();
   write_attribute(lists, "Nx", std::int64_t{description.shape.height});  // stempy's names: frame_shape[0] and [1]
   write_attribute(lists, "Ny", std::int64_t{description.shape.width});
   std::vector<std::int64_t> positions(static_cast<std::size_t>(description.scan.positions()));

@@ -1,15 +1,16 @@
 // HDF5 with a binsparse CSR matrix, frames x pixels.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 
 #include <countem/error.hpp>
 
+#include "io/convert/column_reader.hpp"
 #include "io/convert/imports.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
-#include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/storage.hpp"
 
 namespace countem::io {
@@ -23,22 +24,22 @@ constexpr std::uint64_t most_events_in_a_row = std::uint64_t{1} << 26U;
 class csr_rows final : public row_source {
  public:
   csr_rows(hid_t file, const import_options& options)
-      : indices_(open_dataset(file, "indices_1")), values_(open_dataset(file, "values")) {
+      : indices_(open_dataset(file, "indices_1"), "indices_1"), values_(open_dataset(file, "values"), "values") {
     const nlohmann::json tag = nlohmann::json::parse(read_text_attribute(file, "binsparse"), nullptr, false);
     const auto& matrix = tag.is_object() && tag.contains("binsparse") ? tag["binsparse"] : tag;
     if (!matrix.is_object() || !matrix.contains("format") || matrix["format"] != "CSR")
       throw format_error("the binsparse matrix is not in CSR form");
-    require_whole_chunk(indices_, "dataset indices_1");
-    require_whole_chunk(values_, "dataset values");
+    require_whole_chunk(indices_.dataset(), "dataset indices_1");
+    require_whole_chunk(values_.dataset(), "dataset values");
     const std::uint64_t most = most_elements(file);
-    pointers_ = read_dataset<std::uint64_t>(file, "pointers_to_1", nullptr, most, {.highest = length(indices_)});
-    if (length(indices_) > most)
-      throw format_error("the file is too short for its " + std::to_string(length(indices_)) + " entries");
+    pointers_ = read_dataset<std::uint64_t>(file, "pointers_to_1", nullptr, most, {.highest = indices_.length()});
+    if (indices_.length() > most)
+      throw format_error("the file is too short for its " + std::to_string(indices_.length()) + " entries");
     if (pointers_.empty() || pointers_.front() != 0 || !std::is_sorted(pointers_.begin(), pointers_.end()) ||
-        pointers_.back() != length(indices_) || (length(values_) != pointers_.back() && length(values_) != 1)) {
+        pointers_.back() != indices_.length() || (values_.length() != pointers_.back() && values_.length() != 1)) {
       throw format_error("pointers_to_1, indices_1 and values contradict each other");
     }
-    same_value_ = length(values_) == 1 && pointers_.back() != 1;
+    same_value_ = values_.length() == 1 && pointers_.back() != 1;
     const bool described = has_attribute(file, "height");
     if (described) {
       frame_ = {side_of(file, "height"), side_of(file, "width")};
@@ -63,6 +64,11 @@ class csr_rows final : public row_source {
     if (count > frame_.pixels()) throw format_error("row " + std::to_string(row) + " has more entries than pixels");
     if (row < rows_read_.begin || row >= rows_read_.end) read_rows(row);
     const std::size_t first = pointers_[row] - pointers_[rows_read_.begin];
+    if (!same_value_ && std::ranges::all_of(std::span(counts_).subspan(first, count), [](std::uint32_t n) { return n == 1; })) {
+      const auto begin = pixels_.begin() + static_cast<std::ptrdiff_t>(first);
+      events.insert(events.end(), begin, begin + static_cast<std::ptrdiff_t>(count));
+      return;
+    }
     std::uint64_t total = 0;
     for (std::size_t i = first; i < first + count; ++i) {
       const std::uint32_t repeats = counts_[same_value_ ? 0 : i];
@@ -74,35 +80,24 @@ class csr_rows final : public row_source {
 
  private:
   static constexpr std::uint32_t most_repeats = 1 << 20U;
-  static constexpr std::uint64_t entries_read_at_once = 1 << 19U;
+  static constexpr std::uint64_t entries_read_at_once = 1 << 21U;
 
-  /// The rows from `row` on, one at least: HDF5 takes its time for each call.
+  /// The rows from `row` on, one at least: so many at once that all threads have chunks to unpack.
   void read_rows(std::uint64_t row) {
-    const auto lock = hdf5_lock();
     rows_read_ = {};
     const std::uint64_t start = pointers_[row];
     std::uint64_t end = row + 1;
     while (end + 1 < pointers_.size() && pointers_[end + 1] - start <= entries_read_at_once) ++end;
     const std::uint64_t count = pointers_[end] - start;
-    pixels_ = slice<std::uint32_t>(indices_, "indices_1", start, count, static_cast<std::uint32_t>(frame_.pixels() - 1));
-    counts_ = slice<std::uint32_t>(values_, "values", same_value_ ? 0 : start, same_value_ ? 1 : count, most_repeats);
+    pixels_.resize(static_cast<std::size_t>(count));
+    counts_.resize(static_cast<std::size_t>(same_value_ ? 1 : count));
+    indices_.read(start, pixels_, static_cast<std::uint32_t>(frame_.pixels() - 1));
+    values_.read(same_value_ ? 0 : start, counts_, most_repeats);
     rows_read_ = {row, end};
   }
 
-  static std::uint64_t length(hid_t dataset) {
-    const hdf5_handle space(H5Dget_space(dataset), "dataset");
-    return static_cast<std::uint64_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space)));
-  }
-  /// Numbers from 0 to `highest`.
-  template <class T>
-  static std::vector<T> slice(hid_t dataset, const char* name, hsize_t start, hsize_t count, T highest) {
-    std::vector<T> values(static_cast<std::size_t>(count));
-    read_slab<T>(dataset, {{start}, {count}}, values, name, {.highest = highest});
-    return values;
-  }
-
-  hdf5_handle indices_;
-  hdf5_handle values_;
+  column_reader indices_;
+  column_reader values_;
   std::vector<std::uint64_t> pointers_;
   bool same_value_ = false;  ///< one number stands for all
   struct {

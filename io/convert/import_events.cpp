@@ -2,6 +2,7 @@
 #include <array>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,7 +12,6 @@
 #include <countem/version.hpp>
 #include <countem/work.hpp>
 
-#include "io/convert/blocks.hpp"
 #include "io/convert/imports.hpp"
 #include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
@@ -50,15 +50,14 @@ void read_block(row_source& rows, std::uint64_t first, std::uint64_t end, event_
   constexpr std::size_t enough_events = std::size_t{1} << 19U;
   block.clear();
   block.first_frame = first;
-  std::vector<std::uint32_t> events;
   for (std::uint64_t frame = first; frame < end && block.indices.size() < enough_events; ++frame) {
     const std::optional<std::uint64_t> row = rows.row_of(frame);
-    events.clear();
-    if (row) rows.append_row(*row, events);
+    const std::size_t start = block.indices.size();
+    if (row) rows.append_row(*row, block.indices);
+    const std::span events = std::span(block.indices).subspan(start);
     if (!std::ranges::is_sorted(events)) std::ranges::sort(events);
     if (!events.empty() && events.back() >= rows.frame().pixels())
       throw format_error("event list " + std::to_string(*row) + " has an event outside the frame");
-    block.indices.insert(block.indices.end(), events.begin(), events.end());
     block.indptr.push_back(block.indices.size());
     block.xrays.push_back(0);
     block.status.push_back(row ? all_sectors : std::uint8_t{0});
@@ -78,10 +77,9 @@ void copy_rows(row_source& rows, const std::filesystem::path& input, event_store
     } catch (const io_error& reason) {
       throw with_name(reason, input);
     }
-    const std::size_t read = block.frames();
-    writer.put(std::exchange(block, {}));
-    importing.advance(read);
-    first += read;
+    writer.put(block);
+    importing.advance(block.frames());
+    first += block.frames();
   }
   writer.finish();
 }
@@ -101,7 +99,7 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
                                         const import_options& options, output_rules rules) {
   using namespace io;
   const input_file opened[] = {file_handle::open_read(input).opened()};
-  hdf5_lock_type lock = hdf5_lock();
+  auto lock = hdf5_lock();
   const hdf5_handle file = open_hdf5(input);
   try {
     const std::unique_ptr<row_source> rows = open_rows(file, input, options);
@@ -115,10 +113,8 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
     store_options written;
     written.keep_unfinished = false;
     const auto writer = create_event_store(output, description, written, rules);
-    {
-      const unlocked while_copying(lock);
-      copy_rows(*rows, input, *writer);
-    }
+    lock.unlock();
+    copy_rows(*rows, input, *writer);
     std::vector<source_issue> issues = changed_inputs(opened);
     writer->finish({}, issues);
     return issues;

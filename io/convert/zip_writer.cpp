@@ -1,6 +1,6 @@
 #include "io/convert/zip_writer.hpp"
 
-#include <zlib.h>
+#include <isa-l/crc.h>
 
 #include <string_view>
 
@@ -59,7 +59,7 @@ void zip_writer::begin(const std::string& name) {
 }
 
 void zip_writer::append(const void* bytes, std::size_t count) {
-  members_.back().crc = static_cast<std::uint32_t>(crc32_z(members_.back().crc, static_cast<const Bytef*>(bytes), count));
+  members_.back().crc = crc32_gzip_refl(members_.back().crc, static_cast<const unsigned char*>(bytes), count);
   members_.back().bytes += count;
   file_.append(bytes, count);
 }

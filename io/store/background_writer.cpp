@@ -37,18 +37,21 @@ background_writer::~background_writer() {
   if (writing_.valid()) writing_.wait();
 }
 
-void background_writer::put(event_batch batch) {
+void background_writer::put(const event_batch& batch) {
   to_.observe(batch);
-  finish();
   if (threads_ == 1) {
     to_.write(*to_.encode(batch));
     return;
   }
-  auto kept = std::make_shared<const event_batch>(std::move(batch));
+  auto pieces = std::make_shared<encoded_pieces>(encode(batch));
+  finish();
+  const auto write = [this, pieces] {
+    for (const auto& piece : *pieces) to_.write(*piece);
+  };
   try {
-    writing_ = std::async(std::launch::async, [this, kept] { write(*kept); });
+    writing_ = std::async(std::launch::async, write);
   } catch (const std::system_error&) {  // no thread can be had
-    write(*kept);
+    write();
   }
 }
 
@@ -56,16 +59,16 @@ void background_writer::finish() {
   if (writing_.valid()) writing_.get();
 }
 
-void background_writer::write(const event_batch& batch) {
+background_writer::encoded_pieces background_writer::encode(const event_batch& batch) const {
   const std::size_t frames = batch.frames();
-  std::vector<std::unique_ptr<event_sink::encoded>> pieces((frames + frames_per_piece - 1) / frames_per_piece);
+  encoded_pieces pieces((frames + frames_per_piece - 1) / frames_per_piece);
   arena_of(threads_).execute([&] {
     tbb::parallel_for(tbb::blocked_range<std::size_t>(0, pieces.size(), 1), [&](const tbb::blocked_range<std::size_t>& range) {
       for (std::size_t i = range.begin(); i < range.end(); ++i)
         pieces[i] = to_.encode(piece_of(batch, i * frames_per_piece, std::min(frames, (i + 1) * frames_per_piece)));
     });
   });
-  for (const auto& piece : pieces) to_.write(*piece);
+  return pieces;
 }
 
 }  // namespace countem::io
