@@ -66,14 +66,13 @@ void read_block(row_source& rows, std::uint64_t first, std::uint64_t end, event_
 
 /// The caller does not hold hdf5_lock(): what is read is written by another thread.
 void copy_rows(row_source& rows, const std::filesystem::path& input, event_store_writer& to) {
-  constexpr std::uint64_t block_frames = 4 * import_block_frames;
   const std::uint64_t frames = rows.scan().frames();
   event_batch block;
   work importing("importing", "frames", frames);
   background_writer writer(to);
   for (std::uint64_t first = 0; first < frames;) {
     try {
-      read_block(rows, first, std::min(first + block_frames, frames), block);
+      read_block(rows, first, std::min(first + import_block_frames, frames), block);
     } catch (const io_error& reason) {
       throw with_name(reason, input);
     }

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -11,6 +13,7 @@
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/hdf5/heap_lists.hpp"
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/storage.hpp"
 
@@ -37,6 +40,7 @@ class stempy_rows final : public row_source {
     scan_.width = side_of(positions, "Nx");
     scan_.height = side_of(positions, "Ny");
     require_plausible_scan(file);
+    plain_ = heap_lists::open(lists_);
     const auto stored_version = has_attribute(file, "version") ? read_number_attribute<std::int64_t>(file, "version") : 1;
     if (stored_version < 1 || stored_version > 3)
       throw format_error("stempy version " + std::to_string(stored_version) + " is unknown");
@@ -62,8 +66,8 @@ class stempy_rows final : public row_source {
   }
 
   void append_row(std::uint64_t row, std::vector<std::uint32_t>& events) override {
-    if (row < first_read_ || row - first_read_ >= read_.size()) read_lists(row);
-    const std::vector<std::uint32_t>& list = read_[static_cast<std::size_t>(row - first_read_)];
+    if (row < first_read_ || row - first_read_ >= read_.ends.size()) read_lists(row);
+    const std::span list = read_.list(static_cast<std::size_t>(row - first_read_));
     events.insert(events.end(), list.begin(), list.end());
   }
 
@@ -80,36 +84,45 @@ class stempy_rows final : public row_source {
     }
   }
 
-  /// The lists from `row` on: HDF5 takes its time for each call.
+  /// The lists from `row` on, without HDF5 where that can be.
   void read_lists(std::uint64_t row) {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(import_block_frames, rows_ - row));
+    first_read_ = row;
+    const auto highest = static_cast<std::uint32_t>(frame_.pixels() - 1);
+    if (plain_ && plain_->read(row, count, highest, read_)) return;
+    read_ = {};
+    read_by_hdf5(row, count);
+  }
+
+  void read_by_hdf5(std::uint64_t row, hsize_t count) {
     const auto lock = hdf5_lock();
-    const hsize_t count = std::min<std::uint64_t>(import_block_frames, rows_ - row);
     const hdf5_handle memory_space(H5Screate_simple(1, &count, nullptr), "frames");
     const std::string what = "electron_events/frames";
     const hdf5_handle lists_type(H5Dget_type(lists_), what);
     const hdf5_handle stored(H5Tget_super(lists_type), what);
     const hdf5_handle memory_type(H5Tvlen_create(type_to_read<std::uint32_t>(stored, what)), what);
     std::vector<hvl_t> lists(static_cast<std::size_t>(count));
-    read_.assign(lists.size(), {});
-    first_read_ = row;
     std::exception_ptr problem;
     try {
       read_slab(lists_, {{row}, {count}}, memory_type, lists.data(), "event lists from " + std::to_string(row) + " on");
-      for (std::size_t i = 0; i < lists.size(); ++i) copy_list(lists[i], stored, row + i, read_[i]);
+      for (std::size_t i = 0; i < lists.size(); ++i) append_list(lists[i], stored, row + i);
     } catch (...) {  // the lists that were read need their memory back
       problem = std::current_exception();
+      read_ = {};
     }
     hdf5_check(H5Dvlen_reclaim(memory_type, memory_space, H5P_DEFAULT, lists.data()), "frames");
     if (problem) std::rethrow_exception(problem);
   }
 
-  void copy_list(const hvl_t& list, hid_t stored, std::uint64_t row, std::vector<std::uint32_t>& to) const {
-    to.resize(list.len);
-    if (to.empty()) return;
+  void append_list(const hvl_t& list, hid_t stored, std::uint64_t row) {
+    const std::size_t start = read_.numbers.size();
+    read_.numbers.resize(start + list.len);
+    read_.ends.push_back(read_.numbers.size());
+    if (list.len == 0) return;
     const auto copy = [&](hid_t type, void* into) { std::memcpy(into, list.p, list.len * H5Tget_size(type)); };
-    read_numbers<std::uint32_t>(stored, to.size(), to.data(), {.highest = static_cast<std::uint32_t>(frame_.pixels() - 1)},
-                                copy, "event list " + std::to_string(row),
-                                [](std::size_t i) { return ": element " + std::to_string(i); });
+    read_numbers<std::uint32_t>(
+        stored, list.len, read_.numbers.data() + start, {.highest = static_cast<std::uint32_t>(frame_.pixels() - 1)}, copy,
+        "event list " + std::to_string(row), [](std::size_t i) { return ": element " + std::to_string(i); });
   }
 
   void order_by_position(const std::vector<std::int64_t>& positions) {
@@ -137,8 +150,9 @@ class stempy_rows final : public row_source {
 
   hdf5_handle lists_;
   std::uint64_t rows_ = 0;
-  std::uint64_t first_read_ = 0;                  ///< row of read_.front()
-  std::vector<std::vector<std::uint32_t>> read_;  ///< lists read ahead
+  std::optional<heap_lists> plain_;  ///< the lists where HDF5 need not read them
+  std::uint64_t first_read_ = 0;     ///< row of the first of read_
+  number_lists read_;                ///< lists read ahead
   frame_shape frame_;
   scan_shape scan_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> by_frame_;  ///< frame, row, sorted; empty: row is frame

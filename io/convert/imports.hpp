@@ -51,6 +51,6 @@ class row_source {
 [[nodiscard]] std::uint64_t most_elements(hid_t file);
 
 /// Frames that are read in one go.
-inline constexpr std::size_t import_block_frames = 256;
+inline constexpr std::size_t import_block_frames = 1024;
 
 }  // namespace countem::io
