@@ -11,6 +11,7 @@
 #include <countem/stop.hpp>
 #include <countem/work.hpp>
 
+#include "io/store/chunk_copy.hpp"
 #include "io/store/parts.hpp"
 #include "io/store/shared_frames.hpp"
 #include "io/store/writer.hpp"
@@ -25,7 +26,7 @@ namespace {
 class part_copy {
  public:
   part_copy(const part_list& parts, hdf5_event_store_writer& to)
-      : parts_(parts), to_(to), merging_("merging", "frames", parts.held()), shared_(parts) {}
+      : parts_(parts), to_(to), writing_(to), merging_("merging", "frames", parts.held()), shared_(parts) {}
 
   merge_report run() {
     report_.scan_frames = parts_.holders().size();
@@ -33,6 +34,7 @@ class part_copy {
     std::iota(order.begin(), order.end(), 0U);
     std::ranges::stable_sort(order, {}, [&](std::uint32_t index) { return parts_.parts()[index].first_held; });
     for (const std::uint32_t index : order) copy(index);
+    writing_.finish();
     for (const auto& [frame, facts] : parts_.marks()) {
       if (parts_.holders()[frame] == part_list::nobody) to_.write_missing(facts);
     }
@@ -54,7 +56,7 @@ class part_copy {
       const chunk_footer footer = opened.read(frame, chunk_);
       if (parts_.holders()[frame] == index) {
         shared_.require_sound(chunk_, footer, known);
-        keep(footer);
+        writing_.put(footer, chunk_);
         ++report_.frames;
         report_.events += footer.events;
         merging_.advance();
@@ -63,32 +65,14 @@ class part_copy {
         check_stop();
       }
     }
-    write_kept();
-  }
-
-  /// Puts the chunk with those before it, which are written together.
-  void keep(const chunk_footer& footer) {
-    constexpr std::size_t most_frames = 64;
-    constexpr std::size_t most_bytes = std::size_t{4} << 20U;
-    const bool follows = kept_.empty() || footer.facts.frame == kept_.back().facts.frame + 1;
-    if (!follows || kept_.size() == most_frames || kept_bytes_.size() >= most_bytes) write_kept();
-    kept_.push_back(footer);
-    kept_bytes_.insert(kept_bytes_.end(), chunk_.begin(), chunk_.end());
-  }
-
-  void write_kept() {
-    to_.write_whole(kept_, kept_bytes_);
-    kept_.clear();
-    kept_bytes_.clear();
   }
 
   const part_list& parts_;
   hdf5_event_store_writer& to_;
+  chunk_copy writing_;
   work merging_;
   shared_frames shared_;
   merge_report report_;
-  std::vector<chunk_footer> kept_;  ///< of frames that follow one another and are not written yet
-  std::vector<std::uint8_t> kept_bytes_;
   std::vector<std::uint8_t> chunk_;
 };
 

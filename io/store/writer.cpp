@@ -10,6 +10,7 @@
 #include "io/files/file_lock.hpp"
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/output.hpp"
+#include "io/store/chunk_copy.hpp"
 #include "io/store/file.hpp"
 #include "io/store/layout.hpp"
 #include "io/store/reductions_group.hpp"
@@ -236,29 +237,18 @@ void hdf5_event_store_writer::record(std::span<const source_issue> issues, std::
 }
 
 void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, hdf5_event_store_writer& to) {
-  constexpr std::size_t most_frames = 64;
-  constexpr std::size_t most_bytes = std::size_t{4} << 20U;
-  std::vector<chunk_footer> footers;
   std::vector<std::uint8_t> bytes;
   work saving("saving", "frames", chunks.size());
-  const auto write_kept = [&] {
-    to.write_whole(footers, bytes);
-    saving.advance(footers.size());
-    footers.clear();
-    bytes.clear();
-  };
+  chunk_copy writing(to);
   for (const found_chunk& chunk : chunks) {
-    const bool follows = footers.empty() || chunk.footer.facts.frame == footers.back().facts.frame + 1;
-    if (!follows || footers.size() == most_frames || bytes.size() >= most_bytes) write_kept();
-    const std::size_t start = bytes.size();
-    bytes.resize(start + static_cast<std::size_t>(chunk.footer.chunk_bytes()));
-    const std::span read = std::span(bytes).subspan(start);
-    if (from.read_at(chunk.offset, read.data(), read.size()) != read.size() || !is_intact(read, chunk.footer)) {
+    bytes.resize(static_cast<std::size_t>(chunk.footer.chunk_bytes()));
+    if (from.read_at(chunk.offset, bytes.data(), bytes.size()) != bytes.size() || !is_intact(bytes, chunk.footer)) {
       throw io_error(from.path().string() + ": changed while it was read; is it still being written?");
     }
-    footers.push_back(chunk.footer);
+    writing.put(chunk.footer, bytes);
+    saving.advance();
   }
-  write_kept();
+  writing.finish();
 }
 
 void remove_part_without_frames(const std::filesystem::path& part) {
