@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <string_view>
 
 namespace countem::io {
 
@@ -66,6 +67,7 @@ bool fixed_array::read_header(const metadata_file& file, std::uint64_t address, 
   constexpr std::uint64_t header_bytes = 4 + 1 + 1 + 1 + 1 + 8 + 8 + metadata_checksum_bytes;
   const auto bytes = file.checked_bytes_at(address, header_bytes);
   if (!bytes) return false;
+  header_ = address;
   metadata_reader header(*bytes);
   if (!header.has("FAHD") || header.number(1) != 0 || header.number(1) != of_filtered_chunks) return false;
   size_bytes_ = bytes_of_size(dataset.chunk_bytes());
@@ -96,18 +98,23 @@ bool fixed_array::read_prefix(const metadata_file& file, std::uint64_t header) {
   return prefix.ok();
 }
 
+std::uint64_t fixed_array::entry_bytes() const {
+  return sizeof(std::uint64_t) + size_bytes_ + mask_bytes;
+}
+
+std::uint64_t fixed_array::address_of(std::uint64_t page) const {
+  if (!is_divided()) return block_;
+  return block_ + prefix_bytes_ + page * (page_entries_ * entry_bytes() + metadata_checksum_bytes);
+}
+
 std::optional<std::vector<chunk_place>> fixed_array::read(const metadata_file& file, std::uint64_t page) const {
   const std::uint64_t first = page * page_entries_;
   const auto count = static_cast<std::size_t>(std::min(page_entries_, entries_ - first));
   std::vector<chunk_place> places(count);
-  const bool is_divided = !made_pages_.empty();
-  if (is_divided && ((made_pages_[static_cast<std::size_t>(page / 8)] >> (7 - page % 8)) & 1U) == 0) return places;
-  const std::uint64_t entry_bytes = sizeof(std::uint64_t) + size_bytes_ + mask_bytes;
+  if (is_divided() && ((made_pages_[static_cast<std::size_t>(page / 8)] >> (7 - page % 8)) & 1U) == 0) return places;
   // The checksum of a block that is not divided covers its prefix, too.
-  const std::uint64_t before = is_divided ? 0 : prefix_bytes_;
-  const std::uint64_t address =
-      is_divided ? block_ + prefix_bytes_ + page * (page_entries_ * entry_bytes + metadata_checksum_bytes) : block_;
-  const auto bytes = file.checked_bytes_at(address, before + count * entry_bytes + metadata_checksum_bytes);
+  const std::uint64_t before = is_divided() ? 0 : prefix_bytes_;
+  const auto bytes = file.checked_bytes_at(address_of(page), before + count * entry_bytes() + metadata_checksum_bytes);
   if (!bytes) return std::nullopt;
   metadata_reader entries(std::span<const std::uint8_t>(*bytes).subspan(static_cast<std::size_t>(before)));
   for (chunk_place& place : places) {
@@ -118,6 +125,36 @@ std::optional<std::vector<chunk_place>> fixed_array::read(const metadata_file& f
     if (place.address == undefined_address) place.bytes = 0;
   }
   return places;
+}
+
+void fixed_array::put_prefix(std::vector<std::uint8_t>& to) const {
+  for (const char letter : std::string_view("FADB")) to.push_back(static_cast<std::uint8_t>(letter));
+  to.push_back(0);
+  to.push_back(of_filtered_chunks);
+  put_number(to, header_, sizeof header_);
+  to.insert(to.end(), made_pages_.begin(), made_pages_.end());
+}
+
+void fixed_array::write(const file_handle& file, std::uint64_t page, std::span<const chunk_place> places) {
+  std::vector<std::uint8_t> bytes;
+  bytes.reserve(prefix_bytes_ + places.size() * entry_bytes() + metadata_checksum_bytes);
+  if (!is_divided()) put_prefix(bytes);
+  for (const chunk_place& place : places) {
+    put_number(bytes, place.address, sizeof place.address);
+    put_number(bytes, place.bytes, size_bytes_);
+    put_number(bytes, place.skipped_filters, mask_bytes);
+  }
+  put_number(bytes, metadata_checksum(bytes), metadata_checksum_bytes);
+  file.write_at(address_of(page), bytes.data(), bytes.size());
+  if (is_divided()) made_pages_[static_cast<std::size_t>(page / 8)] |= static_cast<std::uint8_t>(0x80U >> (page % 8));
+}
+
+void fixed_array::write_made_pages(const file_handle& file) const {
+  if (!is_divided()) return;
+  std::vector<std::uint8_t> bytes;
+  put_prefix(bytes);
+  put_number(bytes, metadata_checksum(bytes), metadata_checksum_bytes);
+  file.write_at(block_, bytes.data(), bytes.size());
 }
 
 }  // namespace countem::io

@@ -41,15 +41,26 @@ class fixed_array {
   /// The places of a page's chunks; nothing where its checksum is wrong. @throws io_error
   [[nodiscard]] std::optional<std::vector<chunk_place>> read(const metadata_file& file, std::uint64_t page) const;
 
+  /// Writes the places of a page's chunks, all of them; HDF5 finds a page that was not made before after write_made_pages().
+  /// @throws io_error
+  void write(const file_handle& file, std::uint64_t page, std::span<const chunk_place> places);
+  /// Writes which pages are made. @throws io_error
+  void write_made_pages(const file_handle& file) const;
+
  private:
   fixed_array() = default;
   [[nodiscard]] bool read_header(const metadata_file& file, std::uint64_t address, const chunked_dataset& dataset,
                                  unsigned page_bits);
   [[nodiscard]] bool read_prefix(const metadata_file& file, std::uint64_t header);
+  [[nodiscard]] std::uint64_t entry_bytes() const;
+  [[nodiscard]] std::uint64_t address_of(std::uint64_t page) const;
+  [[nodiscard]] bool is_divided() const { return !made_pages_.empty(); }
+  void put_prefix(std::vector<std::uint8_t>& to) const;
 
   std::uint64_t entries_ = 0;
   std::uint64_t page_entries_ = 1;
   unsigned size_bytes_ = 0;               // of the size in an entry
+  std::uint64_t header_ = 0;              // its address
   std::uint64_t block_ = 0;               // address of the data block
   std::uint64_t prefix_bytes_ = 0;        // of that, before entries or pages
   std::vector<std::uint8_t> made_pages_;  // a bit each, the highest first; empty: the block is not divided

@@ -8,6 +8,8 @@ namespace countem::io {
 
 namespace {
 
+constexpr std::uint64_t superblock_bytes = 48;  // of versions 2 and 3
+
 std::uint64_t little_endian(std::span<const std::uint8_t> bytes) {
   static_assert(std::endian::native == std::endian::little);
   std::uint64_t value = 0;
@@ -83,9 +85,23 @@ bool metadata_reader::has(std::string_view signature) {
   return found.size() == signature.size() && std::memcmp(found.data(), signature.data(), found.size()) == 0;
 }
 
+void put_number(std::vector<std::uint8_t>& to, std::uint64_t number, std::uint64_t bytes) {
+  for (std::uint64_t byte = 0; byte < bytes; ++byte) to.push_back(static_cast<std::uint8_t>(number >> (8 * byte)));
+}
+
+void metadata_file::move_end(const file_handle& to, std::uint64_t end) const {
+  constexpr std::size_t place_of_end = 28;
+  auto bytes = checked_bytes_at(0, superblock_bytes);
+  if (!bytes) throw format_error(to.path().string() + ": its first bytes changed while it was written");
+  std::vector<std::uint8_t> number;
+  put_number(number, end, sizeof end);
+  std::copy(number.begin(), number.end(), bytes->begin() + place_of_end);
+  put_number(*bytes, metadata_checksum(*bytes), metadata_checksum_bytes);
+  to.write_at(0, bytes->data(), bytes->size());
+}
+
 std::optional<metadata_file> metadata_file::open(const file_handle& file) {
   constexpr std::string_view signature("\x89HDF\r\n\x1a\n", 8);
-  constexpr std::uint64_t superblock_bytes = 48;
   const metadata_file whole(file, file.size());
   const auto bytes = whole.checked_bytes_at(0, superblock_bytes);
   if (!bytes) return std::nullopt;

@@ -18,6 +18,9 @@ namespace countem::io {
 [[nodiscard]] std::uint32_t metadata_checksum(std::span<const std::uint8_t> bytes);
 inline constexpr std::size_t metadata_checksum_bytes = 4;
 
+/// Appends the lowest bytes of a number, the least significant first.
+void put_number(std::vector<std::uint8_t>& to, std::uint64_t number, std::uint64_t bytes);
+
 /// An address that leads nowhere.
 inline constexpr std::uint64_t undefined_address = ~std::uint64_t{0};
 
@@ -56,6 +59,9 @@ class metadata_file {
   [[nodiscard]] std::optional<std::vector<std::uint8_t>> bytes_at(std::uint64_t address, std::uint64_t bytes) const;
   /// The same without the checksum in their last four bytes, which must be right.
   [[nodiscard]] std::optional<std::vector<std::uint8_t>> checked_bytes_at(std::uint64_t address, std::uint64_t bytes) const;
+
+  /// Writes another end into the superblock. @throws io_error; format_error where its bytes are no longer as they were
+  void move_end(const file_handle& to, std::uint64_t end) const;
 
   /// The one message of this type in an object header of version 2. @throws io_error
   [[nodiscard]] std::optional<std::vector<std::uint8_t>> message(std::uint64_t object_header, unsigned type) const;

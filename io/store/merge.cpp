@@ -33,8 +33,10 @@ class part_copy {
     std::vector<std::uint32_t> order(parts_.parts().size());
     std::iota(order.begin(), order.end(), 0U);
     std::ranges::stable_sort(order, {}, [&](std::uint32_t index) { return parts_.parts()[index].first_held; });
+    to_.begin_appending();
     for (const std::uint32_t index : order) copy(index);
     writing_.finish();
+    to_.end_appending();
     for (const auto& [frame, facts] : parts_.marks()) {
       if (parts_.holders()[frame] == part_list::nobody) to_.write_missing(facts);
     }
@@ -55,7 +57,7 @@ class part_copy {
       }
       const chunk_footer footer = opened.read(frame, chunk_);
       if (parts_.holders()[frame] == index) {
-        shared_.require_sound(chunk_, footer, known);
+        shared_.require_room(chunk_, footer, known);
         writing_.put(footer, chunk_);
         ++report_.frames;
         report_.events += footer.events;

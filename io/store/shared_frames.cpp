@@ -15,12 +15,11 @@ shared_frames::shared_frames(const part_list& parts)
       decoder_(frame_),
       compared_(parts.parts().size() > 1 ? parts.holders().size() : 0, false) {}
 
-void shared_frames::require_sound(std::span<const std::uint8_t> chunk, const chunk_footer& footer, const known_part& holder) {
-  try {
-    (void)decoded(chunk, footer);
-  } catch (const format_error& reason) {
-    throw format_error(holder.file.path.string() + ": " + reason.what());
-  }
+void shared_frames::require_room(std::span<const std::uint8_t> chunk, const chunk_footer& footer,
+                                 const known_part& holder) const {
+  if (footer.events <= most_events(chunk.size(), frame_)) return;
+  throw format_error(holder.file.path.string() + ": frame " + std::to_string(footer.facts.frame) +
+                     ": the chunk is too short for its events");
 }
 
 void shared_frames::require_same(const known_part& known, std::span<const std::uint8_t> chunk, const chunk_footer& footer) {

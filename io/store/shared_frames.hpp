@@ -16,8 +16,9 @@ class shared_frames {
  public:
   explicit shared_frames(const part_list& parts);
 
-  /// @throws format_error naming the part and the frame when the chunk contradicts itself
-  void require_sound(std::span<const std::uint8_t> chunk, const chunk_footer& footer, const known_part& holder);
+  /// Of a chunk whose CRC is right. What else may be wrong in one that was forged, verifying the merged store shows: chunks are
+  /// copied, not decoded. @throws format_error naming the part and the frame when the chunk cannot hold its events
+  void require_room(std::span<const std::uint8_t> chunk, const chunk_footer& footer, const known_part& holder) const;
 
   /// A chunk of `known` whose frame is copied from another part: it must hold the same. At most one other part is open.
   /// @throws invalid_argument naming both when it does not

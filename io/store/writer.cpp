@@ -9,6 +9,7 @@
 
 #include "io/files/file_lock.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/object.hpp"
 #include "io/hdf5/output.hpp"
 #include "io/store/chunk_copy.hpp"
 #include "io/store/file.hpp"
@@ -56,6 +57,8 @@ hdf5_event_store_writer::hdf5_event_store_writer(output_file output, const store
                                                  const store_options& options, std::span<const saved_image> announced)
     : output_(std::move(output)), scan_(description.scan) {
   layout::validate(description, options.wide_counts);
+  const std::vector<hsize_t> chunk = layout::chunk_extent(description);
+  dataset_ = {0, {chunk.begin(), chunk.end()}, options.wide_counts ? 2U : 1U, description.scan.frames()};
   encoder_ = chunk_encoder::create(
       {description.shape, options.wide_counts, description.options.values != event_value::none, options.fast_sparse});
   lay_out(output_, description, {options.wide_counts, announced, {}});
@@ -125,6 +128,14 @@ void hdf5_event_store_writer::write(const encoded& frames) try {
 void hdf5_event_store_writer::write_whole(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks) try {
   if (footers.empty()) return;
   const auto lock = hdf5_lock();
+  if (is_appending_ && !appended_) {
+    const auto bytes = static_cast<std::size_t>(footers.front().chunk_bytes());
+    is_appending_ = make_index(footers.front(), chunks.first(bytes));
+    footers = footers.subspan(1);
+    chunks = chunks.subspan(bytes);
+    if (footers.empty()) return;
+  }
+  if (appended_) return append(footers, chunks);
   const std::uint64_t first = footers.front().facts.frame;
   std::vector<std::uint32_t> counts;
   std::vector<std::uint8_t> status;
@@ -142,6 +153,53 @@ void hdf5_event_store_writer::write_whole(std::span<const chunk_footer> footers,
   write_per_frame<std::uint8_t>(status_, first, status);
   write_per_frame<std::uint32_t>(xrays_, first, xrays);
   count_unflushed(footers.size());
+} catch (const hdf5_refusal& reason) {
+  throw_unwritten(reason);
+}
+
+/// HDF5 makes the index with the first chunk. False where the rest must be written by HDF5, too.
+bool hdf5_event_store_writer::make_index(const chunk_footer& footer, std::span<const std::uint8_t> chunk) {
+  const frame_facts& facts = footer.facts;
+  reserve(chunk.size(), 1);
+  write_chunk(facts.frame, chunk);
+  const std::optional<stored_object> stored = stored_object_of(data_);
+  close();
+  dataset_.object_header = stored ? stored->header : undefined_address;
+  auto appender = chunk_appender::open(output_.file(), dataset_);
+  if (!appender) {
+    open();
+    write_per_frame<std::uint32_t>(counts_, facts.frame, {&footer.events, 1});
+    write_per_frame<std::uint8_t>(status_, facts.frame, {&facts.status, 1});
+    write_per_frame<std::uint32_t>(xrays_, facts.frame, {&facts.xrays, 1});
+    return false;
+  }
+  const auto frames = static_cast<std::size_t>(scan_.frames());
+  appended_.emplace(appended_frames{*std::move(appender), std::vector<std::uint32_t>(frames, not_written),
+                                    std::vector<std::uint8_t>(frames), std::vector<std::uint32_t>(frames)});
+  appended_->put(footer);
+  return true;
+}
+
+void hdf5_event_store_writer::append(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks) {
+  space_->reserve(appended_->chunks.end() + chunks.size() + metadata_slack_bytes);
+  for (const chunk_footer& footer : footers) {
+    const auto bytes = static_cast<std::size_t>(footer.chunk_bytes());
+    appended_->chunks.append(footer.facts.frame, chunks.first(bytes));
+    chunks = chunks.subspan(bytes);
+    appended_->put(footer);
+  }
+}
+
+void hdf5_event_store_writer::end_appending() try {
+  is_appending_ = false;
+  if (!appended_) return;
+  appended_->chunks.finish();
+  open();
+  const auto lock = hdf5_lock();
+  write_per_frame<std::uint32_t>(counts_, 0, appended_->counts);
+  write_per_frame<std::uint8_t>(status_, 0, appended_->status);
+  write_per_frame<std::uint32_t>(xrays_, 0, appended_->xrays);
+  appended_.reset();
 } catch (const hdf5_refusal& reason) {
   throw_unwritten(reason);
 }
@@ -239,6 +297,7 @@ void hdf5_event_store_writer::record(std::span<const source_issue> issues, std::
 void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, hdf5_event_store_writer& to) {
   std::vector<std::uint8_t> bytes;
   work saving("saving", "frames", chunks.size());
+  to.begin_appending();
   chunk_copy writing(to);
   for (const found_chunk& chunk : chunks) {
     bytes.resize(static_cast<std::size_t>(chunk.footer.chunk_bytes()));
@@ -249,6 +308,7 @@ void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, h
     saving.advance();
   }
   writing.finish();
+  to.end_appending();
 }
 
 void remove_part_without_frames(const std::filesystem::path& part) {

@@ -15,6 +15,7 @@
 #include "io/files/output_file.hpp"
 #include "io/files/space_reservation.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/store/chunk_appender.hpp"
 #include "io/store/chunk_footer.hpp"
 #include "io/store/scan.hpp"
 #include "io/store/virtual_frames.hpp"
@@ -50,6 +51,12 @@ class hdf5_event_store_writer final : public event_store_writer {
   /// Issues that are recorded when the store is finished or abandoned, with those that are given then.
   void add_issues(std::span<const source_issue> earlier) { issues_.insert(issues_.end(), earlier.begin(), earlier.end()); }
 
+  /// From here to end_appending() whole chunks are put behind the end of the file without HDF5 (chunk_appender.hpp), and
+  /// nothing else is written; readers do not see them until then. Costs 9 bytes of memory for each frame of the scan.
+  void begin_appending() { is_appending_ = true; }
+  /// @throws io_error
+  void end_appending();
+
   /// Writes whole chunks that another store held, as they are, of frames that follow one another. `chunks`: all of them, one
   /// after another.
   void write_whole(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks);
@@ -62,7 +69,24 @@ class hdf5_event_store_writer final : public event_store_writer {
   void become_part();
 
  private:
+  /// What waits for end_appending().
+  struct appended_frames {
+    chunk_appender chunks;
+    std::vector<std::uint32_t> counts;  ///< one per frame of the scan, as the next two
+    std::vector<std::uint8_t> status;
+    std::vector<std::uint32_t> xrays;
+
+    void put(const chunk_footer& footer) {
+      const auto frame = static_cast<std::size_t>(footer.facts.frame);
+      counts[frame] = footer.events;
+      status[frame] = footer.facts.status;
+      xrays[frame] = footer.facts.xrays;
+    }
+  };
+
   void open();
+  [[nodiscard]] bool make_index(const chunk_footer& footer, std::span<const std::uint8_t> chunk);
+  void append(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks);
   [[nodiscard]] hdf5_handle open_dataset(const char* path) const;
   void reserve(std::size_t chunk_bytes, std::size_t frames);
   void write_chunk(std::uint64_t frame, std::span<const std::uint8_t> chunk) const;
@@ -76,12 +100,15 @@ class hdf5_event_store_writer final : public event_store_writer {
 
   output_file output_;
   scan_shape scan_;
+  chunked_dataset dataset_;  ///< of the chunks
   std::unique_ptr<chunk_encoder> encoder_;
   hdf5_handle file_;
   hdf5_handle data_, counts_, status_, xrays_;
   std::optional<space_reservation> space_;
   std::vector<source_issue> issues_;
   std::uint64_t unflushed_ = 0;
+  bool is_appending_ = false;
+  std::optional<appended_frames> appended_;
   bool indexed_ = false;  ///< the chunk index, which grows with the scan, is in the file
 };
 

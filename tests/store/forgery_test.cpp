@@ -120,9 +120,22 @@ TEST_P(forged_chunk, is_taken_by_no_reader) {
   forge(GetParam().forge);
   const auto is_named = testing::ThrowsMessage<format_error>(AllOf(HasSubstr(path().string()), HasSubstr("frame 5")));
   EXPECT_THAT([&] { (void)test::read_all(path()); }, is_named);
-  EXPECT_THAT([&] { (void)merge_event_stores({path()}, directory_ / "merged.h5"); }, is_named);
   EXPECT_THAT([&] { (void)export_events(*open_event_store(path()), directory_ / "out.h5", export_format::csr); }, is_named);
   EXPECT_THAT(verify_event_store(path()), testing::Contains(HasSubstr("frame 5")));
+}
+
+/// A merge copies chunks as they are: what was wrong stays what it was, and where it was.
+TEST_P(forged_chunk, is_no_less_wrong_in_a_merged_store) {
+  forge(GetParam().forge);
+  try {
+    (void)merge_event_stores({path()}, directory_ / "merged.h5");
+  } catch (const format_error& reason) {
+    EXPECT_THAT(reason.what(), AllOf(HasSubstr(path().string()), HasSubstr("frame 5")));
+    return;
+  }
+  EXPECT_EQ(verify_event_store(directory_ / "merged.h5"), verify_event_store(path()));
+  EXPECT_THAT([&] { (void)test::read_all(directory_ / "merged.h5"); },
+              testing::ThrowsMessage<format_error>(HasSubstr("frame 5")));
 }
 
 TEST_P(forged_chunk, is_not_saved) {
