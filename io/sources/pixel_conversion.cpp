@@ -60,6 +60,29 @@ bool convert(std::uint64_t value, std::uint32_t& to) {
   return true;
 }
 
+/// IEEE 754 binary16: 1 bit of sign, 5 of exponent (bias 15), 10 of fraction; each of its values is a float.
+float float_from_half(std::uint16_t half) {
+  const int exponent = half >> 10 & 0x1f;
+  const int fraction = half & 0x3ff;
+  float magnitude = 0;
+  if (exponent == 0x1f) {
+    magnitude = fraction == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+  } else {
+    magnitude = exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
+                              : std::ldexp(static_cast<float>(fraction | 0x400), exponent - 25);
+  }
+  return (half & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+void convert_halves(const std::byte* from, std::size_t count, std::byte* to) {
+  for (std::size_t at = 0; at < count; ++at) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, from + 2 * at, 2);
+    const float value = float_from_half(half);
+    std::memcpy(to + 4 * at, &value, 4);
+  }
+}
+
 template <class Wide, class From, class To>
 std::optional<unfit_pixel> convert_all(const std::byte* from, std::size_t count, std::byte* to) {
   for (std::size_t at = 0; at < count; ++at) {
@@ -84,7 +107,8 @@ std::size_t size_of(stored_type type) {
     case stored_type::u8:
     case stored_type::i8: return 1;
     case stored_type::u16:
-    case stored_type::i16: return 2;
+    case stored_type::i16:
+    case stored_type::f16: return 2;
     case stored_type::u32:
     case stored_type::i32:
     case stored_type::f32: return 4;
@@ -105,6 +129,7 @@ std::string_view to_string(stored_type type) {
     case stored_type::i32: return "i32";
     case stored_type::u64: return "u64";
     case stored_type::i64: return "i64";
+    case stored_type::f16: return "f16";
     case stored_type::f32: return "f32";
     case stored_type::f64: return "f64";
   }
@@ -144,6 +169,7 @@ std::optional<unfit_pixel> convert_pixels(stored_type type, const std::byte* fro
     case stored_type::i32: return convert_all<std::int64_t, std::int32_t, float>(from, count, to);
     case stored_type::i64: return convert_all<std::int64_t, std::int64_t, float>(from, count, to);
     case stored_type::u64: return convert_all<std::uint64_t, std::uint64_t, std::uint32_t>(from, count, to);
+    case stored_type::f16: convert_halves(from, count, to); return std::nullopt;
     case stored_type::f64:
       return keep_fractions ? convert_all<fraction, double, float>(from, count, to)
                             : convert_all<double, double, float>(from, count, to);

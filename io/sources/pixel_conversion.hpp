@@ -11,12 +11,12 @@
 namespace countem::io {
 
 /// Pixel types that files hold. Those that frames do not have are converted on reading to one that gives the same charges:
-/// i8, i16 -> f32    exact
+/// i8, i16, f16 -> f32    exact
 /// i32, i64, f64 -> f32    whole numbers up to 2^24 exact; others rounded to 1/16 ADU, the unit of charge, up to 2^20 ADU;
 ///                         the nearest of f32 from 2^26 ADU on, where all charges are the same
 /// u64 -> u32    exact below 2^32; others 2^32 - 1
 /// A value between, whose charge f32 cannot hold, is refused, never cut.
-enum class stored_type : std::uint8_t { u8, i8, u16, i16, u32, i32, u64, i64, f32, f64 };
+enum class stored_type : std::uint8_t { u8, i8, u16, i16, u32, i32, u64, i64, f16, f32, f64 };
 
 [[nodiscard]] std::size_t size_of(stored_type type);
 [[nodiscard]] std::string_view to_string(stored_type type);

@@ -1,4 +1,5 @@
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -180,6 +181,42 @@ TEST_F(npy_files, types_keep_their_values) {
   EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-0.5F, 0, 1.25F, 1e30F}));
 }
 
+TEST_F(npy_files, half_floats) {
+  // One, minus two, the largest, the least normal and subnormal ones, infinity: bits and values of IEEE 754 binary16.
+  const std::vector<std::uint16_t> halves{0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x8000, 0x7c00, 0xfc00, 0x3555};
+  const std::vector<float> values{1, -2, 65504, 0x1p-14F, 0x1p-24F, 0, INFINITY, -INFINITY, 0.333251953125F};
+  for (const char* descr : {"<f2", ">f2"}) {
+    store<std::uint16_t>(descr, "(1, 1, 9)", halves);
+    const auto source = open_source({path}, {});
+    EXPECT_EQ(source->info().type, pixel_type::f32);
+    EXPECT_EQ(read_all<float>(*source), values) << descr;
+  }
+  store<std::uint16_t>("<f2", "(1, 1, 2)", {0x7c01, 0xffff});
+  for (const float odd : read_all<float>(*open_source({path}, {}))) EXPECT_NE(odd, odd);
+}
+
+TEST_F(npy_files, shapes_of_python_2) {
+  store<std::uint16_t>("<u2", "(2L, 1L, 2L)", {1, 2, 3, 4});
+  const auto source = open_source({path}, {});
+  EXPECT_EQ(source->info().scan, (scan_shape{1, 2, 1}));
+  EXPECT_EQ(read_all<std::uint16_t>(*source), (std::vector<std::uint16_t>{1, 2, 3, 4}));
+  for (const char* shape : {"(2LL, 1, 2)", "(L, 1, 2)", "(2l, 1, 2)"}) {
+    store<std::uint16_t>("<u2", shape, {1, 2, 3, 4});
+    expect_error<format_error>({path}, {}, {"frames.npy", "not a tuple of numbers"});
+  }
+}
+
+TEST_F(npy_files, one_image_in_fortran_order_is_turned) {
+  for (const char* shape : {"(2, 3)", "(1, 2, 3)", "(1, 1, 2, 3)"}) {
+    for (const bool big_endian : {false, true}) {
+      std::vector<char> bytes = npy(dictionary(big_endian ? ">f8" : "<f8", shape, "True"));
+      append_pixels<double>(bytes, {1, 4, 2, 5, 3, 6.5}, big_endian);
+      save(path, bytes);
+      EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{1, 2, 3, 4, 5, 6.5})) << shape;
+    }
+  }
+}
+
 TEST_F(npy_files, doubles_give_the_charges_they_would) {
   // rint(16 v) is the charge: 1/32 + a hair above must stay above the tie.
   store<double>("<f8", "(1, 1, 5)", {1.0 / 32 + 1e-12, 1.0 / 32, -3.0 / 32, 1048575.9999, 16777216});
@@ -238,7 +275,7 @@ TEST_F(npy_files, damaged_headers) {
   refused(text("no numpy file"), {"frames.npy", "not a .npy file"});
   refused(text("\x93NUMPY"), {"frames.npy", "not a .npy file"});
   refused(npy(dictionary("<u2", "(1, 1, 1)"), 4), {"version 4.0"});
-  refused(npy(dictionary("<u2", "(1, 1, 1)", "True")), {"Fortran order", "ascontiguousarray"});
+  refused(npy(dictionary("<u2", "(2, 1, 1)", "True")), {"Fortran order", "ascontiguousarray"});
   refused(npy(dictionary("<u2", "(1, 1, 1)", "Maybe")), {"neither True nor False"});
   refused(npy(dictionary("<c8", "(1, 1, 1)")), {"'<c8'"});
   refused(npy(dictionary("", "(1, 1, 1)")), {"''"});
@@ -298,8 +335,39 @@ TEST_F(mrc_files, modes) {
   EXPECT_EQ(read_all<std::uint16_t>(*open_source({path}, {})), (std::vector<std::uint16_t>{65535, 5}));
   store<std::uint8_t>(0, {255, 5}, 2, 1, 1, false, 0, {{39, 1146047817}});
   EXPECT_EQ(read_all<std::uint8_t>(*open_source({path}, {})), (std::vector<std::uint8_t>{255, 5}));
-  store<std::uint16_t>(12, {1, 2}, 2, 1, 1);
-  expect_error<format_error>({path}, {}, {"frames.mrc", "mode 12"});
+  store<std::uint16_t>(12, {0x3c00, 0xc500}, 2, 1, 1);
+  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{1, -5}));
+  store<std::uint16_t>(3, {1, 2}, 2, 1, 1);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "mode 3"});
+}
+
+TEST_F(mrc_files, half_bytes_begin_each_row_with_a_byte) {
+  store<std::uint8_t>(101, {0x21, 0x03, 0x54, 0xf6, 0x87, 0x09, 0xba, 0x0c}, 3, 2, 2);
+  const auto source = open_source({path}, {});
+  EXPECT_EQ(source->info().type, pixel_type::u8);
+  EXPECT_TRUE(source->info().issues.empty());
+  EXPECT_EQ(read_all<std::uint8_t>(*source), (std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+  store<std::uint8_t>(101, {0x21, 0x03, 0x54, 0xf6, 0x87, 0x09, 0xba}, 3, 2, 2);
+  expect_issue(open_source({path}, {})->info(), "truncated_record", 1, {"frame 1 (byte 1028)", "3 of 4 bytes"});
+}
+
+TEST_F(mrc_files, the_sign_of_bytes_is_what_the_header_shows) {
+  const auto bits = [](float value) { return std::bit_cast<std::int32_t>(value); };
+  const auto stored = [&](float least, float largest, bool big_endian = false) {
+    store<std::uint8_t>(0, {200, 5}, 2, 1, 1, big_endian, 0, {{20, bits(least)}, {21, bits(largest)}});
+    return open_source({path}, {});
+  };
+  for (const bool big_endian : {false, true}) {
+    const auto source = stored(5, 200, big_endian);
+    EXPECT_EQ(read_all<std::uint8_t>(*source), (std::vector<std::uint8_t>{200, 5}));
+    expect_issue(source->info(), "bytes_without_sign", 1, {"frames.mrc", "0 to 255", "200"});
+  }
+  EXPECT_EQ(read_all<std::uint8_t>(*stored(0, 127.5F)), (std::vector<std::uint8_t>{200, 5}));
+  EXPECT_EQ(read_all<float>(*stored(0, 127)), (std::vector<float>{-56, 5}));
+  EXPECT_EQ(read_all<float>(*stored(-1, 200)), (std::vector<float>{-56, 5}));
+  EXPECT_TRUE(stored(-56, 5)->info().issues.empty());
+  expect_issue(stored(0, 0)->info(), "bytes_with_sign", 1, {"frames.mrc", "-128 to 127"});
+  expect_issue(stored(0, std::numeric_limits<float>::quiet_NaN())->info(), "bytes_with_sign", 1, {"frames.mrc"});
 }
 
 TEST_F(mrc_files, big_endian_and_extended_header) {

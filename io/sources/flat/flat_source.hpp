@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -18,6 +20,9 @@ struct flat_layout {
   frame_shape shape{};
   stored_type type = stored_type::u16;
   bool big_endian = false;
+  /// As frame_coding has them.
+  std::uint64_t packed_bytes = 0;
+  std::function<void(const std::byte* packed, std::byte* pixels)> unpack{};
   std::uint64_t offset_bytes = 0;  ///< before the first frame
   std::uint64_t gap_bytes = 0;     ///< between one frame and the next
   bool more_behind = false;        ///< whether other things than frames may follow the last one

@@ -26,6 +26,7 @@ hid_t memory_type(stored_type type) {
     case stored_type::i32: return H5T_NATIVE_INT32;
     case stored_type::u64: return H5T_NATIVE_UINT64;
     case stored_type::i64: return H5T_NATIVE_INT64;
+    case stored_type::f16:  // HDF5 gives its values as floats
     case stored_type::f32: return H5T_NATIVE_FLOAT;
     case stored_type::f64: return H5T_NATIVE_DOUBLE;
   }

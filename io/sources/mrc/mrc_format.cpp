@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include <countem/error.hpp>
@@ -9,12 +10,14 @@
 #include "io/sources/mrc/entries.hpp"
 
 // MRC2014: 1024 bytes of 4-byte words, then the extended header (word 24 holds its bytes), then the sections.
-// Word 1 nx (columns), 2 ny (rows), 3 nz (sections: our frames), 4 mode, 53 "MAP ", 54 machine stamp.
+// Word 1 nx (columns), 2 ny (rows), 3 nz (sections: our frames), 4 mode, 20 and 21 least and largest pixel (f32), 53 "MAP ", 54
+// machine stamp.
 namespace countem::io {
 
 namespace {
 
 using header_bytes = std::array<std::byte, 1024>;
+constexpr std::int32_t half_bytes = 101;
 
 std::int32_t word(const header_bytes& header, std::size_t number, bool big_endian) {
   std::array<std::byte, 4> bytes{};
@@ -34,26 +37,63 @@ bool is_big_endian(const header_bytes& header) {
   return mode < 0 || mode > 0xffff;
 }
 
-/// IMOD marks its files with "IMOD" in word 39; unless bit 0 of word 40 is set, its mode 0 is unsigned.
-bool has_unsigned_bytes(const header_bytes& header, bool big_endian) {
-  return word(header, 39, big_endian) == 1146047817 && (word(header, 40, big_endian) & 1) == 0;
+float real_word(const header_bytes& header, std::size_t number, bool big_endian) {
+  return std::bit_cast<float>(word(header, number, big_endian));
 }
 
-stored_type type_of(const header_bytes& header, bool big_endian, const std::string& name) {
+/// IMOD marks its files with "IMOD" in word 39; unless bit 0 of word 40 is set, its mode 0 is unsigned.
+/// Without the mark, MRC2014 defines them as signed, but many programs write unsigned ones: the header's largest pixel decides.
+stored_type type_of_bytes(const header_bytes& header, bool big_endian, const std::filesystem::path& file, issue_list& issues) {
+  if (word(header, 39, big_endian) == 1146047817)
+    return (word(header, 40, big_endian) & 1) == 0 ? stored_type::u8 : stored_type::i8;
+  const float least = real_word(header, 20, big_endian);
+  const float largest = real_word(header, 21, big_endian);
+  if (largest > 127 && least >= 0) {
+    issues.add("bytes_without_sign", file, [&] {
+      return fmt::format("pixels of 8 bits are taken as 0 to 255, because the header's largest pixel is {}", largest);
+    });
+    return stored_type::u8;
+  }
+  if (!(largest > least)) {  // never determined, or no number
+    issues.add("bytes_with_sign", file, [] {
+      return "pixels of 8 bits are taken as -128 to 127, as MRC2014 defines them: the header holds no largest pixel that would "
+             "show otherwise";
+    });
+  }
+  return stored_type::i8;
+}
+
+/// Mode 101: two pixels in a byte, the first in its low half; rows begin with a byte.
+void set_half_bytes(flat_layout& layout) {
+  const frame_shape shape = layout.shape;
+  const std::size_t row_bytes = (std::size_t{shape.width} + 1) / 2;
+  layout.packed_bytes = shape.height * row_bytes;
+  layout.unpack = [shape, row_bytes](const std::byte* packed, std::byte* pixels) {
+    for (std::size_t row = 0; row < shape.height; ++row) {
+      for (std::size_t column = 0; column < shape.width; ++column)
+        *pixels++ = packed[row * row_bytes + column / 2] >> (column % 2 * 4) & std::byte{0x0f};
+    }
+  };
+}
+
+stored_type type_of(const header_bytes& header, bool big_endian, const std::filesystem::path& file, issue_list& issues) {
   const std::int32_t mode = word(header, 4, big_endian);
   switch (mode) {
-    case 0: return has_unsigned_bytes(header, big_endian) ? stored_type::u8 : stored_type::i8;
+    case 0: return type_of_bytes(header, big_endian, file, issues);
     case 1: return stored_type::i16;
     case 2: return stored_type::f32;
     case 6: return stored_type::u16;
+    case 12: return stored_type::f16;
+    case half_bytes: return stored_type::u8;
     default:
-      throw format_error(
-          fmt::format("{}: MRC mode {} cannot be read: modes 0 (8 bits), 1 (i16), 2 (f32) and 6 (u16) can", name, mode));
+      throw format_error(fmt::format(
+          "{}: MRC mode {} cannot be read: modes 0 (8 bits), 1 (i16), 2 (f32), 6 (u16), 12 (f16) and 101 (4 bits) can",
+          file.string(), mode));
   }
 }
 
 /// The layout that the file's header describes. @throws format_error
-flat_layout mrc_layout(const file_handle& file) {
+flat_layout mrc_layout(const file_handle& file, issue_list& issues) {
   const std::string name = file.path().string();
   header_bytes header{};
   if (file.read_at(0, header.data(), header.size()) != header.size())
@@ -70,8 +110,9 @@ flat_layout mrc_layout(const file_handle& file) {
                     "extended header",
                     name, columns, rows, sections, extended));
   }
-  layout.type = type_of(header, layout.big_endian, name);
+  layout.type = type_of(header, layout.big_endian, file.path(), issues);
   layout.shape = {static_cast<std::uint32_t>(rows), static_cast<std::uint32_t>(columns)};
+  if (word(header, 4, layout.big_endian) == half_bytes) set_half_bytes(layout);
   layout.offset_bytes = header.size() + static_cast<std::uint64_t>(extended);
   layout.claimed = scan_shape{1, static_cast<std::uint32_t>(sections), 1};
   return layout;
@@ -80,7 +121,7 @@ flat_layout mrc_layout(const file_handle& file) {
 std::unique_ptr<frame_source> open_mrc(const std::vector<std::filesystem::path>& files, const source_options& options,
                                        issue_list issues) {
   file_handle file = file_handle::open_read(files.front());
-  const flat_layout layout = mrc_layout(file);
+  const flat_layout layout = mrc_layout(file, issues);
   return open_flat(std::move(file), mrc_movie().facts.format, layout, options, std::move(issues));
 }
 

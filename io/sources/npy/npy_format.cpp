@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,7 @@ class literal_reader {
       if (problem != std::errc{}) fail("its shape is not a tuple of numbers");
       numbers.push_back(number);
       at_ = static_cast<std::size_t>(after - text_.data());
+      if (at_ < text_.size() && text_[at_] == 'L') ++at_;  // a long of Python 2
       if (!take(',') && !(at_ < text_.size() && text_[at_] == ')')) fail("its shape is not a tuple of numbers");
     }
     return numbers;
@@ -124,7 +126,7 @@ npy_header parse(std::string_view text, const std::string& name) {
 
 stored_type type_of(const std::string& descr, const std::string& name) {
   using enum stored_type;
-  constexpr std::array<std::pair<std::string_view, stored_type>, 11> known{{{"u1", u8},
+  constexpr std::array<std::pair<std::string_view, stored_type>, 12> known{{{"u1", u8},
                                                                             {"b1", u8},
                                                                             {"i1", i8},
                                                                             {"u2", u16},
@@ -133,14 +135,28 @@ stored_type type_of(const std::string& descr, const std::string& name) {
                                                                             {"i4", i32},
                                                                             {"u8", u64},
                                                                             {"i8", i64},
+                                                                            {"f2", f16},
                                                                             {"f4", f32},
                                                                             {"f8", f64}}};
   for (const auto& [code, type] : known) {
     if (descr.size() == 3 && descr.substr(1) == code) return type;
   }
   throw format_error(fmt::format(
-      "{}: pixels of the NumPy type '{}' cannot be read: save them as whole numbers of 8 to 64 bits, float32 or float64", name,
+      "{}: pixels of the NumPy type '{}' cannot be read: save them as numbers of 8 to 64 bits, whole or floating-point", name,
       descr));
+}
+
+/// For one image in Fortran order: columns lie behind each other.
+void turn_image(flat_layout& layout) {
+  layout.packed_bytes = layout.shape.pixels() * size_of(layout.type);
+  layout.unpack = [shape = layout.shape, size = size_of(layout.type), swapped = layout.big_endian](const std::byte* packed,
+                                                                                                   std::byte* pixels) {
+    for (std::size_t column = 0; column < shape.width; ++column) {
+      for (std::size_t row = 0; row < shape.height; ++row)
+        std::memcpy(pixels + (row * shape.width + column) * size, packed + (column * shape.height + row) * size, size);
+    }
+    if (swapped) swap_bytes(pixels, shape.pixels(), size);
+  };
 }
 
 /// The layout that the file's header describes. @throws format_error
@@ -167,13 +183,17 @@ flat_layout npy_layout(const file_handle& file) {
   layout.type = type_of(header.descr, name);
   layout.big_endian = header.descr[0] == '>';
   layout.offset_bytes = 8 + length_bytes + length;
-  if (header.fortran_order) {
-    throw format_error(
-        name + ": is in Fortran order, which scatters each frame over the file: save numpy.ascontiguousarray(frames) instead");
-  }
   const array_extent extent = extent_of_array(header.shape, name);
   layout.shape = extent.shape;
   layout.claimed = extent.scan;
+  if (header.fortran_order) {
+    if (extent.scan.frames() != 1) {
+      throw format_error(
+          name +
+          ": is in Fortran order, which scatters each frame over the file: save numpy.ascontiguousarray(frames) instead");
+    }
+    turn_image(layout);
+  }
   return layout;
 }
 
