@@ -30,20 +30,40 @@ std::vector<std::uint32_t> extents_from(std::string_view text) {
   }
 }
 
+/// A type of pixel as we and as numpy name it.
 struct element {
-  pixel_type type;
-  bool big_endian;
+  std::string_view name;
+  std::string_view code;  ///< of numpy, behind the byte order
+  std::string_view word;  ///< of numpy
 };
+constexpr element elements[]{{"u8", "u1", "uint8"},    {"i8", "i1", "int8"},    {"u16", "u2", "uint16"},
+                             {"i16", "i2", "int16"},   {"u32", "u4", "uint32"}, {"i32", "i4", "int32"},
+                             {"u64", "u8", "uint64"},  {"i64", "i8", "int64"},  {"f16", "f2", "float16"},
+                             {"f32", "f4", "float32"}, {"f64", "f8", "float64"}};
 
-// "u16", "f32be", ...
-element element_from(std::string_view text) {
-  const bool big_endian = text.ends_with("be");
-  const std::string_view name = big_endian ? text.substr(0, text.size() - 2) : text;
-  for (const pixel_type type : {pixel_type::u8, pixel_type::u16, pixel_type::u32, pixel_type::f32}) {
-    if (name == to_string(type)) return {type, big_endian};
+/// "u16", "f32be", or as numpy has it: "uint16", "<u2", ">f4". Without byte order u8 and i8 have 8 bits.
+void set_element(raw_layout& layout, std::string_view text) {
+  const bool coded = !text.empty() && std::string_view("<>|=").find(text.front()) != std::string_view::npos;
+  layout.big_endian = text.starts_with('>') || (!coded && text.ends_with("be"));
+  std::string_view name = text;
+  if (coded) name.remove_prefix(1);
+  if (!coded && layout.big_endian) name.remove_suffix(2);
+  const auto find = [&](const auto& is_it) { return std::find_if(std::begin(elements), std::end(elements), is_it); };
+  const element* found = std::end(elements);
+  if (!coded) found = find([&](const element& one) { return one.name == name || one.word == name; });
+  if (found == std::end(elements)) found = find([&](const element& one) { return one.code == name; });
+  if (found == std::end(elements)) {
+    throw invalid_argument(
+        "--dtype " + std::string(text) +
+        " is unknown: give u8, u16, u32, i8, i16, i32, i64, u64, f16, f32 or f64, with be behind it where the "
+        "file is big-endian, or numpy's name: uint16, <u2, >f4");
   }
-  throw invalid_argument("--dtype " + std::string(text) +
-                         " is unknown: give u8, u16, u32 or f32, with be behind it where the file is big-endian");
+  layout.stored_as = found->name;
+  for (const pixel_type type : {pixel_type::u8, pixel_type::u16, pixel_type::u32, pixel_type::f32}) {
+    if (found->name != to_string(type)) continue;
+    layout.type = type;
+    layout.stored_as.clear();
+  }
 }
 
 /// "v1, v2 (4D Camera), raw or hdf5": the formats for which `wanted` holds, a family named behind the last of it.
@@ -123,10 +143,16 @@ void source_arguments::add_to(CLI::App& command, bool required) {
                            "Scan size WIDTHxHEIGHT, or WIDTHxHEIGHTxFRAMES with several frames at each position"));
   CLI::Option* shape = command.add_option("--shape", shape_, "Flat binary: frame shape HEIGHTxWIDTH");
   CLI::Option* layout[] = {
-      command.add_option("--dtype", type_, "Flat binary: u8, u16, u32 or f32, with be behind it when big-endian")
+      command
+          .add_option(
+              "--dtype", type_,
+              "Flat binary: u8 to u64, i8 to i64, f16 to f64, with be behind it when big-endian; or as numpy has it: uint16, "
+              "<u2, >f4")
           ->capture_default_str(),
       command.add_option("--offset", offset_bytes_, "Flat binary: bytes before the first frame"),
-      command.add_option("--gap", gap_bytes_, "Flat binary: bytes between one frame and the next")};
+      command.add_option("--gap", gap_bytes_, "Flat binary: bytes between one frame and the next"),
+      command.add_option("--frame-count", frames_, "Flat binary: frames in each file; as many as it holds when not given")
+          ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 28))};
   group(shape);
   for (CLI::Option* option : layout) group(option->needs(shape));
   group(command
@@ -142,8 +168,9 @@ void source_arguments::add_to(CLI::App& command, bool required) {
 }
 
 raw_layout source_arguments::layout() const {
-  const element pixel = element_from(type_);
-  return {shape_from(shape_), pixel.type, pixel.big_endian, offset_bytes_, gap_bytes_};
+  raw_layout layout{.shape = shape_from(shape_), .offset_bytes = offset_bytes_, .gap_bytes = gap_bytes_, .frames = frames_};
+  set_element(layout, type_);
+  return layout;
 }
 
 source_options source_arguments::format_options() const {

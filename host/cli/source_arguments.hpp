@@ -55,6 +55,7 @@ class source_arguments {
   std::string type_ = "u16";
   std::uint64_t offset_bytes_ = 0;
   std::uint64_t gap_bytes_ = 0;
+  std::uint64_t frames_ = 0;
   std::string dataset_;
   std::string axes_;
   double scale_ = 1;

@@ -9,6 +9,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <filesystem>
@@ -112,7 +113,13 @@ source_options options_of(const opening& given) {
   if (given.scan) options.scan = scan_shape{given.scan->at(0), given.scan->at(1), given.scan->at(2)};
   if (given.shape) {
     const frame_shape shape{given.shape->at(0), given.shape->at(1)};
-    options.raw = raw_layout{shape, choice_from<pixel_type>(given.type), given.big_endian, given.offset, given.gap};
+    raw_layout& layout = options.raw.emplace();
+    layout = {.shape = shape, .big_endian = given.big_endian, .offset_bytes = given.offset, .gap_bytes = given.gap};
+    const auto is_named = [&](pixel_type type) { return to_string(type) == given.type; };
+    constexpr std::array types{pixel_type::u8, pixel_type::u16, pixel_type::u32, pixel_type::f32};
+    const auto* const known = std::find_if(types.begin(), types.end(), is_named);
+    if (known != types.end()) layout.type = *known;
+    if (known == types.end()) layout.stored_as = given.type;
   }
   options.dataset = given.dataset;
   options.axes = given.axes;
@@ -178,7 +185,7 @@ std::tuple<std::uint64_t, std::uint64_t> index_files(const std::vector<std::file
 
 std::unique_ptr<raw_frames> from_array(const std::string& name, const std::vector<std::uint64_t>& extent,
                                        const std::string& type, nb::object read, std::uint64_t unit, const opening& given) {
-  static constexpr std::string_view types[] = {"u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64"};
+  static constexpr std::string_view types[] = {"u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f16", "f32", "f64"};
   const auto* const known = std::find(std::begin(types), std::end(types), type);
   const std::string_view kept = known == std::end(types) ? std::string_view(type) : *known;
   return std::make_unique<raw_frames>(array_frames{name, extent, kept, {}}, std::move(read), unit, options_of(given));

@@ -60,10 +60,7 @@ class array_source final : public frame_source {
 };
 
 stored_type type_named(std::string_view name, const std::string& array) {
-  using enum stored_type;
-  for (const stored_type type : {u8, i8, u16, i16, u32, i32, u64, i64, f16, f32, f64}) {
-    if (to_string(type) == name) return type;
-  }
+  if (const auto type = stored_type_named(name)) return *type;
   throw format_error(
       fmt::format("{}: pixels of type '{}' cannot be counted: they must be whole numbers of 8 to 64 bits or "
                   "floating-point numbers of 16 to 64 bits",

@@ -28,26 +28,29 @@ file_identity identity_of(const fs::path& path) {
   return {facts.st_dev, facts.st_ino};
 }
 
+/// Of the files in a folder those of one format: named, else the first of which a scan is several files that describe
+/// themselves and of which there are any, else all that any format may be.
 std::vector<fs::path> files_in(const fs::path& directory, const source_format* format) {
-  std::vector<fs::path> preferred;
+  const auto all = source_formats();
+  std::vector<std::vector<fs::path>> of_formats(all.size());
   std::vector<fs::path> others;
   std::error_code failure;
   for (fs::directory_iterator entry(directory, failure), end; !failure && entry != end; entry.increment(failure)) {
     const fs::path& path = entry->path();
     if (!fs::is_regular_file(path)) continue;
-    const auto fits = [&](const source_format* candidate) { return has_suffix_of(path, *candidate); };
-    const auto in_several_files = [&](const source_format* candidate) {
-      return candidate->facts.several_files && fits(candidate);
-    };
-    const auto all = source_formats();
-    if (format != nullptr ? fits(format) : std::any_of(all.begin(), all.end(), in_several_files)) {
-      preferred.push_back(path);
-    } else if (format == nullptr && std::any_of(all.begin(), all.end(), fits)) {
-      others.push_back(path);
+    bool of_any = false;
+    for (std::size_t number = 0; number < all.size(); ++number) {
+      const source_format& candidate = *all[number];
+      if ((format != nullptr && format != &candidate) || !has_suffix_of(path, candidate)) continue;
+      of_any = true;
+      if (format != nullptr || (candidate.facts.several_files && !candidate.facts.needs_layout))
+        of_formats[number].push_back(path);
     }
+    if (of_any) others.push_back(path);
   }
   if (failure) throw io_error(directory.string() + ": cannot be listed: " + failure.message());
-  std::vector<fs::path>& found = preferred.empty() ? others : preferred;
+  const auto any = std::find_if(of_formats.begin(), of_formats.end(), [](const auto& files) { return !files.empty(); });
+  std::vector<fs::path>& found = any == of_formats.end() ? others : *any;
   if (found.empty()) {
     throw format_error(fmt::format("{}: is a directory without {} files in it: name the files", directory.string(),
                                    format != nullptr ? to_string(format->facts.format) : "raw frame"));

@@ -136,6 +136,14 @@ std::string_view to_string(stored_type type) {
   return "?";
 }
 
+std::optional<stored_type> stored_type_named(std::string_view name) {
+  using enum stored_type;
+  for (const stored_type type : {u8, i8, u16, i16, u32, i32, u64, i64, f16, f32, f64}) {
+    if (to_string(type) == name) return type;
+  }
+  return std::nullopt;
+}
+
 pixel_type frame_type(stored_type type) {
   switch (type) {
     case stored_type::u8: return pixel_type::u8;

@@ -20,6 +20,8 @@ enum class stored_type : std::uint8_t { u8, i8, u16, i16, u32, i32, u64, i64, f1
 
 [[nodiscard]] std::size_t size_of(stored_type type);
 [[nodiscard]] std::string_view to_string(stored_type type);
+/// Nothing for names of no such type.
+[[nodiscard]] std::optional<stored_type> stored_type_named(std::string_view name);
 [[nodiscard]] pixel_type frame_type(stored_type type);
 [[nodiscard]] stored_type stored_as(pixel_type type);
 

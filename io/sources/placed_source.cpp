@@ -154,7 +154,7 @@ std::unique_ptr<frame_source> open_placed(placed_scan scan, const source_options
   const std::uint64_t found = frames_below(scan.runs, end);
   if (!scan.claimed && !options.scan && end > found)  // a number may be anything
     check_claimed_scan({1, static_cast<std::uint32_t>(std::min<std::uint64_t>(end, 0xffff'ffff)), 1}, found, first_file);
-  source_info info;
+  source_info info = std::move(scan.known);
   info.format = scan.format;
   info.shape = scan.coding.shape;
   info.type = frame_type(scan.coding.type);

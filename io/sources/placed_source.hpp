@@ -51,6 +51,7 @@ struct placed_scan {
   std::vector<frame_run> runs{};           ///< ascending, each wholly in its file
   std::vector<std::uint64_t> cut_short{};  ///< ascending: missing frames that have begun in a file
   std::optional<scan_shape> claimed{};     ///< empty: one line of all frames
+  source_info known{};                     ///< what else is known; the members that follow from the others are filled in
 };
 
 /// Checks the scan against what was found, and what is missing becomes an issue. @throws format_error

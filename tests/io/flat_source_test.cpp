@@ -129,6 +129,57 @@ TEST_F(flat, descriptions_that_make_no_sense) {
   expect_error<format_error>({path}, options, {"frames.bin", "not one whole frame"});
 }
 
+TEST_F(flat, several_files_are_one_scan_in_the_order_of_the_numbers_in_their_names) {
+  const auto put = [&](const std::string& name, const std::vector<std::uint8_t>& pixels) {
+    save(scratch / name, {pixels.begin(), pixels.end()});
+    return scratch / name;
+  };
+  const source_options options = described({1, 2}, pixel_type::u8);
+  const std::vector<fs::path> files{put("f_10.bin", {7, 8}), put("f_9.bin", {3, 4, 5, 6}), put("f_08.bin", {1, 2})};
+  const auto source = open_source(files, options);
+  EXPECT_EQ(source->info().scan, (scan_shape{1, 4, 1}));
+  EXPECT_EQ(read_all<std::uint8_t>(*source), (std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(source->info().files.front().path, files[2]);
+  expect_issue(source->info(), "order_of_names", 1, {"f_08.bin", "numbers in their names"});
+  EXPECT_TRUE(open_source({files[2], files[1], files[0]}, options)->info().issues.empty());
+  EXPECT_EQ(read_all<std::uint8_t>(*open_source({scratch.path()}, options)), read_all<std::uint8_t>(*source));
+}
+
+TEST_F(flat, of_several_files_one_that_is_short_shifts_nothing) {
+  const auto put = [&](const std::string& name, const std::string& pixels) {
+    save(scratch / name, text(pixels));
+    return scratch / name;
+  };
+  source_options options = described({1, 2}, pixel_type::u8);
+  const std::vector<fs::path> files{put("a.bin", "aabbc"), put("b.bin", "eeffgg")};
+  expect_error<format_error>(files, options, {"a.bin", "truncated", "number of frames in each file"});
+  options.raw->frames = 3;
+  const auto source = open_source(files, options);
+  EXPECT_EQ(source->info().scan, (scan_shape{1, 6, 1}));
+  EXPECT_EQ(source->info().missing_frames, 1U);
+  const auto pixels = read_all<std::uint8_t>(*source);
+  EXPECT_EQ(std::string(pixels.begin(), pixels.end()), std::string("aabb\0\0eeffgg", 12));
+  frame_batch batch;
+  source->read(2, 1, batch);
+  EXPECT_TRUE(batch.frames[0].truncated);
+  options.raw->frames = 2;
+  expect_issue(open_source(files, options)->info(), "trailing_bytes", 1, {"a.bin", "1 bytes"});
+  options.raw->frames = 1;
+  EXPECT_EQ(open_source({files[1]}, options)->info().scan, (scan_shape{1, 1, 1})) << "of one file, too";
+}
+
+TEST_F(flat, pixels_of_types_that_frames_do_not_have) {
+  std::vector<char> bytes;
+  append_pixels<std::int16_t>(bytes, {-300, 5}, true);
+  save(path, bytes);
+  source_options options = described({1, 2}, pixel_type::u16);
+  options.raw->stored_as = "i16";
+  options.raw->big_endian = true;
+  EXPECT_EQ(read_all<float>(*open_source({path}, options)), (std::vector<float>{-300, 5}));
+  options.raw->stored_as = "i17";
+  expect_error<invalid_argument>({path}, options, {"'i17'"});
+}
+
 struct npy_files : flat {
   npy_files() { path = scratch / "frames.npy"; }
 
@@ -293,117 +344,6 @@ TEST_F(npy_files, damaged_headers) {
   auto huge = npy("{}", 2);
   huge[8] = huge[9] = huge[10] = huge[11] = static_cast<char>(0xff);
   refused(huge, {"4294967295 bytes"});
-}
-
-struct mrc_files : flat {
-  mrc_files() { path = scratch / "frames.mrc"; }
-
-  /// Header words by number from 1, the stamp, extended header bytes, pixels.
-  template <class Pixel>
-  void store(std::int32_t mode, const std::vector<Pixel>& pixels, std::int32_t columns, std::int32_t rows,
-             std::int32_t sections, bool big_endian = false, std::int32_t extended = 0,
-             const std::vector<std::pair<std::size_t, std::int32_t>>& more = {}) {
-    std::vector<std::int32_t> words(256);
-    words[0] = columns;
-    words[1] = rows;
-    words[2] = sections;
-    words[3] = mode;
-    words[23] = extended;
-    for (const auto& [number, value] : more) words[number - 1] = value;
-    std::vector<char> bytes;
-    append_pixels(bytes, words, big_endian);
-    std::memcpy(&bytes[208], "MAP ", 4);
-    std::memcpy(&bytes[212], big_endian ? "\x11\x11\0\0" : "\x44\x44\0\0", 4);
-    bytes.insert(bytes.end(), static_cast<std::size_t>(std::max(0, extended)), 'e');
-    append_pixels(bytes, pixels, big_endian);
-    save(path, bytes);
-  }
-};
-
-TEST_F(mrc_files, modes) {
-  store<std::int8_t>(0, {-1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 3, 2, 2);
-  const auto source = open_source({path}, {});
-  EXPECT_EQ(source->info().format, input_format("mrc"));
-  EXPECT_EQ(source->info().shape, (frame_shape{2, 3}));
-  EXPECT_EQ(source->info().scan, (scan_shape{1, 2, 1}));
-  EXPECT_EQ(read_all<float>(*source), (std::vector<float>{-1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
-  store<std::int16_t>(1, {-300, 5}, 2, 1, 1);
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-300, 5}));
-  store<float>(2, {-0.5F, 5}, 2, 1, 1);
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-0.5F, 5}));
-  store<std::uint16_t>(6, {65535, 5}, 2, 1, 1);
-  EXPECT_EQ(read_all<std::uint16_t>(*open_source({path}, {})), (std::vector<std::uint16_t>{65535, 5}));
-  store<std::uint8_t>(0, {255, 5}, 2, 1, 1, false, 0, {{39, 1146047817}});
-  EXPECT_EQ(read_all<std::uint8_t>(*open_source({path}, {})), (std::vector<std::uint8_t>{255, 5}));
-  store<std::uint16_t>(12, {0x3c00, 0xc500}, 2, 1, 1);
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{1, -5}));
-  store<std::uint16_t>(3, {1, 2}, 2, 1, 1);
-  expect_error<format_error>({path}, {}, {"frames.mrc", "mode 3"});
-}
-
-TEST_F(mrc_files, half_bytes_begin_each_row_with_a_byte) {
-  store<std::uint8_t>(101, {0x21, 0x03, 0x54, 0xf6, 0x87, 0x09, 0xba, 0x0c}, 3, 2, 2);
-  const auto source = open_source({path}, {});
-  EXPECT_EQ(source->info().type, pixel_type::u8);
-  EXPECT_TRUE(source->info().issues.empty());
-  EXPECT_EQ(read_all<std::uint8_t>(*source), (std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
-  store<std::uint8_t>(101, {0x21, 0x03, 0x54, 0xf6, 0x87, 0x09, 0xba}, 3, 2, 2);
-  expect_issue(open_source({path}, {})->info(), "truncated_record", 1, {"frame 1 (byte 1028)", "3 of 4 bytes"});
-}
-
-TEST_F(mrc_files, the_sign_of_bytes_is_what_the_header_shows) {
-  const auto bits = [](float value) { return std::bit_cast<std::int32_t>(value); };
-  const auto stored = [&](float least, float largest, bool big_endian = false) {
-    store<std::uint8_t>(0, {200, 5}, 2, 1, 1, big_endian, 0, {{20, bits(least)}, {21, bits(largest)}});
-    return open_source({path}, {});
-  };
-  for (const bool big_endian : {false, true}) {
-    const auto source = stored(5, 200, big_endian);
-    EXPECT_EQ(read_all<std::uint8_t>(*source), (std::vector<std::uint8_t>{200, 5}));
-    expect_issue(source->info(), "bytes_without_sign", 1, {"frames.mrc", "0 to 255", "200"});
-  }
-  EXPECT_EQ(read_all<std::uint8_t>(*stored(0, 127.5F)), (std::vector<std::uint8_t>{200, 5}));
-  EXPECT_EQ(read_all<float>(*stored(0, 127)), (std::vector<float>{-56, 5}));
-  EXPECT_EQ(read_all<float>(*stored(-1, 200)), (std::vector<float>{-56, 5}));
-  EXPECT_TRUE(stored(-56, 5)->info().issues.empty());
-  expect_issue(stored(0, 0)->info(), "bytes_with_sign", 1, {"frames.mrc", "-128 to 127"});
-  expect_issue(stored(0, std::numeric_limits<float>::quiet_NaN())->info(), "bytes_with_sign", 1, {"frames.mrc"});
-}
-
-TEST_F(mrc_files, big_endian_and_extended_header) {
-  store<std::uint16_t>(6, {1, 2, 3, 0x0405}, 2, 1, 2, true, 100);
-  EXPECT_EQ(read_all<std::uint16_t>(*open_source({path}, {})), (std::vector<std::uint16_t>{1, 2, 3, 0x0405}));
-}
-
-TEST_F(mrc_files, headers_that_lie) {
-  store<std::uint16_t>(6, {1, 2, 3}, 2, 1, 2);
-  const auto source = open_source({path}, {});
-  EXPECT_EQ(source->info().missing_frames, 1U);
-  expect_issue(source->info(), "truncated_record", 1, {"frames.mrc", "frame 1"});
-  store<std::uint16_t>(6, {1, 2}, -2, 1, 1);
-  expect_error<format_error>({path}, {}, {"frames.mrc", "-2 columns"});
-  store<std::uint16_t>(6, {1, 2}, 2, 1, 1, false, -1);
-  expect_error<format_error>({path}, {}, {"frames.mrc", "-1 bytes of extended header"});
-  store<std::uint16_t>(6, {1, 2}, 2, 1, 2000000000);
-  expect_error<format_error>({path}, {}, {"frames.mrc", "claims a scan"}, advised(advice_kind::scan_size));
-  store<std::uint16_t>(6, {1, 2}, 2000000000, 2, 1);
-  expect_error<format_error>({path}, {}, {"frames.mrc", "not one whole frame"});
-  save(path, std::vector<char>(1000));
-  expect_error<format_error>({path}, {}, {"frames.mrc", "1024 bytes"});
-}
-
-TEST_F(mrc_files, a_camera_movie) {
-  const fs::path movie = fs::path(COUNTEM_REAL_DATA) / "ROI_Random_Scan_movie.mrc";
-  if (!fs::exists(movie)) GTEST_SKIP() << "the real movie " << movie << " is not on this machine";
-  const auto source = open_source({movie}, {});
-  EXPECT_EQ(source->info().shape, (frame_shape{16, 16}));
-  EXPECT_EQ(source->info().type, pixel_type::u16);
-  EXPECT_EQ(source->info().scan, (scan_shape{1, 348, 1}));
-  EXPECT_TRUE(source->info().issues.empty());
-  const auto pixels = read_all<std::uint16_t>(*source);
-  EXPECT_EQ(std::accumulate(pixels.begin(), pixels.end(), std::uint64_t{0}), 104477835U);
-  EXPECT_EQ(*std::min_element(pixels.begin(), pixels.end()), 681);
-  EXPECT_EQ(*std::max_element(pixels.begin(), pixels.end()), 1596);
 }
 
 }  // namespace

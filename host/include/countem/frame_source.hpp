@@ -64,13 +64,17 @@ struct input_format_facts {
 /// @throws invalid_argument listing the known names.
 [[nodiscard]] input_format input_format_from(std::string_view name);
 
-/// A flat binary file: frames of one shape, one after another.
+/// Flat binary files: frames of one shape, one after another.
 struct raw_layout {
   frame_shape shape{};                ///< of each frame
   pixel_type type = pixel_type::u16;  ///< of each pixel
   bool big_endian = false;            ///< byte order of the pixels in the file
   std::uint64_t offset_bytes = 0;     ///< before the first frame
   std::uint64_t gap_bytes = 0;        ///< between one frame and the next
+  std::uint64_t frames = 0;           ///< in each file; 0: as many as it holds
+  /// Type of a pixel in the file where frames are of no such type: "i8", "i16", "i32", "i64", "u64", "f16" or "f64";
+  /// empty: `type`.
+  std::string stored_as{};
 };
 
 /// How to open raw input. What is left unset is found out from the files.

@@ -142,10 +142,9 @@ def _opening(*, format: str | None, scan: Sequence[int] | None, shape: Sequence[
         return opening
     opening.shape = _lengths("shape", shape, 2)
     stored = np.dtype(np.uint16 if dtype is None else dtype)
-    names = {kept.newbyteorder("="): name for name, kept in _PIXEL_TYPES.items()}
-    if stored.newbyteorder("=") not in names:
-        raise ValueError(f"flat binary files of {stored} cannot be read: dtype is uint8, uint16, uint32 or float32, in either byte order")
-    opening.type = names[stored.newbyteorder("=")]
+    if stored.kind not in "uif" or stored.itemsize > 8:
+        raise ValueError(f"flat binary files of {stored} cannot be read: dtype is a whole or floating-point number of up to 64 bits")
+    opening.type = f"{stored.kind}{8 * stored.itemsize}"
     opening.big_endian = not stored.isnative
     opening.offset = offset
     opening.gap = gap
@@ -186,7 +185,7 @@ def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | N
     `scan`: (rows, columns) or (rows, columns, frames at each position); without it what the files claim, else one row.
     `format`: a name of docs/formats.md ("v5", "npy", "hdf5", "raw", ...); found out when not given.
     `shape`, `dtype`, `offset`, `gap`: flat binary files alone: (rows, columns) of a frame, type of a pixel (uint16), bytes before
-    the first frame and between two. `dataset`: path within an HDF5 file ("FILE.h5:/path" as the only path does the same);
+    the first frame and between two in each file. `dataset`: path within an HDF5 file ("FILE.h5:/path" as the only path does the same);
     `axes`: what its axes are, in its order ("row,column,frame"), of frame, scan_row, scan_column, repeat, row, column; the order
     of the program that wrote the file when not given.
     `scale`: factor on all raw values, for data in another unit than ADU. `index`: what `index_raw` made of these files.

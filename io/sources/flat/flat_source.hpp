@@ -11,6 +11,7 @@
 
 #include "io/files/file.hpp"
 #include "io/sources/pixel_conversion.hpp"
+#include "io/sources/placed_source.hpp"
 #include "io/sources/source_issues.hpp"
 
 namespace countem::io {
@@ -27,9 +28,20 @@ struct flat_layout {
   std::uint64_t gap_bytes = 0;     ///< between one frame and the next
   bool more_behind = false;        ///< whether other things than frames may follow the last one
   /// What the file's header claims; empty: as many frames as the file holds, in one line.
-  std::optional<scan_shape> claimed;
-  source_info known;  ///< what else is known of the scan; the members that follow from the file are filled in
+  std::optional<scan_shape> claimed{};
+  source_info known{};  ///< what else is known of the scan; the members that follow from the file are filled in
 };
+
+/// Those that a file holds.
+struct flat_frames {
+  frame_coding coding{};
+  std::uint64_t complete = 0;  ///< at least 1
+  bool cut_short = false;      ///< whether the frame behind them has begun
+  frame_run run{};             ///< of those that are complete, numbered from 0
+};
+
+/// What is too much or too little becomes an issue. @throws format_error when not one frame is whole, or sizes make no sense
+[[nodiscard]] flat_frames flat_frames_of(const file_handle& file, const flat_layout& layout, issue_list& issues);
 
 /// Frames that the file is too short for are missing; one that is cut short is `truncated`.
 /// @throws format_error when not one frame is whole, or sizes make no sense.
