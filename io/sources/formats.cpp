@@ -6,19 +6,28 @@
 
 #include <countem/error.hpp>
 
+#include "io/sources/blo/entries.hpp"
 #include "io/sources/camera/entries.hpp"
+#include "io/sources/dm/entries.hpp"
+#include "io/sources/empad/entries.hpp"
 #include "io/sources/flat/entries.hpp"
 #include "io/sources/hdf5/entries.hpp"
+#include "io/sources/mib/entries.hpp"
 #include "io/sources/mrc/entries.hpp"
 #include "io/sources/npy/entries.hpp"
+#include "io/sources/seq/entries.hpp"
+#include "io/sources/ser/entries.hpp"
 #include "io/sources/source_format.hpp"
+#include "io/sources/tvips/entries.hpp"
 
 namespace countem::io {
 
 // The table of formats. Where several recognise a file, the first does.
 std::span<const source_format* const> source_formats() {
-  static const std::array all{&camera_v1(), &camera_v2(), &camera_v3(), &camera_v4(), &camera_v5(),
-                              &flat_raw(),  &numpy_npy(), &mrc_movie(), &dense_hdf5()};
+  static const std::array all{&camera_v1(),    &camera_v2(),     &camera_v3(), &camera_v4(),
+                              &camera_v5(),    &flat_raw(),      &numpy_npy(), &mrc_movie(),
+                              &dense_hdf5(),   &merlin_mib(),    &empad_raw(), &digital_micrograph(),
+                              &tvips_series(), &nanomegas_blo(), &tia_ser(),   &norpix_seq()};
   return all;
 }
 

@@ -12,6 +12,7 @@
 
 #include "io/files/file.hpp"
 #include "io/sources/input_files.hpp"
+#include "io/sources/other_formats.hpp"
 #include "io/sources/scaled_source.hpp"
 #include "io/sources/source_format.hpp"
 #include "io/sources/sources.hpp"
@@ -50,6 +51,8 @@ const io::source_format& find_format(const std::vector<fs::path>& files, const s
     return entry.assumed_by_suffix && io::has_suffix_of(first, entry);
   };
   if (const auto* known = first_that(assumed)) return *known;
+  if (const std::string other = io::what_else_begins_so(first, bytes); !other.empty())
+    throw format_error(first.string() + ": " + other);
   throw format_error(first.string() + ": its format cannot be told from its name or its first bytes",
                      {{advice_kind::input_format}});
 }

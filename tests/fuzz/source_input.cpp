@@ -18,6 +18,7 @@
 #include "io/sources/camera/format.hpp"
 #include "tests/fuzz/file_bytes.hpp"
 #include "tests/fuzz/hdf5_frames.hpp"
+#include "tests/fuzz/instrument_seeds.hpp"
 #include "tests/io/new_file.hpp"
 #include "tests/store/temporary_directory.hpp"
 
@@ -28,7 +29,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // In an order of its own: an input of the corpus names its format by number.
-constexpr std::array<std::string_view, 9> format_names{"v1", "v2", "v3", "v4", "v5", "raw", "npy", "mrc", "hdf5"};
+constexpr std::array<std::string_view, 16> format_names{"v1",   "v2",  "v3",    "v4", "v5",    "raw", "npy", "mrc",
+                                                        "hdf5", "mib", "empad", "dm", "tvips", "blo", "ser", "seq"};
 
 const test::temporary_directory& scratch() {
   static const test::temporary_directory directory;
@@ -52,6 +54,21 @@ void write_records(const fs::path& path, const io::camera_layout& layout, std::s
   for (const std::uint8_t byte : input.last(rest)) missing = missing << 8 | byte;
   const std::uint64_t bytes = records * layout.record_bytes();
   fs::resize_file(path, bytes - std::min(bytes, missing));
+}
+
+/// A description has its frames beside it; some frames have a description: then the first byte is its length.
+std::span<const std::uint8_t> take_side_file(input_format format, std::span<const std::uint8_t> input) {
+  if (format == input_format("empad")) {
+    constexpr std::size_t frames = 6;
+    save(scratch() / "scan_x3_y2.raw", std::vector<std::uint8_t>(frames * 130 * 128 * sizeof(float), 1));
+    return input;
+  }
+  if (format != input_format("mib") || input.empty()) return input;
+  const std::size_t bytes = std::min<std::size_t>(input[0], input.size() - 1);
+  const fs::path side = scratch() / "input_000.hdr";
+  fs::remove(side);
+  if (bytes > 0) save(side, input.subspan(1, bytes));
+  return input.subspan(1 + bytes);
 }
 
 /// Every byte that a view promises is there: a sanitizer reports one that is not.
@@ -127,9 +144,8 @@ void try_source(std::span<const std::uint8_t> input) {
   const input_format format(format_names[input[0] % format_names.size()]);
   const bool named = input[0] < 128;  // else the format is to be found out
   input = input.subspan(1);
-  const bool camera = facts_of(format).several_files;
-  const std::string name = camera ? "input_module1_.data" : fmt::format("input.{}", to_string(format));
-  const fs::path path = scratch() / name;
+  const bool camera = facts_of(format).family == "4D Camera";
+  const fs::path path = scratch() / (camera ? "input_module1_.data" : fmt::format("input_000.{}", to_string(format)));
   if (format == input_format("hdf5")) {
     write_hdf5_frames(path, input);
   } else if (!named && begins_as_hdf5(input)) {
@@ -137,7 +153,7 @@ void try_source(std::span<const std::uint8_t> input) {
   } else if (has_records(format)) {
     write_records(path, io::layout_of(format), input);
   } else {
-    save(path, input);
+    save(path, take_side_file(format, input));
   }
   source_options options;
   options.in_place = true;
@@ -188,6 +204,7 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> source_seeds() {
   add("mrc", input_format("mrc"), mrc);
   for (const input_format format : {input_format("raw"), input_format("npy")})
     add(std::string(to_string(format)), format, load(write_sample(format)));
+  for (const auto& [name, bytes] : instrument_seeds()) add(name, input_format(name.substr(0, name.find('_'))), bytes);
   for (const auto& [name, recipe] : hdf5_frames_seeds()) add("hdf5_" + name, input_format("hdf5"), recipe);
   return seeds;
 }

@@ -105,10 +105,12 @@ TEST_F(opening, a_format_that_nobody_knows) {
 }
 
 TEST_F(opening, names_of_formats) {
-  for (const char* name : {"v1", "v2", "v3", "v4", "v5", "raw", "npy", "mrc", "hdf5"}) {
+  for (const char* name :
+       {"v1", "v2", "v3", "v4", "v5", "raw", "npy", "mrc", "hdf5", "mib", "empad", "dm", "tvips", "blo", "ser", "seq"}) {
     EXPECT_EQ(to_string(input_format_from(name)), name);
     EXPECT_EQ(facts_of(input_format(name)).format, input_format(name));
-    EXPECT_EQ(facts_of(input_format(name)).several_files, name[0] == 'v') << name;
+    const bool in_files = name[0] == 'v' || std::string_view("raw mib tvips").find(name) != std::string_view::npos;
+    EXPECT_EQ(facts_of(input_format(name)).several_files, in_files) << name;
     EXPECT_FALSE(facts_of(input_format(name)).suffixes.empty()) << name;
   }
   EXPECT_TRUE(facts_of(input_format("raw")).needs_layout);

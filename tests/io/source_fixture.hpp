@@ -57,6 +57,31 @@ std::vector<Pixel> pixels_of(const frame_view& frame) {
   return pixels;
 }
 
+/// The pixels of a frame of any type as whole numbers.
+inline std::vector<std::uint16_t> numbers_of(const frame_view& frame) {
+  const auto all = [](const auto& pixels) {
+    std::vector<std::uint16_t> numbers;
+    for (const auto pixel : pixels) numbers.push_back(static_cast<std::uint16_t>(pixel));
+    return numbers;
+  };
+  switch (frame.type) {
+    case pixel_type::u8: return all(pixels_of<std::uint8_t>(frame));
+    case pixel_type::u16: return pixels_of<std::uint16_t>(frame);
+    case pixel_type::u32: return all(pixels_of<std::uint32_t>(frame));
+    case pixel_type::f32: return all(pixels_of<float>(frame));
+  }
+  return {};
+}
+
+/// The pattern as pixels of this type hold it.
+inline std::vector<std::uint16_t> pattern_in(pixel_type type, std::uint64_t frame, frame_shape shape) {
+  std::vector<std::uint16_t> pixels = pattern_frame(frame, shape);
+  if (type == pixel_type::u8) {
+    for (std::uint16_t& pixel : pixels) pixel = static_cast<std::uint8_t>(pixel);
+  }
+  return pixels;
+}
+
 /// Expects frames [0, count) of the source, read in batches of `batch`, to be whole pattern frames.
 inline void expect_pattern(const frame_source& source, std::size_t batch_frames = 3) {
   const std::uint64_t frames = source.info().scan.frames();
@@ -69,7 +94,7 @@ inline void expect_pattern(const frame_source& source, std::size_t batch_frames 
     for (std::size_t at = 0; at < count; ++at) {
       ASSERT_EQ(batch.frames[at].present, all_sectors) << "frame " << first + at;
       ASSERT_FALSE(batch.frames[at].truncated);
-      ASSERT_TRUE(pixels_of<std::uint16_t>(batch.frames[at]) == pattern_frame(first + at, source.info().shape))
+      ASSERT_TRUE(numbers_of(batch.frames[at]) == pattern_in(source.info().type, first + at, source.info().shape))
           << "frame " << first + at;
     }
   }

@@ -4,28 +4,14 @@
 
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/handle.hpp"
+#include "tests/io/instrument_samples.hpp"
+#include "tests/io/sample_bytes.hpp"
 
 namespace countem::testing_io {
 
 namespace {
 
 constexpr frame_shape small{9, 7};
-
-template <class Word>
-void append(std::vector<char>& to, const std::vector<Word>& words) {
-  const auto* const bytes = reinterpret_cast<const char*>(words.data());
-  to.insert(to.end(), bytes, bytes + words.size() * sizeof(Word));
-}
-
-void append_frames(std::vector<char>& to, std::uint64_t frames, frame_shape shape) {
-  for (std::uint64_t frame = 0; frame < frames; ++frame) append(to, pattern_frame(frame, shape));
-}
-
-fs::path put(const fs::path& directory, const std::string& name, const std::vector<char>& bytes) {
-  fs::create_directories(directory);
-  save(directory / name, bytes);
-  return directory / name;
-}
 
 std::vector<fs::path> write_as(const input_format& format, frame_shape shape, const fs::path& directory,
                                const scan_shape& scan) {
@@ -195,9 +181,13 @@ source_options source_sample::options() const {
 }
 
 const std::vector<source_sample>& source_samples() {
-  static const std::vector<source_sample> all{
-      v1(),  v2(),  records(io::camera::v3), records(io::camera::v4), records(io::camera::v5), raw(),
-      npy(), mrc(), hdf5_chunked(),          hdf5_contiguous()};
+  static const std::vector<source_sample> all = [] {
+    std::vector<source_sample> samples{
+        v1(),  v2(),  records(io::camera::v3), records(io::camera::v4), records(io::camera::v5), raw(),
+        npy(), mrc(), hdf5_chunked(),          hdf5_contiguous()};
+    for (source_sample& sample : instrument_samples()) samples.push_back(std::move(sample));
+    return samples;
+  }();
   return all;
 }
 

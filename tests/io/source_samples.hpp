@@ -15,11 +15,13 @@ struct source_sample {
   std::string name;
   input_format format;
   frame_shape shape{};
+  pixel_type type = pixel_type::u16;
   /// Writes the scan below `directory` (made if absent) and returns the files.
   std::function<std::vector<fs::path>(const fs::path& directory, const scan_shape& scan)> write{};
   /// Writes a file whose header claims sizes that no file of its length can have. Empty: the format has no header.
   std::function<fs::path(const fs::path& directory)> write_absurd{};
 
+  bool describes_itself = true;       ///< there are bytes that are no file of this format
   bool knows_scan = true;             ///< the files hold the size of the scan; else it is one line
   bool found_out = true;              ///< the format need not be named
   bool shown_in_place = true;         ///< frames can be used where the page cache holds them

@@ -1,0 +1,128 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <countem/error.hpp>
+
+#include "io/sources/dm/dm_tags.hpp"
+#include "io/sources/dm/entries.hpp"
+#include "io/sources/flat/flat_source.hpp"
+#include "io/sources/scattered_source.hpp"
+#include "io/sources/sources.hpp"
+
+namespace countem::io {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// DataType of ImageData; empty for complex numbers, colours and packed ones.
+std::optional<stored_type> pixel_type_of(std::uint64_t data_type) {
+  switch (data_type) {
+    case 1: return stored_type::i16;
+    case 2: return stored_type::f32;
+    case 6: return stored_type::u8;
+    case 7: return stored_type::i32;
+    case 9: return stored_type::i8;
+    case 10: return stored_type::u16;
+    case 11: return stored_type::u32;
+    case 12: return stored_type::f64;
+    case 14: return stored_type::u8;  // of truth values
+    default: return std::nullopt;
+  }
+}
+
+/// The image that holds frames: the only one with three or four axes, else the only one with two; thumbnails do not count.
+/// @throws format_error
+const dm_image& image_of_frames(const dm_contents& contents, const std::string& name) {
+  std::vector<std::pair<std::uint64_t, const dm_image*>> stacks;
+  std::vector<std::pair<std::uint64_t, const dm_image*>> images;
+  for (const auto& [place, image] : contents.images) {
+    const auto& thumbnails = contents.thumbnails;
+    if (std::find(thumbnails.begin(), thumbnails.end(), place) != thumbnails.end() && contents.images.size() > 1) continue;
+    if (!image.data || !image.type) continue;
+    const std::size_t axes = image.dimensions.size();
+    if (axes == 3 || axes == 4) stacks.emplace_back(place, &image);
+    if (axes == 2) images.emplace_back(place, &image);
+  }
+  const auto& candidates = stacks.empty() ? images : stacks;
+  if (candidates.size() == 1) return *candidates.front().second;
+  if (candidates.empty()) throw format_error(name + ": holds no image of two to four axes");
+  std::vector<std::string> list;
+  for (const auto& [place, image] : candidates)
+    list.push_back(fmt::format("image {} of ({})", place, fmt::join(image->dimensions, ", ")));
+  throw format_error(fmt::format("{}: holds several images, and which are the frames cannot be told: {}; save that one alone",
+                                 name, fmt::join(list, ", ")));
+}
+
+struct dm_layout {
+  flat_layout flat{};
+  bool scattered = false;  ///< frames are the fastest axes
+};
+
+dm_layout layout_of_image(const dm_image& image, bool big_endian, const std::string& name) {
+  const auto type = pixel_type_of(*image.type);
+  if (!type) throw format_error(fmt::format("{}: pixels of DataType {} cannot be read: real numbers can", name, *image.type));
+  if (image.format == "Spectrum image") throw format_error(name + ": holds a spectrum image, not frames");
+  dm_layout layout;
+  // Fastest first: (x, y, frame) or (x, y, scan x, scan y); where the order was not swapped (scan x, scan y, x, y).
+  std::vector<std::uint64_t> axes(image.dimensions.rbegin(), image.dimensions.rend());
+  if (axes.size() == 4) {
+    if (!image.order_swapped) {
+      throw format_error(
+          fmt::format("{}: whether the scan or the detector comes first in its 4 axes ({}) cannot be told, since it has no tag "
+                      "\"Data Order Swapped\": "
+                      "save the frames in another format",
+                      name, fmt::join(image.dimensions, ", ")));
+    }
+    layout.scattered = !*image.order_swapped;
+    if (layout.scattered) std::rotate(axes.begin(), axes.begin() + 2, axes.end());
+  }
+  const array_extent extent = extent_of_array(axes, name);
+  layout.flat.shape = extent.shape;
+  layout.flat.type = *type;
+  layout.flat.big_endian = big_endian;
+  layout.flat.offset_bytes = image.data->offset_bytes;
+  layout.flat.more_behind = true;
+  layout.flat.claimed = extent.scan;
+  check_claimed_scan(extent.scan, image.data->elements / extent.shape.pixels(), name);
+  if (extent.scan.frames() * extent.shape.pixels() > image.data->elements) {
+    throw format_error(fmt::format("{}: its {} elements are fewer than its axes ({}) need", name, image.data->elements,
+                                   fmt::join(image.dimensions, ", ")));
+  }
+  return layout;
+}
+
+std::unique_ptr<frame_source> open_dm(const std::vector<fs::path>& files, const source_options& options, issue_list issues) {
+  file_handle file = file_handle::open_read(files.front());
+  const std::string name = file.path().string();
+  const dm_contents contents = read_dm_tags(file);
+  const dm_layout layout = layout_of_image(image_of_frames(contents, name), contents.big_endian, name);
+  const input_format format = digital_micrograph().facts.format;
+  if (layout.scattered) return open_scattered(std::move(file), format, layout.flat, options, std::move(issues));
+  return open_flat(std::move(file), format, layout.flat, options, std::move(issues));
+}
+
+/// Version 3 or 4, then, behind the size, 0 or 1 for the order of bytes: big-endian numbers.
+bool begins_as_dm(std::string_view bytes) {
+  using namespace std::string_view_literals;
+  const auto order = [&](std::size_t at) { return bytes.substr(at, 4) == "\0\0\0\1"sv || bytes.substr(at, 4) == "\0\0\0\0"sv; };
+  return bytes.size() >= 32 &&
+         ((bytes.starts_with("\0\0\0\3"sv) && order(8)) || (bytes.starts_with("\0\0\0\4"sv) && order(12)));
+}
+
+}  // namespace
+
+const source_format& digital_micrograph() {
+  static const source_format entry{.facts = {.format = input_format("dm"), .suffixes = {".dm4", ".dm3"}},
+                                   .assumed_by_suffix = true,
+                                   .begins = begins_as_dm,
+                                   .open = open_dm};
+  return entry;
+}
+
+}  // namespace countem::io

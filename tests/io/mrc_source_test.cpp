@@ -1,0 +1,124 @@
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "tests/io/sample_bytes.hpp"
+
+namespace countem::testing_io {
+namespace {
+
+struct mrc_files : ::testing::Test {
+  temporary_directory scratch;
+  fs::path path = scratch / "frames.mrc";
+
+  /// Header words by number from 1, the stamp, extended header bytes, pixels.
+  template <class Pixel>
+  void store(std::int32_t mode, const std::vector<Pixel>& pixels, std::int32_t columns, std::int32_t rows,
+             std::int32_t sections, bool big_endian = false, std::int32_t extended = 0,
+             const std::vector<std::pair<std::size_t, std::int32_t>>& more = {}) {
+    std::vector<std::int32_t> words(256);
+    words[0] = columns;
+    words[1] = rows;
+    words[2] = sections;
+    words[3] = mode;
+    words[23] = extended;
+    for (const auto& [number, value] : more) words[number - 1] = value;
+    std::vector<char> bytes;
+    append(bytes, words, big_endian);
+    std::memcpy(&bytes[208], "MAP ", 4);
+    std::memcpy(&bytes[212], big_endian ? "\x11\x11\0\0" : "\x44\x44\0\0", 4);
+    bytes.insert(bytes.end(), static_cast<std::size_t>(std::max(0, extended)), 'e');
+    append(bytes, pixels, big_endian);
+    save(path, bytes);
+  }
+};
+
+TEST_F(mrc_files, modes) {
+  store<std::int8_t>(0, {-1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 3, 2, 2);
+  const auto source = open_source({path}, {});
+  EXPECT_EQ(source->info().format, input_format("mrc"));
+  EXPECT_EQ(source->info().shape, (frame_shape{2, 3}));
+  EXPECT_EQ(source->info().scan, (scan_shape{1, 2, 1}));
+  EXPECT_EQ(all_pixels<float>(*source), (std::vector<float>{-1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+  store<std::int16_t>(1, {-300, 5}, 2, 1, 1);
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{-300, 5}));
+  store<float>(2, {-0.5F, 5}, 2, 1, 1);
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{-0.5F, 5}));
+  store<std::uint16_t>(6, {65535, 5}, 2, 1, 1);
+  EXPECT_EQ(all_pixels<std::uint16_t>(*open_source({path}, {})), (std::vector<std::uint16_t>{65535, 5}));
+  store<std::uint8_t>(0, {255, 5}, 2, 1, 1, false, 0, {{39, 1146047817}});
+  EXPECT_EQ(all_pixels<std::uint8_t>(*open_source({path}, {})), (std::vector<std::uint8_t>{255, 5}));
+  store<std::uint16_t>(12, {0x3c00, 0xc500}, 2, 1, 1);
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{1, -5}));
+  store<std::uint16_t>(3, {1, 2}, 2, 1, 1);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "mode 3"});
+}
+
+TEST_F(mrc_files, half_bytes_begin_each_row_with_a_byte) {
+  store<std::uint8_t>(101, {0x21, 0x03, 0x54, 0xf6, 0x87, 0x09, 0xba, 0x0c}, 3, 2, 2);
+  const auto source = open_source({path}, {});
+  EXPECT_EQ(source->info().type, pixel_type::u8);
+  EXPECT_TRUE(source->info().issues.empty());
+  EXPECT_EQ(all_pixels<std::uint8_t>(*source), (std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+  store<std::uint8_t>(101, {0x21, 0x03, 0x54, 0xf6, 0x87, 0x09, 0xba}, 3, 2, 2);
+  expect_issue(open_source({path}, {})->info(), "truncated_record", 1, {"frame 1 (byte 1028)", "3 of 4 bytes"});
+}
+
+TEST_F(mrc_files, the_sign_of_bytes_is_what_the_header_shows) {
+  const auto bits = [](float value) { return std::bit_cast<std::int32_t>(value); };
+  const auto stored = [&](float least, float largest, bool big_endian = false) {
+    store<std::uint8_t>(0, {200, 5}, 2, 1, 1, big_endian, 0, {{20, bits(least)}, {21, bits(largest)}});
+    return open_source({path}, {});
+  };
+  for (const bool big_endian : {false, true}) {
+    const auto source = stored(5, 200, big_endian);
+    EXPECT_EQ(all_pixels<std::uint8_t>(*source), (std::vector<std::uint8_t>{200, 5}));
+    expect_issue(source->info(), "bytes_without_sign", 1, {"frames.mrc", "0 to 255", "200"});
+  }
+  EXPECT_EQ(all_pixels<std::uint8_t>(*stored(0, 127.5F)), (std::vector<std::uint8_t>{200, 5}));
+  EXPECT_EQ(all_pixels<float>(*stored(0, 127)), (std::vector<float>{-56, 5}));
+  EXPECT_EQ(all_pixels<float>(*stored(-1, 200)), (std::vector<float>{-56, 5}));
+  EXPECT_TRUE(stored(-56, 5)->info().issues.empty());
+  expect_issue(stored(0, 0)->info(), "bytes_with_sign", 1, {"frames.mrc", "-128 to 127"});
+  expect_issue(stored(0, std::numeric_limits<float>::quiet_NaN())->info(), "bytes_with_sign", 1, {"frames.mrc"});
+}
+
+TEST_F(mrc_files, big_endian_and_extended_header) {
+  store<std::uint16_t>(6, {1, 2, 3, 0x0405}, 2, 1, 2, true, 100);
+  EXPECT_EQ(all_pixels<std::uint16_t>(*open_source({path}, {})), (std::vector<std::uint16_t>{1, 2, 3, 0x0405}));
+}
+
+TEST_F(mrc_files, headers_that_lie) {
+  store<std::uint16_t>(6, {1, 2, 3}, 2, 1, 2);
+  const auto source = open_source({path}, {});
+  EXPECT_EQ(source->info().missing_frames, 1U);
+  expect_issue(source->info(), "truncated_record", 1, {"frames.mrc", "frame 1"});
+  store<std::uint16_t>(6, {1, 2}, -2, 1, 1);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "-2 columns"});
+  store<std::uint16_t>(6, {1, 2}, 2, 1, 1, false, -1);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "-1 bytes of extended header"});
+  store<std::uint16_t>(6, {1, 2}, 2, 1, 2000000000);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "claims a scan"}, advised(advice_kind::scan_size));
+  store<std::uint16_t>(6, {1, 2}, 2000000000, 2, 1);
+  expect_error<format_error>({path}, {}, {"frames.mrc", "not one whole frame"});
+  save(path, std::vector<char>(1000));
+  expect_error<format_error>({path}, {}, {"frames.mrc", "1024 bytes"});
+}
+
+TEST_F(mrc_files, a_camera_movie) {
+  const fs::path movie = real_file("ROI_Random_Scan_movie.mrc");
+  if (!fs::exists(movie)) GTEST_SKIP() << "the real movie " << movie << " is not on this machine";
+  const auto source = open_source({movie}, {});
+  EXPECT_EQ(source->info().shape, (frame_shape{16, 16}));
+  EXPECT_EQ(source->info().type, pixel_type::u16);
+  EXPECT_EQ(source->info().scan, (scan_shape{1, 348, 1}));
+  EXPECT_TRUE(source->info().issues.empty());
+  const auto pixels = all_pixels<std::uint16_t>(*source);
+  EXPECT_EQ(std::accumulate(pixels.begin(), pixels.end(), std::uint64_t{0}), 104477835U);
+  EXPECT_EQ(*std::min_element(pixels.begin(), pixels.end()), 681);
+  EXPECT_EQ(*std::max_element(pixels.begin(), pixels.end()), 1596);
+}
+
+}  // namespace
+}  // namespace countem::testing_io
