@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import time
 
@@ -30,6 +31,8 @@ def commands_for(countem: pathlib.Path, store: pathlib.Path, out: pathlib.Path) 
         "scan-bin 2": [countem, "reduce", store, "-o", out / "scan_bin.h5", "--scan-bin", "2"],
         "convert --to csr": [countem, "convert", store, "-o", out / "csr.h5", "--to", "csr"],
         "import of csr": [countem, "convert", out / "csr.h5", "-o", out / "from_csr.h5", "--to", "store"],
+        "convert --to npz": [countem, "convert", store, "-o", out / "events.npz", "--to", "npz"],
+        "convert --to raw_csr": [countem, "convert", store, "-o", out / "raw.toml", "--to", "raw_csr"],
         "convert --to stempy": [countem, "convert", store, "-o", out / "stempy.h5", "--to", "stempy"],
         "import of stempy": [countem, "convert", out / "stempy.h5", "-o", out / "from_stempy.h5", "--to", "store"],
         "recover": [countem, "recover", store, "-o", out / "recovered.h5", "--force"],
@@ -39,8 +42,8 @@ def commands_for(countem: pathlib.Path, store: pathlib.Path, out: pathlib.Path) 
     }
 
 
-def run(command: list, cores: str) -> tuple[float, float]:
-    """Seconds and peak memory in MiB."""
+def run(command: list, cores: str) -> tuple[float, float, float]:
+    """Seconds, seconds of processors and peak memory in MiB."""
     start = time.monotonic()
     with subprocess.Popen([*PREFIX, "taskset", "-c", cores, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
         said = running.stderr.read().decode(errors="replace")
@@ -49,7 +52,27 @@ def run(command: list, cores: str) -> tuple[float, float]:
     seconds = time.monotonic() - start
     if running.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, command))}\nended with exit code {running.returncode}:\n{said}")
-    return seconds, used.ru_maxrss / 1024
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def measure(name: str, programs: list[pathlib.Path], options: argparse.Namespace, store: pathlib.Path, out: pathlib.Path) -> list[dict]:
+    """Programs and numbers of cores in turn, so that all meet the same machine; medians of each."""
+    runs: dict[tuple[pathlib.Path, int], list[tuple[float, float, float]]] = {}
+    for _ in range(options.repeat):
+        for countem in programs:
+            for threads in options.threads:
+                cores = ",".join(CORES.split(",")[:threads])
+                runs.setdefault((countem, threads), []).append(run(commands_for(countem.resolve(), store, out)[name], cores))
+    rows = []
+    for countem in programs:
+        row = {"command": name, "program": str(countem)}
+        for threads in options.threads:
+            seconds, processors, peaks = zip(*runs[countem, threads])
+            row[f"seconds_{threads}"] = round(statistics.median(seconds), 2)
+            row[f"processor_seconds_{threads}"] = round(statistics.median(processors), 2)
+            row["peak_mib"] = round(max(row.get("peak_mib", 0), *peaks))
+        rows.append(row)
+    return rows
 
 
 def main() -> None:
@@ -61,7 +84,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="names of commands")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("/tmp/large_scan"))
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--repeat", type=int, default=1, help="runs of which the fastest counts")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each, of which the median counts")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
 
@@ -77,14 +100,7 @@ def main() -> None:
             pass
     results = []
     for name in options.only or commands_for(pathlib.Path(), store, out):
-        for countem in options.countem:
-            row = {"command": name, "program": str(countem)}
-            for threads in options.threads:
-                command = commands_for(countem.resolve(), store, out)[name]
-                cores = ",".join(CORES.split(",")[:threads])
-                runs = [run(command, cores) for _ in range(options.repeat)]
-                row[f"seconds_{threads}"] = round(min(seconds for seconds, _ in runs), 2)
-                row["peak_mib"] = round(max(row.get("peak_mib", 0), *(peak for _, peak in runs)))
+        for row in measure(name, options.countem, options, store, out):
             results.append(row)
             print(json.dumps(row), flush=True)
     if options.json:

@@ -30,6 +30,17 @@ void check_shape(frame_shape map, frame_shape frames) {
 
 }  // namespace
 
+bool are_frames_valid(const event_view& events, std::size_t first, std::size_t end) {
+  for (std::size_t f = first; f < end; ++f) {
+    const auto frame = events.events(f);
+    if (frame.empty()) continue;
+    bool ascending = true;  // without an early end, so that the compiler can take many at a time
+    for (std::size_t i = 1; i < frame.size(); ++i) ascending &= frame[i - 1] <= frame[i];
+    if (!ascending || frame.back() >= events.shape.pixels()) return false;
+  }
+  return true;
+}
+
 void validate(const event_view& events) {
   if (events.shape.pixels() > max_pixels) throw invalid_argument("an event grid holds at most 2^32 - 1 pixels");
   if (events.indptr.empty()) throw invalid_argument("events need an indptr of frames + 1 elements, this one is empty");
@@ -38,21 +49,17 @@ void validate(const event_view& events) {
                            std::to_string(events.indices.size()));
   }
   for (std::size_t f = 0; f < events.frames(); ++f) {
+    if (are_frames_valid(events, f, f + 1)) continue;
     const auto frame = events.events(f);
-    if (frame.empty()) continue;
-    bool ascending = true;  // without an early end, so that the compiler can take many at a time
-    for (std::size_t i = 1; i < frame.size(); ++i) ascending &= frame[i - 1] <= frame[i];
-    if (!ascending) throw invalid_argument("the events of frame " + std::to_string(f) + " of a batch are not sorted");
-    if (frame.back() >= events.shape.pixels()) {
-      throw invalid_argument("frame " + std::to_string(f) + " of a batch has an event at index " +
-                             std::to_string(frame.back()) + ", outside its " + std::to_string(events.shape.pixels()) +
-                             " pixels");
-    }
+    if (!std::ranges::is_sorted(frame))
+      throw invalid_argument("the events of frame " + std::to_string(f) + " of a batch are not sorted");
+    throw invalid_argument("frame " + std::to_string(f) + " of a batch has an event at index " + std::to_string(frame.back()) +
+                           ", outside its " + std::to_string(events.shape.pixels()) + " pixels");
   }
 }
 
 void event_reducer::load(const event_view& events) {
-  validate(events);
+  do_validate(events);
   events_ = events;
   do_load();
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <optional>
 #include <vector>
 
@@ -63,6 +64,11 @@ frame_events in_rows(frame_events events, frame_shape shape, const row_range& ro
 int most_threads() {
   using oneapi::tbb::global_control;
   return static_cast<int>(global_control::active_value(global_control::max_allowed_parallelism));
+}
+
+/// Whether each frame's events lie in memory.
+bool is_laid_out(const event_view& events) {
+  return !events.indptr.empty() && std::ranges::is_sorted(events.indptr) && events.indptr.back() <= events.indices.size();
 }
 
 class cpu_reducer final : public event_reducer {
@@ -132,6 +138,20 @@ class cpu_reducer final : public event_reducer {
         }
       }
     }
+  }
+
+  /// On all threads; what is wrong is found again in order.
+  void do_validate(const event_view& events) override {
+    const std::size_t frames = events.frames();
+    constexpr std::size_t worth_threads = std::size_t{1} << 16U;  // events
+    if (threads_ == 1 || events.indices.size() < worth_threads || !is_laid_out(events)) return validate(events);
+    std::atomic<bool> valid = events.shape.pixels() <= max_pixels;
+    arena_.execute([&] {
+      oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<std::size_t>(0, frames, 32), [&](const auto& range) {
+        if (!are_frames_valid(events, range.begin(), range.end())) valid = false;
+      });
+    });
+    if (!valid) validate(events);
   }
 
   void do_counts(std::span<std::uint32_t> out) override {

@@ -7,7 +7,9 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include <countem/error.hpp>
 #include <countem/reductions.hpp>
@@ -225,6 +227,40 @@ TEST(events, damaged_events_are_refused) {
   event_batch out;
   EXPECT_THROW(reducer->bin(0, out), invalid_argument);
   EXPECT_THROW(reducer->crop({1, 0, {2, 2}}, out), invalid_argument);
+}
+
+/// What is wrong with a batch, in the words of a reducer.
+std::string refusal_of(event_reducer& reducer, const event_batch& batch, frame_shape shape) {
+  try {
+    reducer.load(view_of(batch, shape));
+  } catch (const invalid_argument& reason) {
+    return reason.what();
+  }
+  return "";
+}
+
+TEST(reducers, refuse_the_first_bad_frame_of_many_on_any_number_of_threads) {
+  const frame_shape shape{100, 200};
+  event_batch sound;  // 1,500 frames of 100 events: looked through on all threads
+  for (std::uint32_t frame = 0; frame < 1500; ++frame) {
+    for (std::uint32_t event = 0; event < 100; ++event) sound.indices.push_back(event * 200 + frame % 200);
+    sound.indptr.push_back(sound.indices.size());
+  }
+  event_batch unsorted = sound;
+  for (const std::size_t frame : {std::size_t{1400}, std::size_t{700}})
+    std::swap(unsorted.indices[frame * 100], unsorted.indices[frame * 100 + 1]);
+  event_batch outside = sound;
+  outside.indices[900 * 100 - 1] = 20'000;  // the last event of frame 899
+  event_batch beyond = sound;
+  ++beyond.indptr.back();
+  for (const unsigned threads : {1U, 2U, 4U}) {
+    const auto reducer = cpu::make_reducer(threads);
+    EXPECT_EQ(refusal_of(*reducer, sound, shape), "");
+    EXPECT_EQ(refusal_of(*reducer, unsorted, shape), "the events of frame 700 of a batch are not sorted");
+    EXPECT_EQ(refusal_of(*reducer, outside, shape),
+              "frame 899 of a batch has an event at index 20000, outside its 20000 pixels");
+    EXPECT_EQ(refusal_of(*reducer, beyond, shape), "the indptr of events must ascend and stay within their number, 150000");
+  }
 }
 
 TEST(rings, a_step_or_centre_that_makes_none_is_refused) {

@@ -47,6 +47,9 @@ struct event_view {
 /// @throws invalid_argument when `indptr` is not ascending or points beyond the events, or an index lies outside the frame.
 void validate(const event_view& events);
 
+/// Whether the frames [first, end) are sorted and inside their grid, as validate() asks of all.
+[[nodiscard]] bool are_frames_valid(const event_view& events, std::size_t first, std::size_t end);
+
 /// A point of the detector in pixels; pixel (0, 0) has its centre at (0, 0).
 struct detector_point {
   double row = 0;     ///< grows downwards
@@ -270,6 +273,7 @@ class event_reducer {
 
  private:
   // What a backend writes. Arguments are already checked; outputs have unspecified contents.
+  virtual void do_validate(const event_view& events) { validate(events); }
   virtual void do_load() {}
   virtual void do_counts(std::span<std::uint32_t> out) = 0;
   virtual void do_add_sum(std::span<std::uint64_t> image) = 0;
