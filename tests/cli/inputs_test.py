@@ -30,6 +30,28 @@ class Inputs(ProgramTest):
         path.write_bytes(npy(shape, struct.pack(f"<{len(values)}{code}", *values), kind))
         return path
 
+    # -- flat binary ---------------------------------------------------------------------------------------------------
+
+    def test_types_and_files_of_flat_frames(self):
+        # Two frames of 2 x 2 pixels per file, one electron in each.
+        def counts(code, *options):
+            files = [self.directory / name for name in ("f_10.bin", "f_9.bin")]
+            for number, path in enumerate(files):
+                path.write_bytes(struct.pack(f"{code[0]}8{code[1]}", *(9 if pixel == number or pixel == 7 else 0 for pixel in range(8))))
+            made = self.directory / "flat.h5"
+            self.succeed("count", *files, "--shape", "2x2", "-o", made, "--threshold", 5, "--xray-threshold", "inf", "--no-png", "--force", *options)
+            return self.succeed_json("info", made)["events"], self.succeed_json("info", *files, "--shape", "2x2", *options)
+        for words, code in ((("uint16", "<u2"), "<H"), ((">u2",), ">H"), (("i8", "|i1"), "<b"), (("f4",), "<f"), (("f64be",), ">d"),
+                            (("<i8",), "<q"), (("f16",), "<e")):
+            for word in words:
+                events, raw = counts(code, "--dtype", word)
+                self.assertEqual((events, raw["scan"]["width"], raw["files"]), (4, 4, 2), word)
+                self.assertEqual([issue["kind"] for issue in raw["issues"]], ["order_of_names"])
+        events, raw = counts("<H", "--frame-count", 1)
+        self.assertEqual((events, raw["scan"]["width"]), (2, 2))
+        for word in ("u12", "<", "<u16", "be"):
+            self.refuse(USAGE, "info", self.directory / "f_9.bin", "--shape", "2x2", f"--dtype={word}", mentions=["--dtype", "numpy's name"])
+
     # -- dark references -----------------------------------------------------------------------------------------------
 
     def test_darks(self):
