@@ -2,6 +2,7 @@
 
 #include <oneapi/tbb/parallel_for.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -57,9 +58,16 @@ class store_comparer {
   }
 
  private:
+  /// So many that what they are compared with is read at a time, which may be far more than the events.
+  [[nodiscard]] std::uint64_t most_frames() const {
+    constexpr std::uint64_t enough_electrons = std::uint64_t{1} << 20U;
+    const std::uint64_t a_frame = truth_.electrons / counted_.frames() + 1;
+    return std::clamp<std::uint64_t>(enough_electrons / a_frame, 1, frames_at_once);
+  }
+
   /// Returns how many frames were read.
   std::uint64_t load(std::uint64_t first, compared_frames& into) const {
-    const std::uint64_t count = batch_frames(counted_.counts(), first, frames_at_once, options_.threads);
+    const std::uint64_t count = batch_frames(counted_.counts(), first, most_frames(), options_.threads);
     counted_.read(first, static_cast<std::size_t>(count), into.events, options_.threads);
     into.events.first_frame = first;
     into.truth = truth_.read(first, static_cast<std::size_t>(count));

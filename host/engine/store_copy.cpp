@@ -1,7 +1,5 @@
 #include <countem/store_copy.hpp>
 
-#include <oneapi/tbb/parallel_for.h>
-
 #include <algorithm>
 #include <span>
 #include <string>
@@ -12,108 +10,12 @@
 #include <countem/error.hpp>
 #include <countem/work.hpp>
 
+#include "host/engine/merged_positions.hpp"
 #include "io/store/background_writer.hpp"
-#include "threads/arena.hpp"
 
 namespace countem {
 
 namespace {
-
-/// An event and what it carries.
-struct valued_event {
-  std::uint32_t index;
-  std::uint32_t value;
-  friend auto operator<=>(const valued_event&, const valued_event&) = default;
-};
-
-/// Where pixels of the store's grid go in the copy's.
-class pixel_mapping {
- public:
-  pixel_mapping(const copy_plan& plan, std::uint32_t from_width)
-      : plan_(plan), from_width_(from_width), to_width_(binned(plan.detector.shape, plan.bin).width) {}
-
-  /// Appends the events of one frame that the copy keeps, not yet in order.
-  void append(std::span<const std::uint32_t> indices, std::span<const std::uint32_t> values,
-              std::vector<valued_event>& out) const {
-    const detector_window& window = plan_.detector;
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      const std::uint32_t row = indices[i] / from_width_;
-      const std::uint32_t column = indices[i] % from_width_;
-      if (row < window.row || row - window.row >= window.shape.height || column < window.column ||
-          column - window.column >= window.shape.width)
-        continue;
-      const std::uint32_t index = (row - window.row) / plan_.bin * to_width_ + (column - window.column) / plan_.bin;
-      out.push_back({index, values.empty() ? 0 : values[i]});
-    }
-  }
-
- private:
-  const copy_plan& plan_;
-  std::uint32_t from_width_;
-  std::uint32_t to_width_;
-};
-
-/// Frames of one row of positions in the copy, gathered from the rows of the store that go into it.
-class merged_row {
- public:
-  merged_row(const scan_shape& to, std::uint32_t scan_bin, unsigned threads)
-      : to_(to), scan_bin_(scan_bin), threads_(threads), frames_(frames()) {}
-
-  void add(const event_batch& row, const pixel_mapping& mapping) {
-    for (std::size_t i = 0; i < row.frames(); ++i) {
-      const std::uint64_t in_row = row.first_frame + i;
-      const std::uint64_t position = in_row / to_.frames_per_position / scan_bin_;
-      frame& into = frames_[position * to_.frames_per_position + in_row % to_.frames_per_position];
-      const auto values = row.values.empty() ? std::span<const std::uint32_t>()
-                                             : std::span(row.values).subspan(row.indptr[i], row.indptr[i + 1] - row.indptr[i]);
-      mapping.append(row.events(i), values, into.events);
-      into.xrays += row.xrays[i];
-      const auto present = static_cast<std::uint8_t>(row.status[i] & status_sectors);
-      into.arrived |= present;
-      into.whole &= present;
-      into.flags |= static_cast<std::uint8_t>(row.status[i] & ~status_sectors);
-    }
-  }
-
-  /// Moves the row into a batch and begins the next one.
-  void take(event_batch& out, std::uint64_t first_frame, bool with_values) {
-    out.clear();
-    out.first_frame = first_frame;
-    arena_of(threads_).execute([&] {
-      oneapi::tbb::parallel_for(std::size_t{0}, frames_.size(), [&](std::size_t i) { std::ranges::sort(frames_[i].events); });
-    });
-    for (frame& one : frames_) {
-      for (const valued_event& event : one.events) {
-        out.indices.push_back(event.index);
-        if (with_values) out.values.push_back(event.value);
-      }
-      out.indptr.push_back(out.indices.size());
-      out.xrays.push_back(one.xrays);
-      // A merged frame that lacks some of what should have gone into it is cut short. It has the sectors that all have, if
-      // there is one.
-      const std::uint8_t cut_short = one.whole != one.arrived ? status_truncated : 0;
-      const std::uint8_t sectors = one.whole != 0 ? one.whole : one.arrived;
-      out.status.push_back(static_cast<std::uint8_t>(sectors | one.flags | cut_short));
-      one = {};
-    }
-  }
-
- private:
-  struct frame {
-    std::vector<valued_event> events;
-    std::uint32_t xrays = 0;
-    std::uint8_t arrived = 0;
-    std::uint8_t whole = status_sectors;
-    std::uint8_t flags = 0;
-  };
-
-  [[nodiscard]] std::size_t frames() const { return std::size_t{to_.width} * to_.frames_per_position; }
-
-  scan_shape to_;
-  std::uint32_t scan_bin_;
-  unsigned threads_;
-  std::vector<frame> frames_;
-};
 
 template <class T>
 std::vector<T> cropped(const std::vector<T>& image, std::uint32_t width, const detector_window& window) {
@@ -241,6 +143,27 @@ void for_batches_of_cells(const event_store& from, const copy_plan& plan, const 
   });
 }
 
+/// Shows what goes into some frames of a copy, row by row of the store; first_frame counts from the first repeat of the first
+/// position in each row.
+void for_sources(const event_store& from, const copy_plan& plan, const engine::copied_frames& some,
+                 const reading_options& options, const std::function<void(const event_batch&)>& visit) {
+  const std::uint32_t end_row = std::min((some.row + 1) * plan.scan_bin, plan.scan.height);
+  const std::uint32_t first_column = some.first_column * plan.scan_bin;
+  const std::uint32_t end_column = std::min(some.end_column * plan.scan_bin, plan.scan.width);
+  for (std::uint32_t row = some.row * plan.scan_bin; row < end_row; ++row) {
+    scan_window window{plan.scan.row + row, plan.scan.column + first_column, 1, end_column - first_column};
+    if (some.repeats() == from.description().scan.frames_per_position) {
+      for_batches(from, window, options, visit);
+      continue;
+    }
+    reading_options part = options;
+    part.only = {some.first_repeat, some.end_repeat};
+    window.width = 1;
+    for (std::uint32_t column = first_column; column < end_column; ++column, ++window.column)
+      for_batches(from, window, part, visit);
+  }
+}
+
 }  // namespace
 
 void for_copied_batches(const event_store& from, const copy_plan& plan, const reading_options& options,
@@ -253,22 +176,20 @@ void for_copied_batches(const event_store& from, const copy_plan& plan, const re
   }
   if (options.only) throw invalid_argument("where positions are merged or events carry values, frames are read all");
   const scan_shape scan = axes_of_copy(described, plan).scan;
-  const pixel_mapping mapping(plan, described.shape.width);
   const bool with_values = described.options.values != event_value::none;
-  const std::uint64_t made_per_row = std::uint64_t{scan.width} * scan.frames_per_position;
   work copying("copying", "frames", std::uint64_t{plan.scan.height} * plan.scan.width * scan.frames_per_position);
-  merged_row row(scan, plan.scan_bin, options.threads);
+  engine::merged_positions merged(plan, described.shape, scan.frames_per_position, with_values, options.threads);
   event_batch made;
-  for (std::uint32_t number = 0; number < scan.height; ++number) {
-    const std::uint32_t first_row = number * plan.scan_bin;
-    const std::uint32_t rows = std::min(plan.scan_bin, plan.scan.height - first_row);
-    for (std::uint32_t r = first_row; r < first_row + rows; ++r) {
-      for_batches(from, {plan.scan.row + r, plan.scan.column, 1, plan.scan.width}, options, [&](const event_batch& events) {
-        row.add(events, mapping);
-        copying.advance(events.frames());
-      });
-    }
-    row.take(made, number * made_per_row, with_values);
+  std::uint64_t first_frame = 0;
+  engine::copied_walk walk(from.counts(), described.scan, plan);
+  for (engine::copied_frames some = walk.next(); some.frames() != 0; some = walk.next()) {
+    merged.begin(from.counts(), described.scan, some);
+    for_sources(from, plan, some, options, [&](const event_batch& events) {
+      merged.add(events);
+      copying.advance(events.frames());
+    });
+    merged.take(made);
+    made.first_frame = std::exchange(first_frame, first_frame + made.frames());
     visit(made);
   }
 }

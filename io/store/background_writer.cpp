@@ -62,6 +62,10 @@ void background_writer::finish() {
 background_writer::encoded_pieces background_writer::encode(const event_batch& batch) const {
   const std::size_t frames = batch.frames();
   encoded_pieces pieces((frames + frames_per_piece - 1) / frames_per_piece);
+  if (pieces.size() == 1) {  // as it is: a frame of many events is not copied
+    pieces.front() = to_.encode(batch);
+    return pieces;
+  }
   arena_of(threads_).execute([&] {
     tbb::parallel_for(tbb::blocked_range<std::size_t>(0, pieces.size(), 1), [&](const tbb::blocked_range<std::size_t>& range) {
       for (std::size_t i = range.begin(); i < range.end(); ++i)

@@ -123,12 +123,14 @@ void check_frames(const event_store_file& file, unsigned threads, std::vector<st
   work verifying("verifying", "frames", file.counts().size());
   tbb::task_arena& arena = arena_of(threads);
   arena.execute([&] {
-    tbb::parallel_for(tbb::blocked_range<std::uint64_t>(0, file.counts().size(), frames_per_check),
-                      [&](const tbb::blocked_range<std::uint64_t>& range) {
-                        frame_checker checker(file, faults);
-                        checker.check(range.begin(), range.size());
-                        verifying.advance(range.size());
-                      });
+    tbb::parallel_for(
+        tbb::blocked_range<std::uint64_t>(0, file.counts().size(), frames_per_check),
+        [&](const tbb::blocked_range<std::uint64_t>& range) {
+          frame_checker checker(file, faults);
+          checker.check(range.begin(), range.size());
+          verifying.advance(range.size());
+        },
+        tbb::simple_partitioner());
   });
   faults.append_to(sentences);
 }

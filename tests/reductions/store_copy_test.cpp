@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 
@@ -111,6 +112,65 @@ TEST(merged_frame, that_lacks_some_of_what_goes_into_it_is_truncated) {
   const copied_frames copy = copied(store, plan);
   EXPECT_THAT(copy.status, ElementsAre(all_sectors, 0x7 | status_truncated, 0x7, all_sectors | status_truncated, 0));
   EXPECT_THAT(copy.frames, ElementsAre(ElementsAre(0, 1), ElementsAre(0, 1), ElementsAre(0, 1), ElementsAre(0), ElementsAre()));
+}
+
+/// The frames of a copy whose positions are merged, each from the frames that go into it.
+std::vector<std::vector<std::uint32_t>> merged_by_hand(const std::vector<stored_frame>& frames, std::uint32_t height,
+                                                       std::uint32_t width, std::uint32_t bin) {
+  const std::uint32_t to_width = (width + bin - 1) / bin;
+  std::vector<std::vector<std::uint32_t>> merged(std::size_t{to_width} * ((height + bin - 1) / bin));
+  for (std::uint32_t row = 0; row < height; ++row) {
+    for (std::uint32_t column = 0; column < width; ++column) {
+      const std::vector<std::uint32_t>& from = frames[std::size_t{row} * width + column].events;
+      std::vector<std::uint32_t>& into = merged[std::size_t{row / bin} * to_width + column / bin];
+      into.insert(into.end(), from.begin(), from.end());
+    }
+  }
+  for (std::vector<std::uint32_t>& frame : merged) std::ranges::sort(frame);
+  return merged;
+}
+
+TEST(merged_rows, are_made_in_parts_where_they_are_long) {
+  constexpr std::uint32_t height = 3;
+  constexpr std::uint32_t width = 40'001;  // 20,001 positions of the copy: more than are made at a time
+  std::vector<stored_frame> frames(std::size_t{height} * width);
+  for (std::uint32_t frame = 0; frame < frames.size(); ++frame) {
+    frames[frame].events.assign(frame % 4, frame * 7 % 64);  // at one pixel, up to three times
+    frames[frame].xrays = frame % 3;
+  }
+  const memory_store store({8, 8}, {height, width, 1}, frames);
+  copy_plan plan = whole_of(store);
+  plan.scan_bin = 2;
+  std::size_t largest = 0;
+  std::uint64_t next = 0;
+  for_copied_batches(store, plan, {}, [&](const event_batch& made) {
+    EXPECT_EQ(made.first_frame, next);
+    next += made.frames();
+    largest = std::max(largest, made.frames());
+  });
+  EXPECT_EQ(next, 2 * 20'001U);
+  EXPECT_LT(largest, 20'001U);
+  const copied_frames copy = copied(store, plan);
+  EXPECT_EQ(copy.frames, merged_by_hand(frames, height, width, 2));
+  std::vector<std::uint32_t> xrays(copy.frames.size());
+  for (std::uint32_t frame = 0; frame < frames.size(); ++frame)
+    xrays[frame / width / 2 * 20'001 + frame % width / 2] += frame % 3;
+  EXPECT_EQ(copy.xrays, xrays);
+}
+
+TEST(merged_rows, are_made_in_parts_where_they_have_many_events) {
+  constexpr std::uint32_t width = 64;
+  std::vector<stored_frame> frames(width);
+  for (std::uint32_t frame = 0; frame < width; ++frame)
+    frames[frame].events.assign(300'000, frame % 4);  // more events than pixels: counted per pixel
+  const memory_store store({2, 2}, {1, width, 1}, frames);
+  copy_plan plan = whole_of(store);
+  plan.scan_bin = 2;
+  std::vector<std::size_t> events;
+  for_copied_batches(store, plan, {}, [&](const event_batch& made) { events.push_back(made.indices.size()); });
+  EXPECT_GT(events.size(), 3U);
+  for (const std::size_t some : events) EXPECT_LE(some, std::size_t{1} << 22U);
+  EXPECT_EQ(copied(store, plan).frames, merged_by_hand(frames, 1, width, 2));
 }
 
 TEST(merged_frame, keeps_every_flag_and_adds_xrays) {

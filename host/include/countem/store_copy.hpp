@@ -36,8 +36,8 @@ struct copy_plan {
 /// masked_events() of describe_copy(), without the other images of the calibration. @throws as axes_of_copy()
 [[nodiscard]] std::vector<std::uint8_t> masked_in_copy(const store_description& from, const copy_plan& plan);
 
-/// Shows the copy's frames in order, some thousand at a time; a row of positions at a time where positions are merged or events
-/// carry values, which stay with them.
+/// Shows the copy's frames in order, some thousand at a time. Where positions are merged or events carry values, which stay
+/// with them, these are parts of a row of positions, with some millions of events where a position has not more.
 /// @throws as for_batches().
 void for_copied_batches(const event_store& from, const copy_plan& plan, const reading_options& options,
                         const std::function<void(const event_batch&)>& visit);
