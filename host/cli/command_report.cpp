@@ -87,12 +87,17 @@ std::optional<double> if_given(double value) {
   return value > 0 ? std::optional(value) : std::nullopt;
 }
 
-/// One sentence about the frames that the page carries. `finest`: what the page can carry at most.
-std::string embedded_words(const std::optional<report::embedded_frames>& frames, const report::frame_choice& finest) {
+/// One sentence about the frames that the page carries, and about those of `scan` that it leaves out. `finest`: what the page
+/// can carry at most.
+std::string embedded_words(const std::optional<report::embedded_frames>& frames, const scan_shape& scan,
+                           const report::frame_choice& finest) {
   if (!frames) return "no frames embedded: they do not fit, raise --limit";
-  std::string words = fmt::format("frames of {} positions embedded",
-                                  with_separators(std::uint64_t{frames->rows.count} * frames->columns.count));
-  if (frames->choice.stride > 1) words += fmt::format(", of every {}th position each way", frames->choice.stride);
+  const std::uint64_t embedded = std::uint64_t{frames->rows.count} * frames->columns.count;
+  std::string words = fmt::format("frames of {} positions embedded", with_separators(embedded));
+  if (frames->choice.stride > 1) {
+    words += fmt::format(", one of each {0} x {0}: those of {1} positions are left out", frames->choice.stride,
+                         with_separators(scan.positions() - embedded));
+  }
   if (frames->choice.bin > 1) words += fmt::format(", {0} x {0} pixels as one", frames->choice.bin);
   if (finest.stride > 1 && frames->choice.stride == finest.stride)
     words += fmt::format("; maps of a page have {} positions at most, a higher --limit adds none",
@@ -201,7 +206,7 @@ void run(const report_arguments& wanted, context& ctx) {
   if (page.size() > limit_bytes) ctx.warn("the page is larger than --limit even without frames");
   inform_of(content, options.axes.find_rotation, ctx);
   ctx.inform("wrote {} ({}, {}, {:.2f} s)", wanted.output.string(), human_bytes(page.size()),
-             embedded_words(frames, report::cell_of(described.scan, described.shape)), seconds);
+             embedded_words(frames, described.scan, report::cell_of(described.scan, described.shape)), seconds);
   ctx.wrote(wanted.output);
   if (ctx.json) {
     json told{{"output", wanted.output.string()},

@@ -44,6 +44,19 @@ class Report(ProgramTest):
         self.assertIsNone(data["counted"])
         self.assertEqual(sum(data["events_per_frame"]["frames"]), 30)
 
+    def test_frames_that_are_left_out_are_named(self):
+        # A page has maps of 2^18 positions at most: of 513 x 512 positions it takes one of each 2 x 2, however large it may be.
+        raw, counted = self.directory / "many.raw", self.directory / "many.h5"
+        raw.write_bytes(bytes([1] + [0] * 31) * (513 * 512))
+        self.succeed("count", raw, "--input-format", "raw", "--shape", "4x4", "--dtype", "u16", "--scan", "513x512", "--method", "counts",
+                     "--no-png", "-o", counted, "--quiet", timeout=600)
+        _, err = self.succeed("report", counted, "-o", self.page, "--limit", 100, timeout=600)
+        self.assertIn("frames of 65,536 positions embedded, one of each 2 x 2: those of 197,120 positions are left out; "
+                      "maps of a page have 262,144 positions at most, a higher --limit adds none", err)
+        _, err = self.succeed("report", counted, "-o", self.page, "--limit", 1.85, timeout=600)
+        self.assertRegex(err, r"frames of [\d,]+ positions embedded, one of each (\d+) x \1: those of [\d,]+ positions are left out")
+        self.assertNotIn("a higher --limit adds none", err)
+
     def test_options(self):
         spoken = self.directory / "count.json"
         spoken.write_text(json.dumps(self.told))
