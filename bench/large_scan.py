@@ -6,12 +6,18 @@
 
 The store is made of generated events, without raw frames, and kept in the folder for the next call. Everything is read from the page
 cache. Commands that have no option for threads run on one core by taskset(1).
+
+    python3 bench/large_scan.py --countem build/release/countem --make build/release/bench/bench_long_store --memory
+
+prints a table of the peak memory of every command that reads or makes a store, each run once on two cores. Outputs are removed
+after the command that reads them, and 8 GB of disk suffice at 1024 x 1024 positions. What counting takes: bench/long_scan.py.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import time
@@ -22,24 +28,72 @@ PREFIX = os.environ.get("LARGE_SCAN_PREFIX", "").split()  # as "chrt -f 10", whe
 
 def commands_for(countem: pathlib.Path, store: pathlib.Path, out: pathlib.Path) -> dict[str, list]:
     """Name and command; what a command reads besides the store is made by one before it."""
+
+    def reduce(name: str, *options: str) -> list:
+        return [countem, "reduce", store, "-o", out / f"{name}.h5", *options]
+
+    def convert(form: str, ending: str) -> list:
+        return [countem, "convert", store, "-o", out / f"{form}.{ending}", "--to", form]
+
     return {
         "verify": [countem, "verify", store],
-        "reduce --sum": [countem, "reduce", store, "-o", out / "sum.h5", "--sum"],
-        "reduce --com --virtual": [countem, "reduce", store, "-o", out / "virtual.h5", "--com", "--virtual", "annulus:20,60"],
-        "reduce --radial": [countem, "reduce", store, "-o", out / "radial.h5", "--radial"],
-        "crop": [countem, "reduce", store, "-o", out / "crop.h5", "--crop", "100:400,100:400"],
-        "scan-bin 2": [countem, "reduce", store, "-o", out / "scan_bin.h5", "--scan-bin", "2"],
-        "convert --to csr": [countem, "convert", store, "-o", out / "csr.h5", "--to", "csr"],
+        "reduce --sum": reduce("sum", "--sum"),
+        "reduce --com --virtual": reduce("virtual", "--com", "--virtual", "annulus:20,60"),
+        "reduce --radial": reduce("radial", "--radial"),
+        "crop": reduce("crop", "--crop", "100:400,100:400"),
+        "scan-bin 2": reduce("scan_bin", "--scan-bin", "2"),
+        "convert --to csr": convert("csr", "h5"),
         "import of csr": [countem, "convert", out / "csr.h5", "-o", out / "from_csr.h5", "--to", "store"],
-        "convert --to npz": [countem, "convert", store, "-o", out / "events.npz", "--to", "npz"],
-        "convert --to raw_csr": [countem, "convert", store, "-o", out / "raw.toml", "--to", "raw_csr"],
-        "convert --to stempy": [countem, "convert", store, "-o", out / "stempy.h5", "--to", "stempy"],
+        "convert --to npz": convert("npz", "npz"),
+        "convert --to raw_csr": convert("raw_csr", "toml"),
+        "convert --to stempy": convert("stempy", "h5"),
         "import of stempy": [countem, "convert", out / "stempy.h5", "-o", out / "from_stempy.h5", "--to", "store"],
         "recover": [countem, "recover", store, "-o", out / "recovered.h5", "--force"],
         "merge": [countem, "merge", store, "-o", out / "merged.h5"],
         "compare with itself": [countem, "compare", store, store],
         "report": [countem, "report", store, "-o", out / "report.html"],
     }
+
+
+def more_commands(countem: pathlib.Path, store: pathlib.Path, out: pathlib.Path) -> dict[str, list]:
+    """Those whose memory is measured and not their time."""
+
+    def reduce(name: str, *options: str) -> list:
+        return [countem, "reduce", store, "-o", out / f"{name}.h5", *options]
+
+    return {
+        "info": [countem, "info", store],
+        "reduce --max": reduce("max", "--max"),
+        "reduce --second-moments --errors": reduce("second", "--com", "--second-moments", "--errors"),
+        "reduce --phase --errors": reduce("phase", "--com", "--phase", "--errors"),
+        "reduce, ten --virtual --errors": reduce("ten", "--errors", "--virtual", *(f"annulus:{r},{r + 10}" for r in range(0, 100, 10))),
+        "reduce --radial --errors --npy": reduce("radial", "--radial", "--errors", "--npy", str(out / "arrays")),
+        "reduce --radial-profile": reduce("profile", "--radial-profile", "--errors"),
+        "reduce --coincidence": reduce("coincidence", "--coincidence"),
+        "bin 2": reduce("bin", "--bin", "2"),
+        "scan-bin 32": reduce("scan_bin", "--scan-bin", "32"),
+        "scan-crop of half": reduce("scan_crop", "--scan-crop", "0:512,:"),
+        "merge --virtual": [countem, "merge", store, "-o", store.with_name("linked.h5"), "--virtual"],
+        "parallax": [countem, "parallax", store, "-o", out / "parallax.h5"],
+    }
+
+
+def print_memory(options: argparse.Namespace, store: pathlib.Path, out: pathlib.Path) -> list[dict]:
+    countem = options.countem[0].resolve()
+    commands = commands_for(countem, store, out) | more_commands(countem, store, out)
+    read_later = {"csr.h5": "import of csr", "stempy.h5": "import of stempy"}
+    results = []
+    print("| command | peak memory, MiB |\n|---|---:|")
+    for name in options.only or commands:
+        _, _, peak = run(commands[name], CORES)
+        results.append({"command": name, "peak_mib": round(peak)})
+        print(f"| `{name}` | {peak:,.0f} |", flush=True)
+        for left in [*out.iterdir(), store.with_name("linked.h5")]:
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left.name not in read_later or name == read_later[left.name]:
+                left.unlink(missing_ok=True)
+    return results
 
 
 def run(command: list, cores: str) -> tuple[float, float, float]:
@@ -85,6 +139,7 @@ def main() -> None:
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("/tmp/large_scan"))
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeat", type=int, default=1, help="runs of each, of which the median counts")
+    parser.add_argument("--memory", action="store_true", help="print the peak memory of all commands")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
 
@@ -98,8 +153,8 @@ def main() -> None:
     with open(store, "rb") as bytes_of_store:  # into the page cache, in pieces: children begin with the memory of this program
         while bytes_of_store.read(1 << 20):
             pass
-    results = []
-    for name in options.only or commands_for(pathlib.Path(), store, out):
+    results = print_memory(options, store, out) if options.memory else []
+    for name in [] if options.memory else options.only or commands_for(pathlib.Path(), store, out):
         for row in measure(name, options.countem, options, store, out):
             results.append(row)
             print(json.dumps(row), flush=True)

@@ -1,5 +1,8 @@
 #include "host/cli/image_files.hpp"
 
+#include <fmt/core.h>
+
+#include <countem/large_output.hpp>
 #include <countem/scan_pictures.hpp>
 #include <countem/stop.hpp>
 
@@ -21,10 +24,17 @@ void image_folders::make() const {
 
 void image_folders::check(const std::filesystem::path& output, std::span<const saved_image> images,
                           const output_rules& rules) const {
+  std::uint64_t bytes = 0;
   for (const saved_image& image : images) {
     if (!arrays_.empty()) check_output(array_of(output, image), npy_output, rules);
     if (!pictures_.empty()) check_output(picture_of(output, image), png_output, rules);
+    bytes += image.bytes();
   }
+  if (!arrays_.empty()) expect_output(arrays_ / "*.npy", fmt::format("{} arrays", images.size()), bytes);
+}
+
+void image_folders::expect(const std::filesystem::path& output, const saved_image& image, size_is known) const {
+  if (!arrays_.empty()) expect_output(array_of(output, image), size_words(image), image.bytes(), known);
 }
 
 void image_folders::write(const std::filesystem::path& output, std::span<const saved_image> images, const output_rules& rules,

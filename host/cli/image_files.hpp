@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include <countem/large_output.hpp>
 #include <countem/output.hpp>
 #include <countem/saved_image.hpp>
 
@@ -23,6 +24,8 @@ class image_folders {
   void make() const;
   /// Before the first file is written. @throws as check_output() does.
   void check(const std::filesystem::path& output, std::span<const saved_image> images, const output_rules& rules) const;
+  /// expect_output() of the array of an image, which holds no values yet.
+  void expect(const std::filesystem::path& output, const saved_image& image, size_is known) const;
   /// Draws and saves what was asked for; ends early where the program is asked to stop.
   void write(const std::filesystem::path& output, std::span<const saved_image> images, const output_rules& rules,
              context& ctx) const;

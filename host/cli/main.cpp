@@ -20,6 +20,7 @@
 #include "host/cli/open_files.hpp"
 #include "host/cli/parse_failure.hpp"
 #include "host/cli/printable.hpp"
+#include "host/cli/size_display.hpp"
 #include "host/cli/work_display.hpp"
 
 namespace countem::cli {
@@ -155,6 +156,7 @@ int run(int argc, char** argv) noexcept {
     limit_of_process = new thread_limit;
     context ctx{stop_requested, command_line};
     const work_display display(ctx.quiet);
+    const size_display sizes(ctx);
     const int code = parse_and_run(argc, argv, ctx);
     ctx.show_notices();
     return code;

@@ -11,6 +11,7 @@
 
 #include <countem/coincidence.hpp>
 #include <countem/error.hpp>
+#include <countem/large_output.hpp>
 #include <countem/pipeline.hpp>
 #include <countem/provenance.hpp>
 #include <countem/reduction_plan.hpp>
@@ -43,7 +44,7 @@ class reduction_run {
   void run() {
     all_.together([&] { prepare(); });
     std::optional<reduced_store> reduced;
-    if (makes_images()) reduced = reduce_store(*store_, plan_, part_, used_.used, reading_, all_);
+    if (makes_images()) reduced = reduce_store_for_files(*store_, plan_, part_, used_.used, reading_, all_);
     all_.together([&] {
       if (all_.is_first()) finish(reduced ? images_of(*reduced) : std::vector<saved_image>());
     });
@@ -91,6 +92,40 @@ class reduction_run {
     add_centre_file(rules_, wanted_.centre);
     check_output(wanted_.output, makes_store() ? event_store_output : images_output, rules_);
     wanted_.folders.make();
+    expect_large_results();
+  }
+
+  /// Profiles, the only results with many numbers for each position, and the copied frames.
+  void expect_large_results() const {
+    if (makes_images() && plan_.radial) {
+      const scan_shape& scan = made_.scan;
+      const std::uint32_t rings = profile_rings(plan_, {made_.shape, scan, made_.geometry});
+      const saved_image radial{"radial", {scan.height, scan.width, rings}, std::vector<double>(), "electrons", {}};
+      expect_image(wanted_.output, radial);
+      // How many rings there are around a beam that is still to be found is not known.
+      wanted_.folders.expect(wanted_.output, radial, plan_.centre ? size_is::exact : size_is::estimated);
+    }
+    if (makes_store()) expect_output(wanted_.output, "the frames that are kept", kept_bytes(), size_is::estimated);
+  }
+
+  /// The share of the store that holds as many events as the positions that are kept.
+  [[nodiscard]] std::uint64_t kept_bytes() const {
+    const std::vector<std::uint32_t>& counts = store_->counts();
+    const scan_shape& scan = described().scan;
+    std::uint64_t all = 0;
+    std::uint64_t kept = 0;
+    for (std::uint64_t frame = 0; frame < counts.size(); ++frame) {
+      if (counts[frame] == not_written) continue;
+      const std::uint64_t position = frame / scan.frames_per_position;
+      const std::uint64_t row = position / scan.width;
+      const std::uint64_t column = position % scan.width;
+      all += counts[frame];
+      if (row >= part_.scan.row && row < part_.scan.row + part_.scan.height && column >= part_.scan.column &&
+          column < part_.scan.column + part_.scan.width)
+        kept += counts[frame];
+    }
+    const auto bytes = static_cast<double>(std::filesystem::file_size(wanted_.input));
+    return all == 0 ? 0 : static_cast<std::uint64_t>(bytes * (static_cast<double>(kept) / static_cast<double>(all)));
   }
 
   /// Also where a part of the scan is named and nothing is to be computed from it.

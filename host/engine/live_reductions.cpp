@@ -4,6 +4,8 @@
 
 #include <countem/scan_pictures.hpp>
 
+#include "host/engine/profile_images.hpp"
+
 namespace countem {
 
 namespace {
@@ -25,15 +27,17 @@ live_reductions::live_reductions(const reduction_plan& plan, const result_axes& 
 }
 
 /// Always those that were announced: what is lost beyond expectation is NaN, without a map of it.
-std::vector<saved_image> live_reductions::images(reduction_result result, image_detail detail) const {
+std::vector<saved_image> live_reductions::images(image_detail detail) {
+  reduction_result result = reducer_.snapshot_without_profiles();
   if (expects_losses_) result.lost.resize(axes_.scan.positions());
-  std::vector<saved_image> made = images_of(result, plan_, axes_, detail);
+  // The profiles may be large: they are held once, and their images made of them when they are written.
+  std::vector<saved_image> made = images_of(result, plan_, axes_, detail, engine::held_profiles(reducer_.result()));
   if (!expects_losses_) std::erase_if(made, [](const saved_image& image) { return image.name.ends_with("_completeness"); });
   return made;
 }
 
 std::vector<saved_image> live_reductions::announced() {
-  return images(reducer_.snapshot(), image_detail::full);
+  return images(image_detail::full);
 }
 
 void live_reductions::refresh() {
@@ -44,11 +48,11 @@ void live_reductions::refresh() {
 
 std::vector<saved_image> live_reductions::finish() {
   if (!directory_.empty()) draw();
-  return images(reducer_.result(), image_detail::full);
+  return images(image_detail::full);
 }
 
-void live_reductions::draw() const {
-  for (const saved_image& image : images(reducer_.snapshot(), image_detail::preview))
+void live_reductions::draw() {
+  for (const saved_image& image : images(image_detail::preview))
     draw_image(directory_ / (stem_ + "_live_" + picture_name(image) + ".png"), image, picture_style::figure, rules_);
 }
 

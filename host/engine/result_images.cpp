@@ -1,8 +1,10 @@
 #include <countem/result_images.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "host/engine/common_centre.hpp"
 #include "host/engine/completeness.hpp"
 #include "host/engine/deflection_images.hpp"
+#include "host/engine/profile_images.hpp"
 
 namespace countem {
 
@@ -39,11 +42,13 @@ struct partial_values {
 /// The images of one result.
 class image_maker {
  public:
-  image_maker(const reduction_result& result, const reduction_plan& plan, const result_axes& axes, image_detail detail)
+  image_maker(const reduction_result& result, const reduction_plan& plan, const result_axes& axes, image_detail detail,
+              profile_source profiles)
       : result_(result),
         plan_(plan),
         axes_(axes),
         detail_(detail),
+        profiles_(std::move(profiles)),
         cells_(in_cells(plan, axes.geometry)),
         sectors_(axes.geometry, axes.grid),
         total_lost_(engine::total_losses(result)) {}
@@ -127,11 +132,7 @@ class image_maker {
 
   void use_shares(std::vector<double>& values, const std::vector<double>& shares) const {
     for (std::size_t i = 0; i < std::min(values.size(), shares.size()); ++i) {
-      if (shares[i] == 0) {
-        values[i] = not_known;
-      } else if (plan_.incomplete == incomplete_frames::scale) {
-        values[i] /= shares[i];
-      }
+      values[i] = engine::with_share(values[i], shares[i], plan_.incomplete);
     }
   }
 
@@ -274,15 +275,7 @@ class image_maker {
       for (std::uint32_t sector = 0; sector < sectors_per_frame; ++sector)
         weights[rings.ring[cell]][sector] += sectors_.of(cell)[sector];
     }
-    if (plan_.radial) {
-      std::vector<double> shares;
-      for (std::uint64_t i = 0; !all_arrived() && i < result_.radial.size(); ++i)
-        shares.push_back(share_at(i / result_.rings, weights[i % result_.rings]));
-      partial_values known = poisson(result_.radial, std::move(shares));
-      known.is_around_centre = true;
-      add_partial({"radial", {axes_.scan.height, axes_.scan.width, result_.rings}, {}, "electrons", "electrons" + in_rings()},
-                  std::move(known));
-    }
+    if (plan_.radial) add_profiles(weights);
     const double pixels_a_cell = axes_.geometry.row.step * axes_.geometry.column.step;
     std::vector<double> pixels = as_doubles(rings.pixels);
     for (double& number : pixels) number *= pixels_a_cell;
@@ -293,6 +286,30 @@ class image_maker {
     add(around_centre(
         {"radial_radius", extent, radii, "pixels", "radius of the middle of each ring", {{"ring_width", ring_width()}}}));
     add(around_centre({"radial_pixels", extent, pixels, "pixels", "used pixels in each ring: neither masked nor excluded"}));
+  }
+
+  /// As add_partial(), their values held or streamed.
+  void add_profiles(const std::vector<engine::sector_weights>& weights) {
+    const std::shared_ptr<const image_stream> stream = engine::stream_profiles(
+        profiles_ ? profiles_ : engine::held_profiles(result_),
+        {result_.rings, axes_.scan.frames_per_position, plan_.errors, plan_.incomplete, result_.lost, weights});
+    std::array<std::vector<double>, 3> held;
+    if (!profiles_) held = engine::held_values(*stream);
+    const auto put = [&](engine::profile_image number, saved_image image) {
+      image.values = std::move(held.at(number));
+      if (profiles_) image.streamed = {stream, number};
+      add(std::move(image));
+    };
+    const std::vector<std::uint64_t> extent{axes_.scan.height, axes_.scan.width, result_.rings};
+    const saved_image radial = around_centre({"radial", extent, {}, "electrons", "electrons" + in_rings()});
+    put(engine::profile_electrons, radial);
+    if (plan_.errors) {
+      put(engine::profile_errors,
+          {"radial_error", extent, {}, radial.units, "standard error of radial: the root of the electrons", radial.attributes});
+    }
+    if (!all_arrived())
+      put(engine::profile_completeness,
+          {"radial_completeness", extent, {}, "1", "share that arrived of what radial is made of"});
   }
 
   /// A mean is a ratio: it is that of the pixels that arrived, whatever is done with sums of incomplete frames.
@@ -327,6 +344,7 @@ class image_maker {
   const reduction_plan& plan_;
   const result_axes& axes_;
   image_detail detail_;
+  profile_source profiles_;
   reduction_plan cells_;
   engine::sector_map sectors_;
   std::array<std::uint64_t, sectors_per_frame> total_lost_;
@@ -350,8 +368,8 @@ image_axes scan_axes(const store_geometry& geometry) {
 }
 
 std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, const result_axes& axes,
-                                   image_detail detail) {
-  return image_maker(result, plan, axes, detail).make();
+                                   image_detail detail, profile_source profiles) {
+  return image_maker(result, plan, axes, detail, std::move(profiles)).make();
 }
 
 }  // namespace countem

@@ -11,6 +11,7 @@
 
 #include "host/core/frame_status.hpp"
 #include "host/engine/centre_sums.hpp"
+#include "host/engine/complete_events.hpp"
 
 namespace countem {
 
@@ -71,12 +72,25 @@ class scan_reducer::state {
     const std::lock_guard held(lock_);
     return result_;
   }
+  [[nodiscard]] reduction_result snapshot_without_profiles() {
+    const std::lock_guard held(lock_);
+    std::vector<std::uint64_t> radial;
+    std::swap(radial, result_.radial);
+    try {
+      reduction_result copy = result_;
+      std::swap(radial, result_.radial);
+      return copy;
+    } catch (...) {
+      std::swap(radial, result_.radial);
+      throw;
+    }
+  }
   [[nodiscard]] const reduction_plan& plan() const { return plan_; }
 
  private:
   void load_and_add(const event_batch& batch, std::uint64_t first_frame) {
     require_inside(batch, first_frame);
-    reducer_->load(view_of(skips_incomplete() ? without_incomplete(batch) : batch, shape_));
+    reducer_->load(view_of(skips_incomplete() ? engine::without_incomplete(batch, complete_) : batch, shape_));
     add_loaded(batch, first_frame, *reducer_);
   }
 
@@ -112,18 +126,35 @@ class scan_reducer::state {
       add_weighted(first_frame, frames, weights_[w], reducer, result_.weighted_images[w]);
     for (std::size_t w = 0; w < squares_.size(); ++w)
       add_weighted(first_frame, frames, squares_[w], reducer, result_.squared_images[w]);
-    if (plan_.radial) {
-      per_frame_.resize(frames * rings_.rings);
-      reducer.radial_counts(rings_, per_frame_);
-      for (std::size_t f = 0; f < frames; ++f) {
-        const std::uint64_t position = (first_frame + f) / scan_.frames_per_position;
-        for (std::size_t ring = 0; ring < rings_.rings; ++ring) {
-          result_.radial[position * rings_.rings + ring] += per_frame_[f * rings_.rings + ring];
-        }
-      }
-    }
+    if (plan_.radial) add_radial(batch, first_frame, reducer);
     result_.frames += frames;
     for (std::size_t f = 0; f < batch.status.size(); ++f) note_losses(first_frame + f, batch.status[f]);
+  }
+
+  /// The last stage, since it may load the events anew: a part of the frames where they have many rings.
+  void add_radial(const event_batch& batch, std::uint64_t first_frame, event_reducer& loaded) {
+    constexpr std::size_t most_values = std::size_t{1} << 22U;
+    const std::size_t step = std::max<std::size_t>(1, most_values / rings_.rings);
+    if (batch.frames() <= step) {
+      add_radial(first_frame, batch.frames(), loaded);
+      return;
+    }
+    const event_view all = view_of(skips_incomplete() ? engine::without_incomplete(batch, complete_) : batch, shape_);
+    for (std::size_t first = 0; first < all.frames(); first += step) {
+      const std::size_t frames = std::min(step, all.frames() - first);
+      reducer_->load({all.shape, all.indptr.subspan(first, frames + 1), all.indices});
+      add_radial(first_frame + first, frames, *reducer_);
+    }
+  }
+
+  void add_radial(std::uint64_t first_frame, std::size_t frames, event_reducer& loaded) {
+    per_frame_.resize(frames * rings_.rings);
+    loaded.radial_counts(rings_, per_frame_);
+    for (std::size_t f = 0; f < frames; ++f) {
+      const std::uint64_t position = (first_frame + f) / scan_.frames_per_position;
+      for (std::size_t ring = 0; ring < rings_.rings; ++ring)
+        result_.radial[position * rings_.rings + ring] += per_frame_[f * rings_.rings + ring];
+    }
   }
 
   void note_losses(std::uint64_t frame, std::uint8_t status) {
@@ -164,18 +195,6 @@ class scan_reducer::state {
 
   static bool all_complete(const event_batch& batch) { return std::ranges::all_of(batch.status, is_complete); }
 
-  /// The batch with the events of incomplete frames left out.
-  const event_batch& without_incomplete(const event_batch& batch) {
-    complete_.clear();
-    for (std::size_t f = 0; f < batch.frames(); ++f) {
-      const bool complete = is_complete(batch.status[f]);
-      const auto frame = batch.events(f);
-      if (complete) complete_.indices.insert(complete_.indices.end(), frame.begin(), frame.end());
-      complete_.indptr.push_back(complete_.indices.size());
-    }
-    return complete_;
-  }
-
   mutable std::mutex lock_;
   reduction_plan plan_;
   frame_shape shape_;
@@ -211,6 +230,9 @@ void scan_reducer::add_over_ranks(communicator& ranks) {
 }
 reduction_result scan_reducer::snapshot() const {
   return state_->snapshot();
+}
+reduction_result scan_reducer::snapshot_without_profiles() {
+  return state_->snapshot_without_profiles();
 }
 reduction_result scan_reducer::take() {
   return state_->take();

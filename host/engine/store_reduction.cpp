@@ -11,6 +11,9 @@
 #include <countem/scan_reducer.hpp>
 #include <countem/work.hpp>
 
+#include "host/engine/store_part.hpp"
+#include "host/engine/store_profiles.hpp"
+
 namespace countem {
 
 namespace {
@@ -18,17 +21,8 @@ namespace {
 /// So many frames at least are read by a rank at a time.
 constexpr std::uint64_t least_dealt_frames = 256;
 
-bool keeps_all_pixels(const event_store& store, const copy_plan& part) {
-  return part.bin == 1 && part.scan_bin == 1 && part.detector.shape == store.description().shape;
-}
-
 void read_into(scan_reducer& reducer, const event_store& store, const copy_plan& part, const reading_options& reading) {
-  const auto add = [&](const event_batch& events) { reducer.add(events); };
-  if (keeps_all_pixels(store, part)) {
-    for_batches(store, part.scan, reading, add);
-  } else {
-    for_copied_batches(store, part, reading, add);
-  }
+  engine::for_part_batches(store, part, reading, [&](const event_batch& events) { reducer.add(events); });
 }
 
 scan_reducer reducer_for(const event_store& store, const reduction_plan& plan, const copy_plan& part, backend which,
@@ -68,7 +62,7 @@ class shared_passes {
  private:
   [[nodiscard]] bool can_be_divided() const {
     const bool with_values = store_.description().options.values != event_value::none;
-    return keeps_all_pixels(store_, part_) || (part_.scan_bin == 1 && !with_values);
+    return engine::keeps_all_pixels(store_, part_) || (part_.scan_bin == 1 && !with_values);
   }
 
   /// Rank 0 shows what all have read.
@@ -112,6 +106,19 @@ class shared_passes {
 
 }  // namespace
 
+bool engine::keeps_all_pixels(const event_store& store, const copy_plan& part) {
+  return part.bin == 1 && part.scan_bin == 1 && part.detector.shape == store.description().shape;
+}
+
+void engine::for_part_batches(const event_store& store, const copy_plan& part, const reading_options& reading,
+                              const std::function<void(const event_batch&)>& visit) {
+  if (keeps_all_pixels(store, part)) {
+    for_batches(store, part.scan, reading, visit);
+  } else {
+    for_copied_batches(store, part, reading, visit);
+  }
+}
+
 reduction_result reduce_pass(const event_store& store, const reduction_plan& plan, const copy_plan& part, backend which,
                              const reading_options& reading) {
   scan_reducer reducer = reducer_for(store, plan, part, which, reading.threads);
@@ -149,6 +156,40 @@ reduced_store reduce_store(const event_store& store, const reduction_plan& plan,
   return reduce_in_passes(
       plan, axes_of_copy(store.description(), part), masked_in_copy(store.description(), part),
       [&](const reduction_plan& asked, reduction_pass pass) { return passes.run(plan_of_pass(asked, pass)); });
+}
+
+namespace {
+
+/// A plan in which nothing is left to read frames for.
+bool reads_nothing(const reduction_plan& plan, reduction_pass pass) {
+  return pass == reduction_pass::around_centre && plan.detectors.empty() && !plan.centre_of_mass;
+}
+
+}  // namespace
+
+std::uint32_t profile_rings(const reduction_plan& plan, const result_axes& axes) {
+  return engine::rings_of(plan, axes).rings;
+}
+
+reduced_store reduce_store_for_files(const event_store& store, const reduction_plan& plan, const copy_plan& part, backend which,
+                                     const reading_options& reading, ranks& all, std::uint64_t held_bytes) {
+  const result_axes axes = axes_of_copy(store.description(), part);
+  if (!plan.radial) return reduce_store(store, plan, part, which, reading, all);
+  const std::uint32_t rings = profile_rings(plan, axes);
+  if (axes.scan.positions() * rings * sizeof(std::uint64_t) <= held_bytes)
+    return reduce_store(store, plan, part, which, reading, all);
+
+  shared_passes passes(store, part, which, reading, all);
+  reduced_store reduced = reduce_in_passes(
+      plan, axes, masked_in_copy(store.description(), part), [&](const reduction_plan& asked, reduction_pass pass) {
+        reduction_plan others = plan_of_pass(asked, pass);
+        others.radial = false;
+        if (reads_nothing(others, pass)) return reduction_result{};
+        return all.is_alone() ? reduce_pass(store, others, part, which, reading) : passes.run(others);
+      });
+  reduced.result.rings = profile_rings(reduced.plan, axes);
+  reduced.profiles = engine::profiles_of_store(store, reduced.plan, part, which, reading);
+  return reduced;
 }
 
 }  // namespace countem

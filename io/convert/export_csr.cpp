@@ -1,7 +1,10 @@
 // HDF5 with a binsparse 0.1 CSR matrix, frames x pixels.
 #include <array>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
+
+#include <countem/large_output.hpp>
 
 #include "io/convert/blocks.hpp"
 #include "io/convert/deflated_columns.hpp"
@@ -15,6 +18,9 @@ namespace {
 
 /// Returns how many events went into the entry of an earlier one.
 std::uint64_t write_csr(const event_store& store, const output_file& output) {
+  const std::uint64_t events = total_events(store);
+  expect_output(output.path(), std::to_string(events) + " events before compression",
+                2 * events * sizeof(std::uint32_t) + (store.frames() + 1) * sizeof(std::uint64_t), size_is::estimated);
   const store_description& description = store.description();
   auto lock = hdf5_lock();
   hdf5_handle file = create_export(output);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <countem/error.hpp>
+#include <countem/large_output.hpp>
 
 #include "io/convert/blocks.hpp"
 #include "io/convert/exports.hpp"
@@ -17,6 +18,13 @@
 namespace countem::io {
 
 namespace {
+
+std::string words_of_frames(const event_store& store) {
+  std::string words = "dense frames of ";
+  for (const std::uint64_t length : dense_extent(store.description().scan, store.description().shape))
+    words += (words.ends_with("of ") ? "" : " x ") + std::to_string(length);
+  return words + " numbers";
+}
 
 /// Events of a frame as counts per pixel. Returns how many did not fit into 16 bits.
 std::uint64_t make_dense(std::span<const std::uint32_t> events, std::vector<std::uint16_t>& frame) {
@@ -34,6 +42,8 @@ std::uint64_t make_dense(std::span<const std::uint32_t> events, std::vector<std:
 }
 
 std::uint64_t write_npy(const event_store& store, const output_file& output) {
+  expect_output(output.path(), words_of_frames(store),
+                store.frames() * store.description().shape.pixels() * sizeof(std::uint16_t));
   raw_output file(output);
   const std::string header = npy_header_of("<u2", dense_extent(store.description().scan, store.description().shape));
   file.append(header.data(), header.size());

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <countem/large_output.hpp>
+
 #include "io/convert/blocks.hpp"
 #include "io/convert/exports.hpp"
 #include "io/convert/zip_writer.hpp"
@@ -18,6 +20,8 @@ constexpr std::size_t ends_at_once = 1 << 16U;
 void write_npz(const event_store& store, const output_file& output) {
   const store_description& description = store.description();
   const std::uint64_t events = total_events(store);
+  expect_output(output.path(), std::to_string(events) + " events",
+                2 * events * sizeof(std::uint32_t) + (store.frames() + 1) * sizeof(std::uint64_t));
   zip_writer zip(output);
   const auto begin_array = [&](const std::string& name, const char* type, const std::vector<std::uint64_t>& extent) {
     zip.begin(name + ".npy");

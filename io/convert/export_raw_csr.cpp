@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <countem/error.hpp>
+#include <countem/large_output.hpp>
 
 #include "io/convert/blocks.hpp"
 #include "io/convert/exports.hpp"
@@ -110,6 +111,10 @@ export_losses export_raw_csr(const event_store& store, const fs::path& path, con
   const store_description& description = store.description();
   if (description.shape.pixels() > 0x7fff'ffffULL) throw invalid_argument("raw_csr takes frames of at most 2^31 - 1 pixels");
   output_file toml(path, raw_csr_output, rules);
+  const std::uint64_t events = total_events(store);
+  expect_output(toml.path(), fmt::format("{} events", events),
+                2 * events * sizeof(std::uint32_t) + (store.frames() + 1) * sizeof(std::uint64_t),
+                size_is::estimated);  // events at one pixel of a frame are one entry
   const std::optional<side_files> replaced = named_files(toml.path());
   const side_files names = free_names(toml.path());
   constexpr output_kind side_kind{"a file of raw_csr", [](const fs::path&) { return false; }};

@@ -1,6 +1,9 @@
 // stempy's HDF5 version 3.
 #include <numeric>
+#include <string>
 #include <vector>
+
+#include <countem/large_output.hpp>
 
 #include "io/convert/blocks.hpp"
 #include "io/convert/exports.hpp"
@@ -34,6 +37,10 @@ void write_stempy_metadata(hid_t file, const calibration& used) {
 }
 
 void write_stempy(const event_store& store, const output_file& output) {
+  constexpr std::uint64_t list_bytes = 16;  // of the reference to a list
+  const std::uint64_t events = total_events(store);
+  expect_output(output.path(), std::to_string(events) + " events",
+                events * sizeof(std::uint32_t) + store.frames() * list_bytes);
   auto lock = hdf5_lock();
   const store_description& description = store.description();
   hdf5_handle file = create_export(output);

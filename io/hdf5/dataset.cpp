@@ -1,6 +1,8 @@
 #include "io/hdf5/dataset.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include <countem/error.hpp>
 
@@ -37,6 +39,17 @@ void compress(hid_t creation, const compression& wanted, const std::string& what
   hdf5_check(H5Pset_filter(creation, H5Z_FILTER_DEFLATE, H5Z_FLAG_MANDATORY, 1, &wanted.deflate), what);
 }
 
+std::vector<hsize_t> chunk_extent(std::vector<hsize_t> extent, std::size_t element_bytes) {
+  constexpr hsize_t most_bytes = hsize_t{4} << 20U;
+  extent[0] = std::min<hsize_t>(extent[0], extent.size() == 1 ? 1 << 16 : 64);
+  for (hsize_t& axis : extent) {
+    const hsize_t bytes = std::accumulate(extent.begin(), extent.end(), hsize_t{element_bytes}, std::multiplies<>());
+    const hsize_t others = bytes / std::max<hsize_t>(1, axis);
+    if (bytes > most_bytes) axis = std::max<hsize_t>(1, most_bytes / others);
+  }
+  return extent;
+}
+
 template <class T>
 void write_dataset(hid_t location, const std::string& path, const std::vector<hsize_t>& extent, const T* values, int deflate) {
   const auto lock = hdf5_lock();
@@ -49,9 +62,7 @@ void write_dataset(hid_t location, const std::string& path, const std::vector<hs
   hdf5_check(H5Pset_obj_track_times(creation, false), what);  // the same contents, the same bytes
   const bool empty = std::find(extent.begin(), extent.end(), hsize_t{0}) != extent.end();
   if (deflate > 0 && rank > 0 && !empty) {
-    std::vector<hsize_t> chunk = extent;
-    chunk[0] = std::min<hsize_t>(chunk[0], rank == 1 ? 1 << 16 : 64);
-    hdf5_check(H5Pset_chunk(creation, rank, chunk.data()), what);
+    hdf5_check(H5Pset_chunk(creation, rank, chunk_extent(extent, sizeof(T)).data()), what);
     compress(creation, {.shuffle = true, .deflate = static_cast<unsigned>(deflate)}, what);
   }
   hdf5_handle dataset(H5Dcreate2(location, path.c_str(), hdf5_type<T>(), space, links, creation, H5P_DEFAULT), what);

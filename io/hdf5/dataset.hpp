@@ -27,6 +27,10 @@ struct compression {
 /// Chunks of a dataset with these creation properties are compressed. A chunk that cannot be is an error when it is written.
 void compress(hid_t creation, const compression& wanted, const std::string& what);
 
+/// The chunks of a compressed dataset: 64 rows (axis 0) or less, so that none is above 4 MiB; parts of a row where that is
+/// more.
+[[nodiscard]] std::vector<hsize_t> chunk_extent(std::vector<hsize_t> extent, std::size_t element_bytes);
+
 /// Makes a dataset (groups on the way included) and writes all of it. `deflate` 0: contiguous.
 template <class T>
 void write_dataset(hid_t location, const std::string& path, const std::vector<hsize_t>& extent, const T* values,

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <countem/error.hpp>
+#include <countem/large_output.hpp>
 
 #include "io/files/file.hpp"
 #include "io/files/npy_output.hpp"
@@ -243,6 +244,9 @@ std::vector<output_file> write_raw(const fs::path& directory, const raw_scan& wh
     throw invalid_argument("a scan without frames, pixels or files cannot be written");
   }
   make_folder(directory);
+  expect_output(directory / what.stem,
+                fmt::format("{} frames of {} x {} pixels", what.scan.frames(), what.frame.height, what.frame.width),
+                what.scan.frames() * what.frame.pixels() * sizeof(std::uint16_t));
   for (const raw_format& format : writable) {
     if (format.name == what.format.name()) return format.write(directory, what, make_frame);
   }

@@ -6,6 +6,7 @@
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/large_output.hpp>
 #include <countem/rank_stores.hpp>
 #include <countem/scan_share.hpp>
 #include <countem/stop.hpp>
@@ -78,6 +79,14 @@ class part_copy {
   std::vector<std::uint8_t> chunk_;
 };
 
+/// The parts hold little more than what is copied of them, unless they share frames.
+void expect_parts(const std::vector<std::filesystem::path>& parts, const std::filesystem::path& output) {
+  std::uint64_t bytes = 0;
+  for (const std::filesystem::path& part : parts) bytes += file_handle::open_read(part).size();
+  expect_output(output, "the frames of " + std::to_string(parts.size()) + (parts.size() == 1 ? " part" : " parts"), bytes,
+                size_is::estimated);
+}
+
 }  // namespace
 }  // namespace io
 
@@ -86,6 +95,7 @@ merge_report merge_event_stores(const std::vector<std::filesystem::path>& parts,
   rules.inputs.insert(rules.inputs.end(), parts.begin(), parts.end());
   check_output(output, event_store_output, rules);
   const io::part_list list(parts);
+  io::expect_parts(parts, output);
   store_options options;
   options.wide_counts = list.frame_layout().element_bytes == 2;
   io::hdf5_event_store_writer writer({output, event_store_output, rules}, list.description(), options);
@@ -102,6 +112,7 @@ merge_report merge_rank_stores(const std::vector<std::filesystem::path>& stores,
   rules.inputs.insert(rules.inputs.end(), stores.begin(), stores.end());
   check_output(output, event_store_output, rules);
   const io::part_list list(stores);
+  io::expect_parts(stores, output);
   store_options options;
   options.wide_counts = list.frame_layout().element_bytes == 2;
   io::hdf5_event_store_writer writer({output, event_store_output, rules}, description, options, reductions);

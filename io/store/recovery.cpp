@@ -1,5 +1,8 @@
+#include <string>
+
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/large_output.hpp>
 
 #include "io/files/file.hpp"
 #include "io/store/scan.hpp"
@@ -13,6 +16,9 @@ recovery_report recover_event_store(const std::filesystem::path& broken, const s
   check_output(fixed, event_store_output, rules);
   const io::file_handle file = io::file_handle::open_read(broken);
   io::found_store found = io::scan_event_store(file);
+  std::uint64_t bytes = 0;
+  for (const io::found_chunk& chunk : found.chunks) bytes += chunk.footer.chunk_bytes();
+  expect_output(fixed, std::to_string(found.chunks.size()) + " frames", bytes);
   found.description.provenance.emplace_back("recovered_from", broken.string());
   store_options options;
   options.wide_counts = found.frame.element_bytes == 2;

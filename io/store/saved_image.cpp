@@ -1,5 +1,14 @@
-#include <countem/error.hpp>
 #include <countem/saved_image.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <countem/error.hpp>
+#include <countem/large_output.hpp>
 
 #include "io/files/npy_output.hpp"
 #include "io/hdf5/attribute.hpp"
@@ -8,6 +17,7 @@
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/hdf5/output.hpp"
+#include "io/store/image_writer.hpp"
 #include "io/store/reductions_group.hpp"
 
 namespace countem {
@@ -42,16 +52,44 @@ void describe_reductions(hid_t file, std::span<const saved_image> images) {
   }
 }
 
-void fill_reductions(hid_t file, std::span<const saved_image> images) {
+namespace {
+
+std::string path_of(const saved_image& image) {
+  return std::string(reductions_group) + "/" + image.name;
+}
+
+void fill_held(hid_t file, const saved_image& image) {
   const auto lock = hdf5_lock();
+  const std::string what = place_of(file, path_of(image));
+  hdf5_handle made(H5Dopen2(file, path_of(image).c_str(), H5P_DEFAULT), what);
+  const slab all{std::vector<hsize_t>(image.extent.size()), {image.extent.begin(), image.extent.end()}};
+  std::visit([&]<class T>(const std::vector<T>& values) { write_slab<T>(made, all, values, what); }, image.values);
+  made.close(what);
+}
+
+/// All images of one stream. Not under HDF5's lock: what makes the values may read a store.
+void fill_streamed(hid_t file, std::span<const saved_image> images, const image_stream& stream) {
+  std::map<std::size_t, image_writer> writers;
   for (const saved_image& image : images) {
-    const std::string path = std::string(reductions_group) + "/" + image.name;
-    const std::string what = place_of(file, path);
-    hdf5_handle made(H5Dopen2(file, path.c_str(), H5P_DEFAULT), what);
-    const slab all{std::vector<hsize_t>(image.extent.size()), {image.extent.begin(), image.extent.end()}};
-    std::visit([&]<class T>(const std::vector<T>& values) { write_slab<T>(made, all, values, what); }, image.values);
-    made.close(what);
+    if (image.streamed.stream.get() == &stream) writers.try_emplace(image.streamed.number, file, path_of(image), image.extent);
   }
+  stream.make([&writers](std::size_t number, std::span<const double> values) {
+    const auto wanted = writers.find(number);
+    if (wanted != writers.end()) wanted->second.put(values);
+  });
+  for (auto& [number, writer] : writers) writer.finish();
+}
+
+}  // namespace
+
+void fill_reductions(hid_t file, std::span<const saved_image> images) {
+  std::vector<const image_stream*> streams;
+  for (const saved_image& image : images) {
+    const image_stream* const stream = image.streamed.stream.get();
+    if (stream == nullptr) fill_held(file, image);
+    if (stream != nullptr && std::ranges::find(streams, stream) == streams.end()) streams.push_back(stream);
+  }
+  for (const image_stream* const stream : streams) fill_streamed(file, images, *stream);
 }
 
 void write_reductions(hid_t file, std::span<const saved_image> images) {
@@ -94,13 +132,32 @@ std::vector<image_attribute> attributes_of(const saved_image& image) {
   return all;
 }
 
+std::uint64_t saved_image::elements() const {
+  return std::accumulate(extent.begin(), extent.end(), std::uint64_t{1}, std::multiplies<>());
+}
+
+std::uint64_t saved_image::bytes() const {
+  return elements() * std::visit([]<class T>(const std::vector<T>&) { return sizeof(T); }, values);
+}
+
+std::string size_words(const saved_image& image) {
+  std::string words = image.name + ",";
+  for (const std::uint64_t length : image.extent) words += (words.back() == ',' ? " " : " x ") + std::to_string(length);
+  return words + " numbers";
+}
+
+void expect_image(const std::filesystem::path& path, const saved_image& image) {
+  if (image.bytes() >= large_output_bytes)
+    expect_output(path, size_words(image) + " before compression", image.bytes(), size_is::estimated);
+}
+
 void save_images(const std::filesystem::path& path, std::span<const saved_image> images,
                  std::span<const std::pair<std::string, std::string>> provenance, const output_rules& rules) try {
   io::output_file output(path, images_output, rules);
-  const auto lock = io::hdf5_lock();
   io::hdf5_handle file = io::create_hdf5(output);
   io::write_reductions(file, images);
   {
+    const auto lock = io::hdf5_lock();
     const io::hdf5_handle group = io::make_group(file, "provenance");
     for (const auto& [name, text] : provenance) io::write_attribute(group, name, text);
   }
@@ -112,13 +169,22 @@ void save_images(const std::filesystem::path& path, std::span<const saved_image>
 
 void save_npy(const std::filesystem::path& path, const saved_image& image, const output_rules& rules) {
   io::output_file output(path, npy_output, rules);
+  std::uint64_t end = 0;
+  const auto put = [&]<class T>(std::span<const T> values) {
+    output.file().write_at(end, values.data(), values.size_bytes());
+    end += values.size_bytes();
+  };
   std::visit(
       [&]<class T>(const std::vector<T>& values) {
-        const std::string header = io::npy_header_of(npy_type<T>(), image.extent);
-        output.file().write_at(0, header.data(), header.size());
-        output.file().write_at(header.size(), values.data(), values.size() * sizeof(T));
+        put(std::span<const char>(io::npy_header_of(npy_type<T>(), image.extent)));
+        put(std::span<const T>(values));
       },
       image.values);
+  if (const auto& [stream, number] = image.streamed; stream != nullptr) {
+    stream->make([&, wanted = number](std::size_t made, std::span<const double> values) {
+      if (made == wanted) put(values);
+    });
+  }
   output.finish();
 }
 

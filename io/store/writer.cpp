@@ -222,10 +222,7 @@ void hdf5_event_store_writer::become_part() try {
 }
 
 void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) try {
-  {
-    const auto lock = hdf5_lock();
-    fill_reductions(file_, reductions);
-  }
+  fill_reductions(file_, reductions);
   close();
   record(issues, reductions);
   output_.finish();
@@ -346,6 +343,7 @@ std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::pa
                                                        std::span<const saved_image> announced) {
   const bool keeps = options.keep_unfinished;
   check_output(path, event_store_output, rules);
+  for (const saved_image& image : announced) expect_image(path, image);
   if (keeps) io::remove_part_without_frames(io::part_of(path));
   io::output_file output(path, event_store_output, rules, keeps ? io::temporary_name::part : io::temporary_name::scratch);
   auto writer = std::make_unique<io::hdf5_event_store_writer>(std::move(output), description, options, announced);

@@ -3,11 +3,13 @@
 //   COUNTEM_FAIL=CALL:ERRNO[:N]  CALL fails from its N-th time on (0), memory:ERRNO:N once
 //   COUNTEM_SLOW=CALL:MS         CALL waits before it is done
 //   COUNTEM_PATH=TEXT            only files whose path holds TEXT
+//   COUNTEM_FREE=BYTES           so much is free on every file system
 //
 // CALL: read, flock, thread, memory.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -104,6 +106,13 @@ int flock(int descriptor, int operation) noexcept {
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) noexcept {
   static const auto real = next_of(&pthread_create, "pthread_create");
   return fails("thread") ? static_cast<int>(fail.number) : real(thread, attributes, run, argument);
+}
+int statvfs(const char* path, struct statvfs* facts) noexcept {
+  static const auto real = next_of(&statvfs, "statvfs");
+  const int result = real(path, facts);
+  if (const char* const bytes = std::getenv("COUNTEM_FREE"); bytes != nullptr && result == 0)
+    facts->f_bfree = facts->f_bavail = std::strtoull(bytes, nullptr, 10) / facts->f_frsize;
+  return result;
 }
 void* malloc(size_t bytes) {
   return fails("memory") ? nullptr : __libc_malloc(bytes);

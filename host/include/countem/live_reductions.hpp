@@ -27,12 +27,12 @@ class live_reductions {
   [[nodiscard]] std::vector<saved_image> announced();
   /// Draws the pictures if the last ones are old enough.
   void refresh();
-  /// Draws the last pictures; returns what goes into the file.
+  /// Draws the last pictures; returns what goes into the file. Profiles of rings are streamed: it must outlive the images.
   [[nodiscard]] std::vector<saved_image> finish();
 
  private:
-  [[nodiscard]] std::vector<saved_image> images(reduction_result result, image_detail detail) const;
-  void draw() const;
+  [[nodiscard]] std::vector<saved_image> images(image_detail detail);
+  void draw();
 
   reduction_plan plan_;
   result_axes axes_;

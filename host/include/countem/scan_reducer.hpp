@@ -36,6 +36,8 @@ class scan_reducer {
   [[nodiscard]] reduction_result take();
   /// A copy of what was computed so far.
   [[nodiscard]] reduction_result snapshot() const;
+  /// The same without the profiles of rings, which may be large.
+  [[nodiscard]] reduction_result snapshot_without_profiles();
   /// What is computed.
   [[nodiscard]] const reduction_plan& plan() const;
 

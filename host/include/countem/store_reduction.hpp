@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include <countem/event_store.hpp>
 #include <countem/ranks.hpp>
@@ -13,12 +16,13 @@ namespace countem {
 
 /// What was computed from a finished store.
 struct reduced_store {
-  reduction_result result;  ///< of the frames of the copy
-  reduction_plan plan;      ///< with the centre that was used, where a result depends on it
-  result_axes axes;         ///< of the copy
+  reduction_result result;    ///< of the frames of the copy
+  reduction_plan plan;        ///< with the centre that was used, where a result depends on it
+  result_axes axes;           ///< of the copy
+  profile_source profiles{};  ///< where the result holds none of those that were asked for
 
   /// The results as images for files.
-  [[nodiscard]] std::vector<saved_image> images() const { return images_of(result, plan, axes); }
+  [[nodiscard]] std::vector<saved_image> images() const { return images_of(result, plan, axes, image_detail::full, profiles); }
 };
 
 /// Reduces what `part` leaves of the store. `plan` is in detector pixels, whatever the grid. A plan that needs a centre and has
@@ -33,6 +37,15 @@ struct reduced_store {
 /// @throws what is thrown on any rank, as ranks::together()
 [[nodiscard]] reduced_store reduce_store(const event_store& store, const reduction_plan& plan, const copy_plan& part,
                                          backend which, const reading_options& reading, ranks& all);
+
+/// The same for results that are written and then of no more use: profiles of rings of more than `held_bytes` are not held, but
+/// read from the store when their images are written, by rank 0. The store must outlive the images.
+[[nodiscard]] reduced_store reduce_store_for_files(const event_store& store, const reduction_plan& plan, const copy_plan& part,
+                                                   backend which, const reading_options& reading, ranks& all,
+                                                   std::uint64_t held_bytes = std::uint64_t{64} << 20U);
+
+/// Rings of the profiles that a plan asks for; those around the frame's middle where it has no centre yet.
+[[nodiscard]] std::uint32_t profile_rings(const reduction_plan& plan, const result_axes& axes);
 
 /// The beam on the sum of all frames of a store, which is `summed`: of the complete ones, where there are any. Cells whose
 /// `excluded` [cell] is not 0 are left out; empty: none.
