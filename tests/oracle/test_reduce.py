@@ -256,3 +256,27 @@ def test_rings_of_used_pixels(stored: tuple[pathlib.Path, np.ndarray], tmp_path:
     with np.errstate(invalid="ignore", divide="ignore"):
         np.testing.assert_allclose(found["radial_mean"], np.where(used > 0, total / used, np.nan))
         np.testing.assert_allclose(found["radial_mean_error"], np.where(used > 0, np.sqrt(total) / used, np.nan))
+
+
+def test_profiles_larger_than_what_is_held(library: Library, tmp_path: pathlib.Path) -> None:
+    """20,000 rings at 500 positions are 80 MB, which are written while the store is read once more."""
+    path = tmp_path / "many.h5"
+    example = stores.Example("many", shape=(12, 16), scan=(20, 25), frames_per_position=2, wide_counts=True, occupancy=0.2)
+    dense = example.write(library, path).astype(np.int64)
+    step, centre = 0.0005, (5.3, 7.1)
+    found = reduced(path, "--radial", "--radial-step", str(step), "--errors", "--centre", f"{centre[0]},{centre[1]}")
+    rings = np.floor(distance(example.shape, centre) / step).astype(int).ravel()
+    number = found["radial"].shape[2]
+    assert found["radial"].nbytes > 64 << 20 and number > rings.max()
+    _, there = whole_and_there(path)
+    at_position = dense.sum(axis=2).reshape(*example.scan, -1)
+    for row in range(example.scan[0]):
+        for column in range(example.scan[1]):
+            wanted = np.bincount(rings, at_position[row, column], minlength=number).astype(float)
+            if not there[row, column]:
+                wanted[rings] = np.nan
+            got = found["radial"][row, column]
+            np.testing.assert_array_equal(got, wanted)
+            np.testing.assert_array_equal(found["radial_error"][row, column], np.sqrt(got))
+    with h5py.File(path.with_name("reduced.h5")) as file:
+        assert np.prod(file["reductions/radial"].chunks) * 8 <= 4 << 20
