@@ -1,5 +1,6 @@
 """One scan counted and reduced by the ranks of an MPI job: the same content as one process makes, or one sentence why not."""
 
+import array
 import json
 import os
 import pathlib
@@ -177,6 +178,25 @@ class Mpi(MpiTest):
         self.assertEqual(done.returncode, IO_FAILURE, done.stderr)
         self.assertRegex(done.stderr, r"countem: rank 2 on \S+: .*raw.npy")
         self.assertFalse(self.whole.exists())
+
+    def test_a_frame_that_cannot_be_read_ends_all_ranks_and_keeps_what_was_counted(self):
+        pixels = FRAME[0] * FRAME[1]
+        values = array.array("d", [0.0]) * (FRAMES * pixels)
+        for frame in range(FRAMES):
+            values[frame * pixels + frame] = 1.0
+        sound = npy((*SCAN, *FRAME), values.tobytes(), "<f8")
+        values[30 * pixels + 7] = 2.0**24 + 1  # no number of electrons that is held exactly: docs/formats.md
+        self.raw.write_bytes(npy((*SCAN, *FRAME), values.tobytes(), "<f8"))
+        counting = ("count", self.raw, "--method", "counts", "--no-png")
+        sentence = self.refuse_on(4, BAD_INPUT, *counting, "-o", self.whole, mentions=["raw.npy", "frame 30"])
+        self.assertRegex(sentence, r"countem: rank [0-3] on ")
+        self.assertFalse(self.whole.exists())
+        one = self.directory / "one.h5"
+        self.refuse(BAD_INPUT, *counting, "-o", one, mentions=["raw.npy", "frame 30"])
+        # The same job on sound frames: what was left does no harm.
+        self.raw.write_bytes(sound)
+        self.succeed_on(4, *counting, "-o", self.whole, "--force")
+        self.assertEqual(self.succeed_json("info", self.whole)["events"], FRAMES)
 
     def test_ranks_of_different_commands_refuse(self):
         script = self.directory / "each.sh"
