@@ -130,6 +130,7 @@ TEST_F(mib_files, damaged_headers) {
   refused("MQ1,1,384,1,2", {"a.mib", "not a MIB file"});
   refused("MQ1,1,99999,1,2,1,U08,1x1,01,", {"a.mib", "not a MIB file"});
   refused("MQ1,1,99999,1,2,1,U08,1x1,01,2021,", {"a.mib", "99999 bytes"});
+  refused("MQ1,1,127,1,2,1,U08,1x1,01,2021,", {"a.mib", "127 bytes"});
   refused(merlin_header_text(1, "U64", 2, 1), {"a.mib", "'U64'"});
   refused(merlin_header_text(1, "U08", 0, 1), {"a.mib", "1 x 0"});
   refused(merlin_header_text(1, "R64", 256, 1, "", 1, "1x1", 7), {"a.mib", "7 bits"});

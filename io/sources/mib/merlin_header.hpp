@@ -17,6 +17,8 @@ namespace countem::io {
 inline constexpr std::string_view merlin_magic = "MQ1,";
 /// More than any header has: 384 bytes for one chip, 768 for four.
 inline constexpr std::size_t longest_merlin_header = 8192;
+/// Less than any header has: what is kept for a frame stays below what its header takes in the file.
+inline constexpr std::size_t shortest_merlin_header = 128;
 
 /// What is the same for all frames of a scan.
 struct merlin_layout {

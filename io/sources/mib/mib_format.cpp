@@ -24,7 +24,7 @@ merlin_layout layout_of_file(const file_handle& file) {
   const auto header = merlin_header_of(text);
   if (!header) throw format_error(name + ": is not a MIB file: it does not begin with a header \"MQ1,\" and its fields");
   const std::uint64_t bytes = header->layout.header_bytes;
-  if (bytes < merlin_magic.size() || bytes > longest_merlin_header)
+  if (bytes < shortest_merlin_header || bytes > longest_merlin_header)
     throw format_error(fmt::format("{}: claims headers of {} bytes: it is damaged", name, bytes));
   return header->layout;
 }
