@@ -26,7 +26,6 @@ using core::spectrum_steps;
 using core::wave_sums;
 
 constexpr std::size_t points = spectrum_steps + 1;
-constexpr std::uint64_t groups = detective_efficiency::groups;
 constexpr double low_cycles_per_pixel = 1 / 50.0;  // the point at 0 takes the frequencies up to this
 constexpr std::uint64_t enough_electrons = 2'000'000;
 constexpr std::uint64_t least_frames = 64;
