@@ -1,8 +1,8 @@
 // An event store of any size made of generated events, without raw frames: for measurements of what reads stores.
 //
-//   bench_long_store OUT.h5 WIDTHxHEIGHT EVENTS_PER_FRAME [THREADS]
+//   bench_long_store OUT.h5 WIDTHxHEIGHT EVENTS_PER_FRAME [THREADS [SIDE]]
 //
-// Frames of 576 x 576 pixels, each one of 4096 diffraction patterns whose numbers of events scatter as electrons do.
+// Frames of SIDE x SIDE pixels (576), each one of 4096 diffraction patterns whose numbers of events scatter as electrons do.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -21,12 +21,11 @@ namespace {
 
 using namespace countem;
 
-constexpr std::uint32_t side = 576;
 constexpr std::size_t patterns = 4096;
 constexpr std::uint64_t frames_per_batch = 2048;
 
 struct pattern_pool {
-  explicit pattern_pool(double events_per_frame) {
+  pattern_pool(double events_per_frame, std::uint32_t side) {
     std::mt19937_64 generator(1);
     std::poisson_distribution<std::size_t> number(events_per_frame);
     for (std::size_t i = 0; i < patterns; ++i) all.push_back(test::diffraction_events(generator, side, number(generator)));
@@ -53,13 +52,14 @@ event_batch batch_of(const pattern_pool& pool, std::uint64_t first, std::uint64_
   return batch;
 }
 
-std::uint64_t write_store(const std::string& path, const scan_shape& scan, double events_per_frame, unsigned threads) {
+std::uint64_t write_store(const std::string& path, const scan_shape& scan, double events_per_frame, unsigned threads,
+                          std::uint32_t side) {
   store_description description;
   description.shape = {side, side};
   description.scan = scan;
   description.geometry = counted_geometry(description.shape, 1);
   description.provenance = {{"program", "bench_long_store"}};
-  const pattern_pool pool(events_per_frame);
+  const pattern_pool pool(events_per_frame, side);
   const auto store = create_event_store(path, description, {});
   io::background_writer writer(*store, threads);
   std::uint64_t events = 0;
@@ -78,11 +78,12 @@ std::uint64_t write_store(const std::string& path, const scan_shape& scan, doubl
 int main(int count, char** arguments) try {
   scan_shape scan;
   if (count < 4 || std::sscanf(arguments[2], "%ux%u", &scan.width, &scan.height) != 2) {
-    std::cerr << "bench_long_store OUT.h5 WIDTHxHEIGHT EVENTS_PER_FRAME [THREADS]\n";
+    std::cerr << "bench_long_store OUT.h5 WIDTHxHEIGHT EVENTS_PER_FRAME [THREADS [SIDE]]\n";
     return 2;
   }
   const auto threads = static_cast<unsigned>(count > 4 ? std::atoi(arguments[4]) : 2);
-  std::cout << write_store(arguments[1], scan, std::atof(arguments[3]), threads) << " events\n";
+  const auto side = static_cast<std::uint32_t>(count > 5 ? std::atoi(arguments[5]) : 576);
+  std::cout << write_store(arguments[1], scan, std::atof(arguments[3]), threads, side) << " events\n";
   return 0;
 } catch (const std::exception& reason) {
   std::cerr << reason.what() << '\n';

@@ -83,7 +83,7 @@ TEST(source_arguments, that_contradict_each_other_are_refused) {
   EXPECT_THROW((void)parsed({"a", "--input-format", "v5", "--shape", "4x4"}).inputs.options(), invalid_argument);
   EXPECT_THROW((void)parsed({"a", "--input-format", "npy", "--dataset", "/x"}).inputs.options(), invalid_argument);
   EXPECT_THROW((void)parsed({"a", "--input-format", "v9"}).inputs.options(), invalid_argument);
-  EXPECT_THROW((void)parsed({"a", "--shape", "4x4", "--dtype", "i16"}).inputs.options(), invalid_argument);
+  EXPECT_THROW((void)parsed({"a", "--shape", "4x4", "--dtype", "i12"}).inputs.options(), invalid_argument);
   EXPECT_THROW(parsed({"a", "--dtype", "u8"}), CLI::RequiresError);
   EXPECT_THROW(parsed({"--scan", "4x4"}), CLI::RequiredError);
 }

@@ -68,7 +68,7 @@ def test_refusals(simulated: Simulated, tmp_path: pathlib.Path) -> None:
         with pytest.raises(error, match=words):
             ct.open_raw(tmp_path / path)
     for options, words in (({"scan": (3,)}, r"scan=\(3,\) is not"), ({"scan": (0, 12)}, "each at least 1"), ({"dtype": "u2"}, "give shape"),
-                           ({"format": "x"}, "x"), ({"scale": -1}, "above 0"), ({"shape": (4, 5), "dtype": "f8"}, "float64 cannot be read")):
+                           ({"format": "x"}, "x"), ({"scale": -1}, "above 0"), ({"shape": (4, 5), "dtype": "c8"}, "complex64 cannot be read")):
         with pytest.raises(ValueError, match=words):
             ct.open_raw(simulated.raw, **options)
     raw = ct.open_raw(simulated.raw)
