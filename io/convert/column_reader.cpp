@@ -17,9 +17,9 @@ namespace {
 
 constexpr std::size_t element_bytes = sizeof(std::uint32_t);
 /// Elements of larger chunks are read through HDF5, which bounds the memory.
-constexpr hsize_t largest_chunk = hsize_t{1} << 22U;
+constexpr hsize_t largest_column_chunk = hsize_t{1} << 22U;
 
-std::vector<H5Z_filter_t> filters_of(hid_t creation) {
+std::vector<H5Z_filter_t> filter_numbers_of(hid_t creation) {
   std::vector<H5Z_filter_t> filters;
   for (int number = 0; number < H5Pget_nfilters(creation); ++number) {
     unsigned flags = 0;
@@ -48,11 +48,11 @@ column_reader::column_reader(hdf5_handle dataset, std::string name) : dataset_(s
   const hdf5_handle type(H5Dget_type(dataset_), name_);
   if (H5Sget_simple_extent_ndims(space) != 1 || H5Pget_layout(creation) != H5D_CHUNKED) return;
   if (H5Tequal(type, H5T_STD_U32LE) <= 0 && H5Tequal(type, H5T_STD_I32LE) <= 0) return;
-  const std::vector<H5Z_filter_t> filters = filters_of(creation);
+  const std::vector<H5Z_filter_t> filters = filter_numbers_of(creation);
   is_shuffled_ = filters == std::vector<H5Z_filter_t>{H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE};
   if (!is_shuffled_ && filters != std::vector<H5Z_filter_t>{H5Z_FILTER_DEFLATE}) return;
   hsize_t elements = 0;
-  if (H5Pget_chunk(creation, 1, &elements) == 1 && elements <= largest_chunk) chunk_elements_ = elements;
+  if (H5Pget_chunk(creation, 1, &elements) == 1 && elements <= largest_column_chunk) chunk_elements_ = elements;
 }
 
 void column_reader::read(std::uint64_t start, std::span<std::uint32_t> to, std::uint32_t highest) {

@@ -111,7 +111,7 @@ bool are_plain_lists(hid_t lists) {
   return H5Tequal(number, H5T_STD_U32LE) > 0;
 }
 
-std::filesystem::path path_of(hid_t object) {
+std::filesystem::path path_of_file(hid_t object) {
   std::string name(4096, '\0');
   const ssize_t length = H5Fget_name(object, name.data(), name.size());
   name.resize(length > 0 && static_cast<std::size_t>(length) < name.size() ? static_cast<std::size_t>(length) : 0);
@@ -130,7 +130,7 @@ std::optional<heap_lists> heap_lists::open(hid_t lists) {
   const std::optional<stored_object> stored = stored_object_of(lists);
   const haddr_t address = H5Dget_offset(lists);
   if (!stored || address == HADDR_UNDEF) return std::nullopt;
-  file_handle file = file_handle::open_read(path_of(lists));
+  file_handle file = file_handle::open_read(path_of_file(lists));
   const file_state opened = file.opened().opened;
   if (stored->file.device != opened.device || stored->file.inode != opened.inode) return std::nullopt;
   const auto number = static_cast<std::uint64_t>(count);

@@ -48,7 +48,7 @@ selection select(hid_t dataset, const slab& box, const std::string& what) {
 }
 
 /// "element 17", or "element (2, 3)": where the i-th number of a box lies in the dataset.
-std::string place_of(const slab& box, std::size_t i) {
+std::string place_in_box(const slab& box, std::size_t i) {
   std::vector<hsize_t> at(box.extent.size());
   hsize_t rest = i;
   for (std::size_t axis = box.extent.size(); axis-- > 0; rest /= box.extent[axis]) {
@@ -65,7 +65,7 @@ void read_pieces(hid_t dataset, hid_t file_type, const slab& box, std::span<T> t
     read_numbers<T>(
         file_type, to.size(), to.data(), expected,
         [&](hid_t memory_type, void* into) { read_slab(dataset, box, memory_type, into, what); }, what,
-        [&](std::size_t i) { return ": " + place_of(box, i); });
+        [&](std::size_t i) { return ": " + place_in_box(box, i); });
     return;
   }
   const auto axis = static_cast<std::size_t>(longer - box.extent.begin());
