@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "io/sources/pixel_conversion.hpp"
+#include "tests/io/sample_bytes.hpp"
 #include "tests/io/source_fixture.hpp"
 
 namespace countem::testing_io {
@@ -39,19 +40,6 @@ std::string dictionary(const std::string& descr, const std::string& shape, const
   return "{'descr': '" + descr + "', 'fortran_order': " + fortran + ", 'shape': " + shape + ", }\n";
 }
 
-/// All pixels of a source as the frames' own type.
-template <class Pixel>
-std::vector<Pixel> read_all(const frame_source& source) {
-  frame_batch batch;
-  source.read(0, static_cast<std::size_t>(source.info().scan.frames()), batch);
-  std::vector<Pixel> all;
-  for (const frame_view& frame : batch.frames) {
-    const auto pixels = pixels_of<Pixel>(frame);
-    all.insert(all.end(), pixels.begin(), pixels.end());
-  }
-  return all;
-}
-
 struct flat : ::testing::Test {
   temporary_directory scratch;
   fs::path path = scratch / "frames.bin";
@@ -75,7 +63,7 @@ TEST_F(flat, offset_gap_and_byte_order) {
   options.raw->gap_bytes = 3;
   const auto source = open_source({path}, options);
   EXPECT_TRUE(source->info().issues.empty());
-  EXPECT_EQ(read_all<std::uint32_t>(*source), (std::vector<std::uint32_t>{1, 2, 0x01020304, 4, 5, 6}));
+  EXPECT_EQ(all_pixels<std::uint32_t>(*source), (std::vector<std::uint32_t>{1, 2, 0x01020304, 4, 5, 6}));
 }
 
 TEST_F(flat, floats_with_rows_that_are_no_image) {
@@ -87,7 +75,7 @@ TEST_F(flat, floats_with_rows_that_are_no_image) {
   save(path, bytes);
   source_options options = described({128, 128}, pixel_type::f32);
   options.raw->gap_bytes = std::uint64_t{2} * 128 * 4;
-  const auto pixels = read_all<float>(*open_source({path}, options));
+  const auto pixels = all_pixels<float>(*open_source({path}, options));
   ASSERT_EQ(pixels.size(), 3U * 128U * 128U);
   EXPECT_EQ(pixels[128 * 128], 130 * 128 + 0.5F);
 }
@@ -138,11 +126,11 @@ TEST_F(flat, several_files_are_one_scan_in_the_order_of_the_numbers_in_their_nam
   const std::vector<fs::path> files{put("f_10.bin", {7, 8}), put("f_9.bin", {3, 4, 5, 6}), put("f_08.bin", {1, 2})};
   const auto source = open_source(files, options);
   EXPECT_EQ(source->info().scan, (scan_shape{1, 4, 1}));
-  EXPECT_EQ(read_all<std::uint8_t>(*source), (std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(all_pixels<std::uint8_t>(*source), (std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 8}));
   EXPECT_EQ(source->info().files.front().path, files[2]);
   expect_issue(source->info(), "order_of_names", 1, {"f_08.bin", "numbers in their names"});
   EXPECT_TRUE(open_source({files[2], files[1], files[0]}, options)->info().issues.empty());
-  EXPECT_EQ(read_all<std::uint8_t>(*open_source({scratch.path()}, options)), read_all<std::uint8_t>(*source));
+  EXPECT_EQ(all_pixels<std::uint8_t>(*open_source({scratch.path()}, options)), all_pixels<std::uint8_t>(*source));
 }
 
 TEST_F(flat, of_several_files_one_that_is_short_shifts_nothing) {
@@ -157,7 +145,7 @@ TEST_F(flat, of_several_files_one_that_is_short_shifts_nothing) {
   const auto source = open_source(files, options);
   EXPECT_EQ(source->info().scan, (scan_shape{1, 6, 1}));
   EXPECT_EQ(source->info().missing_frames, 1U);
-  const auto pixels = read_all<std::uint8_t>(*source);
+  const auto pixels = all_pixels<std::uint8_t>(*source);
   EXPECT_EQ(std::string(pixels.begin(), pixels.end()), std::string("aabb\0\0eeffgg", 12));
   frame_batch batch;
   source->read(2, 1, batch);
@@ -175,7 +163,7 @@ TEST_F(flat, pixels_of_types_that_frames_do_not_have) {
   source_options options = described({1, 2}, pixel_type::u16);
   options.raw->stored_as = "i16";
   options.raw->big_endian = true;
-  EXPECT_EQ(read_all<float>(*open_source({path}, options)), (std::vector<float>{-300, 5}));
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, options)), (std::vector<float>{-300, 5}));
   options.raw->stored_as = "i17";
   expect_error<invalid_argument>({path}, options, {"'i17'"});
 }
@@ -201,7 +189,7 @@ TEST_F(npy_files, numbers_of_axes) {
     store("|u1", shape, pixels);
     const auto source = open_source({path}, {});
     EXPECT_EQ(source->info().scan, scan) << shape;
-    EXPECT_EQ(read_all<std::uint8_t>(*source), pixels) << shape;
+    EXPECT_EQ(all_pixels<std::uint8_t>(*source), pixels) << shape;
   }
   for (const char* shape :
        {"()", "(12,)", "(1, 1, 1, 1, 4, 3)", "(0, 4, 3)", "(99999999999, 4, 3)", "(99999999999999999999999, 4, 3)"}) {
@@ -215,21 +203,21 @@ TEST_F(npy_files, numbers_of_axes) {
 TEST_F(npy_files, types_keep_their_values) {
   const std::string shape = "(1, 1, 4)";
   store<std::int8_t>("|i1", shape, {-128, 0, 1, 127});
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-128, 0, 1, 127}));
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{-128, 0, 1, 127}));
   store<std::int16_t>("<i2", shape, {-32768, 0, 1, 32767});
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-32768, 0, 1, 32767}));
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{-32768, 0, 1, 32767}));
   store<std::int16_t>(">i2", shape, {-32768, 0, 1, 32767}, 2);
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-32768, 0, 1, 32767}));
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{-32768, 0, 1, 32767}));
   store<std::uint32_t>("<u4", shape, {0, 1, 70000, 0xffff'ffff}, 3);
-  EXPECT_EQ(read_all<std::uint32_t>(*open_source({path}, {})), (std::vector<std::uint32_t>{0, 1, 70000, 0xffff'ffff}));
+  EXPECT_EQ(all_pixels<std::uint32_t>(*open_source({path}, {})), (std::vector<std::uint32_t>{0, 1, 70000, 0xffff'ffff}));
   store<std::int32_t>("<i4", shape, {-16777216, 0, 1, 16777216});
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-16777216, 0, 1, 16777216}));
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{-16777216, 0, 1, 16777216}));
   store<std::int64_t>("<i8", shape, {-5, 0, 1, 16777216});
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-5, 0, 1, 16777216}));
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{-5, 0, 1, 16777216}));
   store<std::uint64_t>("<u8", shape, {5, 0, 1, 0xffff'ffff});
-  EXPECT_EQ(read_all<std::uint32_t>(*open_source({path}, {})), (std::vector<std::uint32_t>{5, 0, 1, 0xffff'ffff}));
+  EXPECT_EQ(all_pixels<std::uint32_t>(*open_source({path}, {})), (std::vector<std::uint32_t>{5, 0, 1, 0xffff'ffff}));
   store<float>(">f4", shape, {-0.5F, 0, 1.25F, 1e30F});
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{-0.5F, 0, 1.25F, 1e30F}));
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{-0.5F, 0, 1.25F, 1e30F}));
 }
 
 TEST_F(npy_files, half_floats) {
@@ -240,17 +228,17 @@ TEST_F(npy_files, half_floats) {
     store<std::uint16_t>(descr, "(1, 1, 9)", halves);
     const auto source = open_source({path}, {});
     EXPECT_EQ(source->info().type, pixel_type::f32);
-    EXPECT_EQ(read_all<float>(*source), values) << descr;
+    EXPECT_EQ(all_pixels<float>(*source), values) << descr;
   }
   store<std::uint16_t>("<f2", "(1, 1, 2)", {0x7c01, 0xffff});
-  for (const float odd : read_all<float>(*open_source({path}, {}))) EXPECT_NE(odd, odd);
+  for (const float odd : all_pixels<float>(*open_source({path}, {}))) EXPECT_NE(odd, odd);
 }
 
 TEST_F(npy_files, shapes_of_python_2) {
   store<std::uint16_t>("<u2", "(2L, 1L, 2L)", {1, 2, 3, 4});
   const auto source = open_source({path}, {});
   EXPECT_EQ(source->info().scan, (scan_shape{1, 2, 1}));
-  EXPECT_EQ(read_all<std::uint16_t>(*source), (std::vector<std::uint16_t>{1, 2, 3, 4}));
+  EXPECT_EQ(all_pixels<std::uint16_t>(*source), (std::vector<std::uint16_t>{1, 2, 3, 4}));
   for (const char* shape : {"(2LL, 1, 2)", "(L, 1, 2)", "(2l, 1, 2)"}) {
     store<std::uint16_t>("<u2", shape, {1, 2, 3, 4});
     expect_error<format_error>({path}, {}, {"frames.npy", "not a tuple of numbers"});
@@ -263,7 +251,7 @@ TEST_F(npy_files, one_image_in_fortran_order_is_turned) {
       std::vector<char> bytes = npy(dictionary(big_endian ? ">f8" : "<f8", shape, "True"));
       append_pixels<double>(bytes, {1, 4, 2, 5, 3, 6.5}, big_endian);
       save(path, bytes);
-      EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{1, 2, 3, 4, 5, 6.5})) << shape;
+      EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{1, 2, 3, 4, 5, 6.5})) << shape;
     }
   }
 }
@@ -271,9 +259,9 @@ TEST_F(npy_files, one_image_in_fortran_order_is_turned) {
 TEST_F(npy_files, doubles_give_the_charges_they_would) {
   // rint(16 v) is the charge: 1/32 + a hair above must stay above the tie.
   store<double>("<f8", "(1, 1, 5)", {1.0 / 32 + 1e-12, 1.0 / 32, -3.0 / 32, 1048575.9999, 16777216});
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})), (std::vector<float>{1.0F / 16, 0, -2.0F / 16, 1048576, 16777216}));
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})), (std::vector<float>{1.0F / 16, 0, -2.0F / 16, 1048576, 16777216}));
   store<double>("<f8", "(1, 1, 2)", {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()});
-  const auto odd = read_all<float>(*open_source({path}, {}));
+  const auto odd = all_pixels<float>(*open_source({path}, {}));
   EXPECT_EQ(odd[0], std::numeric_limits<float>::infinity());
   EXPECT_NE(odd[1], odd[1]);
 }
@@ -299,10 +287,10 @@ TEST_F(npy_files, values_that_no_pixel_holds) {
 
 TEST_F(npy_files, values_beyond_all_charges_are_the_largest) {
   store<std::uint64_t>("<u8", "(1, 1, 3)", {0xffff'ffff, 0x1'0000'0000, 0xffff'ffff'ffff'ffff});
-  EXPECT_EQ(read_all<std::uint32_t>(*open_source({path}, {})),
+  EXPECT_EQ(all_pixels<std::uint32_t>(*open_source({path}, {})),
             (std::vector<std::uint32_t>{0xffff'ffff, 0xffff'ffff, 0xffff'ffff}));
   store<double>("<f8", "(1, 1, 2)", {67'108'865.3, -1e300});
-  EXPECT_EQ(read_all<float>(*open_source({path}, {})),
+  EXPECT_EQ(all_pixels<float>(*open_source({path}, {})),
             (std::vector<float>{67'108'864, -std::numeric_limits<float>::infinity()}));
 }
 

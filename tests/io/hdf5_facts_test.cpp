@@ -1,4 +1,5 @@
 #include "io/hdf5/attribute.hpp"
+#include "io/hdf5/hyperslab.hpp"
 #include "tests/io/hdf5_fixture.hpp"
 
 // What a file holds beside its frames: masks, the scan, other files; and files that are still being written.
@@ -98,12 +99,7 @@ TEST_F(hdf5_source, a_file_that_a_detector_writes_is_read_as_far_as_it_is) {
   H5Pset_chunk(creation, 3, chunk.data());
   const hdf5_handle dataset(H5Dcreate2(file, "data", H5T_NATIVE_UINT16, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
   for (hsize_t frame = 0; frame < 2; ++frame) {
-    const std::vector<hsize_t> start{frame, 0, 0};
-    const hdf5_handle there(H5Screate_simple(3, extent.data(), nullptr), "there");
-    H5Sselect_hyperslab(there, H5S_SELECT_SET, start.data(), nullptr, chunk.data(), nullptr);
-    const hdf5_handle memory(H5Screate_simple(3, chunk.data(), nullptr), "memory");
-    const auto pixels = pattern_frame(frame, small);
-    ASSERT_GE(H5Dwrite(dataset, H5T_NATIVE_UINT16, memory, there, H5P_DEFAULT, pixels.data()), 0);
+    io::write_slab(dataset, {{frame, 0, 0}, chunk}, H5T_NATIVE_UINT16, pattern_frame(frame, small).data(), "live");
   }
   ASSERT_GE(H5Fstart_swmr_write(file), 0);
   ASSERT_GE(H5Fflush(file, H5F_SCOPE_GLOBAL), 0);

@@ -28,11 +28,7 @@ struct written : hdf5_source {
       std::uint64_t left = frame;
       for (std::size_t axis = extent.size() - 2; axis-- > 0; left /= extent[axis]) start[axis] = left % extent[axis];
       std::copy(extent.end() - 2, extent.end(), count.end() - 2);
-      const hdf5_handle there(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), name);
-      H5Sselect_hyperslab(there, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
-      const hdf5_handle memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), name);
-      const auto pixels = pattern_frame(frame, small);
-      io::hdf5_check(H5Dwrite(dataset, H5T_NATIVE_UINT16, memory, there, H5P_DEFAULT, pixels.data()), name);
+      io::write_slab(dataset, {start, count}, H5T_NATIVE_UINT16, pattern_frame(frame, small).data(), name);
     }
   }
 
