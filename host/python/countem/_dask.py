@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,7 +26,7 @@ from countem._warnings import CountemWarning
 _SHARES_PER_WORKER = 4
 _WINDOWS_PER_THREAD = 2
 _MOST_BYTES = 100_000_000  # that are sent with every share
-_INTERVAL = 0.5  # seconds between two words of a worker
+_INTERVAL = 0.5  # seconds between two reports of a worker
 _PATIENCE = 15.0  # seconds for shares that are cancelled to end
 
 Count = Callable[..., Any]
@@ -53,10 +53,11 @@ def connected(client: Any, method: str) -> Iterator[Any]:
     """A client of dask.distributed: the one that is given, or one of the scheduler at an address while the context lasts."""
     distributed = _needs("distributed", "distributed", method)
     if isinstance(client, str):
-        with distributed.Client(client, set_as_default=False) as opened:
+        with distributed.Client(client, set_as_default=False) as opened, opened.as_current():
             yield opened
     elif isinstance(client, distributed.Client) and not client.asynchronous:
-        yield client
+        with client.as_current():  # distributed.wait() asks for it
+            yield client
     else:
         raise TypeError(f"client={client!r} is neither a distributed.Client that is not asynchronous nor the address of a scheduler")
 
@@ -85,6 +86,9 @@ def _remove_parts(path: str) -> None:
 
 _opened: tuple[str, Any] = ("", None)
 _opening = threading.Lock()
+_running: Counter[str] = Counter()  # shares of each run that this process counts
+_ended: set[str] = set()  # runs of which no share may begin
+_changing = threading.Lock()  # of these two
 
 
 def _frames_of(run: _Run) -> tuple[Raw, Calibration]:
@@ -98,16 +102,37 @@ def _frames_of(run: _Run) -> tuple[Raw, Calibration]:
         return _opened[1]
 
 
-def _close(name: str) -> None:
-    """Frames of a run that has ended."""
+@contextlib.contextmanager
+def _share_of(run: _Run) -> Iterator[None]:
+    """While a share is counted; raises _Unwanted where its run has ended."""
+    with _changing:
+        if run.name in _ended:
+            raise _Unwanted
+        _running[run.name] += 1
+    try:
+        yield
+    finally:
+        with _changing:
+            _running[run.name] -= 1
+
+
+def _end(name: str) -> int:
+    """Lets no share of a run begin or go on and forgets its frames; the shares that have not stopped yet."""
     global _opened
-    with _opening:
+    with _changing:
+        _ended.add(name)
         if _opened[0] == name:
             _opened = ("", None)
+        return _running[name]
 
 
 def _count_share(run: _Run, number: int) -> int:
     """Counts one share into its part; its events. May run again after its worker was lost, also while a first attempt still runs somewhere."""
+    with _share_of(run):
+        return _counted_share(run, number)
+
+
+def _counted_share(run: _Run, number: int) -> int:
     from distributed import get_worker
 
     from countem import _frames
@@ -124,36 +149,31 @@ def _count_share(run: _Run, number: int) -> int:
         return int(_countem.state_of(name, False)[2])
     shown = 0.0
 
-    def report(kind: str, done: int = 0, events: int = 0) -> None:
-        worker.log_event(run.name, (kind, number, done, events, worker.address))
-
     def seen(done: int, total: int, events: int, seconds: float) -> None:
         nonlocal shown
         task = worker.state.tasks.get(key)
-        if task is None or task.state == "cancelled":
+        if run.name in _ended or task is None or task.state == "cancelled":
             raise _Unwanted
         if time.monotonic() - shown > _INTERVAL or done == total:
             shown = time.monotonic()
-            report("counted", done, events)
+            worker.log_event(run.name, (number, done, events))
 
     def count(into: str) -> None:
         options = {**run.options, "threads": run.options["threads"] or worker.state.nthreads}
         counted(raw, cal, into, part=(number, run.of), resume=True, overwrite=True, show=seen, **options)
 
-    report("begun")
+    if run.name in _ended:  # while its frames were opened
+        raise _Unwanted
     try:
-        try:
-            count(name)
-        except OSError as failure:
-            if "is being written by another process" not in str(failure):
-                raise
-            # By a worker that was given up and lives.
-            stem, suffix = os.path.splitext(name)
-            own = f"{stem}.{uuid.uuid4().hex[:8]}{suffix}"
-            count(own)
-            os.replace(own, name)
-    finally:
-        report("ended")
+        count(name)
+    except OSError as failure:
+        if "is being written by another process" not in str(failure):
+            raise
+        # By a worker that was given up and lives.
+        stem, suffix = os.path.splitext(name)
+        own = f"{stem}.{uuid.uuid4().hex[:8]}{suffix}"
+        count(own)
+        os.replace(own, name)
     return int(_countem.state_of(name, False)[2])
 
 
@@ -164,21 +184,15 @@ class _Watch:
 
     def __init__(self) -> None:
         self.frames: dict[int, tuple[int, int]] = {}  # frames and events of a share
-        self.running: dict[int, str] = {}  # shares, and the workers that count them
 
     def __call__(self, event: tuple[float, Any]) -> None:
-        kind, number, done, events, worker = event[1]
-        if kind == "begun":
-            self.running[number] = worker
-        elif kind == "ended":
-            self.running.pop(number, None)
-        elif done >= self.frames.get(number, (0, 0))[0]:
+        number, done, events = event[1]
+        if done >= self.frames.get(number, (0, 0))[0]:
             self.frames[number] = (done, events)
 
     def finished(self, number: int, frames: int, events: int) -> None:
         """Of a share, also where nothing of it was left to be counted."""
         self.frames[number] = (frames, events)
-        self.running.pop(number, None)
 
     def counted(self) -> tuple[int, int]:
         """Frames and events of all shares."""
@@ -287,24 +301,18 @@ def _run_shares(client: Any, run: _Run, frames: int, show: Callable[[int, int, i
                 number = running.pop(future)
                 watch.finished(number, frames * number // run.of - frames * (number - 1) // run.of, events)
             shown()
-    except BaseException:
-        _cancel(client, list(running), watch)
-        raise
     finally:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # of a scheduler that is gone
             client.unsubscribe_topic(run.name)
-            client.run(_close, run.name, wait=False)
+            _end_everywhere(client, list(running), run.name)
 
 
-def _cancel(client: Any, futures: list[Any], watch: _Watch) -> None:
+def _end_everywhere(client: Any, futures: list[Any], name: str) -> None:
     """Waits until workers have closed what they counted, so that it can be resumed at once."""
-    with contextlib.suppress(Exception):
-        client.cancel(futures)
-    now = time.monotonic()
-    known, end = now + _INTERVAL, now + _PATIENCE  # the last that began are not known at once
-    with contextlib.suppress(OSError, TimeoutError):  # of a scheduler that is gone
-        while (time.monotonic() < known or set(watch.running.values()) & set(client.nthreads())) and time.monotonic() < end:
-            time.sleep(0.05)
+    client.cancel(futures)
+    end = time.monotonic() + _PATIENCE
+    while sum(client.run(_end, name, on_error="ignore").values()) and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 # Reductions
