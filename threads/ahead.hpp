@@ -29,7 +29,7 @@ class ahead {
     if (alone_) {
       waiting_ = std::move(work);
     } else {
-      arena_.execute([&] { running_.run(std::move(work)); });
+      arena_.enqueue(running_.defer(std::move(work)));
     }
   }
 

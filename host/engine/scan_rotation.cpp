@@ -1,5 +1,7 @@
 #include <countem/scan_rotation.hpp>
 
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,6 +11,7 @@
 
 #include "host/engine/axis_numbers.hpp"
 #include "host/engine/unknown.hpp"
+#include "threads/arena.hpp"
 
 namespace countem {
 
@@ -200,10 +203,14 @@ double skewness_of(const block_result& from, const scan_rotation& rotation) {
 }
 
 std::vector<block_result> results_of(const deflection& maps, const std::vector<double>& electrons, const scan_shape& scan) {
-  std::vector<block_result> results;
   const std::uint32_t shorter = std::min(scan.height, scan.width);
-  for (std::uint32_t side = 1; side <= largest_block && shorter / side >= least_blocks; side *= 2)
-    results.push_back(result_of(maps, electrons, scan, side));
+  std::vector<std::uint32_t> sides;
+  for (std::uint32_t side = 1; side <= largest_block && shorter / side >= least_blocks; side *= 2) sides.push_back(side);
+  std::vector<block_result> results(sides.size());
+  arena_of(0).execute([&] {
+    tbb::parallel_for(std::size_t{0}, sides.size(),
+                      [&](std::size_t i) { results[i] = result_of(maps, electrons, scan, sides[i]); });
+  });
   return results;
 }
 

@@ -45,9 +45,6 @@ class column_chunks {
 /// Makes an empty column.
 [[nodiscard]] hdf5_handle make_column(hid_t location, const std::string& name, hid_t type);
 
-/// Bytes of elements as filters of HDF5 make them: bytes of one significance side by side, then a zlib stream.
-[[nodiscard]] std::vector<std::uint8_t> shuffle_and_deflate(std::span<const std::uint8_t> elements, std::size_t element_bytes);
-
 /// A one-dimensional HDF5 dataset that grows as it is written.
 template <class T>
 class growing_dataset {

@@ -14,9 +14,9 @@
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
-#include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/hdf5/output.hpp"
+#include "io/hdf5/packed_chunks.hpp"
 #include "io/store/image_writer.hpp"
 #include "io/store/reductions_group.hpp"
 
@@ -25,16 +25,14 @@ namespace countem {
 namespace io {
 
 constexpr const char* reductions_group = "reductions";
-constexpr int image_deflate_level = 1;
 
 void make_reductions(hid_t file, std::span<const saved_image> images) {
   const auto lock = hdf5_lock();
   const hdf5_handle group = make_group(file, reductions_group);
   for (const saved_image& image : images) {
     const std::vector<hsize_t> extent(image.extent.begin(), image.extent.end());
-    std::visit(
-        [&]<class T>(const std::vector<T>&) { write_dataset<T>(group, image.name, extent, nullptr, image_deflate_level); },
-        image.values);
+    std::visit([&]<class T>(const std::vector<T>&) { write_dataset<T>(group, image.name, extent, nullptr, packing_level); },
+               image.values);
   }
   describe_reductions(file, images);
 }
@@ -59,11 +57,15 @@ std::string path_of(const saved_image& image) {
 }
 
 void fill_held(hid_t file, const saved_image& image) {
+  std::string what;
+  hdf5_handle made;
+  {
+    const auto lock = hdf5_lock();
+    what = place_of(file, path_of(image));
+    made = hdf5_handle(H5Dopen2(file, path_of(image).c_str(), H5P_DEFAULT), what);
+  }
+  std::visit([&]<class T>(const std::vector<T>& values) { write_all<T>(made, values, what); }, image.values);
   const auto lock = hdf5_lock();
-  const std::string what = place_of(file, path_of(image));
-  hdf5_handle made(H5Dopen2(file, path_of(image).c_str(), H5P_DEFAULT), what);
-  const slab all{std::vector<hsize_t>(image.extent.size()), {image.extent.begin(), image.extent.end()}};
-  std::visit([&]<class T>(const std::vector<T>& values) { write_slab<T>(made, all, values, what); }, image.values);
   made.close(what);
 }
 

@@ -106,17 +106,26 @@ std::unique_ptr<event_sink::encoded> hdf5_event_store_writer::encode(const event
 
 void hdf5_event_store_writer::write(const encoded& frames) try {
   const auto& batch = dynamic_cast<const encoded_frames&>(frames);
-  const auto lock = hdf5_lock();
-  if (!file_) throw invalid_argument(name() + ": the event store is closed");
   const std::size_t count = batch.counts.size();
   if (batch.first_frame > scan_.frames() || count > scan_.frames() - batch.first_frame) {
     throw invalid_argument(name() + ": frames " + std::to_string(batch.first_frame) + " and on are not all inside the scan");
   }
-  reserve(batch.chunks.size(), count);
   std::uint64_t start = 0;
-  for (std::size_t i = 0; i < count; start = batch.ends[i], ++i) {
-    if (batch.ends[i] != start) write_chunk(batch.first_frame + i, {batch.chunks.data() + start, batch.ends[i] - start});
+  const auto for_chunks = [&](const auto& put) {
+    for (std::size_t i = 0; i < count; start = batch.ends[i], ++i) {
+      if (batch.ends[i] != start) put(batch.first_frame + i, std::span(batch.chunks).subspan(start, batch.ends[i] - start));
+    }
+  };
+  if (appending_) {
+    for_chunks([this](std::uint64_t frame, std::span<const std::uint8_t> chunk) { append(frame, chunk); });
+    for (std::size_t i = 0; i < count; ++i)
+      appending_->put({batch.first_frame + i, batch.xrays[i], batch.status[i]}, batch.counts[i]);
+    return;
   }
+  const auto lock = hdf5_lock();
+  if (!file_) throw invalid_argument(name() + ": the event store is closed");
+  reserve(batch.chunks.size(), count);
+  for_chunks([this](std::uint64_t frame, std::span<const std::uint8_t> chunk) { write_chunk(frame, chunk); });
   write_per_frame<std::uint32_t>(counts_, batch.first_frame, batch.counts);
   write_per_frame<std::uint8_t>(status_, batch.first_frame, batch.status);
   write_per_frame<std::uint32_t>(xrays_, batch.first_frame, batch.xrays);
@@ -127,15 +136,16 @@ void hdf5_event_store_writer::write(const encoded& frames) try {
 
 void hdf5_event_store_writer::write_whole(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks) try {
   if (footers.empty()) return;
-  const auto lock = hdf5_lock();
-  if (is_appending_ && !appended_) {
-    const auto bytes = static_cast<std::size_t>(footers.front().chunk_bytes());
-    is_appending_ = make_index(footers.front(), chunks.first(bytes));
-    footers = footers.subspan(1);
-    chunks = chunks.subspan(bytes);
-    if (footers.empty()) return;
+  if (appending_) {
+    for (const chunk_footer& footer : footers) {
+      const auto bytes = static_cast<std::size_t>(footer.chunk_bytes());
+      append(footer.facts.frame, chunks.first(bytes));
+      appending_->put(footer.facts, footer.events);
+      chunks = chunks.subspan(bytes);
+    }
+    return;
   }
-  if (appended_) return append(footers, chunks);
+  const auto lock = hdf5_lock();
   const std::uint64_t first = footers.front().facts.frame;
   std::vector<std::uint32_t> counts;
   std::vector<std::uint8_t> status;
@@ -157,54 +167,45 @@ void hdf5_event_store_writer::write_whole(std::span<const chunk_footer> footers,
   throw_unwritten(reason);
 }
 
-/// HDF5 makes the index with the first chunk. False where the rest must be written by HDF5, too.
-bool hdf5_event_store_writer::make_index(const chunk_footer& footer, std::span<const std::uint8_t> chunk) {
-  const frame_facts& facts = footer.facts;
+void hdf5_event_store_writer::append(std::uint64_t frame, std::span<const std::uint8_t> chunk) {
+  if (appending_->chunks) {
+    space_->reserve(appending_->chunks->end() + chunk.size() + metadata_slack_bytes);
+    appending_->chunks->append(frame, chunk);
+    return;
+  }
+  const auto lock = hdf5_lock();
   reserve(chunk.size(), 1);
-  write_chunk(facts.frame, chunk);
+  write_chunk(frame, chunk);
+  if (!appending_->is_index_sought) seek_index();
+}
+
+/// HDF5 made the index with the first chunk.
+void hdf5_event_store_writer::seek_index() {
   const std::optional<stored_object> stored = stored_object_of(data_);
   close();
   dataset_.object_header = stored ? stored->header : undefined_address;
-  auto appender = chunk_appender::open(output_.file(), dataset_);
-  if (!appender) {
-    open();
-    write_per_frame<std::uint32_t>(counts_, facts.frame, {&footer.events, 1});
-    write_per_frame<std::uint8_t>(status_, facts.frame, {&facts.status, 1});
-    write_per_frame<std::uint32_t>(xrays_, facts.frame, {&facts.xrays, 1});
-    return false;
-  }
-  const auto frames = static_cast<std::size_t>(scan_.frames());
-  appended_.emplace(appended_frames{*std::move(appender), std::vector<std::uint32_t>(frames, not_written),
-                                    std::vector<std::uint8_t>(frames), std::vector<std::uint32_t>(frames)});
-  appended_->put(footer);
-  return true;
-}
-
-void hdf5_event_store_writer::append(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks) {
-  space_->reserve(appended_->chunks.end() + chunks.size() + metadata_slack_bytes);
-  for (const chunk_footer& footer : footers) {
-    const auto bytes = static_cast<std::size_t>(footer.chunk_bytes());
-    appended_->chunks.append(footer.facts.frame, chunks.first(bytes));
-    chunks = chunks.subspan(bytes);
-    appended_->put(footer);
-  }
+  appending_->is_index_sought = true;
+  appending_->chunks = chunk_appender::open(output_.file(), dataset_);
+  if (!appending_->chunks) open();
 }
 
 void hdf5_event_store_writer::end_appending() try {
-  is_appending_ = false;
-  if (!appended_) return;
-  appended_->chunks.finish();
-  open();
+  if (!appending_) return;
+  if (appending_->chunks) {
+    appending_->chunks->finish();
+    open();
+  }
   const auto lock = hdf5_lock();
-  write_per_frame<std::uint32_t>(counts_, 0, appended_->counts);
-  write_per_frame<std::uint8_t>(status_, 0, appended_->status);
-  write_per_frame<std::uint32_t>(xrays_, 0, appended_->xrays);
-  appended_.reset();
+  write_per_frame<std::uint32_t>(counts_, 0, appending_->counts);
+  write_per_frame<std::uint8_t>(status_, 0, appending_->status);
+  write_per_frame<std::uint32_t>(xrays_, 0, appending_->xrays);
+  appending_.reset();
 } catch (const hdf5_refusal& reason) {
   throw_unwritten(reason);
 }
 
 void hdf5_event_store_writer::write_missing(const frame_facts& facts) try {
+  if (appending_) return appending_->put(facts, not_written);
   const auto lock = hdf5_lock();
   write_per_frame<std::uint8_t>(status_, facts.frame, {&facts.status, 1});
   write_per_frame<std::uint32_t>(xrays_, facts.frame, {&facts.xrays, 1});
@@ -222,6 +223,7 @@ void hdf5_event_store_writer::become_part() try {
 }
 
 void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, std::span<const source_issue> issues) try {
+  end_appending();
   fill_reductions(file_, reductions);
   close();
   record(issues, reductions);
@@ -231,6 +233,7 @@ void hdf5_event_store_writer::finish(std::span<const saved_image> reductions, st
 }
 
 std::filesystem::path hdf5_event_store_writer::abandon(std::span<const source_issue> issues) try {
+  end_appending();
   close();
   record(issues);
   output_.release();
@@ -347,7 +350,11 @@ std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::pa
   if (keeps) io::remove_part_without_frames(io::part_of(path));
   io::output_file output(path, event_store_output, rules, keeps ? io::temporary_name::part : io::temporary_name::scratch);
   auto writer = std::make_unique<io::hdf5_event_store_writer>(std::move(output), description, options, announced);
-  if (keeps) writer->become_part();
+  if (keeps) {
+    writer->become_part();
+  } else {
+    writer->begin_appending();  // nobody knows its name yet
+  }
   return writer;
 }
 

@@ -51,10 +51,10 @@ class hdf5_event_store_writer final : public event_store_writer {
   /// Issues that are recorded when the store is finished or abandoned, with those that are given then.
   void add_issues(std::span<const source_issue> earlier) { issues_.insert(issues_.end(), earlier.begin(), earlier.end()); }
 
-  /// From here to end_appending() whole chunks are put behind the end of the file without HDF5 (chunk_appender.hpp), and
-  /// nothing else is written; readers do not see them until then. Costs 9 bytes of memory for each frame of the scan.
-  void begin_appending() { is_appending_ = true; }
-  /// @throws io_error
+  /// From here to end_appending() chunks are put behind the end of the file without HDF5 (chunk_appender.hpp); readers do not
+  /// see them until then. Costs 9 bytes of memory for each frame of the scan.
+  void begin_appending() { appending_.emplace(static_cast<std::size_t>(scan_.frames())); }
+  /// Also called by finish() and abandon(). @throws io_error
   void end_appending();
 
   /// Writes whole chunks that another store held, as they are, of frames that follow one another. `chunks`: all of them, one
@@ -69,24 +69,26 @@ class hdf5_event_store_writer final : public event_store_writer {
   void become_part();
 
  private:
-  /// What waits for end_appending().
+  /// What waits for end_appending(), a number per frame of the scan each.
   struct appended_frames {
-    chunk_appender chunks;
-    std::vector<std::uint32_t> counts;  ///< one per frame of the scan, as the next two
+    explicit appended_frames(std::size_t frames) : counts(frames, not_written), status(frames), xrays(frames) {}
+    void put(const frame_facts& facts, std::uint32_t events) {
+      const auto frame = static_cast<std::size_t>(facts.frame);
+      counts[frame] = events;
+      status[frame] = facts.status;
+      xrays[frame] = facts.xrays;
+    }
+
+    std::vector<std::uint32_t> counts;
     std::vector<std::uint8_t> status;
     std::vector<std::uint32_t> xrays;
-
-    void put(const chunk_footer& footer) {
-      const auto frame = static_cast<std::size_t>(footer.facts.frame);
-      counts[frame] = footer.events;
-      status[frame] = footer.facts.status;
-      xrays[frame] = footer.facts.xrays;
-    }
+    bool is_index_sought = false;          ///< HDF5 wrote a chunk, and with it the index
+    std::optional<chunk_appender> chunks;  ///< nothing where HDF5 writes the others, too
   };
 
   void open();
-  [[nodiscard]] bool make_index(const chunk_footer& footer, std::span<const std::uint8_t> chunk);
-  void append(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks);
+  void append(std::uint64_t frame, std::span<const std::uint8_t> chunk);
+  void seek_index();
   [[nodiscard]] hdf5_handle open_dataset(const char* path) const;
   void reserve(std::size_t chunk_bytes, std::size_t frames);
   void write_chunk(std::uint64_t frame, std::span<const std::uint8_t> chunk) const;
@@ -107,8 +109,7 @@ class hdf5_event_store_writer final : public event_store_writer {
   std::optional<space_reservation> space_;
   std::vector<source_issue> issues_;
   std::uint64_t unflushed_ = 0;
-  bool is_appending_ = false;
-  std::optional<appended_frames> appended_;
+  std::optional<appended_frames> appending_;
   bool indexed_ = false;  ///< the chunk index, which grows with the scan, is in the file
 };
 

@@ -11,6 +11,7 @@
 #include "io/convert/deflated_columns.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/hdf5/packed_chunks.hpp"
 #include "io/hdf5/storage.hpp"
 #include "tests/store/temporary_directory.hpp"
 
@@ -152,6 +153,39 @@ TEST(columns, leave_what_is_no_ordinary_chunk_to_hdf5) {
   write(make_column_of(file, "damaged", H5T_STD_U32LE, both), 1, damaged);
   write(make_column_of(file, "cut short", H5T_STD_U32LE, both), 1, {packed.begin(), packed.end() - 9});
   for (const char* name : {"some chunks", "skipped filters", "damaged", "cut short"}) expect_read_as_by_hdf5(file, name);
+}
+
+/// A dataset of these axes is made by HDF5 and filled by write_all(): HDF5 reads the values back.
+template <class T>
+void expect_all_written(const std::vector<hsize_t>& extent, int deflate) {
+  const test::temporary_directory directory;
+  const hdf5_handle file = new_file(directory / "image.h5");
+  write_dataset<T>(file, "image", extent, nullptr, deflate);
+  const std::vector<T> values = values_of<T>(slab{{}, extent}.elements());
+  hdf5_handle dataset = open_dataset(file, "image");
+  write_all<T>(dataset, values, "image");
+  dataset.close("image");
+  std::vector<hsize_t> found;
+  EXPECT_EQ(read_dataset<T>(file, "image", &found), values);
+  EXPECT_EQ(found, extent);
+}
+
+TEST(whole_datasets, are_written_as_they_are) {
+  expect_all_written<double>({1}, 1);
+  expect_all_written<std::uint64_t>({150'001}, 1);    // chunks of 65,536, the last one not whole
+  expect_all_written<double>({131, 77}, 1);           // of 64 rows
+  expect_all_written<double>({65, 20'011}, 1);        // of less than a row's columns
+  expect_all_written<std::uint32_t>({3, 70, 19}, 1);  // of three axes
+  expect_all_written<double>({131, 77}, 0);           // contiguous
+  expect_all_written<double>({0, 77}, 1);
+}
+
+TEST(whole_datasets, have_as_many_elements_as_are_given) {
+  const test::temporary_directory directory;
+  const hdf5_handle file = new_file(directory / "image.h5");
+  write_dataset<double>(file, "image", {8, 9}, nullptr, 1);
+  const hdf5_handle dataset = open_dataset(file, "image");
+  EXPECT_THROW(write_all<double>(dataset, std::vector<double>(71), "image"), invalid_argument);
 }
 
 }  // namespace

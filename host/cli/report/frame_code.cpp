@@ -37,27 +37,23 @@ rice_choice choose(std::span<const std::uint32_t> events) {
   return best;
 }
 
+/// Bits, the highest of a byte first.
 class bit_writer {
  public:
   explicit bit_writer(std::string& to) : to_(to) {}
-  void put(bool bit) {
-    byte_ = static_cast<unsigned char>(unsigned{byte_} << 1U | static_cast<unsigned>(bit));
-    if (++filled_ == 8) flush();
+  /// The lowest `number` bits, at most 32; the others are 0.
+  void put(std::uint32_t bits, unsigned number) {
+    waiting_ = waiting_ << number | bits;
+    for (filled_ += number; filled_ >= 8; filled_ -= 8) to_ += static_cast<char>(waiting_ >> (filled_ - 8) & 0xffU);
   }
   void finish() {
-    while (filled_ != 0) put(false);
+    if (filled_ != 0) put(0, 8 - filled_);
   }
 
  private:
-  void flush() {
-    to_ += static_cast<char>(byte_);
-    byte_ = 0;
-    filled_ = 0;
-  }
-
   std::string& to_;
-  unsigned char byte_ = 0;
-  unsigned filled_ = 0;
+  std::uint64_t waiting_ = 0;
+  unsigned filled_ = 0;  ///< of the lowest bits, below 8 between calls
 };
 
 class byte_reader {
@@ -103,14 +99,17 @@ void append_varint(std::string& to, std::uint64_t number) {
 
 std::string base64(std::string_view bytes) {
   constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve(base64_size(bytes.size()));
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::size_t here = std::min<std::size_t>(3, bytes.size() - at);
-    std::uint32_t three = 0;
-    for (std::size_t i = 0; i < 3; ++i) three = three << 8U | (i < here ? static_cast<unsigned char>(bytes[at + i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i) text += i <= here ? alphabet[(three >> (18 - 6 * i)) & 63U] : '=';
-  }
+  std::string text(base64_size(bytes.size()), '=');
+  char* to = text.data();
+  const auto byte = [&](std::size_t at) { return std::uint32_t{static_cast<unsigned char>(bytes[at])}; };
+  const auto put = [&](std::uint32_t three, unsigned characters) {
+    for (unsigned i = 0; i < characters; ++i) to[i] = alphabet[(three >> (18 - 6 * i)) & 63U];
+    to += 4;
+  };
+  std::size_t at = 0;
+  for (; at + 3 <= bytes.size(); at += 3) put(byte(at) << 16U | byte(at + 1) << 8U | byte(at + 2), 4);
+  if (bytes.size() - at == 1) put(byte(at) << 16U, 2);
+  if (bytes.size() - at == 2) put(byte(at) << 16U | byte(at + 1) << 8U, 3);
   return text;
 }
 
@@ -120,10 +119,13 @@ void append_frame(std::string& to, std::span<const std::uint32_t> events) {
   const unsigned low_bits = choose(events).low_bits;
   to += static_cast<char>(low_bits);
   bit_writer bits(to);
+  const std::uint32_t low_mask = (std::uint32_t{1} << low_bits) - 1;
   for_differences(events, [&](std::uint32_t difference) {
-    for (std::uint32_t ones = difference >> low_bits; ones > 0; --ones) bits.put(true);
-    bits.put(false);
-    for (unsigned low = low_bits; low > 0; --low) bits.put(((difference >> (low - 1)) & 1U) != 0);
+    std::uint32_t ones = difference >> low_bits;
+    for (; ones >= 32; ones -= 32) bits.put(~std::uint32_t{0}, 32);
+    bits.put((std::uint32_t{1} << ones) - 1, ones);
+    bits.put(0, 1);
+    bits.put(difference & low_mask, low_bits);
   });
   bits.finish();
 }

@@ -272,19 +272,44 @@ json page_json(const store_description& described, const scan_content& content, 
             {"directions", direction_table()}}}};
 }
 
+/// Whether a string is its own JSON and its own HTML: all that is packed.
+bool is_plain(const std::string& text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\' && c != '<'; });
+}
+
 /// JSON that no HTML parser mistakes for the end of its script element. File names are any bytes; JSON is UTF-8.
-std::string script_text(const json& object) {
-  const std::string dumped = object.dump(-1, ' ', false, json::error_handler_t::replace);
-  std::string text;
-  text.reserve(dumped.size());
-  for (const char c : dumped) {
-    if (c == '<') {
-      text += "\\u003c";
-    } else {
-      text += c;
-    }
+std::string escaped(const std::string& text) {
+  std::string made = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+  for (std::size_t at = made.find('<'); at != std::string::npos; at = made.find('<', at)) made.replace(at, 1, "\\u003c");
+  return made;
+}
+
+void append_string(std::string& page, const std::string& text) {
+  if (is_plain(text)) {
+    (page += '"').append(text) += '"';
+  } else {
+    page += escaped(text);
   }
-  return text;
+}
+
+void append_json(std::string& page, const json& value) {
+  if (value.is_string()) {
+    append_string(page, value.get_ref<const std::string&>());
+  } else if (value.is_object() || value.is_array()) {
+    page += value.is_object() ? '{' : '[';
+    const char* before = "";
+    for (const auto& item : value.items()) {
+      page += std::exchange(before, ",");
+      if (value.is_object()) {
+        append_string(page, item.key());
+        page += ':';
+      }
+      append_json(page, item.value());
+    }
+    page += value.is_object() ? '}' : ']';
+  } else {
+    page += value.dump();
+  }
 }
 
 std::string html_text(std::string_view plain) {
@@ -325,7 +350,8 @@ std::string filled(std::string_view page, const std::vector<std::pair<std::strin
 
 std::string make_page(const store_description& described, const scan_content& content, const page_facts& facts,
                       const std::optional<embedded_frames>& frames) {
-  const std::string data = script_text(page_json(described, content, facts, frames));
+  std::string data;
+  append_json(data, page_json(described, content, facts, frames));
   const std::string title = html_text(facts.title);
   const std::string packed_frames = frames ? base64(frames->frames) : std::string();
   return filled(page_html, {{"title", title},
