@@ -14,31 +14,30 @@ namespace {
 
 /// Runs up to here are literal zeros, one bit each where events are dense, which is where such runs are.
 constexpr std::uint64_t short_run = 8;
-/// Runs from here on are copied from four bytes back instead of one: inflaters move such copies by words, and most of a sparse
-/// frame lies in such runs. Shorter ones are not worth the three literals more.
-constexpr std::uint64_t far_run = 300;
-constexpr unsigned near_literals = 1;
-constexpr unsigned far_literals = 4;
-constexpr unsigned far_distance_symbol = 3;  // distance 4, no extra bits
 constexpr unsigned shortest_match = 3;
+constexpr unsigned far_distance = 4;
+constexpr unsigned far_distance_symbol = 3;  // no extra bits
 
-/// How a run of zero bytes is spelled: literal zeros, and where it is longer matches of 258, one shorter match, literal zeros.
+/// How a run of zero bytes is spelled: literal zeros, a match of what is no multiple of 258, then matches of 258. Most of a
+/// sparse frame lies in these, and inflaters copy several times as fast from four bytes back as from the byte before; so
+/// matches copy from there where four zeros stand.
 struct zero_run {
-  explicit zero_run(std::uint64_t length) : far(length >= far_run) {
+  explicit zero_run(std::uint64_t length) {
     if (length <= short_run) {
-      leading_literals = static_cast<unsigned>(length);
+      literals = static_cast<unsigned>(length);
       return;
     }
-    leading_literals = far ? far_literals : near_literals;
-    full_matches = (length - leading_literals) / longest_match;
-    const auto rest = static_cast<unsigned>((length - leading_literals) % longest_match);
-    (rest < shortest_match ? trailing_literals : last_match) = rest;
+    full_matches = (length - 1) / longest_match;
+    const auto rest = static_cast<unsigned>((length - 1) % longest_match);
+    literals = rest < shortest_match ? 1 + rest : 1;
+    first_match = rest < shortest_match ? 0 : rest;
   }
-  bool far;
-  unsigned leading_literals = 0;
+  /// Whether the first full match copies from the byte before.
+  [[nodiscard]] bool begins_near() const { return full_matches != 0 && literals + first_match < far_distance; }
+
+  unsigned literals = 0;
+  unsigned first_match = 0;
   std::uint64_t full_matches = 0;
-  unsigned last_match = 0;
-  unsigned trailing_literals = 0;
 };
 
 /// Calls `visit(pixel, multiplicity)` for each distinct event of a sorted list.
@@ -93,9 +92,9 @@ void symbol_statistics::add(std::span<const std::uint32_t> events, const dense_l
   std::uint64_t next = 0;
   const auto add_zeros = [&](std::uint64_t length) {
     const zero_run run(length);
-    counts_[0] += run.leading_literals + run.trailing_literals;
+    counts_[0] += run.literals;
     counts_[first_length_symbol + length_code(longest_match)] += run.full_matches;
-    if (run.last_match != 0) ++counts_[first_length_symbol + length_code(run.last_match)];
+    if (run.first_match != 0) ++counts_[first_length_symbol + length_code(run.first_match)];
   };
   for_each_pixel(events, [&](std::uint32_t pixel, std::size_t multiplicity) {
     const std::size_t value = std::min<std::size_t>(multiplicity, frame.largest());
@@ -136,24 +135,23 @@ void frame_encoder::make_matches() {
     const std::uint64_t extra = pack(length - length_base[code], length_extra_bits[code]);
     const std::uint64_t spelled = join(symbols_[first_length_symbol + code], extra);
     near_matches_[length] = join(spelled, pack(0, 1));
-    far_matches_[length] = join(spelled, pack(1, 1));
+    if (length == longest_match) far_match_ = join(spelled, pack(1, 1));
   }
 }
 
 void frame_encoder::make_runs() {
   for (std::size_t length = 0; length < table_runs; ++length) {
     const zero_run run(length);
-    const auto& matches = run.far ? far_matches_ : near_matches_;
     packed_code spelled = 0;
     bool complete = true;
     const auto append = [&](packed_code code) {
       complete = complete && fits(spelled, code);
       if (complete) spelled = join(spelled, code);
     };
-    for (unsigned i = 0; i < run.leading_literals; ++i) append(symbols_[0]);
-    for (std::uint64_t i = 0; i < run.full_matches; ++i) append(matches[longest_match]);
-    if (run.last_match != 0) append(matches[run.last_match]);
-    for (unsigned i = 0; i < run.trailing_literals; ++i) append(symbols_[0]);
+    for (unsigned i = 0; i < run.literals; ++i) append(symbols_[0]);
+    if (run.first_match != 0) append(near_matches_[run.first_match]);
+    if (run.begins_near()) append(near_matches_[longest_match]);
+    for (std::uint64_t i = run.begins_near() ? 1 : 0; i < run.full_matches; ++i) append(far_match_);
     append(symbols_[1]);
     run_then_one_[length] = complete ? spelled : 0;
   }
@@ -208,17 +206,16 @@ void frame_encoder::put_zeros(bit_writer& out, std::uint64_t length) const {
     return;
   }
   const zero_run run(length);
-  const auto& matches = run.far ? far_matches_ : near_matches_;
-  for (unsigned i = 0; i < run.leading_literals; ++i) out.put(symbols_[0]);
-  std::uint64_t left = run.full_matches;
-  const packed_code full = matches[longest_match];
+  for (unsigned i = 0; i < run.literals; ++i) out.put(symbols_[0]);
+  if (run.first_match != 0) out.put(near_matches_[run.first_match]);
+  if (run.begins_near()) out.put(near_matches_[longest_match]);
+  std::uint64_t left = run.full_matches - (run.begins_near() ? 1 : 0);
+  const packed_code full = far_match_;
   if (left >= 4 && 4 * bits_of(full) <= longest_packed) {  // an empty 4096 x 4096 frame has 65,000 of them
     const packed_code four = join(join(full, full), join(full, full));
     for (; left >= 4; left -= 4) out.put(four);
   }
   for (; left > 0; --left) out.put(full);
-  if (run.last_match != 0) out.put(matches[run.last_match]);
-  for (unsigned i = 0; i < run.trailing_literals; ++i) out.put(symbols_[0]);
 }
 
 /// Spells the pixel of events[i] and of its like, whatever its multiplicity and the run before it; returns how many those are.
@@ -268,7 +265,7 @@ void frame_encoder::put_events(std::span<const std::uint32_t> events, progress& 
 }
 
 bool frame_encoder::encode(std::span<const std::uint32_t> events, std::vector<std::uint8_t>& out) const {
-  // Worst case: each event brings 4 + 2 literal zeros, one match and its own literals; full matches come per 258 bytes.
+  // Worst case: each event brings literal zeros, one match and its own literals; full matches come per 258 bytes.
   constexpr std::size_t most_bytes_per_event = 24;
   constexpr std::size_t most_kept_bytes = std::size_t{64} << 20U;
   const std::size_t bound =

@@ -71,7 +71,7 @@ class frame_encoder {
   dense_layout frame_;
   std::array<packed_code, literal_symbols> symbols_{};
   std::array<packed_code, 259> near_matches_{};         ///< by length, at distance 1
-  std::array<packed_code, 259> far_matches_{};          ///< by length, at distance 4
+  packed_code far_match_ = 0;                           ///< of the greatest length, at distance 4
   std::array<packed_code, table_runs> run_then_one_{};  ///< that many zero bytes, then an event of multiplicity 1;
                                                         ///< 0: does not fit
   std::vector<std::uint8_t> prefix_;  ///< zlib header, block header and Huffman codes: the same for every frame
