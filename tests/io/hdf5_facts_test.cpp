@@ -41,6 +41,46 @@ TEST_F(hdf5_source, a_mask_without_marks_or_of_another_shape_is_none) {
   EXPECT_EQ(find_issue(source->info(), "pixel_mask"), nullptr);
 }
 
+/// Eight frames in which pixels 3 and 4 hold sentinels always, and pixel 5 now and then.
+std::vector<std::uint16_t> frames_with_sentinels() {
+  std::vector<std::uint16_t> all;
+  for (std::uint64_t frame = 0; frame < 8; ++frame) {
+    std::vector<std::uint16_t> pixels = pattern_frame(frame, small);
+    pixels[3] = 65535;
+    pixels[4] = frame % 2 == 0 ? 65534 : 65535;
+    if (frame % 3 == 0) pixels[5] = 65535;
+    all.insert(all.end(), pixels.begin(), pixels.end());
+  }
+  return all;
+}
+
+TEST_F(hdf5_source, pixels_that_never_count_are_masked_in_files_of_dectris) {
+  io::write_dataset<std::uint16_t>(file, "entry/data/data_000001", {8, 4, 5}, frames_with_sentinels().data(), 1);
+  io::write_dataset<std::uint32_t>(file, detector_facts + "pixel_mask", {4, 5}, mask_of(7, 1).data());
+  const auto source = open();
+  std::vector<std::uint8_t> expected(small.pixels(), 0);
+  expected[3] = expected[4] = expected[7] = 1;
+  EXPECT_EQ(source->info().masked, expected);
+  expect_issue(source->info(), "sentinel_pixels", 1, {"2 pixels", "masked"});
+  expect_issue(source->info(), "pixel_mask", 1, {"1 of 20 pixels"});
+}
+
+TEST_F(hdf5_source, the_greatest_number_of_other_programs_is_a_number) {
+  io::write_dataset<std::uint16_t>(file, "movie", {8, 4, 5}, frames_with_sentinels().data(), 1);
+  EXPECT_TRUE(open()->info().masked.empty());
+}
+
+TEST_F(hdf5_source, frames_without_sentinels_mask_nothing) {
+  {
+    const hdf5_handle entry = group("entry");
+    const hdf5_handle data = group("entry/data");
+    put(data, "data_000001", {3, 4, 5}, {1, 4, 5});
+  }
+  const auto source = open();
+  EXPECT_TRUE(source->info().masked.empty());
+  EXPECT_EQ(find_issue(source->info(), "sentinel_pixels"), nullptr);
+}
+
 TEST_F(hdf5_source, a_path_behind_the_name_is_a_dataset) {
   put(file, "a/first", {3, 4, 5});
   put(file, "a/second", {2, 4, 5});

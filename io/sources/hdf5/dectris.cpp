@@ -36,6 +36,11 @@ std::vector<std::uint8_t> mask_at(hid_t file, const std::string& path, frame_sha
 
 }  // namespace
 
+bool is_of_dectris(hid_t file) {
+  return object_type(file, std::string(detector) + "detectorSpecific") == H5O_TYPE_GROUP ||
+         object_type(file, "entry/data/data_000001") == H5O_TYPE_DATASET;
+}
+
 std::optional<std::uint64_t> claimed_frames(hid_t file) {
   std::uint64_t frames = 1;
   for (const char* name : {"nimages", "ntrigger"}) {

@@ -14,6 +14,9 @@
 // What a file of a DECTRIS detector holds beside its frames. Callers hold hdf5_lock().
 namespace countem::io {
 
+/// Whether the file is a master or has what a master has: facts of the detector, or frames in numbered datasets.
+[[nodiscard]] bool is_of_dectris(hid_t file);
+
 /// Frames that the file claims: images of each trigger, times triggers. Empty where it claims none.
 [[nodiscard]] std::optional<std::uint64_t> claimed_frames(hid_t file);
 

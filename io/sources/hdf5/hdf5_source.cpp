@@ -17,6 +17,7 @@
 #include "io/sources/hdf5/find.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
 #include "io/sources/hdf5/segments.hpp"
+#include "io/sources/hdf5/sentinels.hpp"
 #include "io/sources/indexed_source.hpp"
 #include "io/sources/sources.hpp"
 
@@ -37,6 +38,12 @@ class hdf5_source final : public frame_source {
         path_(info_.files.front().path.string()) {}
 
   const source_info& info() const override { return info_; }
+
+  /// What is known when frames can be read, before the source is used.
+  void add(std::vector<std::uint8_t> masked, std::vector<source_issue> issues) {
+    info_.masked = std::move(masked);
+    info_.issues = std::move(issues);
+  }
 
   void read(std::uint64_t first, std::size_t count, frame_batch& batch) const override {
     check_range(info_, first, count);
@@ -267,8 +274,20 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
   info.scan = scan_of_sequence(end, extent.scan, options.scan, path, issues);
   info.missing_frames = count_missing(segments, info.scan.frames());
   info.files = files_of(segments, opened);
-  info.issues = issues.take();
-  return std::make_unique<hdf5_source>(std::move(info), type, options.keep_fractions, std::move(segments), std::move(file));
+  const bool marks_by_value = !options.image && is_of_dectris(file);
+  std::vector<std::uint8_t> masked = std::move(info.masked);
+  auto source =
+      std::make_unique<hdf5_source>(std::move(info), type, options.keep_fractions, std::move(segments), std::move(file));
+  if (const std::size_t more = marks_by_value ? mark_sentinels(*source, masked) : 0; more != 0) {
+    issues.add("sentinel_pixels", path, [&] {
+      return fmt::format(
+          "{} pixels hold one of the two greatest numbers of their type in all sampled frames, by which the "
+          "detector marks pixels that do not count: they are masked",
+          more);
+    });
+  }
+  source->add(std::move(masked), issues.take());
+  return source;
 }
 
 }  // namespace
