@@ -54,7 +54,7 @@ std::size_t mark_sentinels(const frame_source& frames, std::vector<std::uint8_t>
   std::ranges::transform(masked, marks, masked.begin(),
                          [](std::uint8_t known, std::uint8_t mark) { return known != 0 || mark != 0; });
   return more;
-} catch (const error&) {  // who counts these frames is told
+} catch (const error&) {  // who counts these frames gets the sentence
   return 0;
 }
 
