@@ -19,8 +19,8 @@ namespace {
 struct convert_options {
   std::filesystem::path input;
   std::filesystem::path output;
-  std::string form = "store";
-  std::string scan;
+  std::string form;
+  folding_arguments fold;
   std::string shape;
 };
 
@@ -38,7 +38,10 @@ bool holds_frames(const std::filesystem::path& input) {
 void import_store(const convert_options& wanted, context& ctx) {
   import_options options;
   options.command_line = ctx.command_line;
-  if (!wanted.scan.empty()) options.scan = scan_from(wanted.scan);
+  if (!wanted.fold.scan().empty()) options.scan = scan_from(wanted.fold.scan());
+  if (!wanted.fold.path().is_plain())
+    throw invalid_argument(wanted.input.string() +
+                           ": is no event store: make one of it first, then fold it (--skip, --flyback, --snake)");
   if (!wanted.shape.empty()) options.frame = shape_from(wanted.shape);
   try {
     ctx.warn_of(import_events(wanted.input, wanted.output, options, ctx.rules({wanted.input})));
@@ -50,16 +53,30 @@ void import_store(const convert_options& wanted, context& ctx) {
   }
 }
 
+bool is_store(const std::filesystem::path& input) {
+  try {
+    static_cast<void>(open_event_store(input));
+    return true;
+  } catch (const format_error&) {
+    return false;
+  }
+}
+
 void run(const convert_options& wanted, context& ctx) {
   std::vector<std::string> lost;
-  const bool to_store = wanted.form == "store";
-  if (to_store) {
+  const bool to_store = wanted.form.empty() || wanted.form == "store";
+  if (wanted.form.empty() && !wanted.fold.is_given())
+    throw invalid_argument("--to is required, unless a store is folded into another scan (--scan, --skip, --flyback, --snake)");
+  if (to_store && wanted.fold.is_given() && is_store(wanted.input)) {
+    ctx.warn_of(fold_event_store(wanted.input, wanted.output, wanted.fold.wanted(), ctx.command_line, ctx.rules({wanted.input}))
+                    .issues);
+  } else if (to_store) {
     import_store(wanted, ctx);
   } else {
     const export_format form = export_format_from(wanted.form);
     const output_rules rules = ctx.rules({wanted.input});
     check_output(wanted.output, export_output(form), rules);
-    const std::unique_ptr<event_store> store = open_event_store(wanted.input);
+    const std::unique_ptr<event_store> store = wanted.fold.folded(open_event_store(wanted.input), wanted.input, ctx);
     lost = export_events(*store, wanted.output, form, rules);
     ctx.warn_of(changed_inputs(store->files()));
   }
@@ -69,7 +86,7 @@ void run(const convert_options& wanted, context& ctx) {
     const std::unique_ptr<event_store> store = open_event_store(to_store ? wanted.output : wanted.input);
     ctx.print_json({{"input", wanted.input.string()},
                     {"output", wanted.output.string()},
-                    {"to", wanted.form},
+                    {"to", to_store ? "store" : wanted.form},
                     {"frames", store->frames()},
                     {"events", events_in(*store)},
                     {"bytes", std::filesystem::file_size(wanted.output)},
@@ -92,13 +109,17 @@ std::string form_words() {
 void add_convert(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<convert_options>();
   CLI::App* command =
-      app.add_subcommand("convert", "Events to the forms of other programs, or from stempy and binsparse files to a store");
+      app.add_subcommand("convert",
+                         "Events to the forms of other programs, from stempy and binsparse files to a store, or "
+                         "a store to another scan size");
   command->add_option("input", chosen->input, "An event store; with --to store, a stempy (v1 to v3) or binsparse CSR file")
       ->required();
   command->add_option("-o,--output", chosen->output, "The file to write")->required();
-  command->add_option("--to", chosen->form, export_form_names("store"))->type_name(form_words())->required();
-  command->add_option("--scan", chosen->scan, "From binsparse: scan size WIDTHxHEIGHT[xFRAMES], where the file does not say")
-      ->group("Input");
+  command->add_option("--to", chosen->form, export_form_names("store"))->type_name(form_words());
+  chosen->fold.add_to(*command, "Input");
+  command->get_option("--scan")->description(
+      "Scan size WIDTHxHEIGHT[xFRAMES] into which the frames of a store are folded; from binsparse, where the file does not "
+      "say");
   command->add_option("--shape", chosen->shape, "From binsparse: frame shape HEIGHTxWIDTH, where the file does not say")
       ->group("Input");
   ctx.add_force_option(*command);

@@ -12,6 +12,7 @@
 #include <countem/calibrate.hpp>
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/folded_store.hpp>
 #include <countem/frame_source.hpp>
 #include <countem/scan_share.hpp>
 
@@ -35,6 +36,10 @@ json to_json(frame_shape shape) {
 
 json to_json(const scan_shape& scan) {
   return {{"width", scan.width}, {"height", scan.height}, {"frames_per_position", scan.frames_per_position}};
+}
+
+json describe(const scan_path& path) {
+  return {{"skip", path.skip}, {"flyback", path.flyback}, {"snake", path.snake}, {"words", words_of(path)}};
 }
 
 /// Missing frames are those of the share: the others are in other stores.
@@ -80,6 +85,7 @@ json describe(const event_store& store) {
   if (const std::optional<scan_share> share = recorded_share(description)) told["part"] = describe(*share, store);
   for (const input_file& file : store.files().subspan(std::min<std::size_t>(1, store.files().size())))
     told["virtual_parts"].push_back(file.path.string());
+  if (const scan_path path = recorded_path(description); !path.is_plain()) told["scan_path"] = describe(path);
   told["missing_frames"] = missing;
   told["incomplete_frames"] = incomplete;
   told["events"] = events;
@@ -130,6 +136,7 @@ json describe(const frame_source& source) {
             {"files", info.files.size()},
             {"bytes", bytes},
             {"missing_frames", info.missing_frames}};
+  if (!info.path.is_plain()) told["scan_path"] = describe(info.path);
   if (!info.dataset.empty()) told["dataset"] = info.dataset;
   if (!info.axes.empty()) told["axes"] = info.axes;
   if (!info.masked.empty())
@@ -154,13 +161,19 @@ void refuse_growing_store(const std::filesystem::path& path) {
       "left behind when its count was killed (`countem recover` makes it whole)");
 }
 
+/// As the options for raw frames fold it; as it is where none is given.
+std::unique_ptr<event_store> folded(std::unique_ptr<event_store> store, const source_options& options) {
+  if (!options.scan && options.path.is_plain()) return store;
+  return fold(std::move(store), {options.scan, options.path});
+}
+
 /// Whatever the inputs are: one of our own HDF5 files, else raw frames. Where nothing fits, each reason is reported.
 json describe_inputs(const source_arguments& inputs) {
   std::string reasons;
   if (inputs.inputs().size() == 1 && std::filesystem::is_regular_file(inputs.inputs().front())) {
     const std::filesystem::path& path = inputs.inputs().front();
     try {
-      return describe(*open_event_store(path));
+      return describe(*folded(open_event_store(path), inputs.options()));
     } catch (const format_error& reason) {
       refuse_growing_store(path);
       reasons += std::string("; not an event store: ") + reason.what();

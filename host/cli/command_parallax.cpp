@@ -19,6 +19,7 @@
 #include "host/cli/image_files.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/scan_part.hpp"
+#include "host/cli/source_arguments.hpp"
 #include "host/cli/store_facts.hpp"
 
 namespace countem::cli {
@@ -28,6 +29,7 @@ namespace {
 struct parallax_arguments {
   std::filesystem::path input;
   std::filesystem::path output;
+  folding_arguments fold;
   image_folders folders;
   std::string centre = "auto";
   std::string scan_window;
@@ -78,7 +80,8 @@ nlohmann::ordered_json aberrations_json(const parallax_result& result) {
 
 class parallax_run {
  public:
-  parallax_run(parallax_arguments& wanted, context& ctx) : wanted_(wanted), ctx_(ctx), store_(open_counted(wanted.input)) {
+  parallax_run(parallax_arguments& wanted, context& ctx)
+      : wanted_(wanted), ctx_(ctx), store_(wanted.fold.folded(open_counted(wanted.input), wanted.input, ctx)) {
     reading_.threads = wanted.threads;
     reading_.stop = &ctx.stop;
   }
@@ -245,6 +248,7 @@ void add_parallax(CLI::App& app, context& ctx) {
       ->group(images)
       ->check(CLI::PositiveNumber);
   add_what_is_known(*command, *wanted);
+  wanted->fold.add_to(*command, "Folding");
   command->add_option("--scan-crop", wanted->scan_window, "Positions to use: ROW:ROW,COLUMN:COLUMN");
   wanted->folders.add_to(*command);
   command->add_option("--threads", wanted->threads, "Worker threads; 0: all cores")->capture_default_str();

@@ -45,6 +45,7 @@ void add_reduce(CLI::App& app, context& ctx) {
   command->add_flag(
       "--coincidence", wanted->coincidence,
       "Measure how many electrons are lost because two fell close together, and correct counts and virtual images");
+  wanted->fold.add_to(*command, "Folding");
   command->add_option("--scan-crop", wanted->scan_window, "Positions to use: ROW:ROW,COLUMN:COLUMN");
   command->add_option("--crop", wanted->detector_window, "Store with these detector pixels only: ROW:ROW,COLUMN:COLUMN");
   command->add_option("--bin", wanted->bin, "Store with so many detector pixels a side merged")

@@ -20,6 +20,7 @@
 #include "host/cli/progress.hpp"
 #include "host/cli/report/frame_code.hpp"
 #include "host/cli/report/page.hpp"
+#include "host/cli/source_arguments.hpp"
 #include "host/cli/store_facts.hpp"
 #include "io/files/file.hpp"
 #include "io/files/output_file.hpp"
@@ -38,6 +39,7 @@ constexpr const char* page_mark = "<meta name=\"generator\" content=\"countem re
 struct report_arguments {
   fs::path input;
   fs::path output;
+  folding_arguments fold;
   fs::path counted;
   std::string title;
   std::vector<std::string> detectors;
@@ -177,7 +179,7 @@ void inform_of(const report::scan_content& content, bool find_rotation, context&
 
 void run(const report_arguments& wanted, context& ctx) {
   const auto start = std::chrono::steady_clock::now();
-  const std::unique_ptr<event_store> store = open_counted(wanted.input);
+  const std::unique_ptr<event_store> store = wanted.fold.folded(open_counted(wanted.input), wanted.input, ctx);
   output_rules rules = ctx.rules({wanted.input});
   if (!wanted.counted.empty()) rules.inputs.push_back(wanted.counted);
   rules.inputs.insert(rules.inputs.end(), wanted.excluded.begin(), wanted.excluded.end());
@@ -234,6 +236,7 @@ void add_report(CLI::App& app, context& ctx) {
   CLI::App* command = app.add_subcommand("report", "A counted scan as one page for a browser, without network");
   command->add_option("input", wanted->input, "Event store")->required();
   command->add_option("-o,--output", wanted->output, "HTML file to write")->required();
+  wanted->fold.add_to(*command, "Folding");
   command->add_option("--title", wanted->title, "Title of the page; default: the store's name");
   command->add_option("--virtual", wanted->detectors,
                       "Virtual detectors instead of the usual four: disk:R, annulus:R1,R2, wedge:R1,R2,FROM,TO, each with "

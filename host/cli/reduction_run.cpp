@@ -52,7 +52,7 @@ class reduction_run {
 
  private:
   void prepare() {
-    store_ = open_counted(wanted_.input);
+    store_ = wanted_.fold.folded(open_counted(wanted_.input), wanted_.input, ctx_);
     used_ = choose_backend(wanted_.where);
     reading_.threads = wanted_.threads;
     reading_.stop = &ctx_.stop;

@@ -16,6 +16,7 @@
 #include "host/cli/context.hpp"
 #include "host/cli/deflection_arguments.hpp"
 #include "host/cli/image_files.hpp"
+#include "host/cli/source_arguments.hpp"
 
 namespace countem::cli {
 
@@ -23,6 +24,7 @@ namespace countem::cli {
 struct reduce_arguments {
   std::filesystem::path input;
   std::filesystem::path output;
+  folding_arguments fold;
   image_folders folders;
   std::vector<std::string> detectors;
   std::vector<std::filesystem::path> masks;

@@ -120,6 +120,35 @@ std::vector<std::filesystem::path> paths_of(std::span<const input_file> scan, st
   return paths;
 }
 
+std::array<CLI::Option*, 3> add_path_options(CLI::App& command, scan_path& path) {
+  return {command
+              .add_option("--skip", path.skip,
+                          "Frames recorded before the first scan position; -N: the first N positions were not recorded")
+              ->capture_default_str(),
+          command.add_option("--flyback", path.flyback, "Frames recorded behind each line of the scan while the beam returns")
+              ->capture_default_str(),
+          command.add_flag("--snake", path.snake, "Every second line of the scan runs backwards")};
+}
+
+void folding_arguments::add_to(CLI::App& command, const std::string& group) {
+  command.add_option("--scan", scan_, "Scan size WIDTHxHEIGHT[xFRAMES] into which the frames of a store are folded")
+      ->group(group);
+  for (CLI::Option* option : add_path_options(command, path_)) option->group(group);
+}
+
+folding folding_arguments::wanted() const {
+  folding wanted{{}, path_};
+  if (!scan_.empty()) wanted.scan = scan_from(scan_);
+  return wanted;
+}
+
+std::unique_ptr<event_store> folding_arguments::folded(std::unique_ptr<event_store> store, const std::filesystem::path& path,
+                                                       context& ctx) const {
+  if (!is_given()) return store;
+  ctx.warn_of(misfits(*store, wanted(), path.string()));
+  return fold(std::move(store), wanted());
+}
+
 void source_arguments::add_to(CLI::App& command, bool required) {
   const auto group = [](CLI::Option* option) { option->group("Raw input"); };
   command
@@ -141,6 +170,7 @@ void source_arguments::add_to(CLI::App& command, bool required) {
                            "4D Camera: what countem index made of these files, so that not every record is read to open them"));
   group(command.add_option("--scan", scan_,
                            "Scan size WIDTHxHEIGHT, or WIDTHxHEIGHTxFRAMES with several frames at each position"));
+  for (CLI::Option* option : add_path_options(command, path_)) group(option);
   CLI::Option* shape = command.add_option("--shape", shape_, "Flat binary: frame shape HEIGHTxWIDTH");
   CLI::Option* layout[] = {
       command
@@ -206,6 +236,7 @@ source_options source_arguments::options() const {
     throw invalid_argument(std::string(named) + " is for --input-format " + names_of_formats(has_datasets) + "; " +
                            std::string(to_string(*options.format)) + " files hold no datasets");
   }
+  options.path = path_;
   options.headers = index_;
   options.dataset = dataset_;
   options.axes = axes_;

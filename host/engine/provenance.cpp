@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <countem/folded_store.hpp>
 #include <countem/version.hpp>
 
 #include "host/engine/facts_json.hpp"
@@ -35,6 +36,7 @@ store_description describe_count(const source_info& frames, const counting_setup
       {"issues", issues_text(setup.calibrated.notes, issues_text(frames.issues))},
       {"thresholds", engine::text_of(engine::thresholds_json(setup.calibrated))},
       {"seed", setup.calibrated.fit ? std::to_string(setup.calibrated.fit->seed) : "none: nothing was fitted"}};
+  record_path(description, frames.path);
   return description;
 }
 

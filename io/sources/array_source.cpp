@@ -10,6 +10,7 @@
 #include <countem/error.hpp>
 
 #include "io/sources/indexed_source.hpp"
+#include "io/sources/ordered_source.hpp"
 #include "io/sources/pixel_conversion.hpp"
 #include "io/sources/scaled_source.hpp"
 #include "io/sources/sources.hpp"
@@ -67,31 +68,37 @@ stored_type type_named(std::string_view name, const std::string& array) {
                   array, name));
 }
 
-}  // namespace
-}  // namespace io
-
-std::unique_ptr<frame_source> open_array(array_frames frames, const source_options& options) {
-  if (options.scan) io::check_given_scan(*options.scan);
-  const io::stored_type type = io::type_named(frames.type, frames.name);
-  const io::array_extent extent = io::extent_of_array(frames.extent, frames.name);
+std::unique_ptr<frame_source> open_recording(array_frames frames, const source_options& options) {
+  const stored_type type = type_named(frames.type, frames.name);
+  const array_extent extent = extent_of_array(frames.extent, frames.name);
   const std::uint64_t complete = extent.scan.frames();
-  io::issue_list issues;
+  issue_list issues;
   source_info info;
   info.format = input_format("array");
   info.shape = extent.shape;
-  info.type = io::frame_type(type);
+  info.type = frame_type(type);
   // A single axis of frames claims no scan: any may be given without a word.
   const auto claimed = frames.extent.size() > 3 ? std::optional(extent.scan) : std::nullopt;
-  info.scan = io::scan_of_sequence(complete, claimed, options.scan, frames.name, issues);
-  info.files.push_back({frames.name, complete * extent.shape.pixels() * io::size_of(type)});
+  info.scan = scan_of_sequence(complete, claimed, options.scan, frames.name, issues);
+  info.files.push_back({frames.name, complete * extent.shape.pixels() * size_of(type)});
   info.missing_frames = info.scan.frames() - std::min(info.scan.frames(), complete);
   info.issues = issues.take();
   if (options.scale != 1 && !(std::isfinite(options.scale) && options.scale > 0))
     throw invalid_argument(fmt::format("the factor {} on raw values is not a finite number above 0", options.scale));
   const bool keeps = options.keep_fractions || options.scale != 1;  // 1/16 of what unit is known only behind the factor
-  auto source = std::make_unique<io::array_source>(std::move(info), std::move(frames), type, complete, keeps);
+  auto source = std::make_unique<array_source>(std::move(info), std::move(frames), type, complete, keeps);
   if (options.scale == 1) return source;
-  return io::scaled(std::move(source), options.scale);
+  return scaled(std::move(source), options.scale);
+}
+
+}  // namespace
+}  // namespace io
+
+std::unique_ptr<frame_source> open_array(array_frames frames, const source_options& options) {
+  if (options.scan) io::check_given_scan(*options.scan);
+  // An array holds as many frames as it claims: it is opened once.
+  return io::along_path([&](const source_options& recorded_as) { return io::open_recording(std::move(frames), recorded_as); },
+                        options);
 }
 
 }  // namespace countem

@@ -50,6 +50,16 @@ class indexed_source final : public frame_source {
     });
   }
 
+  [[nodiscard]] frame_arrival arrival(std::uint64_t number) const override {
+    frame_arrival found = frame_arrival::nothing;
+    for_arrived(number, 1, [&](std::size_t, std::span<const std::uint64_t> parts) {
+      const auto lacking = std::count(parts.begin(), parts.end(), frame_index::missing);
+      if (lacking == 0) found = frame_arrival::whole;
+      if (lacking > 0 && static_cast<std::size_t>(lacking) < parts.size()) found = frame_arrival::part;
+    });
+    return found;
+  }
+
   void visit(std::uint64_t first, std::size_t count, std::size_t most, frame_batch& batch, const visitor& use) const override {
     check_range(info_, first, count);
     mapped_parts mapped(files_);

@@ -12,6 +12,7 @@
 
 #include "io/files/file.hpp"
 #include "io/sources/input_files.hpp"
+#include "io/sources/ordered_source.hpp"
 #include "io/sources/other_formats.hpp"
 #include "io/sources/scaled_source.hpp"
 #include "io/sources/source_format.hpp"
@@ -110,11 +111,8 @@ found_scan find_scan(std::vector<fs::path> inputs, source_options& options) {
   return {std::move(files), format, std::move(issues)};
 }
 
-}  // namespace
-
-std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, const source_options& given) {
-  source_options options = given;
-  auto [files, format, issues] = find_scan(inputs, options);
+std::unique_ptr<frame_source> open_recording(const std::vector<fs::path>& files, const io::source_format& format,
+                                             const source_options& options, io::issue_list issues) {
   if (options.scale == 1) return format.open(files, options, std::move(issues));
   if (!(std::isfinite(options.scale) && options.scale > 0))
     throw invalid_argument(fmt::format("the factor {} on raw values is not a finite number above 0", options.scale));
@@ -123,11 +121,24 @@ std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, c
   return io::scaled(format.open(files, unscaled, std::move(issues)), options.scale);
 }
 
+}  // namespace
+
+std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, const source_options& given) {
+  source_options options = given;
+  const found_scan found = find_scan(inputs, options);
+  return io::along_path(
+      [&](const source_options& recorded_as) { return open_recording(found.files, found.format, recorded_as, found.issues); },
+      options);
+}
+
 kept_headers save_record_headers(const std::vector<fs::path>& inputs, const source_options& given, const fs::path& output,
                                  const output_rules& rules) {
   source_options options = given;
   auto [files, format, issues] = find_scan(inputs, options);
   require_records(format);
+  if (!options.path.is_plain())
+    throw invalid_argument("the headers of records are kept as they were recorded: the path of the scan (" +
+                           words_of(options.path) + ") belongs to what opens the scan by them");
   return format.save_headers(files, options, std::move(issues), output, rules);
 }
 

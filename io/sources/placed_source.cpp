@@ -54,6 +54,10 @@ class placed_source final : public frame_source {
     }
   }
 
+  [[nodiscard]] frame_arrival arrival(std::uint64_t number) const override {
+    return run_of(number) == nullptr ? frame_arrival::nothing : frame_arrival::whole;
+  }
+
   void visit(std::uint64_t first, std::size_t count, std::size_t most, frame_batch& batch, const visitor& use) const override {
     check_range(info_, first, count);
     mapped_parts mapped(scan_.files);

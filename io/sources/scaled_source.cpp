@@ -68,6 +68,8 @@ class scaled_source final : public frame_source {
     }
   }
 
+  [[nodiscard]] frame_arrival arrival(std::uint64_t number) const override { return frames_->arrival(number); }
+
  private:
   std::unique_ptr<frame_source> frames_;
   double factor_;

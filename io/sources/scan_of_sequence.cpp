@@ -17,11 +17,6 @@ bool makes_sense(const scan_shape& scan) {
          scan.positions() <= max_scan_frames && scan.frames() <= max_scan_frames && scan.frames() > 0;
 }
 
-std::string text(const scan_shape& scan) {
-  const std::string positions = fmt::format("{} x {} positions (width x height)", scan.width, scan.height);
-  return scan.frames_per_position == 1 ? positions : fmt::format("{} with {} frames each", positions, scan.frames_per_position);
-}
-
 scan_shape chosen(std::uint64_t complete, const std::optional<scan_shape>& claimed, const std::optional<scan_shape>& given) {
   if (!given) return claimed ? *claimed : scan_shape{1, static_cast<std::uint32_t>(complete), 1};
   scan_shape scan = *given;
@@ -34,14 +29,15 @@ scan_shape chosen(std::uint64_t complete, const std::optional<scan_shape>& claim
 
 void check_given_scan(const scan_shape& scan) {
   if (makes_sense(scan)) return;
-  throw invalid_argument(fmt::format("a scan of {} makes no sense: it must have 1 to {} frames", text(scan), max_scan_frames));
+  throw invalid_argument(
+      fmt::format("a scan of {} makes no sense: it must have 1 to {} frames", words_of(scan), max_scan_frames));
 }
 
 void check_claimed_scan(const scan_shape& claimed, std::uint64_t frames_found, const std::filesystem::path& file) {
   constexpr std::uint64_t always_believed = std::uint64_t{1} << 24;
   if (makes_sense(claimed) && (claimed.frames() <= always_believed || claimed.frames() / 64 <= frames_found)) return;
   throw format_error(
-      fmt::format("{}: claims a scan of {}, but {} frames of it were found", file.string(), text(claimed), frames_found),
+      fmt::format("{}: claims a scan of {}, but {} frames of it were found", file.string(), words_of(claimed), frames_found),
       {{advice_kind::scan_size}});
 }
 
@@ -53,24 +49,14 @@ scan_shape scan_of_sequence(std::uint64_t complete, const std::optional<scan_sha
   }
   if (claimed && !given) check_claimed_scan(*claimed, complete, file);
   const scan_shape scan = chosen(complete, claimed, given);
-  if (complete > scan.frames()) {
-    issues.add(
-        "more_frames_than_scan", file,
-        [&] {
-          return fmt::format("holds {} frames, the scan of {} takes {}; the rest is left out", complete, text(scan),
-                             scan.frames());
-        },
-        complete - scan.frames());
-  } else if (complete < scan.frames()) {
-    issues.add(
-        "missing_frame", file,
-        [&] {
-          return fmt::format("holds {} whole frames, the scan of {} takes {}; the last ones are missing", complete, text(scan),
-                             scan.frames());
-        },
-        scan.frames() - complete);
-  }
+  add_misfit(frame_order(scan, {}, complete), file, issues);
   return scan;
+}
+
+void add_misfit(const frame_order& order, const std::filesystem::path& file, issue_list& issues) {
+  for (const source_issue& one : misfits(order))
+    issues.add(
+        one.kind, file, [&] { return one.text; }, one.occurrences);
 }
 
 void check_frame_shape(frame_shape shape, const std::string& name) {

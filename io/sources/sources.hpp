@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <countem/frame_source.hpp>
+#include <countem/scan_path.hpp>
 
 #include "io/sources/source_issues.hpp"
 
@@ -28,6 +29,9 @@ void check_claimed_scan(const scan_shape& claimed, std::uint64_t frames_found, c
 [[nodiscard]] scan_shape scan_of_sequence(std::uint64_t complete, const std::optional<scan_shape>& claimed,
                                           const std::optional<scan_shape>& given, const std::filesystem::path& file,
                                           issue_list& issues);
+
+/// Recorded frames that the order lacks or leaves over are issues.
+void add_misfit(const frame_order& order, const std::filesystem::path& file, issue_list& issues);
 
 /// @throws format_error unless a frame has 1 to 2^32 - 1 pixels.
 void check_frame_shape(frame_shape shape, const std::string& name);

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstring>
 
+#include <countem/folded_store.hpp>
+
 namespace countem::io {
 
 namespace {
@@ -55,6 +57,8 @@ calibration with_known_fields(calibration changed, const calibration& wanted) {
 constexpr std::array table = {
     compared_field{"frames of another size", [](side a, side b) { return a.description.shape == b.description.shape; }},
     compared_field{"another scan size", [](side a, side b) { return a.description.scan == b.description.scan; }},
+    compared_field{"another path of the scan",
+                   [](side a, side b) { return recorded_path(a.description) == recorded_path(b.description); }},
     compared_field{"other axes", [](side a, side b) { return with_axes_of(a, b) == b.description.geometry; }},
     compared_field{"another upsampling",
                    [](side a, side b) { return a.description.options.upsample == b.description.options.upsample; }},

@@ -16,6 +16,7 @@
 #include <countem/error.hpp>
 #include <countem/frame.hpp>
 #include <countem/input_file.hpp>
+#include <countem/scan_path.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -81,8 +82,11 @@ struct raw_layout {
 struct source_options {
   std::optional<input_format> format;  ///< unset: recognised from contents and suffix
   std::optional<scan_shape> scan;  ///< required where the format does not define it and more than a line of frames is wanted
-  std::optional<raw_layout> raw;   ///< required where input_format_facts::needs_layout
-  std::string dataset;             ///< HDF5: path of the dataset; empty: found by convention
+  /// How the recorded frames lie in that scan. A path that is not plain counts frames as they follow one another in the files,
+  /// or in the scan that the files define; without `scan` it is that scan, its lines shorter by the flyback.
+  scan_path path{};
+  std::optional<raw_layout> raw;  ///< required where input_format_facts::needs_layout
+  std::string dataset;            ///< HDF5: path of the dataset; empty: found by convention
   /// HDF5: what the dataset's axes stand for, in its order, with commas ("row,column,frame"); of frame, scan_row, scan_column,
   /// repeat, row, column. Empty: found by the convention of the program that wrote the file.
   std::string axes;
@@ -112,6 +116,7 @@ struct source_info {
   pixel_type type = pixel_type::u16;        ///< as read() gives it, which may differ from what the file holds
   sector_split split = sector_split::none;  ///< how frames are divided into sectors
   scan_shape scan{};                        ///< given, claimed by the files, or one line
+  scan_path path{};                         ///< how the frames of the files lie in it
   std::vector<input_file> files;            ///< in the order in which they are read
   std::vector<source_issue> issues;         ///< one per kind and file at most; the rest are counted in `occurrences`
   std::uint64_t missing_frames = 0;         ///< frames of the scan of which nothing arrived
@@ -120,6 +125,9 @@ struct source_info {
   std::string axes;                         ///< HDF5: what its axes stand for, in its order: "frame, row, column"
   std::vector<std::uint8_t> masked;         ///< by pixel: not 0 where the file marks it as unusable; empty: it marks none
 };
+
+/// Whether something of a frame is there.
+enum class frame_arrival : std::uint8_t { nothing, part, whole };
 
 /// Raw frames of a scan, in any order. Opening reads every record's header; memory is a few bytes per
 /// frame, never the frames themselves.
@@ -137,6 +145,9 @@ class frame_source {
   /// Safe to call from several threads at once with different batches.
   /// @throws io_error naming file and record when the system fails to read; format_error where what is stored is damaged.
   virtual void read(std::uint64_t first, std::size_t count, frame_batch& batch) const = 0;
+
+  /// Whether a frame arrived; as it is, it is read. @throws as read()
+  [[nodiscard]] virtual frame_arrival arrival(std::uint64_t number) const;
 
   /// Takes consecutive frames, the first of which has this number. May throw to stop.
   using visitor = std::function<void(std::uint64_t first, std::span<const frame_view> frames)>;

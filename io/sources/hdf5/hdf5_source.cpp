@@ -71,6 +71,11 @@ class hdf5_source final : public frame_source {
     }
   }
 
+  [[nodiscard]] frame_arrival arrival(std::uint64_t number) const override {
+    const segment* const part = segment_of(number);
+    return part == nullptr || part->is_lost(number) ? frame_arrival::nothing : frame_arrival::whole;
+  }
+
  private:
   /// The dataset that holds a frame, or null where it is in none.
   [[nodiscard]] const segment* segment_of(std::uint64_t number) const {
