@@ -1,18 +1,26 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <countem/dense_type.hpp>
 #include <countem/event_store.hpp>
+#include <countem/folded_store.hpp>
+#include <countem/source_issue.hpp>
 
 #include "host/python/arrays.hpp"
 #include "host/python/bindings.hpp"
@@ -37,11 +45,25 @@ bool has_values(const shared_store& store) {
   return store.get().description().options.values != event_value::none;
 }
 
+/// A store as another scan, and what it lacks and leaves over; `scan`: rows, columns, repeats.
+std::tuple<std::unique_ptr<shared_store>, std::vector<std::string>> folded(
+    const std::filesystem::path& path, const std::optional<std::vector<std::uint32_t>>& scan, std::int64_t skip,
+    std::uint32_t flyback, bool snake) {
+  folding wanted{{}, {skip, flyback, snake}};
+  if (scan) wanted.scan = scan_shape{scan->at(0), scan->at(1), scan->at(2)};
+  std::unique_ptr<event_store> store = open_event_store(path);
+  std::vector<std::string> issues;
+  for (const source_issue& issue : misfits(*store, wanted, path.string())) issues.push_back(sentence(issue));
+  return {std::make_unique<shared_store>(fold(std::move(store), wanted), path.string()), std::move(issues)};
+}
+
 }  // namespace
 
 nb::class_<shared_store> bind_store(nb::module_& m) {
   nb::class_<shared_store> store(m, "Store");
   store.def(nb::init<const std::filesystem::path&>(), nb::arg("path"), nb::call_guard<nb::gil_scoped_release>())
+      .def_static("folded", &folded, nb::arg("path"), nb::arg("scan").none(), nb::arg("skip"), nb::arg("flyback"),
+                  nb::arg("snake"), nb::call_guard<nb::gil_scoped_release>())
       .def("close", &shared_store::close, nb::call_guard<nb::gil_scoped_release>())
       .def_prop_ro("scan_shape",
                    [](const shared_store& self) {

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from countem import _countem
 from countem._notices import warn
+from countem._scan_path import lengths, path_numbers
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -128,10 +129,12 @@ def _reopened(maker: Any, what: Any, options: dict[str, Any]) -> Raw:
 
 
 def _opening(*, format: str | None, scan: Sequence[int] | None, shape: Sequence[int] | None, dtype: npt.DTypeLike | None, offset: int,
-             gap: int, dataset: str | None, scale: float, index: str | os.PathLike[str] | None = None, axes: str | None = None) -> _countem.Opening:
+             gap: int, dataset: str | None, scale: float, index: str | os.PathLike[str] | None = None, axes: str | None = None,
+             skip: int = 0, flyback: int = 0, snake: bool = False) -> _countem.Opening:
     opening = _countem.Opening()
+    opening.skip, opening.flyback, opening.snake = path_numbers(skip, flyback, snake)
     opening.format = format or ""
-    opening.scan = _lengths("scan", scan, 3) if scan is not None else None
+    opening.scan = lengths("scan", scan, 3) if scan is not None else None
     opening.dataset = dataset or ""
     opening.axes = axes or ""
     opening.index = os.fspath(index) if index is not None else ""
@@ -140,7 +143,7 @@ def _opening(*, format: str | None, scan: Sequence[int] | None, shape: Sequence[
         if dtype is not None or offset or gap:
             raise ValueError("dtype, offset and gap describe flat binary files: give shape=(rows, columns) with them")
         return opening
-    opening.shape = _lengths("shape", shape, 2)
+    opening.shape = lengths("shape", shape, 2)
     stored = np.dtype(np.uint16 if dtype is None else dtype)
     if stored.kind not in "uif" or stored.itemsize > 8:
         raise ValueError(f"flat binary files of {stored} cannot be read: dtype is a whole or floating-point number of up to 64 bits")
@@ -149,14 +152,6 @@ def _opening(*, format: str | None, scan: Sequence[int] | None, shape: Sequence[
     opening.offset = offset
     opening.gap = gap
     return opening
-
-
-def _lengths(name: str, given: Sequence[int], most: int) -> list[int]:
-    lengths = [operator.index(length) for length in given]
-    if not 2 <= len(lengths) <= most or min(lengths) < 1 or max(lengths) >= 2**32:
-        wanted = "(rows, columns)" if most == 2 else "(rows, columns) or (rows, columns, frames at each position)"
-        raise ValueError(f"{name}={tuple(given)} is not {wanted}, each at least 1")
-    return lengths + [1] * (most - len(lengths))
 
 
 def _files(paths: Paths) -> list[str]:
@@ -178,7 +173,8 @@ def _files(paths: Paths) -> list[str]:
 
 def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | None = None, shape: Sequence[int] | None = None,
              dtype: npt.DTypeLike | None = None, offset: int = 0, gap: int = 0, dataset: str | None = None, scale: float = 1,
-             index: str | os.PathLike[str] | None = None, axes: str | None = None) -> Raw:
+             index: str | os.PathLike[str] | None = None, axes: str | None = None, skip: int = 0, flyback: int = 0,
+             snake: bool = False) -> Raw:
     """Opens raw frames of a scan. Reads headers, no frame.
 
     `paths`: one file, a pattern ("scan42/*.data"), a directory, or a list of files in any order.
@@ -189,13 +185,16 @@ def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | N
     `axes`: what its axes are, in its order ("row,column,frame"), of frame, scan_row, scan_column, repeat, row, column; the order
     of the program that wrote the file when not given.
     `scale`: factor on all raw values, for data in another unit than ADU. `index`: what `index_raw` made of these files.
+    `skip`: frames recorded before the first position (-N: the first N positions were not recorded); `flyback`: frames recorded behind
+    each line of the scan; `snake`: every second line runs backwards (docs/formats.md).
 
         raw = ct.open_raw("scan42/*.data", scan=(64, 64))
 
     Warns (CountemWarning) of what is wrong with the files. Raises FileNotFoundError or another OSError, and ValueError where the
     files are not what they should be or the arguments contradict each other.
     """
-    options = dict(scan=scan, format=format, shape=shape, dtype=dtype, offset=offset, gap=gap, dataset=dataset, scale=scale, index=index, axes=axes)
+    options = dict(scan=scan, format=format, shape=shape, dtype=dtype, offset=offset, gap=gap, dataset=dataset, scale=scale, index=index, axes=axes,
+                   skip=skip, flyback=flyback, snake=snake)
     native = _countem.open_files(_files(paths), _opening(**options))
     files = native.files
     name = str(files[0]) if len(files) == 1 else os.path.commonpath([str(file.parent) for file in files]) or "."

@@ -16,9 +16,11 @@ from countem._calibration import Calibration
 from countem._handover import HandOvers
 from countem._image import Axis, Image
 from countem._indices import resolved, slice_of
+from countem._notices import warn
 from countem._parallax import Parallax, parallax_from
 from countem._part import Part, Window
 from countem._reducing import Reducing
+from countem._scan_path import lengths, path_numbers
 from countem._shown import Shown
 
 _DENSE_TYPES: dict[str, np.dtype[Any]] = {"u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16), "u32": np.dtype(np.uint32)}
@@ -372,11 +374,19 @@ def _reopened(path: str, threads: int, part: Part) -> Scan:
     return Scan(path, threads)._with(part)
 
 
-def open(path: str | os.PathLike[str], *, threads: int = 0) -> Scan:
+def open(path: str | os.PathLike[str], *, threads: int = 0, scan: Sequence[int] | None = None, skip: int = 0, flyback: int = 0,
+         snake: bool = False) -> Scan:
     """Opens a counted scan, an event store that `countem count` wrote.
 
-    `threads` that read and decode: 0 for all cores.
+    `threads` that read and decode: 0 for all cores. With `scan`, (rows, columns) or (rows, columns, frames at each position), or any of
+    `skip`, `flyback`, `snake` (as of `open_raw`) the frames are folded into another scan; as a scan in memory: `save` makes a file of it.
+    Warns (CountemWarning) of frames that the folding lacks or leaves out.
 
     Raises FileNotFoundError or another OSError when the file cannot be read, ValueError when it is no event store.
     """
-    return Scan(path, threads)
+    if scan is None and not (skip or flyback or snake):
+        return Scan(path, threads)
+    size = lengths("scan", scan, 3) if scan is not None else None
+    store, issues = _countem.Store.folded(os.fspath(path), size, *path_numbers(skip, flyback, snake))
+    warn(issues)
+    return Scan._of(store, "", threads)
