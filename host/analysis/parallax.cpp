@@ -98,7 +98,10 @@ phase_scale scale_of(phase_scale scale, const store_geometry& geometry) {
 image_axes axes_of(store_geometry geometry, const scan_window& window, std::uint32_t upsample, double step_nm) {
   geometry.scan_row = geometry.scan_row.part(window.row);
   geometry.scan_column = geometry.scan_column.part(window.column);
-  if (step_nm > 0) geometry.scan_step_nm = step_nm;
+  if (step_nm > 0 && step_nm != geometry.scan_step_nm) {
+    geometry.scan_step_nm = step_nm;
+    geometry.scan_origin_nm = {};
+  }
   image_axes axes = scan_axes(geometry);
   axes.row.step /= upsample;
   axes.column.step /= upsample;

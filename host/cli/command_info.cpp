@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
 
 #include <countem/calibrate.hpp>
@@ -21,6 +23,7 @@
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "host/cli/store_facts.hpp"
+#include "io/files/file.hpp"
 #include "io/files/file_lock.hpp"
 #include "io/files/output_file.hpp"
 
@@ -167,11 +170,20 @@ std::unique_ptr<event_store> folded(std::unique_ptr<event_store> store, const so
   return fold(std::move(store), {options.scan, options.path});
 }
 
+/// Whether a file may be one of our own, which are HDF5; else only what it is, or may be, is worth a word.
+bool begins_as_hdf5(const std::filesystem::path& path) {
+  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+  std::array<char, signature.size()> start{};
+  const std::size_t got = io::file_handle::open_read(path).read_at(0, start.data(), start.size());
+  return std::string_view(start.data(), got) == signature;
+}
+
 /// Whatever the inputs are: one of our own HDF5 files, else raw frames. Where nothing fits, each reason is reported.
 json describe_inputs(const source_arguments& inputs) {
   std::string reasons;
   if (inputs.inputs().size() == 1 && std::filesystem::is_regular_file(inputs.inputs().front())) {
     const std::filesystem::path& path = inputs.inputs().front();
+    if (!begins_as_hdf5(path)) return describe(*open_source(inputs.inputs(), inputs.options()));
     try {
       return describe(*folded(open_event_store(path), inputs.options()));
     } catch (const format_error& reason) {

@@ -106,10 +106,8 @@ void count_run::inform_of_calibration() {
 }
 
 store_geometry count_run::geometry() const {
-  store_geometry known = counted_geometry(info().shape, setup_.options.upsample, info().split);
-  known.pixel_mrad = wanted_.pixel_mrad;
-  known.scan_step_nm = wanted_.scan_step_nm;
-  return known;
+  const store_geometry counted = counted_geometry(info().shape, setup_.options.upsample, info().split);
+  return with_lengths(counted, info().lengths, wanted_.pixel_mrad, wanted_.scan_step_nm);
 }
 
 store_description count_run::described() const {

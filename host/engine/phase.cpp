@@ -41,13 +41,6 @@ double mean_of_squares(const std::vector<double>& values) {
 
 }  // namespace
 
-double electron_wavelength_nm(double voltage_kv) {
-  require_positive(voltage_kv, "the acceleration voltage");
-  constexpr double planck_light = 1.239841984;  // keV nm
-  constexpr double rest_energy = 510.99895;     // keV
-  return planck_light / std::sqrt(voltage_kv * (voltage_kv + 2 * rest_energy));
-}
-
 bool phase_scale::is_given() const {
   return *this != phase_scale{};
 }

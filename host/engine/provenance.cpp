@@ -22,7 +22,7 @@ store_description describe_count(const source_info& frames, const counting_setup
   store_description description;
   description.shape = event_grid(setup);
   description.scan = frames.scan;
-  description.geometry = counted_geometry(frames.shape, setup.options.upsample, frames.split);
+  description.geometry = with_lengths(counted_geometry(frames.shape, setup.options.upsample, frames.split), frames.lengths);
   description.options = setup.options;
   description.calibrated = setup.calibrated;
   nlohmann::ordered_json inputs = nlohmann::ordered_json::array();

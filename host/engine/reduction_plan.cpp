@@ -251,9 +251,8 @@ void take_lengths(reduction_plan& plan, const store_geometry& geometry) {
 
 store_geometry with_lengths(store_geometry geometry, const reduction_plan& plan) {
   const phase_scale& given = plan.deflections.scale;
-  if (given.pixel_mrad > 0) geometry.pixel_mrad = given.pixel_mrad;
-  if (given.step_nm > 0) geometry.scan_step_nm = given.step_nm;
-  return geometry;
+  const axis_lengths known{geometry.pixel_mrad, geometry.scan_step_nm, geometry.detector_origin_mrad, geometry.scan_origin_nm};
+  return with_lengths(std::move(geometry), known, given.pixel_mrad, given.step_nm);
 }
 
 double ring_width_in_pixels(const reduction_plan& plan, const store_geometry& geometry) {

@@ -352,19 +352,21 @@ class image_maker {
   std::vector<saved_image> images_;
 };
 
-image_axes with_units(const axis_scale& row, const axis_scale& column, double units, const char* name, const char* without) {
+image_axes with_units(const axis_scale& row, const axis_scale& column, double units, const plane_origin& origin,
+                      const char* name, const char* without) {
   if (!(units > 0)) return {row, column, without};
-  return {{row.first * units, row.step * units}, {column.first * units, column.step * units}, name};
+  return {
+      {origin.row + row.first * units, row.step * units}, {origin.column + column.first * units, column.step * units}, name};
 }
 
 }  // namespace
 
 image_axes detector_axes(const store_geometry& geometry) {
-  return with_units(geometry.row, geometry.column, geometry.pixel_mrad, "mrad", "pixels");
+  return with_units(geometry.row, geometry.column, geometry.pixel_mrad, geometry.detector_origin_mrad, "mrad", "pixels");
 }
 
 image_axes scan_axes(const store_geometry& geometry) {
-  return with_units(geometry.scan_row, geometry.scan_column, geometry.scan_step_nm, "nm", "positions");
+  return with_units(geometry.scan_row, geometry.scan_column, geometry.scan_step_nm, geometry.scan_origin_nm, "nm", "positions");
 }
 
 std::vector<saved_image> images_of(const reduction_result& result, const reduction_plan& plan, const result_axes& axes,

@@ -202,10 +202,8 @@ class count_run {
   }
 
   [[nodiscard]] store_geometry geometry() const {
-    store_geometry known = counted_geometry(info_.shape, setup_.options.upsample, info_.split);
-    known.pixel_mrad = wanted_.pixel_mrad;
-    known.scan_step_nm = wanted_.scan_step_nm;
-    return known;
+    const store_geometry counted = counted_geometry(info_.shape, setup_.options.upsample, info_.split);
+    return with_lengths(counted, info_.lengths, wanted_.pixel_mrad, wanted_.scan_step_nm);
   }
 
   void prepare_reductions(const frame_source& source) {

@@ -104,11 +104,14 @@ nb::object dense_array(const shared_store& self, const copy_plan& part, unsigned
   return nb::cast(to_numpy(std::move(dense)));
 }
 
-/// (first, step) of row, column, row of the scan and column of the scan; mrad of a pixel; nm of a step.
+/// (first, step) of row and column of the scan, row and column; mrad of a pixel; nm of a step; where row 0 and column 0 of the
+/// scan and of the detector lie.
 auto axes_of(const store_geometry& geometry) {
   const auto pair = [](const axis_scale& axis) { return std::make_pair(axis.first, axis.step); };
   return std::make_tuple(pair(geometry.scan_row), pair(geometry.scan_column), pair(geometry.row), pair(geometry.column),
-                         geometry.pixel_mrad, geometry.scan_step_nm);
+                         geometry.pixel_mrad, geometry.scan_step_nm,
+                         std::make_pair(geometry.scan_origin_nm.row, geometry.scan_origin_nm.column),
+                         std::make_pair(geometry.detector_origin_mrad.row, geometry.detector_origin_mrad.column));
 }
 
 void save(const shared_store& self, const part_numbers& numbers, const std::filesystem::path& input,

@@ -174,7 +174,7 @@ std::uint64_t lay_out_emd(const output_file& output, const raw_scan& what) {
   std::vector<hsize_t> extent;
   for (const auto& [axis, length] : axes) {
     extent.push_back(length);
-    write_dimension(group, static_cast<int>(extent.size()), length, axis, "[n_m]");
+    write_dimension(group, static_cast<int>(extent.size()), length, axis, "pixels");
   }
 
   // Contiguous and laid out at once: the pixels are then written past the library, by many threads.

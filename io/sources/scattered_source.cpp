@@ -134,7 +134,7 @@ std::unique_ptr<frame_source> open_scattered(file_handle file, const input_forma
         "{}: is truncated: {} frames of {} x {} {} pixels, which lie apart from byte {} on, do not fit into its {} bytes", name,
         frames, layout.shape.height, layout.shape.width, to_string(layout.type), layout.offset_bytes, bytes));
   }
-  source_info info;
+  source_info info = layout.known;
   info.format = format;
   info.shape = layout.shape;
   info.type = frame_type(layout.type);

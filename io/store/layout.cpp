@@ -100,19 +100,22 @@ struct labelled_axis {
   axis_scale scale;
   double units = 1;  ///< in one pixel or position
   std::string name_of_units;
+  double origin = 0;  ///< in these units
 };
 
 /// As many as axis_names().
 std::vector<labelled_axis> labelled_axes(const store_description& description) {
   const store_geometry& geometry = description.geometry;
-  const auto labelled = [](const axis_scale& scale, double units, const char* name) {
-    return units > 0 ? labelled_axis{scale, units, name} : labelled_axis{scale, 1, "pixels"};
+  const auto labelled = [](const axis_scale& scale, double units, double origin, const char* name) {
+    return units > 0 ? labelled_axis{scale, units, name, origin} : labelled_axis{scale, 1, "pixels"};
   };
-  std::vector<labelled_axis> axes{labelled(geometry.scan_row, geometry.scan_step_nm, "nm"),
-                                  labelled(geometry.scan_column, geometry.scan_step_nm, "nm")};
+  const plane_origin& scan = geometry.scan_origin_nm;
+  const plane_origin& detector = geometry.detector_origin_mrad;
+  std::vector<labelled_axis> axes{labelled(geometry.scan_row, geometry.scan_step_nm, scan.row, "nm"),
+                                  labelled(geometry.scan_column, geometry.scan_step_nm, scan.column, "nm")};
   if (description.scan.frames_per_position > 1) axes.push_back({{}, 1, ""});
-  axes.push_back(labelled(geometry.row, geometry.pixel_mrad, "mrad"));
-  axes.push_back(labelled(geometry.column, geometry.pixel_mrad, "mrad"));
+  axes.push_back(labelled(geometry.row, geometry.pixel_mrad, detector.row, "mrad"));
+  axes.push_back(labelled(geometry.column, geometry.pixel_mrad, detector.column, "mrad"));
   return axes;
 }
 
@@ -124,7 +127,7 @@ void create_axes(hid_t file, const store_description& description) {
   for (std::size_t axis = 0; axis < extent.size(); ++axis) {
     std::vector<double> coordinates(static_cast<std::size_t>(extent[axis]));
     for (std::size_t i = 0; i < coordinates.size(); ++i)
-      coordinates[i] = axes[axis].scale.at(static_cast<double>(i)) * axes[axis].units;
+      coordinates[i] = axes[axis].origin + axes[axis].scale.at(static_cast<double>(i)) * axes[axis].units;
     write_dataset(file, axis_path(axis), {extent[axis]}, coordinates.data());
     const hdf5_handle made = open_dataset(file, axis_path(axis));
     write_attribute(made, "name", names[axis]);
@@ -176,6 +179,19 @@ axis_scale read_axis(hid_t group, const std::string& name) {
   return {read_number_attribute<double>(group, name + "_first"), read_number_attribute<double>(group, name + "_step")};
 }
 
+/// Where none is stated there is no attribute.
+void write_origin(hid_t group, const std::string& name, const plane_origin& origin, const std::string& units) {
+  if (origin == plane_origin{}) return;
+  write_attribute(group, name + "row_origin_" + units, origin.row);
+  write_attribute(group, name + "column_origin_" + units, origin.column);
+}
+
+plane_origin read_origin(hid_t group, const std::string& name, const std::string& units) {
+  if (!has_attribute(group, name + "row_origin_" + units)) return {};
+  return {read_number_attribute<double>(group, name + "row_origin_" + units),
+          read_number_attribute<double>(group, name + "column_origin_" + units)};
+}
+
 void write_geometry(hid_t group, const store_geometry& geometry) {
   write_axis(group, "row", geometry.row);
   write_axis(group, "column", geometry.column);
@@ -186,6 +202,8 @@ void write_geometry(hid_t group, const store_geometry& geometry) {
   write_choice(group, "sector_split", geometry.split);
   write_attribute(group, "pixel_mrad", geometry.pixel_mrad);
   write_attribute(group, "scan_step_nm", geometry.scan_step_nm);
+  write_origin(group, "", geometry.detector_origin_mrad, "mrad");
+  write_origin(group, "scan_", geometry.scan_origin_nm, "nm");
 }
 
 store_geometry read_geometry(hid_t group, const store_description& description) {
@@ -203,6 +221,8 @@ store_geometry read_geometry(hid_t group, const store_description& description) 
   geometry.split = read_choice<sector_split>(group, "sector_split");
   geometry.pixel_mrad = read_number_attribute<double>(group, "pixel_mrad");
   geometry.scan_step_nm = read_number_attribute<double>(group, "scan_step_nm");
+  geometry.detector_origin_mrad = read_origin(group, "", "mrad");
+  geometry.scan_origin_nm = read_origin(group, "scan_", "nm");
   return geometry;
 }
 

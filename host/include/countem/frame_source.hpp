@@ -17,6 +17,7 @@
 #include <countem/frame.hpp>
 #include <countem/input_file.hpp>
 #include <countem/scan_path.hpp>
+#include <countem/store_geometry.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -123,6 +124,7 @@ struct source_info {
   std::uint64_t incomplete_frames = 0;      ///< frames of the scan that lack a sector or were cut short
   std::string dataset;                      ///< HDF5: path of the dataset that holds the frames, or of the first of several
   std::string axes;                         ///< HDF5: what its axes stand for, in its order: "frame, row, column"
+  axis_lengths lengths{};                   ///< that the files state for their axes
   std::vector<std::uint8_t> masked;         ///< by pixel: not 0 where the file marks it as unusable; empty: it marks none
 };
 

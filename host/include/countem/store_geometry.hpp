@@ -37,6 +37,24 @@ struct axis_scale {
   friend constexpr bool operator==(const axis_scale&, const axis_scale&) = default;
 };
 
+/// Where the first row and the first column of a plane lie.
+struct plane_origin {
+  double row = 0;     ///< of row 0
+  double column = 0;  ///< of column 0
+
+  friend constexpr bool operator==(const plane_origin&, const plane_origin&) = default;
+};
+
+/// Lengths that a file states for the axes of its frames. A step of 0: it states none that can be used.
+struct axis_lengths {
+  double pixel_mrad = 0;                ///< scattering angle of a detector pixel
+  double scan_step_nm = 0;              ///< distance of two positions of the scan
+  plane_origin detector_origin_mrad{};  ///< of the detector's first pixel; 0 where pixel_mrad is
+  plane_origin scan_origin_nm{};        ///< of the scan's first position; 0 where scan_step_nm is
+
+  friend constexpr bool operator==(const axis_lengths&, const axis_lengths&) = default;
+};
+
 /// What the axes of a store mean. Coordinates are pixels of the detector and positions of the scan as both were recorded, and
 /// stay so through crops, bins and upsampling; a cell is an index of the store's own grid.
 struct store_geometry {
@@ -48,6 +66,8 @@ struct store_geometry {
   sector_split split = sector_split::none;  ///< how the detector is split into those
   double pixel_mrad = 0;                    ///< scattering angle of a detector pixel; 0: not known
   double scan_step_nm = 0;                  ///< distance of two positions of the scan as it was recorded; 0: not known
+  plane_origin detector_origin_mrad{};      ///< added to angles of the axes: where row 0 and column 0 lie
+  plane_origin scan_origin_nm{};            ///< added to lengths of the axes: where row 0 and column 0 of the scan lie
 
   friend constexpr bool operator==(const store_geometry&, const store_geometry&) = default;
 };
@@ -62,6 +82,11 @@ struct store_geometry {
   geometry.split = split;
   return geometry;
 }
+
+/// The geometry with the lengths that are given (above 0), else with those that the file states. A given length comes without
+/// an origin.
+[[nodiscard]] store_geometry with_lengths(store_geometry geometry, const axis_lengths& stated, double given_pixel_mrad = 0,
+                                          double given_scan_step_nm = 0);
 
 /// @throws invalid_argument when a coordinate is no number, a step is not above 0, or rows and columns of the detector have
 /// other steps.

@@ -139,12 +139,12 @@ class Scan(Reducing, HandOvers, Shown):
 
         Example: `scan.axes[-1].step, scan.axes[-1].unit`
         """
-        scan_row, scan_column, row, column, mrad, nm = self._described[2]
-        placed = [("scan row", scan_row, nm, "nm", "positions"), ("scan column", scan_column, nm, "nm", "positions"),
-                  ("row", row, mrad, "mrad", "pixels"), ("column", column, mrad, "mrad", "pixels")]
+        scan_row, scan_column, row, column, mrad, nm, of_scan, of_detector = self._described[2]
+        placed = [("scan row", scan_row, of_scan[0], nm, "nm", "positions"), ("scan column", scan_column, of_scan[1], nm, "nm", "positions"),
+                  ("row", row, of_detector[0], mrad, "mrad", "pixels"), ("column", column, of_detector[1], mrad, "mrad", "pixels")]
         lengths = (*self.shape[:2], *self.shape[-2:])
-        axes = [Axis(name, length, first * (known or 1), step * (known or 1), unit if known else plain)
-                for (name, (first, step), known, unit, plain), length in zip(placed, lengths)]
+        axes = [Axis(name, length, (origin if known else 0) + first * (known or 1), step * (known or 1), unit if known else plain)
+                for (name, (first, step), origin, known, unit, plain), length in zip(placed, lengths)]
         if self._repeats > 1:
             axes.insert(2, Axis("repeat", self._repeats, 0, 1, ""))
         return tuple(axes)

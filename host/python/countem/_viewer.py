@@ -113,7 +113,7 @@ class Viewer(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _facts(self) -> dict[str, Any]:
         scan = self.scan
-        scan_row, scan_column, row, column, mrad, nm = scan._described[2]
+        scan_row, scan_column, row, column, mrad, nm = scan._described[2][:6]
         rows, columns = scan.shape[:2]
         height, width = scan.shape[-2:]
 

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <optional>
 #include <string>
 
 #include <countem/error.hpp>
@@ -11,10 +13,11 @@
 #include "io/sources/little_endian.hpp"
 #include "io/sources/placed_source.hpp"
 #include "io/sources/sources.hpp"
+#include "io/sources/stated_axes.hpp"
 
 // Blocks of NanoMEGAS: byte 0 "IMGBLO", 6 u16 258 or 259, 8 u32 offset of a virtual image, 12 u32 offset of the patterns, 20
-// u16 side of a pattern, 24 u16 scan width, 26 u16 scan height. Of 259 a text from byte 240 on may hold "Blo Bit Depth: 16
-// bits". A pattern: AA 55, u32 number from 0, pixels row after row.
+// u16 side of a pattern, 24 u16 scan width, 26 u16 scan height, 30 and 38 f64 step of the scan in nm, along x and y. Of 259 a
+// text from byte 240 on may hold "Blo Bit Depth: 16 bits". A pattern: AA 55, u32 number from 0, pixels row after row.
 namespace countem::io {
 
 namespace {
@@ -94,6 +97,13 @@ std::unique_ptr<frame_source> open_blo(const std::vector<std::filesystem::path>&
     });
     scan.cut_short = {whole};
   }
+  // f64 at 30 and 38: step of the scan along x and along y, in nm.
+  const auto step = [&](std::size_t byte, std::uint32_t positions) {
+    const auto known = std::bit_cast<double>(number_at<std::uint64_t>(header, byte));
+    return positions < 2 || known == 0 ? std::nullopt : std::optional(stated_axis{0, known, "nm"});
+  };
+  const stated_axes stated{.scan_row = step(38, scan.claimed->height), .scan_column = step(30, scan.claimed->width)};
+  scan.known.lengths = lengths_of(stated, file.path(), issues);
   place_patterns(scan, offset, std::min(whole, std::max<std::uint64_t>(1, scan.claimed->frames())), issues);
   return open_placed(std::move(scan), options, std::move(issues));
 }

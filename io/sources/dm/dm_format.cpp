@@ -13,6 +13,7 @@
 #include "io/sources/flat/flat_source.hpp"
 #include "io/sources/scattered_source.hpp"
 #include "io/sources/sources.hpp"
+#include "io/sources/stated_axes.hpp"
 
 namespace countem::io {
 
@@ -97,11 +98,33 @@ dm_layout layout_of_image(const dm_image& image, bool big_endian, const std::str
   return layout;
 }
 
+/// By the axes' order in the file, the fastest first.
+stated_axes calibrated_axes(const dm_image& image, bool scattered) {
+  stated_axes stated;
+  const std::size_t rank = image.dimensions.size();
+  if (rank < 3) return stated;
+  const auto axis = [&](std::size_t number) -> std::optional<stated_axis> {
+    if (number >= image.calibrations.size() || image.dimensions[number] < 2) return std::nullopt;
+    const dm_image::calibration& known = image.calibrations[number];
+    return stated_axis{known.origin == 0 ? 0 : -known.origin * known.scale, known.scale, known.units};
+  };
+  const std::size_t detector = scattered ? 2 : 0;
+  const std::size_t scan = scattered ? 0 : 2;
+  stated.column = axis(detector);
+  stated.row = axis(detector + 1);
+  stated.scan_column = axis(scan);
+  if (rank == 4) stated.scan_row = axis(scan + 1);
+  stated.beam_kv = image.voltage_v / 1000;
+  return stated;
+}
+
 std::unique_ptr<frame_source> open_dm(const std::vector<fs::path>& files, const source_options& options, issue_list issues) {
   file_handle file = file_handle::open_read(files.front());
   const std::string name = file.path().string();
   const dm_contents contents = read_dm_tags(file);
-  const dm_layout layout = layout_of_image(image_of_frames(contents, name), contents.big_endian, name);
+  const dm_image& image = image_of_frames(contents, name);
+  dm_layout layout = layout_of_image(image, contents.big_endian, name);
+  if (!options.image) layout.flat.known.lengths = lengths_of(calibrated_axes(image, layout.scattered), file.path(), issues);
   const input_format format = digital_micrograph().facts.format;
   if (layout.scattered) return open_scattered(std::move(file), format, layout.flat, options, std::move(issues));
   return open_flat(std::move(file), format, layout.flat, options, std::move(issues));

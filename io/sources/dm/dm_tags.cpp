@@ -189,6 +189,36 @@ class dm_tree {
     return &contents_.images[std::stoull(number)];
   }
 
+  /// The axis whose calibration these tags are: "ImageData / Calibrations / Dimension / number / ...". Null elsewhere.
+  dm_image::calibration* calibration(dm_image& here) {
+    if (!is_at(2, "ImageData") || !is_at(3, "Calibrations") || !is_at(4, "Dimension") || path_.size() != 7) return nullptr;
+    const std::string& number = path_[5];
+    if (number.size() != 1 || number[0] < '0' || number[0] > '9') return nullptr;
+    const auto axis = static_cast<std::size_t>(number[0] - '0');
+    if (here.calibrations.size() <= axis) here.calibrations.resize(axis + 1);
+    return &here.calibrations[axis];
+  }
+
+  static double real_of(std::uint64_t type, std::uint64_t raw) {
+    if (type == 6) return std::bit_cast<float>(static_cast<std::uint32_t>(raw));
+    return type == 7 ? std::bit_cast<double>(raw) : 0;
+  }
+
+  std::string text_of(const dm_array& found) {
+    std::string text;
+    for (std::uint64_t at = 0; at < found.elements; ++at) {
+      const std::uint64_t letter = reader_.number(2, contents_.big_endian);
+      if (letter < 0x80) {
+        text += static_cast<char>(letter);
+      } else if (letter == 0xb5 || letter == 0x3bc) {
+        text += 'u';
+      } else {
+        text += letter == 0xc5 || letter == 0x212b ? 'A' : '?';
+      }
+    }
+    return text;
+  }
+
   void simple(std::uint64_t type) {
     const std::uint64_t raw = reader_.number(bytes_of_dm_type(type), contents_.big_endian);
     if (is_at(0, "Thumbnails") && path_.size() == 3 && path_[2] == "ImageIndex") contents_.thumbnails.push_back(raw);
@@ -198,6 +228,12 @@ class dm_tree {
     if (is_at(2, "ImageData") && is_at(3, "Dimensions") && path_.size() == 5 && here->dimensions.size() < 16)
       here->dimensions.push_back(raw);
     if (is_in_meta_data("Data Order Swapped")) here->order_swapped = raw != 0;
+    if (is_at(2, "ImageTags") && is_at(3, "Microscope Info") && path_.size() == 5 && path_[4] == "Voltage")
+      here->voltage_v = real_of(type, raw);
+    if (dm_image::calibration* const axis = calibration(*here)) {
+      if (path_[6] == "Origin") axis->origin = real_of(type, raw);
+      if (path_[6] == "Scale") axis->scale = real_of(type, raw);
+    }
   }
 
   [[nodiscard]] bool is_in_meta_data(std::string_view name) const {
@@ -209,12 +245,12 @@ class dm_tree {
     if (here != nullptr && is_at(2, "ImageData") && path_.size() == 4 && path_[3] == "Data") {
       here->data = found;
       skip_bytes(found.elements, bytes_of_dm_type(found.type));
-    } else if (here != nullptr && is_in_meta_data("Format") && bytes_of_dm_type(found.type) == 2 &&
-               found.elements <= longest_dm_text) {
-      for (std::uint64_t at = 0; at < found.elements; ++at) {
-        const std::uint64_t letter = reader_.number(2, contents_.big_endian);
-        here->format += letter < 0x80 ? static_cast<char>(letter) : '?';
-      }
+    } else if (here != nullptr && bytes_of_dm_type(found.type) == 2 && found.elements <= longest_dm_text &&
+               is_in_meta_data("Format")) {
+      here->format = text_of(found);
+    } else if (here != nullptr && bytes_of_dm_type(found.type) == 2 && found.elements <= longest_dm_text &&
+               calibration(*here) != nullptr && path_[6] == "Units") {
+      calibration(*here)->units = text_of(found);
     } else {
       skip_bytes(found.elements, bytes_of_dm_type(found.type));
     }

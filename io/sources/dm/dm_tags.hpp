@@ -33,6 +33,14 @@ struct dm_image {
   std::optional<std::uint64_t> type{};      ///< DataType
   std::string format{};                     ///< ImageTags / Meta Data / Format
   std::optional<bool> order_swapped{};      ///< ImageTags / Meta Data / Data Order Swapped
+  /// ImageData / Calibrations / Dimension, an axis each: index i lies at (i - origin) * scale.
+  struct calibration {
+    double origin = 0;
+    double scale = 0;
+    std::string units{};
+  };
+  std::vector<calibration> calibrations{};  ///< the fastest first
+  double voltage_v = 0;                     ///< ImageTags / Microscope Info / Voltage
 };
 
 struct dm_contents {

@@ -18,6 +18,7 @@
 #include "io/sources/hdf5/frame_dataset.hpp"
 #include "io/sources/hdf5/segments.hpp"
 #include "io/sources/hdf5/sentinels.hpp"
+#include "io/sources/hdf5/units.hpp"
 #include "io/sources/indexed_source.hpp"
 #include "io/sources/sources.hpp"
 
@@ -262,6 +263,7 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
     issues.add("axes_of_writer", path,
                [&] { return fmt::format("dataset {} has the axes of {}: ({})", first.path, first.axes.writer, info.axes); });
   }
+  if (!options.image) info.lengths = stated_lengths(file, first, path, issues);
   const std::uint64_t end = opened_scan.frames;
   if (end > first.frames) extent.scan = {1, static_cast<std::uint32_t>(end), 1};
   if (const auto scan = scan_of_master(path); scan && scan->frames() == end) extent.scan = *scan;

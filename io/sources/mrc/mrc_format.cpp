@@ -2,16 +2,18 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include <countem/error.hpp>
 
 #include "io/sources/flat/flat_source.hpp"
 #include "io/sources/mrc/entries.hpp"
+#include "io/sources/stated_axes.hpp"
 
 // MRC2014: 1024 bytes of 4-byte words, then the extended header (word 24 holds its bytes), then the sections.
-// Word 1 nx (columns), 2 ny (rows), 3 nz (sections: our frames), 4 mode, 20 and 21 least and largest pixel (f32), 53 "MAP ", 54
-// machine stamp.
+// Word 1 nx (columns), 2 ny (rows), 3 nz (sections: our frames), 4 mode, 8 to 10 pixels of the cell, 11 to 13 its sides in A,
+// 20 and 21 least and largest pixel (f32), 53 "MAP ", 54 machine stamp.
 namespace countem::io {
 
 namespace {
@@ -118,10 +120,24 @@ flat_layout mrc_layout(const file_handle& file, issue_list& issues) {
   return layout;
 }
 
+/// The cell of the header: A of a pixel. Programs leave it at 0 or at 1 A where they do not know it.
+stated_axes cell_axes(const file_handle& file, bool big_endian) {
+  header_bytes header{};
+  if (file.read_at(0, header.data(), header.size()) != header.size()) return {};
+  const auto axis = [&](std::size_t cell, std::size_t pixels) -> std::optional<stated_axis> {
+    const double step = double{real_word(header, cell, big_endian)} / word(header, pixels, big_endian);
+    if (!(std::abs(step) > 0) || step == 1) return std::nullopt;
+    return stated_axis{0, step, "A"};
+  };
+  return {.row = axis(12, 9), .column = axis(11, 8)};
+}
+
 std::unique_ptr<frame_source> open_mrc(const std::vector<std::filesystem::path>& files, const source_options& options,
                                        issue_list issues) {
   file_handle file = file_handle::open_read(files.front());
-  const flat_layout layout = mrc_layout(file, issues);
+  flat_layout layout = mrc_layout(file, issues);
+  if (!options.image && layout.claimed->width > 1)
+    layout.known.lengths = lengths_of(cell_axes(file, layout.big_endian), file.path(), issues);
   return open_flat(std::move(file), mrc_movie().facts.format, layout, options, std::move(issues));
 }
 

@@ -12,17 +12,18 @@
 #include "io/sources/placed_source.hpp"
 #include "io/sources/ser/entries.hpp"
 #include "io/sources/sources.hpp"
+#include "io/sources/stated_axes.hpp"
 
 // SER: byte 0 u16 0x4949, 2 u16 0x0197, 4 u16 version, 6 u32 kind of data (0x4122: images), 14 u32 elements, 18 u32 those that
 // are there, 22 offset of the array of offsets (4 bytes; from version 0x220 on 8, as are its elements), u32 axes; of each axis
-// u32 size, 8
-// + 8 + 4 bytes, u32 length, text, u32 length, text. An element: 40 bytes of calibration, u16 type, i32 width, i32 height,
-// pixels from the bottom row to the top.
+// u32 size, f64 offset, f64 step, u32 element, u32 length, its name, u32 length, its units. An element: 40 bytes of
+// calibration, u16 type, i32 width, i32 height, pixels from the bottom row to the top.
 namespace countem::io {
 
 namespace {
 
 constexpr std::size_t ser_element_bytes = 50;  // of its header
+constexpr std::uint32_t longest_ser_units = 32;
 
 std::optional<stored_type> ser_type(std::uint16_t type) {
   using enum stored_type;
@@ -37,6 +38,7 @@ struct ser_header {
   std::uint32_t valid = 0;
   std::uint64_t offsets_at = 0;
   std::vector<std::uint32_t> axes{};
+  std::vector<std::optional<stated_axis>> stated{};  ///< of each axis
 };
 
 ser_header read_ser_header(const file_handle& file) {
@@ -56,7 +58,12 @@ ser_header read_ser_header(const file_handle& file) {
     const std::string fixed = header_of(file, 28, "an axis", at);
     header.axes.push_back(number_at<std::uint32_t>(fixed, 0));
     at += 28 + std::uint64_t{number_at<std::uint32_t>(fixed, 24)};
-    at += 4 + std::uint64_t{number_at<std::uint32_t>(header_of(file, 4, "an axis", at), 0)};
+    const std::uint32_t letters = number_at<std::uint32_t>(header_of(file, 4, "an axis", at), 0);
+    const std::string units =
+        header_of(file, std::min<std::uint32_t>(letters, longest_ser_units), "the units of an axis", at + 4);
+    header.stated.push_back(stated_axis{number_at<double>(fixed, 4), number_at<double>(fixed, 12), units});
+    if (header.axes.back() < 2) header.stated.back().reset();
+    at += 4 + std::uint64_t{letters};
   }
   return header;
 }
@@ -150,6 +157,8 @@ std::unique_ptr<frame_source> open_ser(const std::vector<std::filesystem::path>&
     throw format_error(fmt::format("{}: holds not one whole frame: a frame takes {} bytes, the file has {}",
                                    file.path().string(), ser_element_bytes + frame_bytes, bytes));
   scan.claimed = ser_scan(header, file, issues);
+  if (scan.claimed->height > 1)
+    scan.known.lengths = lengths_of({.scan_row = header.stated[1], .scan_column = header.stated[0]}, file.path(), issues);
   return open_placed(std::move(scan), options, std::move(issues));
 }
 
