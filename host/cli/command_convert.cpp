@@ -9,6 +9,7 @@
 #include <countem/frame_source.hpp>
 
 #include "host/cli/command.hpp"
+#include "host/cli/folding_arguments.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "host/cli/store_facts.hpp"
 

@@ -16,6 +16,7 @@
 
 #include "host/cli/beam_words.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/folding_arguments.hpp"
 #include "host/cli/image_files.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/scan_part.hpp"

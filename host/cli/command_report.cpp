@@ -17,6 +17,7 @@
 #include "host/cli/command.hpp"
 #include "host/cli/deflection_arguments.hpp"
 #include "host/cli/dose_words.hpp"
+#include "host/cli/folding_arguments.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/report/frame_code.hpp"
 #include "host/cli/report/page.hpp"

@@ -15,6 +15,7 @@
 
 #include "host/cli/context.hpp"
 #include "host/cli/deflection_arguments.hpp"
+#include "host/cli/folding_arguments.hpp"
 #include "host/cli/image_files.hpp"
 #include "host/cli/source_arguments.hpp"
 

@@ -193,6 +193,45 @@ TEST_P(conforming_source, frames_in_place_are_those_that_are_read) {
   }
 }
 
+TEST_P(conforming_source, frames_lie_along_a_path) {
+  // 1 frame skipped, lines of 3 with 1 frame of flyback, every second line backwards: 0 | 1 2 3 | 4 | 5 6 7 | 8 | 9.
+  constexpr std::uint64_t gone = 99;
+  const std::vector<std::uint64_t> expected{1, 2, 3, 7, 6, 5, 9, gone, gone};
+  const std::vector<fs::path> files = write({2, 5, 1});
+  for (const bool in_place : {false, true}) {
+    source_options options = with_scan({3, 3, 1});
+    options.path = {1, 1, true};
+    options.in_place = in_place;
+    const auto source = open_source(files, options);
+    EXPECT_EQ(source->info().scan, (scan_shape{3, 3, 1}));
+    EXPECT_EQ(source->info().path, options.path);
+    EXPECT_EQ(source->info().missing_frames, 2U);
+    expect_issue(source->info(), "missing_frame", 2, {"holds 10 whole frames", "2 of its 9 frames are missing"});
+    std::vector<seen_frame> wanted;
+    for (const std::uint64_t frame : expected) {
+      const seen_frame there{all_sectors, false, pattern_in(sample().type, frame, sample().shape)};
+      wanted.push_back(frame == gone ? seen_frame{0, false, std::vector<std::uint16_t>(sample().shape.pixels())} : there);
+    }
+    frame_batch batch;
+    for (std::size_t most : {1U, 2U, 4U, 9U}) {
+      std::vector<seen_frame> read;
+      for (std::size_t first = 0; first < 9; first += most) {
+        source->read(first, std::min<std::size_t>(most, 9 - first), batch);
+        for (const frame_view& frame : batch.frames) read.push_back(copy_of(frame));
+      }
+      EXPECT_TRUE(read == wanted) << most;
+      std::vector<seen_frame> shown;
+      source->visit(0, 9, most, batch, [&](std::uint64_t first, std::span<const frame_view> frames) {
+        EXPECT_EQ(first, shown.size());
+        for (const frame_view& frame : frames) shown.push_back(copy_of(frame));
+      });
+      EXPECT_TRUE(shown == wanted) << most;
+    }
+    for (std::uint64_t frame = 0; frame < 9; ++frame)
+      EXPECT_EQ(source->arrival(frame), expected[frame] == gone ? frame_arrival::nothing : frame_arrival::whole) << frame;
+  }
+}
+
 TEST_P(conforming_source, a_visit_that_is_broken_off_leaves_the_source_usable) {
   source_options options = sample().options();
   const std::vector<fs::path> files = write();

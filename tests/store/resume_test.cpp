@@ -7,6 +7,7 @@
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/folded_store.hpp>
 
 #include "io/store/difference.hpp"
 #include "tests/store/store_checks.hpp"
@@ -38,6 +39,10 @@ const std::vector<changed_field>& changed_fields() {
       {"another scan size",
        [](store_description& of) {
          of.scan = {3, 2, 1};
+       }},
+      {"another path of the scan",
+       [](store_description& of) {
+         record_path(of, {2, 0, true});
        }},
       {"other axes", [](store_description& of) { of.geometry.scan_row.first = 2; }},
       {"another upsampling", [](store_description& of) { of.options.upsample = 2; }},
