@@ -126,7 +126,7 @@ class ordered_source final : public frame_source {
 };
 
 /// Frames of the files beyond the scan that the files claim.
-std::uint64_t left_out(const source_info& info) {
+std::uint64_t frames_left_out(const source_info& info) {
   std::uint64_t frames = 0;
   for (const source_issue& issue : info.issues) {
     if (issue.kind == "more_frames_than_scan") frames += issue.occurrences;
@@ -161,7 +161,7 @@ std::unique_ptr<frame_source> along_path(const recording_opener& open, const sou
   recorded_as.path = {};
   std::unique_ptr<frame_source> recording = open(recorded_as);
   const scan_shape known = recording->info().scan;
-  if (const std::uint64_t more = left_out(recording->info()); more > 0) {
+  if (const std::uint64_t more = frames_left_out(recording->info()); more > 0) {
     recorded_as.scan = scan_shape{1, static_cast<std::uint32_t>(known.frames() + more), 1};
     recording = open(recorded_as);
   }

@@ -17,11 +17,11 @@ namespace countem {
 
 namespace {
 
-constexpr const char* entry_name = "scan_path";
+constexpr const char* path_entry = "scan_path";
 
 nlohmann::json record_of(const store_description& description) {
   const auto found =
-      std::ranges::find(description.provenance, std::string(entry_name), [](const auto& entry) { return entry.first; });
+      std::ranges::find(description.provenance, std::string(path_entry), [](const auto& entry) { return entry.first; });
   return found == description.provenance.end() ? nlohmann::json() : nlohmann::json::parse(found->second, nullptr, false);
 }
 
@@ -39,11 +39,11 @@ T value_in(const nlohmann::json& record, const char* key) {
 }  // namespace
 
 void record_path(store_description& description, const scan_path& path) {
-  std::erase_if(description.provenance, [](const auto& entry) { return entry.first == entry_name; });
+  std::erase_if(description.provenance, [](const auto& entry) { return entry.first == path_entry; });
   if (path.is_plain()) return;
   const nlohmann::ordered_json record{
       {"skip", path.skip}, {"flyback", path.flyback}, {"snake", path.snake}, {"scan", numbers_of(description.scan)}};
-  description.provenance.emplace_back(entry_name, record.dump());
+  description.provenance.emplace_back(path_entry, record.dump());
 }
 
 scan_path recorded_path(const store_description& description) {
