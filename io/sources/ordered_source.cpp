@@ -79,14 +79,26 @@ class ordered_source final : public frame_source {
   /// Pieces of the run from its end on, each turned round.
   void visit_backwards(const ordered_run& run, std::size_t most, frame_batch& batch, const visitor& use) const {
     std::vector<frame_view> turned;
+    std::vector<std::byte> kept;  // of what is shown in parts, as where files meet
     for (std::uint64_t done = 0; done < run.frames;) {
       const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(most, run.frames - done));
       const std::uint64_t lowest = *run.recorded + (run.frames - done - piece);
-      // What is shown of `piece` frames at a time, is shown at once.
-      recording_->visit(lowest, piece, piece, batch, [&](std::uint64_t, std::span<const frame_view> frames) {
-        turned.assign(frames.rbegin(), frames.rend());
-        use(run.first + done, turned);
+      bool is_shown = false;
+      recording_->visit(lowest, piece, piece, batch, [&](std::uint64_t number, std::span<const frame_view> frames) {
+        if (frames.size() == piece) {
+          turned.assign(frames.rbegin(), frames.rend());
+          use(run.first + done, turned);
+          is_shown = true;
+          return;
+        }
+        turned.resize(piece);
+        kept.resize(piece * frame_bytes());
+        for (std::size_t i = 0; i < frames.size(); ++i) {
+          const std::size_t place = piece - 1 - static_cast<std::size_t>(number - lowest) - i;
+          turned[place] = copied(frames[i], kept.data() + place * frame_bytes());
+        }
       });
+      if (!is_shown) use(run.first + done, turned);
       done += piece;
     }
   }

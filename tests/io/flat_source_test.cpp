@@ -133,6 +133,26 @@ TEST_F(flat, several_files_are_one_scan_in_the_order_of_the_numbers_in_their_nam
   EXPECT_EQ(all_pixels<std::uint8_t>(*open_source({scratch.path()}, options)), all_pixels<std::uint8_t>(*source));
 }
 
+TEST_F(flat, lines_that_run_backwards_may_span_files) {
+  for (const char* name : {"a.bin", "b.bin"}) save(scratch / name, text(name[0] == 'a' ? "abcde" : "fghij"));
+  source_options options = described({1, 1}, pixel_type::u8);
+  options.scan = scan_shape{3, 3, 1};
+  options.path.snake = true;
+  for (const bool in_place : {false, true}) {
+    options.in_place = in_place;
+    const auto source = open_source({scratch / "a.bin", scratch / "b.bin"}, options);
+    for (const std::size_t most : {1U, 2U, 9U}) {
+      std::string seen;
+      frame_batch batch;
+      source->visit(0, 9, most, batch, [&](std::uint64_t first, std::span<const frame_view> frames) {
+        EXPECT_EQ(first, seen.size());
+        for (const frame_view& frame : frames) seen += static_cast<char>(pixels_of<std::uint8_t>(frame)[0]);
+      });
+      EXPECT_EQ(seen, "abcfedghi") << in_place << most;
+    }
+  }
+}
+
 TEST_F(flat, of_several_files_one_that_is_short_shifts_nothing) {
   const auto put = [&](const std::string& name, const std::string& pixels) {
     save(scratch / name, text(pixels));
