@@ -111,12 +111,22 @@ void symbol_statistics::add(std::span<const std::uint32_t> events, const dense_l
   ++counts_[end_of_block];
 }
 
-frame_encoder::frame_encoder(const symbol_statistics& trained_on, const dense_layout& frame) : frame_(frame) {
-  // Every symbol gets a code, since later frames may hold what the training did not; but one that costs the others nothing.
+frame_encoder::frame_encoder(const symbol_statistics& trained_on, const dense_layout& frame)
+    : frame_encoder(trained_on, frame, literals_with_code::seen) {
+  complete_.reset(new frame_encoder(trained_on, frame, literals_with_code::all));
+}
+
+frame_encoder::frame_encoder(const symbol_statistics& trained_on, const dense_layout& frame, literals_with_code which)
+    : frame_(frame) {
+  // Symbols that the training did not meet cost the others nothing. Each run needs a code; so do 0 and 1.
   constexpr std::uint64_t seen_weight = 1024;
+  constexpr unsigned always_literals = 2;
   std::array<std::uint64_t, literal_symbols> occurrences{};
-  std::transform(trained_on.counts().begin(), trained_on.counts().end(), occurrences.begin(),
-                 [](std::uint64_t count) { return count * seen_weight + 1; });
+  for (std::size_t symbol = 0; symbol < literal_symbols; ++symbol) {
+    const std::uint64_t count = trained_on.counts()[symbol];
+    const bool needed = symbol < always_literals || symbol >= end_of_block || which == literals_with_code::all;
+    if (needed || count > 0) occurrences[symbol] = count * seen_weight + 1;
+  }
   std::array<std::uint8_t, literal_symbols> lengths{};
   huffman_lengths(occurrences, longest_literal_code, lengths);
 
@@ -198,6 +208,7 @@ struct frame_encoder::progress {
   sparse_adler32 check;
   std::uint64_t next = 0;  ///< first byte of the dense form that is not spelled yet
   bool cut = false;
+  bool without_code = false;  ///< a literal has none: the stream is of no use
 };
 
 void frame_encoder::put_zeros(bit_writer& out, std::uint64_t length) const {
@@ -238,6 +249,7 @@ std::size_t frame_encoder::put_pixel(std::span<const std::uint32_t> events, std:
     if (literal == 0) continue;
     put_zeros(done.out, at + byte - done.next);
     done.out.put(symbols_[literal]);
+    done.without_code = done.without_code || bits_of(symbols_[literal]) == 0;
     done.check.add(at + byte, literal);
     done.next = at + byte + 1;
   }
@@ -278,6 +290,7 @@ bool frame_encoder::encode(std::span<const std::uint32_t> events, std::vector<st
   frame_.element_bytes == 1 ? put_events<1>(events, done) : put_events<2>(events, done);
   if (done.next > frame_.bytes())
     throw invalid_argument("event at pixel " + std::to_string(events.back()) + " lies outside the frame");
+  if (done.without_code) return complete_->encode(events, out);
   put_zeros(done.out, frame_.bytes() - done.next);
   done.out.put(symbols_[end_of_block]);
   std::uint8_t* stop = done.out.at + (done.out.bits > 0 ? 1 : 0);

@@ -46,6 +46,8 @@ class symbol_statistics {
 };
 
 /// Huffman codes trained on statistics, with the tables that make encoding one look-up per event. Immutable: threads share it.
+/// Literals that the training did not meet have no code, since a stream's header spells every code: a frame that holds one is
+/// encoded with a second set, in which all have.
 class frame_encoder {
  public:
   frame_encoder(const symbol_statistics& trained_on, const dense_layout& frame);
@@ -57,6 +59,9 @@ class frame_encoder {
 
  private:
   static constexpr std::size_t table_runs = 4096;
+  enum class literals_with_code : std::uint8_t { seen, all };
+
+  frame_encoder(const symbol_statistics& trained_on, const dense_layout& frame, literals_with_code which);
 
   struct progress;
   void put_zeros(bit_writer& out, std::uint64_t length) const;
@@ -69,7 +74,8 @@ class frame_encoder {
   void make_prefix(const std::array<std::uint8_t, literal_symbols>& lengths);
 
   dense_layout frame_;
-  std::array<packed_code, literal_symbols> symbols_{};
+  std::shared_ptr<const frame_encoder> complete_;       ///< the second set; null in itself
+  std::array<packed_code, literal_symbols> symbols_{};  ///< 0 bits: no code
   std::array<packed_code, 259> near_matches_{};         ///< by length, at distance 1
   packed_code far_match_ = 0;                           ///< of the greatest length, at distance 4
   std::array<packed_code, table_runs> run_then_one_{};  ///< that many zero bytes, then an event of multiplicity 1;

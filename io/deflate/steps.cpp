@@ -125,7 +125,7 @@ HWY_INLINE void encode(const encode_tables tables, encode_lane& lane) {
     } else {
       const std::uint32_t* last = event + 2;
       while (last < end && *last == *event) ++last;
-      if (last - event > largest_low_byte) break;
+      if (last - event > largest_low_byte || tables.symbols[last - event] == 0) break;
       out.put(without_last(tables.run_then_one[run], tables.symbols[1]));
       out.put(tables.symbols[last - event]);
       event = last;

@@ -60,8 +60,7 @@ std::optional<chunk_footer> parse_footer(std::span<const std::uint8_t, chunk_foo
 
 std::optional<chunk_footer> find_footer(std::span<const std::uint8_t> chunk) {
   if (chunk.size() < chunk_footer_bytes) return std::nullopt;
-  const std::optional<chunk_footer> footer = parse_footer(chunk.last<chunk_footer_bytes>());
-  return footer && footer->chunk_bytes() <= chunk.size() ? footer : std::nullopt;
+  return parse_footer(chunk.last<chunk_footer_bytes>());
 }
 
 bool is_intact(std::span<const std::uint8_t> chunk, const chunk_footer& footer) {

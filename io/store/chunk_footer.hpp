@@ -47,11 +47,11 @@ struct chunk_footer {
 /// The footer that 48 bytes hold; nothing when they hold none.
 [[nodiscard]] std::optional<chunk_footer> parse_footer(std::span<const std::uint8_t, chunk_footer_bytes> bytes);
 
-/// The footer in the last bytes of `chunk`; nothing when they hold none or its sizes do not fit the chunk. Its CRC is not
-/// checked.
+/// The footer in the last bytes of `chunk`; nothing when they hold none. Neither its sizes nor its CRC are checked: is_intact()
+/// comes before any use.
 [[nodiscard]] std::optional<chunk_footer> find_footer(std::span<const std::uint8_t> chunk);
 
-/// Whether the CRC of the footer is that of the bytes. `chunk` is exactly the chunk.
+/// Whether the sizes of the footer add up to the chunk's and its CRC is that of the bytes.
 [[nodiscard]] bool is_intact(std::span<const std::uint8_t> chunk, const chunk_footer& footer);
 
 /// Appends the footer of the chunk that begins at `start` of `out`; its CRC is computed here.

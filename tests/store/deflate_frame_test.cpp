@@ -114,6 +114,19 @@ TEST(deflate_frame, codes_trained_on_other_frames_fit_every_frame) {
   }
 }
 
+TEST(deflate_frame, spells_no_codes_for_literals_that_training_did_not_meet) {
+  const dense_layout frame{10'000, 1};
+  const event_list apart = {5, 500, 5000};
+  const frame_encoder encoder = trained_encoder({apart}, frame);
+  bytes without;
+  bytes with_two;
+  encoder.encode(apart, without);
+  const event_list twice = {5, 5, 500, 5000};
+  encoder.encode(twice, with_two);
+  EXPECT_LE(without.size() + 15, with_two.size());  // some 250 code lengths
+  ASSERT_NO_FATAL_FAILURE(expect_round_trip(encoder, twice, frame));
+}
+
 TEST(deflate_frame, keeps_multiplicities_up_to_the_element_and_says_when_it_cuts) {
   for (const unsigned element_bytes : {1U, 2U}) {
     const dense_layout frame{300, element_bytes};
