@@ -92,6 +92,45 @@ void write(benchmark::State& state) {
   count_events(state);
 }
 
+/// Chunks of a count that readers may follow, encoded before; the argument is events per frame. Counter: processor time of the
+/// writer per million frames.
+void write_followed(benchmark::State& state) {
+  constexpr std::size_t batch_frames = 256;
+  constexpr std::uint32_t scan_width = 256;
+  std::mt19937_64 generator(3);
+  event_batch batch;
+  for (std::size_t frame = 0; frame < batch_frames; ++frame) {
+    const auto events = test::diffraction_events(generator, side, static_cast<std::size_t>(state.range(0)));
+    batch.indices.insert(batch.indices.end(), events.begin(), events.end());
+    batch.indptr.push_back(batch.indices.size());
+    batch.status.push_back(0x0f);
+    batch.xrays.push_back(0);
+  }
+  store_description described = description();
+  described.scan = {scan_width, 256, 1};
+  const std::filesystem::path path = std::filesystem::temp_directory_path() / "countem_store_bench_followed.h5";
+  store_options options;
+  options.keep_unfinished = true;
+  std::uint64_t frames_written = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    const auto writer = create_event_store(path, described, options);
+    std::vector<std::unique_ptr<event_sink::encoded>> all;
+    for (batch.first_frame = 0; batch.first_frame < described.scan.frames(); batch.first_frame += batch_frames) {
+      writer->observe(batch);
+      all.push_back(writer->encode(batch));
+    }
+    state.ResumeTiming();
+    for (const auto& frames_of_batch : all) writer->write(*frames_of_batch);
+    state.PauseTiming();
+    frames_written += described.scan.frames();
+    std::filesystem::remove(writer->abandon());
+    state.ResumeTiming();
+  }
+  state.counters["per million frames"] =
+      benchmark::Counter(static_cast<double>(frames_written) * 1e-6, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
 void read_all(benchmark::State& state) {
   const event_store& store = opened(state.range(0) != 0);
   event_batch read;
@@ -108,6 +147,7 @@ void read_one_frame(benchmark::State& state) {
 
 BENCHMARK(encode)->Arg(0)->Arg(1);
 BENCHMARK(write)->Arg(0)->Arg(1);
+BENCHMARK(write_followed)->Arg(331)->Arg(3318);
 BENCHMARK(read_all)->Arg(0)->Arg(1);
 BENCHMARK(read_one_frame)->Arg(0)->Arg(1);
 

@@ -89,13 +89,17 @@ void put_number(std::vector<std::uint8_t>& to, std::uint64_t number, std::uint64
   for (std::uint64_t byte = 0; byte < bytes; ++byte) to.push_back(static_cast<std::uint8_t>(number >> (8 * byte)));
 }
 
-void metadata_file::move_end(const file_handle& to, std::uint64_t end) const {
+void metadata_file::move_end(const file_handle& to, std::uint64_t end, readers who) const {
+  constexpr std::size_t place_of_writers = 11;
+  constexpr std::uint8_t open_for_writing = 1;
+  constexpr std::uint8_t followed = 4;
   constexpr std::size_t place_of_end = 28;
   auto bytes = checked_bytes_at(0, superblock_bytes);
   if (!bytes) throw format_error(to.path().string() + ": its first bytes changed while it was written");
   std::vector<std::uint8_t> number;
   put_number(number, end, sizeof end);
   std::copy(number.begin(), number.end(), bytes->begin() + place_of_end);
+  (*bytes)[place_of_writers] = who == readers::following ? open_for_writing | followed : 0;
   put_number(*bytes, metadata_checksum(*bytes), metadata_checksum_bytes);
   to.write_at(0, bytes->data(), bytes->size());
 }

@@ -60,8 +60,11 @@ class metadata_file {
   /// The same without the checksum in their last four bytes, which must be right.
   [[nodiscard]] std::optional<std::vector<std::uint8_t>> checked_bytes_at(std::uint64_t address, std::uint64_t bytes) const;
 
-  /// Writes another end into the superblock. @throws io_error; format_error where its bytes are no longer as they were
-  void move_end(const file_handle& to, std::uint64_t end) const;
+  /// Whether HDF5 lets programs open a file to read: as readers that follow its writer (SWMR), or all.
+  enum class readers : std::uint8_t { following, all };
+  /// Writes another end into the superblock, and who may read. @throws io_error; format_error where its bytes are no longer as
+  /// they were
+  void move_end(const file_handle& to, std::uint64_t end, readers who) const;
 
   /// The one message of this type in an object header of version 2. @throws io_error
   [[nodiscard]] std::optional<std::vector<std::uint8_t>> message(std::uint64_t object_header, unsigned type) const;

@@ -1,5 +1,7 @@
 #include "io/store/chunk_appender.hpp"
 
+#include <utility>
+
 #include <countem/error.hpp>
 
 namespace countem::io {
@@ -15,7 +17,8 @@ void chunk_appender::append(std::uint64_t number, std::span<const std::uint8_t> 
   constexpr std::size_t most_waiting = std::size_t{4} << 20U;
   const std::uint64_t page = number / index_.page_entries();
   if (page != page_) {
-    write_page();
+    write_index();
+    is_page_new_ = true;
     auto places = index_.read(metadata_, page);
     if (!places) throw io_error(file_->path().string() + ": the index of its chunks changed while it was written");
     page_ = page;
@@ -27,21 +30,34 @@ void chunk_appender::append(std::uint64_t number, std::span<const std::uint8_t> 
   end_ += chunk.size();
 }
 
+void chunk_appender::publish() {
+  write_index();
+  attempt([this] { metadata_.move_end(*file_, end_, metadata_file::readers::following); });
+}
+
 void chunk_appender::finish() {
+  if (!failed_) write_index();
+  metadata_.move_end(*file_, end_ - waiting_.size(), metadata_file::readers::all);
+}
+
+void chunk_appender::write_index() {
   write_chunks();
-  write_page();
-  index_.write_made_pages(*file_);
-  metadata_.move_end(*file_, end_);
+  attempt([this] {
+    if (!places_.empty()) index_.write(*file_, page_, places_);
+    if (std::exchange(is_page_new_, false)) index_.write_made_pages(*file_);
+  });
 }
 
 void chunk_appender::write_chunks() {
-  file_->write_at(end_ - waiting_.size(), waiting_.data(), waiting_.size());
+  attempt([this] { file_->write_at(end_ - waiting_.size(), waiting_.data(), waiting_.size()); });
   waiting_.clear();
 }
 
-void chunk_appender::write_page() {
-  if (!places_.empty()) index_.write(*file_, page_, places_);
-  places_.clear();
+template <class Writing>
+void chunk_appender::attempt(Writing writing) {
+  failed_ = true;
+  writing();
+  failed_ = false;
 }
 
 }  // namespace countem::io

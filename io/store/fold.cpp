@@ -45,7 +45,6 @@ bool holds_our_chunks(const event_store_file& file, part* opened) {
 
 void copy_chunks_of(part& from, const folded_order& order, hdf5_event_store_writer& to, folding_report& report) {
   work copying("folding", "frames", order.scan().frames());
-  to.begin_appending();
   chunk_copy writing(to);
   std::vector<std::uint8_t> chunk;
   std::vector<frame_facts> marks;
@@ -66,7 +65,6 @@ void copy_chunks_of(part& from, const folded_order& order, hdf5_event_store_writ
     report.events += footer.events;
   }
   writing.finish();
-  to.end_appending();
   for (const frame_facts& facts : marks) to.write_missing(facts);
 }
 

@@ -34,10 +34,8 @@ class part_copy {
     std::vector<std::uint32_t> order(parts_.parts().size());
     std::iota(order.begin(), order.end(), 0U);
     std::ranges::stable_sort(order, {}, [&](std::uint32_t index) { return parts_.parts()[index].first_held; });
-    to_.begin_appending();
     for (const std::uint32_t index : order) copy(index);
     writing_.finish();
-    to_.end_appending();
     for (const auto& [frame, facts] : parts_.marks()) {
       if (parts_.holders()[frame] == part_list::nobody) to_.write_missing(facts);
     }

@@ -21,8 +21,6 @@ namespace countem {
 namespace io {
 namespace {
 
-/// Readers that follow a running count (SWMR) see new frames after at most this many.
-constexpr std::uint64_t frames_per_flush = 100;
 /// HDF5 metadata that a batch may add: chunk index entries, and the index itself at first.
 constexpr std::uint64_t metadata_slack_bytes = 1 << 20U;
 constexpr std::uint64_t metadata_bytes_per_frame = 32;
@@ -79,6 +77,7 @@ void hdf5_event_store_writer::open() try {
 
 hdf5_event_store_writer::~hdf5_event_store_writer() {
   try {
+    end_appending();
     if (file_) close();
   } catch (const error&) {  // the frames are in the file; recovery finds them
   }
@@ -104,120 +103,110 @@ std::unique_ptr<event_sink::encoded> hdf5_event_store_writer::encode(const event
   return made;
 }
 
-void hdf5_event_store_writer::write(const encoded& frames) try {
+void hdf5_event_store_writer::write(const encoded& frames) {
   const auto& batch = dynamic_cast<const encoded_frames&>(frames);
   const std::size_t count = batch.counts.size();
   if (batch.first_frame > scan_.frames() || count > scan_.frames() - batch.first_frame) {
     throw invalid_argument(name() + ": frames " + std::to_string(batch.first_frame) + " and on are not all inside the scan");
   }
+  std::vector<stored_frame> stored(count);
   std::uint64_t start = 0;
-  const auto for_chunks = [&](const auto& put) {
-    for (std::size_t i = 0; i < count; start = batch.ends[i], ++i) {
-      if (batch.ends[i] != start) put(batch.first_frame + i, std::span(batch.chunks).subspan(start, batch.ends[i] - start));
-    }
-  };
-  if (appending_) {
-    for_chunks([this](std::uint64_t frame, std::span<const std::uint8_t> chunk) { append(frame, chunk); });
-    for (std::size_t i = 0; i < count; ++i)
-      appending_->put({batch.first_frame + i, batch.xrays[i], batch.status[i]}, batch.counts[i]);
-    return;
+  for (std::size_t i = 0; i < count; start = batch.ends[i], ++i) {
+    const auto chunk = std::span(batch.chunks).subspan(start, batch.ends[i] - start);
+    stored[i] = {{batch.first_frame + i, batch.xrays[i], batch.status[i]}, batch.counts[i], chunk};
   }
-  const auto lock = hdf5_lock();
-  if (!file_) throw invalid_argument(name() + ": the event store is closed");
-  reserve(batch.chunks.size(), count);
-  for_chunks([this](std::uint64_t frame, std::span<const std::uint8_t> chunk) { write_chunk(frame, chunk); });
-  write_per_frame<std::uint32_t>(counts_, batch.first_frame, batch.counts);
-  write_per_frame<std::uint8_t>(status_, batch.first_frame, batch.status);
-  write_per_frame<std::uint32_t>(xrays_, batch.first_frame, batch.xrays);
-  count_unflushed(count);
+  put(stored);
+}
+
+void hdf5_event_store_writer::write_whole(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks) {
+  std::vector<stored_frame> stored;
+  stored.reserve(footers.size());
+  for (const chunk_footer& footer : footers) {
+    const auto bytes = static_cast<std::size_t>(footer.chunk_bytes());
+    stored.push_back({footer.facts, footer.events, chunks.first(bytes)});
+    chunks = chunks.subspan(bytes);
+  }
+  put(stored);
+}
+
+void hdf5_event_store_writer::write_missing(const frame_facts& facts) {
+  const stored_frame missing{facts, not_written, {}};
+  put({&missing, 1});
+}
+
+void hdf5_event_store_writer::put(std::span<const stored_frame> frames) try {
+  if (!appending_) {
+    if (!file_) throw invalid_argument(name() + ": the event store is closed");
+    const auto chunk = std::ranges::find_if(frames, [](const stored_frame& frame) { return !frame.chunk.empty(); });
+    const bool makes_index = !indexed_ && chunk != frames.end();
+    const std::size_t by_hdf5 = makes_index ? static_cast<std::size_t>(chunk - frames.begin()) + 1 : frames.size();
+    put_by_hdf5(frames.first(by_hdf5));
+    frames = frames.subspan(by_hdf5);
+    if (makes_index) begin_appending();
+    if (!appending_ && !frames.empty()) put_by_hdf5(frames);
+  }
+  if (!appending_) return;
+  std::uint64_t end = appending_->end() + metadata_slack_bytes;
+  for (const stored_frame& frame : frames) end += frame.chunk.size();
+  space_->reserve(end);
+  for (const stored_frame& frame : frames) appending_->put(frame);
+  if (is_followed_) appending_->publish();
 } catch (const hdf5_refusal& reason) {
   throw_unwritten(reason);
 }
 
-void hdf5_event_store_writer::write_whole(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks) try {
-  if (footers.empty()) return;
-  if (appending_) {
-    for (const chunk_footer& footer : footers) {
-      const auto bytes = static_cast<std::size_t>(footer.chunk_bytes());
-      append(footer.facts.frame, chunks.first(bytes));
-      appending_->put(footer.facts, footer.events);
-      chunks = chunks.subspan(bytes);
-    }
-    return;
-  }
+/// Frames that follow one another.
+void hdf5_event_store_writer::put_by_hdf5(std::span<const stored_frame> frames) {
+  if (frames.empty()) return;
   const auto lock = hdf5_lock();
-  const std::uint64_t first = footers.front().facts.frame;
   std::vector<std::uint32_t> counts;
   std::vector<std::uint8_t> status;
   std::vector<std::uint32_t> xrays;
-  reserve(chunks.size(), footers.size());
-  for (const chunk_footer& footer : footers) {
-    const auto bytes = static_cast<std::size_t>(footer.chunk_bytes());
-    write_chunk(footer.facts.frame, chunks.first(bytes));
-    chunks = chunks.subspan(bytes);
-    counts.push_back(footer.events);
-    status.push_back(footer.facts.status);
-    xrays.push_back(footer.facts.xrays);
+  std::size_t bytes = 0;
+  for (const stored_frame& frame : frames) bytes += frame.chunk.size();
+  reserve(bytes, frames.size());
+  for (const stored_frame& frame : frames) {
+    if (!frame.chunk.empty()) write_chunk(frame.facts.frame, frame.chunk);
+    counts.push_back(frame.events);
+    status.push_back(frame.facts.status);
+    xrays.push_back(frame.facts.xrays);
   }
+  const std::uint64_t first = frames.front().facts.frame;
   write_per_frame<std::uint32_t>(counts_, first, counts);
   write_per_frame<std::uint8_t>(status_, first, status);
   write_per_frame<std::uint32_t>(xrays_, first, xrays);
-  count_unflushed(footers.size());
-} catch (const hdf5_refusal& reason) {
-  throw_unwritten(reason);
+  flush();
 }
 
-void hdf5_event_store_writer::append(std::uint64_t frame, std::span<const std::uint8_t> chunk) {
-  if (appending_->chunks) {
-    space_->reserve(appending_->chunks->end() + chunk.size() + metadata_slack_bytes);
-    appending_->chunks->append(frame, chunk);
-    return;
-  }
+void hdf5_event_store_writer::begin_appending() {
   const auto lock = hdf5_lock();
-  reserve(chunk.size(), 1);
-  write_chunk(frame, chunk);
-  if (!appending_->is_index_sought) seek_index();
-}
-
-/// HDF5 made the index with the first chunk.
-void hdf5_event_store_writer::seek_index() {
   const std::optional<stored_object> stored = stored_object_of(data_);
-  close();
+  const auto address = [](const hdf5_handle& dataset) { return std::uint64_t{H5Dget_offset(dataset)}; };
+  const frame_numbers numbers{address(counts_), address(status_), address(xrays_)};
+  static_assert(HADDR_UNDEF == undefined_address);
+  indexed_ = true;
   dataset_.object_header = stored ? stored->header : undefined_address;
-  appending_->is_index_sought = true;
-  appending_->chunks = chunk_appender::open(output_.file(), dataset_);
-  if (!appending_->chunks) open();
+  close();
+  appending_ = frame_appender::open(output_.file(), dataset_, numbers);
+  if (!appending_) open();
 }
 
-void hdf5_event_store_writer::end_appending() try {
+void hdf5_event_store_writer::end_appending() {
   if (!appending_) return;
-  if (appending_->chunks) {
-    appending_->chunks->finish();
-    open();
-  }
-  const auto lock = hdf5_lock();
-  write_per_frame<std::uint32_t>(counts_, 0, appending_->counts);
-  write_per_frame<std::uint8_t>(status_, 0, appending_->status);
-  write_per_frame<std::uint32_t>(xrays_, 0, appending_->xrays);
+  appending_->finish();
   appending_.reset();
-} catch (const hdf5_refusal& reason) {
-  throw_unwritten(reason);
-}
-
-void hdf5_event_store_writer::write_missing(const frame_facts& facts) try {
-  if (appending_) return appending_->put(facts, not_written);
-  const auto lock = hdf5_lock();
-  write_per_frame<std::uint8_t>(status_, facts.frame, {&facts.status, 1});
-  write_per_frame<std::uint32_t>(xrays_, facts.frame, {&facts.xrays, 1});
-  count_unflushed(1);
-} catch (const hdf5_refusal& reason) {
-  throw_unwritten(reason);
+  open();
 }
 
 void hdf5_event_store_writer::become_part() try {
-  const auto lock = hdf5_lock();
-  hdf5_check(H5Fflush(file_, H5F_SCOPE_GLOBAL), name());
+  if (appending_) {
+    appending_->publish();
+  } else {
+    const auto lock = hdf5_lock();
+    hdf5_check(H5Fflush(file_, H5F_SCOPE_GLOBAL), name());
+  }
   output_.become_part();
+  is_followed_ = true;
 } catch (const hdf5_refusal& reason) {
   throw_unwritten(reason);
 }
@@ -251,7 +240,6 @@ void hdf5_event_store_writer::reserve(std::size_t chunk_bytes, std::size_t frame
   hdf5_check(H5Fget_filesize(file_, &size), name());
   const std::uint64_t index_bytes = indexed_ ? frames * metadata_bytes_per_frame : scan_.frames() * metadata_bytes_per_frame;
   space_->reserve(size + chunk_bytes + index_bytes + metadata_slack_bytes);
-  indexed_ = true;
 }
 
 void hdf5_event_store_writer::write_chunk(std::uint64_t frame, std::span<const std::uint8_t> chunk) const {
@@ -267,11 +255,9 @@ void hdf5_event_store_writer::write_per_frame(const hdf5_handle& dataset, std::u
   write_slab<T>(dataset, {{first}, {values.size()}}, values, name());
 }
 
-void hdf5_event_store_writer::count_unflushed(std::uint64_t frames) {
-  unflushed_ += frames;
-  if (unflushed_ < frames_per_flush) return;
+void hdf5_event_store_writer::flush() {
+  if (!is_followed_) return;
   for (const hdf5_handle* dataset : {&data_, &counts_, &status_, &xrays_}) hdf5_check(H5Dflush(*dataset), name());
-  unflushed_ = 0;
 }
 
 void hdf5_event_store_writer::close() {
@@ -297,7 +283,6 @@ void hdf5_event_store_writer::record(std::span<const source_issue> issues, std::
 void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, hdf5_event_store_writer& to) {
   std::vector<std::uint8_t> bytes;
   work saving("saving", "frames", chunks.size());
-  to.begin_appending();
   chunk_copy writing(to);
   for (const found_chunk& chunk : chunks) {
     bytes.resize(static_cast<std::size_t>(chunk.footer.chunk_bytes()));
@@ -308,7 +293,6 @@ void copy_chunks(const file_handle& from, std::span<const found_chunk> chunks, h
     saving.advance();
   }
   writing.finish();
-  to.end_appending();
 }
 
 void remove_part_without_frames(const std::filesystem::path& part) {
@@ -350,11 +334,7 @@ std::unique_ptr<event_store_writer> create_event_store(const std::filesystem::pa
   if (keeps) io::remove_part_without_frames(io::part_of(path));
   io::output_file output(path, event_store_output, rules, keeps ? io::temporary_name::part : io::temporary_name::scratch);
   auto writer = std::make_unique<io::hdf5_event_store_writer>(std::move(output), description, options, announced);
-  if (keeps) {
-    writer->become_part();
-  } else {
-    writer->begin_appending();  // nobody knows its name yet
-  }
+  if (keeps) writer->become_part();
   return writer;
 }
 

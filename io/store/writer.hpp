@@ -15,8 +15,8 @@
 #include "io/files/output_file.hpp"
 #include "io/files/space_reservation.hpp"
 #include "io/hdf5/handle.hpp"
-#include "io/store/chunk_appender.hpp"
 #include "io/store/chunk_footer.hpp"
+#include "io/store/frame_appender.hpp"
 #include "io/store/scan.hpp"
 #include "io/store/virtual_frames.hpp"
 
@@ -33,6 +33,8 @@ struct store_contents {
 /// Makes a store without frames in the file of an output, written to disk and closed again. @throws io_error
 void lay_out(const output_file& output, const store_description& description, const store_contents& contents);
 
+/// HDF5 makes the file, and with the first chunk the index; all others are put behind its end without HDF5
+/// (frame_appender.hpp).
 class hdf5_event_store_writer final : public event_store_writer {
  public:
   /// `output`: empty so far. `announced` as for create_event_store(). Closed without finish(), the file is removed, unless it
@@ -51,12 +53,6 @@ class hdf5_event_store_writer final : public event_store_writer {
   /// Issues that are recorded when the store is finished or abandoned, with those that are given then.
   void add_issues(std::span<const source_issue> earlier) { issues_.insert(issues_.end(), earlier.begin(), earlier.end()); }
 
-  /// From here to end_appending() chunks are put behind the end of the file without HDF5 (chunk_appender.hpp); readers do not
-  /// see them until then. Costs 9 bytes of memory for each frame of the scan.
-  void begin_appending() { appending_.emplace(static_cast<std::size_t>(scan_.frames())); }
-  /// Also called by finish() and abandon(). @throws io_error
-  void end_appending();
-
   /// Writes whole chunks that another store held, as they are, of frames that follow one another. `chunks`: all of them, one
   /// after another.
   void write_whole(std::span<const chunk_footer> footers, std::span<const std::uint8_t> chunks);
@@ -64,37 +60,23 @@ class hdf5_event_store_writer final : public event_store_writer {
   /// Writes status and X-ray tally of a frame that has no chunk.
   void write_missing(const frame_facts& facts);
 
-  /// Makes the file durable as it stands and calls it PATH.part, which stays when it is closed without finish().
+  /// Makes the file durable as it stands and calls it PATH.part, which stays when it is closed without finish(). From now on
+  /// readers that follow it (SWMR) see each frame when its write() returns.
   /// @throws as output_file::become_part()
   void become_part();
 
  private:
-  /// What waits for end_appending(), a number per frame of the scan each.
-  struct appended_frames {
-    explicit appended_frames(std::size_t frames) : counts(frames, not_written), status(frames), xrays(frames) {}
-    void put(const frame_facts& facts, std::uint32_t events) {
-      const auto frame = static_cast<std::size_t>(facts.frame);
-      counts[frame] = events;
-      status[frame] = facts.status;
-      xrays[frame] = facts.xrays;
-    }
-
-    std::vector<std::uint32_t> counts;
-    std::vector<std::uint8_t> status;
-    std::vector<std::uint32_t> xrays;
-    bool is_index_sought = false;          ///< HDF5 wrote a chunk, and with it the index
-    std::optional<chunk_appender> chunks;  ///< nothing where HDF5 writes the others, too
-  };
-
   void open();
-  void append(std::uint64_t frame, std::span<const std::uint8_t> chunk);
-  void seek_index();
+  void put(std::span<const stored_frame> frames);
+  void put_by_hdf5(std::span<const stored_frame> frames);
+  void begin_appending();
+  void end_appending();
   [[nodiscard]] hdf5_handle open_dataset(const char* path) const;
   void reserve(std::size_t chunk_bytes, std::size_t frames);
   void write_chunk(std::uint64_t frame, std::span<const std::uint8_t> chunk) const;
   template <class T>
   void write_per_frame(const hdf5_handle& dataset, std::uint64_t first, std::span<const T> values) const;
-  void count_unflushed(std::uint64_t frames);
+  void flush();
   void close();
   void record(std::span<const source_issue> issues, std::span<const saved_image> reductions = {});
 
@@ -108,9 +90,9 @@ class hdf5_event_store_writer final : public event_store_writer {
   hdf5_handle data_, counts_, status_, xrays_;
   std::optional<space_reservation> space_;
   std::vector<source_issue> issues_;
-  std::uint64_t unflushed_ = 0;
-  std::optional<appended_frames> appending_;
-  bool indexed_ = false;  ///< the chunk index, which grows with the scan, is in the file
+  bool is_followed_ = false;                 ///< readers see what was put
+  bool indexed_ = false;                     ///< HDF5 wrote a chunk, and with it the index, which grows with the scan
+  std::optional<frame_appender> appending_;  ///< once there is an index, unless it is of a kind that HDF5 alone writes
 };
 
 /// Copies whole chunks from a file that was scanned into a new store.

@@ -360,7 +360,7 @@ def follow(path: str | os.PathLike[str], *, interval: float = 1.0, timeout: floa
     """Follows a count that another program, process or thread is writing, until it is finished.
 
     `path`: the store as it will be named. Yields a state at once, and another whenever there are more frames, which the writer shows
-    after at most 100; looks every `interval` seconds. The last state is of the finished store.
+    when it has written them; looks every `interval` seconds. The last state is of the finished store.
 
         for state in ct.follow("counted.h5"):
             print(state.frames_done, "of", state.frames)
