@@ -49,6 +49,8 @@ class file_handle {
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// For sentences about a file that was renamed.
+  void is_called(const std::filesystem::path& path) { path_ = path; }
   [[nodiscard]] std::uint64_t size() const;
   /// The file as it was when open_read() opened it, for changed_inputs().
   [[nodiscard]] input_file opened() const { return {path_, opened_.bytes, opened_}; }

@@ -255,6 +255,7 @@ void output_file::become_part() {
   const fs::path part = part_of(path_);
   rename_to(part, name_ == temporary_name::next_part || rules_.existing == existing_file::replaced);
   temporary_ = part;
+  file_.is_called(part);
   keeps_ = true;
   make_folder_durable(folder_of(path_));
 }

@@ -115,6 +115,7 @@ void hdf5_handle::close() {
 }
 
 void hdf5_handle::close(const std::string& what) {
+  if (id_ < 0) return;
   const auto lock = hdf5_lock();
   hdf5_check(H5Idec_ref(std::exchange(id_, H5I_INVALID_HID)), what);
 }

@@ -122,11 +122,15 @@ TEST(recovery, a_full_disk_loses_no_acknowledged_frame) {
               acknowledged = frame + 1;
             }
             writer->finish();
-          } catch (const io_error&) {
+          } catch (const io_error& reason) {
+            std::ofstream(directory / "sentence") << reason.what();
           }
         },
         [](pid_t, const std::atomic<std::uint64_t>&) {});
     SCOPED_TRACE(testing::Message() << "limit " << limit << ", " << safe << " frames");
+    std::string sentence;
+    std::getline(std::ifstream(directory / "sentence"), sentence);
+    EXPECT_THAT(sentence, HasSubstr("counted.h5.part: ")) << "the file is there under this name alone";
     ASSERT_LT(safe, description.scan.frames());
     EXPECT_FALSE(std::filesystem::exists(path));
     if (safe == 0) continue;
