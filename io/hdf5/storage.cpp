@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <memory>
 #include <new>
 #include <optional>
+#include <set>
 #include <system_error>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -89,13 +88,52 @@ std::string external_name(hid_t creation, unsigned number, const std::string& wh
   return name.data();
 }
 
+/// Where a part of a virtual dataset is sought.
+struct source_place {
+  fs::path file;     ///< of the virtual dataset itself, too
+  std::string path;  ///< of the dataset in it
+  bool is_other_file = false;
+};
+
+source_place source_place_of(hid_t creation, std::size_t number, const fs::path& holder, const std::string& what) {
+  const auto text = [&](auto get) {
+    return hdf5_text([&](char* to, std::size_t bytes) { return get(creation, number, to, bytes); }, what);
+  };
+  const std::string name = text(H5Pget_virtual_filename);
+  source_place place{holder, text(H5Pget_virtual_dsetname)};
+  if (name == ".") return place;
+  if (name.find('%') != std::string::npos) {
+    throw format_error(what + " names its parts by the pattern " + name + ": make a virtual dataset of named files");
+  }
+  place.file = beside(holder, name, followed_links::to_hdf5, what);
+  place.is_other_file = true;
+  return place;
+}
+
+/// Opens file and source of a part as far as they are there.
+void open_source(hid_t dataset, const source_place& place, const std::string& what, virtual_part& part) {
+  part.file = place.file;
+  if (!place.is_other_file) {
+    part.opened = hdf5_handle(H5Iget_file_id(dataset), what);  // where paths without a leading slash begin
+  } else if (fs::exists(place.file)) {
+    try {
+      part.opened = open_hdf5(place.file);
+    } catch (const format_error&) {  // HDF5 reads no values from it either
+    }
+  }
+  if (!part.opened || !has_path(part.opened, place.path)) return;
+  const hid_t opened = H5Dopen2(part.opened, place.path.c_str(), H5P_DEFAULT);
+  if (opened < 0) return;
+  part.source = hdf5_handle(opened, place.path);
+  require_beside(part.opened, part.source, what);
+}
+
 /// Follows a dataset to all files that its bytes come from, and refuses one that lies elsewhere.
 class storage_walk {
  public:
   storage_walk(hid_t dataset, const std::string& what) : what_(what) { take(dataset, 0); }
 
   std::vector<fs::path> files;
-  std::vector<lost_part> lost;
 
  private:
   void take(hid_t dataset, unsigned depth) {
@@ -114,47 +152,17 @@ class storage_walk {
     std::size_t sources = 0;
     hdf5_check(H5Pget_virtual_count(creation, &sources), what_);
     for (std::size_t i = 0; i < sources; ++i) {
-      const std::string name =
-          hdf5_text([&](char* to, std::size_t bytes) { return H5Pget_virtual_filename(creation, i, to, bytes); }, what_);
-      const std::string path =
-          hdf5_text([&](char* to, std::size_t bytes) { return H5Pget_virtual_dsetname(creation, i, to, bytes); }, what_);
-      const auto [known, fresh] = is_there_.try_emplace({holder, name, path});
-      if (fresh) known->second = name == "." ? take_source(dataset, path, depth) : take_file(holder, name, path, depth);
-      if (!known->second && depth == 0) {
-        lost.push_back({name == "." ? holder : fs::path(name), {H5Pget_virtual_vspace(creation, i), what_}});
-      }
+      const source_place place = source_place_of(creation, i, holder, what_);
+      if (!known_.emplace(place.file, place.path).second) continue;
+      if (place.is_other_file) files.push_back(place.file);
+      virtual_part part;
+      open_source(dataset, place, what_, part);
+      if (part.source) take(part.source, depth + 1);
     }
-  }
-
-  /// Whether the source is there.
-  bool take_file(const fs::path& holder, const std::string& name, const std::string& path, unsigned depth) {
-    if (name.find('%') != std::string::npos) {
-      throw format_error(what_ + " names its parts by the pattern " + name + ": make a virtual dataset of named files");
-    }
-    const fs::path file = beside(holder, name, followed_links::to_hdf5, what_);
-    files.push_back(file);
-    if (!fs::exists(file)) return false;
-    hdf5_handle opened;
-    try {
-      opened = open_hdf5(file);
-    } catch (const format_error&) {  // HDF5 reads no values from it either
-      return false;
-    }
-    return take_source(opened, path, depth);
-  }
-
-  bool take_source(hid_t location, const std::string& path, unsigned depth) {
-    if (!has_path(location, path)) return false;
-    const hid_t opened = H5Dopen2(location, path.c_str(), H5P_DEFAULT);
-    if (opened < 0) return false;
-    const hdf5_handle source(opened, path);
-    require_beside(location, source, what_);
-    take(source, depth + 1);
-    return true;
   }
 
   const std::string& what_;
-  std::map<std::tuple<fs::path, std::string, std::string>, bool> is_there_;  ///< by holder, name and path of a source
+  std::set<std::pair<fs::path, std::string>> known_;  ///< files and paths of sources
 };
 
 /// Empty where HDF5 did not open it.
@@ -236,8 +244,19 @@ std::vector<fs::path> files_behind(hid_t dataset, const std::string& what) {
   return storage_walk(dataset, what).files;
 }
 
-std::vector<lost_part> lost_parts_of(hid_t dataset, const std::string& what) {
-  return std::move(storage_walk(dataset, what).lost);
+void visit_parts(hid_t dataset, const std::string& what, const std::function<void(const virtual_part&)>& use) {
+  const hdf5_handle creation(H5Dget_create_plist(dataset), what);
+  if (H5Pget_layout(creation) != H5D_VIRTUAL) return;
+  const fs::path holder = file_of(dataset, what);
+  std::size_t sources = 0;
+  hdf5_check(H5Pget_virtual_count(creation, &sources), what);
+  for (std::size_t i = 0; i < sources; ++i) {
+    virtual_part part;
+    open_source(dataset, source_place_of(creation, i, holder, what), what, part);
+    part.from = hdf5_handle(H5Pget_virtual_srcspace(creation, i), what);
+    part.where = hdf5_handle(H5Pget_virtual_vspace(creation, i), what);
+    use(part);
+  }
 }
 
 std::uint64_t stored_bytes(hid_t dataset, const std::string& what) {

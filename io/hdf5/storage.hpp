@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,13 +29,16 @@ namespace countem::io {
 /// @throws as open_dataset()
 [[nodiscard]] std::vector<std::filesystem::path> files_behind(hid_t dataset, const std::string& what);
 
-/// A part of a virtual dataset whose source is not there: HDF5 gives fill values for it.
-struct lost_part {
+/// A part of a virtual dataset, and the dataset that holds it.
+struct virtual_part {
   std::filesystem::path file;  ///< that should hold it
-  hdf5_handle where;           ///< its elements, as the selection in a dataspace of the dataset's shape
+  hdf5_handle opened;          ///< the file, as far as HDF5 opens it
+  hdf5_handle source;          ///< the dataset there; empty where it is not there: HDF5 gives fill values for the part
+  hdf5_handle from;            ///< the elements of the source, as a selection of a dataspace
+  hdf5_handle where;           ///< what they are in the virtual dataset, in the same order
 };
-/// @throws as open_dataset()
-[[nodiscard]] std::vector<lost_part> lost_parts_of(hid_t dataset, const std::string& what);
+/// Shows the parts of a virtual dataset one after another; none of any other. @throws as open_dataset()
+void visit_parts(hid_t dataset, const std::string& what, const std::function<void(const virtual_part&)>& use);
 
 /// Bytes from which a dataset's elements are made, packed as they are: never more than the files that hold them have.
 /// @throws as open_dataset()

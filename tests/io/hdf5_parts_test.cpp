@@ -57,6 +57,123 @@ TEST_F(virtual_source, frames_of_a_part_that_is_not_there_are_missing_and_never_
   }
 }
 
+/// A virtual dataset made piece by piece.
+struct pieced_source : hdf5_source {
+  hdf5_handle creation{H5Pcreate(H5P_DATASET_CREATE), "creation"};
+
+  static hdf5_handle space_of(const std::vector<hsize_t>& extent) {
+    return {H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), "space"};
+  }
+
+  hdf5_handle part(const std::string& name) {
+    return {H5Fcreate((scratch / name).c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), name};
+  }
+
+  /// The whole source, or its first frames, become frames first, first + step and so on of `extent`.
+  void map(const std::vector<hsize_t>& extent, hsize_t first, hsize_t step, const std::string& name,
+           const std::vector<hsize_t>& of_source, hsize_t of_these = 0, const char* dataset = "data") {
+    const hdf5_handle where = space_of(extent);
+    const hdf5_handle from = space_of(of_source);
+    const hsize_t start[] = {first, 0, 0};
+    const hsize_t stride[] = {step, 1, 1};
+    const hsize_t count[] = {of_these != 0 ? of_these : of_source.size() == 2 ? 1 : of_source.front(), extent[1], extent[2]};
+    if (of_these != 0) {
+      const hsize_t origin[] = {0, 0, 0};
+      io::hdf5_check(H5Sselect_hyperslab(from, H5S_SELECT_SET, origin, nullptr, count, nullptr), name);
+    }
+    io::hdf5_check(H5Sselect_hyperslab(where, H5S_SELECT_SET, start, stride, count, nullptr), name);
+    io::hdf5_check(H5Pset_virtual(creation, where, name.c_str(), dataset, from), name);
+  }
+
+  void make(hid_t location, const std::vector<hsize_t>& extent) {
+    const hdf5_handle made(H5Dcreate2(location, "data", H5T_STD_U16LE, space_of(extent), H5P_DEFAULT, creation, H5P_DEFAULT),
+                           "data");
+  }
+};
+
+TEST_F(pieced_source, what_a_source_never_wrote_is_missing) {
+  put_some(part("a.h5"), "data", {3, 4, 5}, {1, 4, 5}, {0, 2}, 0);
+  put_some(part("b.h5"), "data", {3, 4, 5}, {1, 4, 5}, {1}, 65535, 3);
+  map({6, 4, 5}, 0, 1, "a.h5", {3, 4, 5});
+  map({6, 4, 5}, 3, 1, "b.h5", {3, 4, 5});
+  make(file, {6, 4, 5});
+  const auto source = open();
+  expect_issue(source->info(), "unwritten_frame", 1, {"of the 6 frames", "3 were never written", "frame 1"});
+  expect_there(*source, {0, 2, 4});
+}
+
+TEST_F(pieced_source, frames_of_sources_that_alternate_keep_their_places) {
+  put_some(part("even.h5"), "data", {4, 4, 5}, {2, 4, 5}, {}, 0);
+  {
+    const hdf5_handle odd = part("odd.h5");
+    put_some(odd, "data", {4, 4, 5}, {1, 4, 5}, {0, 1, 3}, 0);
+  }
+  map({8, 4, 5}, 0, 2, "even.h5", {4, 4, 5});
+  map({8, 4, 5}, 1, 2, "odd.h5", {4, 4, 5});
+  make(file, {8, 4, 5});
+  const auto source = open();
+  frame_batch batch;
+  source->read(0, 8, batch);
+  for (std::uint64_t frame = 0; frame < 8; ++frame)
+    EXPECT_EQ(batch.frames[frame].present != 0, frame % 2 == 1 && frame != 5) << frame;
+  EXPECT_EQ(source->info().missing_frames, 5U);
+}
+
+TEST_F(pieced_source, one_image_a_source) {
+  for (int image = 0; image < 3; ++image) {
+    const std::string name = "image" + std::to_string(image) + ".h5";
+    if (image != 1) {
+      put(part(name), "data", {4, 5}, {}, static_cast<std::uint64_t>(image));
+    } else {
+      const std::uint16_t fill = 9;
+      const hdf5_handle chunked(H5Pcreate(H5P_DATASET_CREATE), "chunked");
+      const hsize_t chunk[] = {4, 5};
+      H5Pset_chunk(chunked, 2, chunk);
+      H5Pset_fill_value(chunked, H5T_NATIVE_UINT16, &fill);
+      const hdf5_handle made(H5Dcreate2(part(name), "data", H5T_STD_U16LE, space_of({4, 5}), H5P_DEFAULT, chunked, H5P_DEFAULT),
+                             name);
+    }
+    map({3, 4, 5}, static_cast<hsize_t>(image), 1, name, {4, 5});
+  }
+  make(file, {3, 4, 5});
+  expect_there(*open(), {0, 2});
+}
+
+TEST_F(pieced_source, frames_that_no_source_holds_are_missing) {
+  put(part("a.h5"), "data", {2, 4, 5}, {});
+  map({5, 4, 5}, 0, 1, "a.h5", {2, 4, 5});
+  make(file, {5, 4, 5});
+  const auto source = open();
+  expect_issue(source->info(), "unwritten_frame", 1, {"3 were never written", "frame 2"});
+  expect_there(*source, {0, 1});
+}
+
+TEST_F(pieced_source, a_source_shorter_than_it_was_taken_for_lacks_its_end) {
+  put(part("a.h5"), "data", {2, 4, 5}, {});
+  map({5, 4, 5}, 0, 1, "a.h5", {6, 4, 5}, 5);
+  make(file, {5, 4, 5});
+  expect_there(*open(), {0, 1});
+}
+
+TEST_F(pieced_source, a_source_may_lie_in_the_same_file_by_a_path_from_its_root) {
+  put_some(file, "recorded", {3, 4, 5}, {1, 4, 5}, {0, 2}, 7);
+  map({3, 4, 5}, 0, 1, ".", {3, 4, 5}, 0, "recorded");
+  make(file, {3, 4, 5});
+  file.close();
+  expect_there(*open("/data"), {0, 2});
+}
+
+TEST_F(pieced_source, virtual_sources_are_followed) {
+  put_some(part("a.h5"), "data", {3, 4, 5}, {1, 4, 5}, {0, 2}, 0);
+  map({4, 4, 5}, 0, 1, "a.h5", {3, 4, 5});
+  map({4, 4, 5}, 3, 1, "gone.h5", {1, 4, 5});
+  make(part("between.h5"), {4, 4, 5});
+  creation = {H5Pcreate(H5P_DATASET_CREATE), "creation"};
+  map({4, 4, 5}, 0, 1, "between.h5", {4, 4, 5});
+  make(file, {4, 4, 5});
+  expect_there(*open(), {0, 2});
+}
+
 TEST_F(virtual_source, bytes_from_another_folder_are_refused_by_name) {
   std::filesystem::create_directory(scratch / "out");
   std::ofstream(scratch / "out" / "raw.bin") << std::string(4 * 5 * 3, 's');

@@ -13,37 +13,6 @@ namespace {
 using io::hdf5_handle;
 
 struct written : hdf5_source {
-  /// A chunked dataset of which only these frames are written.
-  void put_some(const std::string& name, const std::vector<hsize_t>& extent, const std::vector<hsize_t>& chunk,
-                const std::vector<std::uint64_t>& frames, std::uint16_t fill) {
-    const hdf5_handle space(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), name);
-    const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), name);
-    H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
-    H5Pset_fill_value(creation, H5T_NATIVE_UINT16, &fill);
-    const hdf5_handle dataset(H5Dcreate2(file, name.c_str(), H5T_NATIVE_UINT16, space, H5P_DEFAULT, creation, H5P_DEFAULT),
-                              name);
-    for (const std::uint64_t frame : frames) {
-      std::vector<hsize_t> start(extent.size(), 0);
-      std::vector<hsize_t> count(extent.size(), 1);
-      std::uint64_t left = frame;
-      for (std::size_t axis = extent.size() - 2; axis-- > 0; left /= extent[axis]) start[axis] = left % extent[axis];
-      std::copy(extent.end() - 2, extent.end(), count.end() - 2);
-      io::write_slab(dataset, {start, count}, H5T_NATIVE_UINT16, pattern_frame(frame, small).data(), name);
-    }
-  }
-
-  void expect_there(const frame_source& source, const std::vector<std::uint64_t>& frames) {
-    frame_batch batch;
-    source.read(0, source.info().scan.frames(), batch);
-    for (std::uint64_t frame = 0; frame < batch.frames.size(); ++frame) {
-      const bool there = std::find(frames.begin(), frames.end(), frame) != frames.end();
-      EXPECT_EQ(batch.frames[frame].present != 0, there) << frame;
-      if (!there) continue;
-      EXPECT_EQ(pixels_of<std::uint16_t>(batch.frames[frame]), pattern_frame(frame, small)) << frame;
-    }
-    EXPECT_EQ(source.info().missing_frames, source.info().scan.frames() - frames.size());
-  }
-
   /// Datasets of two frames each in files of their own, as DECTRIS writes them; 0 frames: a link that leads nowhere.
   void put_runs(const std::map<int, std::uint64_t>& frames_of_run, bool numbered, std::uint64_t images = 0) {
     const hdf5_handle data = runs_group();
@@ -75,7 +44,7 @@ struct written : hdf5_source {
 
 TEST_F(written, frames_of_chunks_that_were_never_written_are_missing) {
   for (const std::uint16_t fill : {std::uint16_t{0}, std::uint16_t{65535}}) {
-    put_some("data" + std::to_string(fill), {10, 4, 5}, {1, 4, 5}, {0, 1, 2, 7, 8, 9}, fill);
+    put_some(file, "data" + std::to_string(fill), {10, 4, 5}, {1, 4, 5}, {0, 1, 2, 7, 8, 9}, fill);
     {
       const auto source = open("data" + std::to_string(fill));
       expect_issue(source->info(), "unwritten_frame", 1, {"of the 10 frames", "4 were never written", "frame 3"});
@@ -83,7 +52,7 @@ TEST_F(written, frames_of_chunks_that_were_never_written_are_missing) {
     }
     file = {H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "again"};
   }
-  put_some("scan", {3, 4, 4, 5}, {1, 2, 2, 5}, {0, 1, 6, 7, 10, 11}, 7);
+  put_some(file, "scan", {3, 4, 4, 5}, {1, 2, 2, 5}, {0, 1, 6, 7, 10, 11}, 7);
   expect_there(*open("scan"), {0, 1, 6, 7, 10, 11});
 }
 

@@ -86,7 +86,8 @@ void mark(segment& part, std::span<const hsize_t> first, std::span<const hsize_t
 
 /// Frames of a virtual dataset of which a part is in no file: HDF5 would show fill values.
 void find_lost_files(segment& part, const fs::path& name, const std::string& what, issue_list& issues) {
-  for (const lost_part& lost : lost_parts_of(part.dataset, what)) {
+  visit_parts(part.dataset, what, [&](const virtual_part& lost) {
+    if (lost.source) return;
     std::vector<hsize_t> first(part.extent.size(), 0);
     std::vector<hsize_t> end = part.extent;
     if (H5Sget_select_bounds(lost.where, first.data(), end.data()) >= 0) {
@@ -96,9 +97,9 @@ void find_lost_files(segment& part, const fs::path& name, const std::string& wha
     issues.add("missing_file", name, [&] {
       return fmt::format(
           "dataset {} has a part in {}, which cannot be opened: it must lie beside this file; its frames are missing",
-          part.path, lost.file.string());
+          part.path, lost.file.filename().string());
     });
-  }
+  });
 }
 
 /// Frames of which a part was never written: HDF5 would show fill values for them, too.
