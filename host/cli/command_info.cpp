@@ -1,5 +1,6 @@
 // countem info: what a file is and what it holds.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -127,6 +128,19 @@ json describe(const calibration& loaded) {
   return told;
 }
 
+/// Those that are known.
+json describe(const axis_lengths& lengths) {
+  json told = json::object();
+  const auto add = [&](const char* step_name, double step, const char* origin_name, const plane_origin& origin) {
+    if (step == 0) return;
+    told[step_name] = step;
+    told[origin_name] = {origin.row, origin.column};
+  };
+  add("pixel_mrad", lengths.pixel_mrad, "detector_origin_mrad", lengths.detector_origin_mrad);
+  add("scan_step_nm", lengths.scan_step_nm, "scan_origin_nm", lengths.scan_origin_nm);
+  return told;
+}
+
 json describe(const frame_source& source) {
   const source_info& info = source.info();
   std::uint64_t bytes = 0;
@@ -144,6 +158,7 @@ json describe(const frame_source& source) {
   if (!info.axes.empty()) told["axes"] = info.axes;
   if (!info.masked.empty())
     told["masked_pixels"] = info.masked.size() - static_cast<std::size_t>(std::ranges::count(info.masked, std::uint8_t{0}));
+  told.update(describe(info.lengths));
   told["issues"] = json::array();
   for (const source_issue& issue : info.issues) {
     told["issues"].push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});
@@ -219,6 +234,8 @@ std::string text_of(const json& told, int indent = 0) {
       if (scan && value["frames_per_position"] != 1)
         text += fmt::format(", {} frames each", value["frames_per_position"].get<int>());
       fmt::format_to(add, "{:{}}{}: {}\n", "", indent, label, text);
+    } else if (value.is_array() && !value.empty() && value.front().is_number()) {
+      fmt::format_to(add, "{:{}}{}: {:.6g}\n", "", indent, label, fmt::join(value.get<std::vector<double>>(), ", "));
     } else if (value.is_structured()) {
       if (value.empty()) continue;
       fmt::format_to(add, "{:{}}{}:\n", "", indent, label);

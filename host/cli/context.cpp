@@ -41,7 +41,9 @@ void context::warn(std::string text) {
 }
 
 void context::warn_of(std::span<const source_issue> issues) {
-  for (const source_issue& issue : issues) warn(sentence(issue));
+  for (const source_issue& issue : issues) {
+    if (is_fault(issue)) warn(sentence(issue));
+  }
 }
 
 void context::answer(std::string_view text) const {

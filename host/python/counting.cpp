@@ -250,7 +250,9 @@ class count_run {
     };
     if (live_) running.live = &live_->reducer();
     outcome_.result = count_frames(source, setup_, sink, running);
-    for (const source_issue& issue : outcome_.result.issues) outcome_.warnings.push_back(sentence(issue));
+    for (const source_issue& issue : outcome_.result.issues) {
+      if (is_fault(issue)) outcome_.warnings.push_back(sentence(issue));
+    }
   }
 
   /// Keeps what was written, and words where. A sentence without a file where that fails.

@@ -17,4 +17,9 @@ struct source_issue {
   friend bool operator==(const source_issue&, const source_issue&) = default;
 };
 
+/// Whether users are warned. What was taken over from a file as it stands there is noted, and nothing is wrong.
+[[nodiscard]] inline bool is_fault(const source_issue& issue) {
+  return issue.kind != "axes_taken";
+}
+
 }  // namespace countem
