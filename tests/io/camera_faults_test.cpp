@@ -193,6 +193,15 @@ TEST_F(camera_faults, files_of_different_scans) {
                              {"scan0000000001", "scan0000000002", "scan 1", "scan 2", "one scan"});
 }
 
+TEST_F(camera_faults, files_of_scans_of_one_number_and_two_sizes) {
+  for (std::uint64_t record = 0; record < 6; ++record)
+    edit(3, record, [](io::camera_header& header) { header.scan_width = header.scan_height = 4; });
+  expect_error<format_error>(files, as(input_format("v5")), {"module0", "scan 1 of 3 x 2", "module3", "4 x 4", "one scan"});
+  source_options options = as(input_format("v5"));
+  options.scan = scan_shape{2, 3, 1};
+  expect_pattern(*open_source(files, options));
+}
+
 TEST_F(camera_faults, records_never_written) {
   fs::resize_file(files[1], 8 * 165904);
   const auto source = open();

@@ -62,11 +62,30 @@ std::vector<record_file> open_files(std::vector<fs::path> paths, const camera_la
   return files;
 }
 
+/// Files of two scans: of two numbers, or of one number and two sizes, unless the size is given. A header that is wrong is no
+/// scan: two records must agree.
+void require_one_scan(const record_file& first, const scan_identity& its, const record_file& other, const scan_identity& others,
+                      bool scan_given) {
+  if (its.scan_number != others.scan_number) {
+    throw format_error(fmt::format("{} holds scan {} but {} holds scan {}: give the files of one scan", first.path().string(),
+                                   its.scan_number, other.path().string(), others.scan_number));
+  }
+  const auto twice = [](const record_file& file, const scan_identity& one) {
+    const std::vector<scan_identity> all = identities(file);
+    return std::count(all.begin(), all.end(), one) > 1;
+  };
+  if (its == others || scan_given || !twice(first, its) || !twice(other, others)) return;
+  throw format_error(fmt::format(
+      "{} holds scan {} of {} x {} positions (width x height) but {} holds one of {} x {} under the "
+      "same number: give the files of one scan",
+      first.path().string(), its.scan_number, its.width, its.height, other.path().string(), others.width, others.height));
+}
+
 /// Scan number and size that most records name.
-scan_identity identity_of(const std::vector<record_file>& files, const camera_layout& layout) {
+scan_identity identity_of(const std::vector<record_file>& files, const camera_layout& layout, bool scan_given) {
   std::vector<scan_identity> all;
   const record_file* first = nullptr;
-  std::uint32_t first_number = 0;
+  scan_identity of_first;
   for (const record_file& file : files) {
     const std::vector<scan_identity> found = identities(file);
     if (found.empty()) continue;
@@ -74,10 +93,9 @@ scan_identity identity_of(const std::vector<record_file>& files, const camera_la
     if (!agreed) throw_wrong_version(file.path(), layout.format);
     if (first == nullptr) {
       first = &file;
-      first_number = agreed->scan_number;
-    } else if (agreed->scan_number != first_number) {
-      throw format_error(fmt::format("{} holds scan {} but {} holds scan {}: give the files of one scan",
-                                     first->path().string(), first_number, file.path().string(), agreed->scan_number));
+      of_first = *agreed;
+    } else {
+      require_one_scan(*first, of_first, file, *agreed, scan_given);
     }
     all.insert(all.end(), found.begin(), found.end());
   }
@@ -109,7 +127,7 @@ std::pair<source_info, frame_index> understand(const std::vector<record_file>& f
   info.format = layout.format;
   info.shape = camera_frame;
   info.split = layout.split;
-  auto [scan, index] = index_records(files, layout, identity_of(files, layout), options, issues);
+  auto [scan, index] = index_records(files, layout, identity_of(files, layout, options.scan.has_value()), options, issues);
   info.scan = scan;
   count_losses(index, layout.sectors, info);
   if (info.missing_frames == info.scan.frames()) {
