@@ -153,6 +153,16 @@ plane plane_of(const std::optional<stated_axis>& row, const std::optional<stated
   return found;
 }
 
+plane scan_of(const stated_axes& stated) {
+  plane found = plane_of(stated.scan_row, stated.scan_column, false, stated.beam_kv);
+  const bool is_image = stated.column && unit_of(stated.column->units).kind == unit_kind::length;
+  if (!is_image || stated.scan_row || found.taken.empty()) return found;
+  plane depth;
+  depth.refused = fmt::format("the axis of a stack of images is stated as {}, which may be a depth and no step of a scan",
+                              words_of(*stated.scan_column));
+  return depth;
+}
+
 }  // namespace
 
 std::optional<double> ratio_of_lengths(const stated_axis& one, const stated_axis& other) {
@@ -164,7 +174,7 @@ std::optional<double> ratio_of_lengths(const stated_axis& one, const stated_axis
 
 axis_lengths lengths_of(const stated_axes& stated, const std::filesystem::path& file, issue_list& issues) {
   const plane detector = plane_of(stated.row, stated.column, true, stated.beam_kv);
-  const plane scan = plane_of(stated.scan_row, stated.scan_column, false, stated.beam_kv);
+  const plane scan = scan_of(stated);
   std::vector<std::string_view> taken;
   std::vector<std::string_view> refused;
   for (const plane* const found : {&detector, &scan}) {

@@ -52,6 +52,17 @@ TEST(stated_axes, lengths_become_nm) {
   }
 }
 
+TEST(stated_axes, a_stack_of_images_need_be_no_scan) {
+  const stated_axis depth{0, 4, "um"};
+  const stated_axis pixel{0, 3, "nm"};
+  const outcome images = of({.scan_column = depth, .row = pixel, .column = pixel});
+  EXPECT_EQ(images.lengths, axis_lengths{});
+  EXPECT_NE(images.refused.find("stack of images is stated as 4 um"), std::string::npos);
+  const stated_axis angle{0, 0.5, "mrad"};
+  EXPECT_EQ(of({.scan_column = depth, .row = angle, .column = angle}).lengths.scan_step_nm, 4000) << "a line of patterns";
+  EXPECT_EQ(of({.scan_row = depth, .scan_column = depth, .row = pixel, .column = pixel}).lengths.scan_step_nm, 4000);
+}
+
 TEST(stated_axes, angles_become_mrad) {
   EXPECT_NEAR(of_detector(0.25, "mrad").lengths.pixel_mrad, 0.25, 1e-15);
   EXPECT_NEAR(of_detector(0.001, "rad").lengths.pixel_mrad, 1, 1e-15);

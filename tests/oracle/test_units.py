@@ -144,6 +144,7 @@ def test_steps_that_differ_are_not_taken_over(program: Program, tmp_path: pathli
     ("fei_example_tem_stack.emd", "axes_not_taken", "8.17288e-12 m"),
     ("test2.blo", "axes_taken", "64 nm"),
     ("dm4_int16_64x65x66.dm4", "axes_not_taken", "3 nm, which is a length"),
+    ("dm4_int16_64x65x66.dm4", "axes_not_taken", "4 um, which may be a depth"),
 ])
 def test_files_of_instruments(program: Program, name: str, kind: str, words: str) -> None:
     if not (REAL / name).exists():
