@@ -118,6 +118,8 @@ constexpr std::array table{
     option_words{"--part", running, "K/N|auto", any},
     option_words{"--spectrum-frames", "", "N", any},
     option_words{"--repetitions", running, "N", any},
+    option_words{"--files", "", "DIRECTORY", folder},
+    option_words{"--megabytes", "", "MB", any},
     option_words{"--follow", running, "", any},
     option_words{"--interval", running, "SECONDS", any},
     option_words{"--json", printing, "", any},

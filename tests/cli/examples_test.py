@@ -8,11 +8,11 @@ import unittest
 from program import COUNTEM, ProgramTest
 
 COMMANDS = ("", "simulate", "calibrate", "count", "index", "info", "verify", "recover", "merge", "convert", "reduce", "report", "compare", "bench",
-            "bench count", "bench reductions", "version", "help")
+            "bench count", "bench reductions", "bench machine", "version", "help")
 # The same command on less data.
 SMALLER = {"--scan 32x32": "--scan 4x4", "--dark-frames 20": "--dark-frames 4",
            "bench count": "bench count --frames 50 --distinct 2 --repetitions 1",
-           "bench reductions": "bench reductions --repetitions 1"}
+           "bench reductions": "bench reductions --repetitions 1", "bench machine": "bench machine --megabytes 4 --repetitions 1"}
 
 
 class Examples(ProgramTest):

@@ -7,7 +7,7 @@ import unittest
 from program import ProgramTest
 
 COMMANDS = ("simulate", "calibrate", "count", "index", "info", "verify", "recover", "merge", "convert", "reduce", "parallax", "report", "compare", "bench count",
-            "bench reductions", "version", "help")
+            "bench reductions", "bench machine", "version", "help")
 COLUMNS = 100
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "command_line.md"
 

@@ -28,6 +28,7 @@ DOCUMENTED = {
     "report": {"output", "bytes", "events", "incomplete_frames", "missing_frames", "arrived_share", "centre", "scan_rotation", "embedded_frames"},
     "compare": {"counted", "truth", "events", "matched", "recall", "precision"},
     "bench count": {"backend", "frames", "frames_per_s", "checked"},
+    "bench machine": {"version", "threads", "megabytes", "files", "rates"},
     "bench reductions": {"version", "threads", "checked", "rates", "store"},
 }
 
@@ -55,6 +56,7 @@ class Printing(ProgramTest):
             "report": ("report", store, "-o", at / "page.html"),
             "compare": ("compare", store, at / "recovered.h5"),
             "bench count": ("bench", "count", "--frames", 50, "--distinct", 2, "--repetitions", 1),
+            "bench machine": ("bench", "machine", "--files", at, "--megabytes", 4, "--threads", 2, "--repetitions", 2),
             "bench reductions": ("bench", "reductions", "--store", store, "--repetitions", 1),
         }
 
@@ -67,7 +69,7 @@ class Printing(ProgramTest):
                 documented = re.search(rf"^\| {name} \| (.*) \|$", DOCUMENT, re.MULTILINE)[1]
                 self.assertEqual([key for key in told if key not in ("outputs", "warnings") and f"`{key}`" not in documented], [])
                 self.assertEqual([path for path in told["outputs"] if not os.path.exists(path)], [])
-                self.assertEqual(bool(told["outputs"]), name not in ("info", "verify", "compare", "bench count", "bench reductions"))
+                self.assertEqual(bool(told["outputs"]), name not in ("info", "verify", "compare", "bench count", "bench machine", "bench reductions"))
                 if name == "reduce":
                     self.assertEqual(len(told["outputs"]), 1 + 2 * len(told["images"]))
 

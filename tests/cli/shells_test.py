@@ -9,7 +9,7 @@ import unittest
 from program import COUNTEM, ProgramTest
 
 COMMANDS = ("simulate", "calibrate", "count", "index", "info", "verify", "recover", "merge", "convert", "reduce", "parallax", "report", "compare", "bench",
-            "bench count", "bench reductions", "version", "help")
+            "bench count", "bench reductions", "bench machine", "version", "help")
 
 
 class Bash(ProgramTest):
@@ -26,7 +26,7 @@ class Bash(ProgramTest):
 
     def test_commands(self):
         self.assertEqual(self.offers("countem", "re"), ["recover", "reduce", "report"])
-        self.assertEqual(self.offers("countem", "bench", ""), ["count", "reductions"])
+        self.assertEqual(self.offers("countem", "bench", ""), ["count", "machine", "reductions"])
         self.assertNotIn("__man", self.offers("countem", ""))
 
     def test_options(self):

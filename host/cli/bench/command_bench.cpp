@@ -14,6 +14,7 @@
 #include <countem/version.hpp>
 
 #include "host/cli/bench/bench_frames.hpp"
+#include "host/cli/bench/bench_machine.hpp"
 #include "host/cli/bench/bench_reductions.hpp"
 #include "host/cli/bench/median.hpp"
 #include "host/cli/choices.hpp"
@@ -105,8 +106,10 @@ json measure(const bench_count_options& chosen) {
     }
   }
 
-  const double frames_per_s = median(count_rates);
-  const double read_frames_per_s = median(read_rates);
+  const spread counted = spread_of(count_rates);
+  const spread read = spread_of(read_rates);
+  const double frames_per_s = counted.median;
+  const double read_frames_per_s = read.median;
   const double events_per_frame = static_cast<double>(events) / static_cast<double>(views.size());
   const double gigabytes_per_frame = static_cast<double>(frames.bytes_per_frame()) / 1e9;
   json told;
@@ -117,8 +120,12 @@ json measure(const bench_count_options& chosen) {
   told["occupancy"] = chosen.simulated.occupancy;
   told["threads"] = chosen.threads;
   told["frames_per_s"] = frames_per_s;
+  told["frames_per_s_low"] = counted.low;
+  told["frames_per_s_high"] = counted.high;
   told["gigabytes_per_s"] = frames_per_s * gigabytes_per_frame;
   told["streaming_read_gigabytes_per_s"] = read_frames_per_s * gigabytes_per_frame;
+  told["streaming_read_gigabytes_per_s_low"] = read.low * gigabytes_per_frame;
+  told["streaming_read_gigabytes_per_s_high"] = read.high * gigabytes_per_frame;
   told["fraction_of_streaming_read"] = frames_per_s / read_frames_per_s;
   told["best_frames_per_s"] = *std::max_element(count_rates.begin(), count_rates.end());
   told["best_streaming_read_gigabytes_per_s"] = *std::max_element(read_rates.begin(), read_rates.end()) * gigabytes_per_frame;
@@ -194,6 +201,7 @@ void add_bench(CLI::App& app, context& ctx) {
       app.add_subcommand("bench", "Measure this machine: simulates in memory, checks the result, then times it");
   command->require_subcommand(1);
   add_bench_count(*command, ctx);
+  add_bench_machine(*command, ctx);
   add_bench_reductions(*command, ctx);
 }
 

@@ -1,0 +1,238 @@
+// countem bench machine: what memory, page cache and disk allow, whatever is counted.
+#include "host/cli/bench/bench_machine.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <system_error>
+
+#include <countem/error.hpp>
+#include <countem/stop.hpp>
+#include <countem/threads.hpp>
+#include <countem/version.hpp>
+
+#include "host/cli/bench/bench_frames.hpp"
+#include "host/cli/bench/median.hpp"
+#include "io/files/file.hpp"
+#include "kernels/cpu/streaming_read.hpp"
+
+namespace countem::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+using json = nlohmann::ordered_json;
+
+struct bench_machine_options {
+  fs::path files = ".";
+  std::uint64_t megabytes = 512;
+  unsigned threads = 0;
+  unsigned repetitions = 5;
+};
+
+constexpr std::size_t block = std::size_t{1} << 20U;
+
+/// A file that has no name and is gone when it is closed.
+class nameless_file {
+ public:
+  explicit nameless_file(const fs::path& folder) : folder_(folder) {
+    descriptor_ = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (descriptor_ >= 0) return;
+    std::string name = (folder / "countem-bench-XXXXXX").string();  // where the file system has none without a name
+    descriptor_ = ::mkostemp(name.data(), O_CLOEXEC);
+    if (descriptor_ < 0) io::throw_errno(folder, "a file to measure with cannot be made");
+    ::unlink(name.c_str());
+  }
+  nameless_file(const nameless_file&) = delete;
+  nameless_file& operator=(const nameless_file&) = delete;
+  ~nameless_file() { ::close(descriptor_); }
+
+  void write(std::span<const std::byte> bytes) const {
+    for (std::size_t at = 0; at < bytes.size();) {
+      const ssize_t put = ::pwrite(descriptor_, bytes.data() + at, std::min(block, bytes.size() - at), static_cast<off_t>(at));
+      if (put < 0) io::throw_errno(folder_, "writing the file to measure with failed");
+      at += static_cast<std::size_t>(put);
+    }
+  }
+  void sync() const {
+    if (::fdatasync(descriptor_) != 0) io::throw_errno(folder_, "writing the file to measure with failed");
+  }
+  /// What is on disk, and nowhere else, is read from there.
+  void leave_page_cache() const { ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED); }
+
+  void read(std::uint64_t first, std::uint64_t end, std::span<std::byte> to) const {
+    for (std::uint64_t at = first; at < end;) {
+      const ssize_t got = ::pread(descriptor_, to.data(), std::min<std::uint64_t>(to.size(), end - at), static_cast<off_t>(at));
+      if (got <= 0) io::throw_errno(folder_, "reading the file to measure with failed");
+      at += static_cast<std::uint64_t>(got);
+    }
+  }
+
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+
+ private:
+  fs::path folder_;
+  int descriptor_ = -1;
+};
+
+/// A file in the memory of the process.
+class mapping {
+ public:
+  mapping(const nameless_file& file, std::size_t bytes) : bytes_(bytes) {
+    start_ = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.descriptor(), 0);
+    if (start_ == MAP_FAILED) throw io_error(std::string("a file cannot be mapped: ") + std::strerror(errno));
+  }
+  mapping(const mapping&) = delete;
+  mapping& operator=(const mapping&) = delete;
+  ~mapping() { ::munmap(start_, bytes_); }
+  [[nodiscard]] const std::uint64_t* words() const { return static_cast<const std::uint64_t*>(start_); }
+
+ private:
+  void* start_ = nullptr;
+  std::size_t bytes_;
+};
+
+/// One kind of transfer, by so many threads.
+struct transfer {
+  std::string_view what;
+  unsigned threads = 1;
+  std::function<void(std::uint64_t first, std::uint64_t end)> move;  ///< bytes of the buffer or the file
+  std::function<void()> before = [] {};                              ///< not timed
+};
+
+class machine {
+ public:
+  explicit machine(const bench_machine_options& chosen)
+      : chosen_(chosen), bytes_(chosen.megabytes * 1'000'000 / block * block), file_(chosen.files) {
+    source_.reset(new std::byte[bytes_]);
+    target_.reset(new std::byte[bytes_]);
+    run_shared(chosen.threads, bytes_ / block, [&](std::uint64_t first, std::uint64_t end) {
+      // No zeros, which a disk or its file system may leave out.
+      std::uint64_t word = first + 1;
+      for (std::uint64_t at = first * block; at < end * block; at += sizeof word) {
+        word = word * 6364136223846793005U + 1442695040888963407U;
+        std::memcpy(source_.get() + at, &word, sizeof word);
+        std::memcpy(target_.get() + at, &word, sizeof word);
+      }
+    });
+  }
+
+  json measure() {
+    json rates = json::array();
+    const auto add = [&](transfer one) { rates.push_back(rates_of(one)); };
+    const auto read = [&](std::uint64_t first, std::uint64_t end) { sum_ += sum(source_words() + first / 8, end - first); };
+    const auto copy = [&](std::uint64_t first, std::uint64_t end) {
+      std::memcpy(target_.get() + first, source_.get() + first, end - first);
+    };
+    const auto read_file = [&](std::uint64_t first, std::uint64_t end) {
+      file_.read(first, end, std::span(target_.get() + first, block));
+    };
+    const auto written = [&] { return std::span<const std::byte>(source_.get(), bytes_); };
+    const auto each = [&](
+                          std::string_view what, auto move, std::function<void()> before = [] {}) {
+      add({what, 1, move, before});
+      if (chosen_.threads > 1) add({what, chosen_.threads, move, before});
+    };
+    each("memory_read", read);
+    each("memory_copy", copy);
+    add({"disk_write", 1, [&](auto, auto) { file_.write(written()), file_.sync(); }});
+    each("page_cache_read", read_file);
+    each("page_cache_map", [&](std::uint64_t first, std::uint64_t end) {
+      const mapping mapped(file_, bytes_);
+      sum_ += sum(mapped.words() + first / 8, end - first);
+    });
+    each("disk_read", read_file, [&] { file_.leave_page_cache(); });
+    json told;
+    told["version"] = version;
+    told["files"] = fs::absolute(chosen_.files).lexically_normal().string();
+    told["megabytes"] = bytes_ / 1'000'000;
+    told["threads"] = chosen_.threads;
+    told["rates"] = std::move(rates);
+    return told;
+  }
+
+ private:
+  [[nodiscard]] const std::uint64_t* source_words() const { return reinterpret_cast<const std::uint64_t*>(source_.get()); }
+  static std::uint64_t sum(const std::uint64_t* words, std::uint64_t bytes) {
+    return cpu::streaming_read(words, bytes / sizeof(std::uint64_t));
+  }
+
+  [[nodiscard]] json rates_of(const transfer& one) const {
+    std::vector<double> rates;
+    for (unsigned repetition = 0; repetition <= chosen_.repetitions; ++repetition) {
+      check_stop();
+      one.before();
+      const double seconds = run_shared(one.threads, bytes_ / block, [&](std::uint64_t first, std::uint64_t end) {
+        if (first < end) one.move(first * block, end * block);
+      });
+      if (repetition > 0) rates.push_back(static_cast<double>(bytes_) / 1e9 / seconds);  // the first one warms up
+    }
+    const spread found = spread_of(rates);
+    return {{"what", one.what},
+            {"threads", one.threads},
+            {"gigabytes_per_s", found.median},
+            {"gigabytes_per_s_low", found.low},
+            {"gigabytes_per_s_high", found.high}};
+  }
+
+  bench_machine_options chosen_;
+  std::uint64_t bytes_;
+  nameless_file file_;
+  std::unique_ptr<std::byte[]> source_;
+  std::unique_ptr<std::byte[]> target_;
+  std::atomic<std::uint64_t> sum_{0};
+};
+
+std::string text_of(const json& told) {
+  std::string text = fmt::format("{} MB, files in {}\n{:<18}{:>8}{:>10}{:>12}\n", told["megabytes"].get<std::uint64_t>(),
+                                 told["files"].get<std::string>(), "GB/s", "threads", "median", "quartiles");
+  for (const json& rate : told["rates"]) {
+    std::string what = rate["what"].get<std::string>();
+    std::replace(what.begin(), what.end(), '_', ' ');
+    fmt::format_to(std::back_inserter(text), "{:<18}{:>8}{:>10.2f}{:>8.2f} - {:.2f}\n", what, rate["threads"].get<unsigned>(),
+                   rate["gigabytes_per_s"].get<double>(), rate["gigabytes_per_s_low"].get<double>(),
+                   rate["gigabytes_per_s_high"].get<double>());
+  }
+  return text;
+}
+
+}  // namespace
+
+void add_bench_machine(CLI::App& bench, context& ctx) {
+  auto chosen = std::make_shared<bench_machine_options>();
+  CLI::App* command =
+      bench.add_subcommand("machine", "What memory, page cache and disk allow: reads, copies and writes, with their spread");
+  command->add_option("--files", chosen->files, "Folder of the disk to measure")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  command->add_option("--megabytes", chosen->megabytes, "To move each time; far more than fit in any cache")
+      ->check(CLI::Range(2U, 65536U))
+      ->capture_default_str();
+  command->add_option("--threads", chosen->threads, "Threads besides one; 0: all cores")
+      ->check(CLI::Range(0U, 1024U))
+      ->capture_default_str();
+  command->add_option("--repetitions", chosen->repetitions, "Measurements; the median counts")
+      ->check(CLI::Range(1U, 1000U))
+      ->capture_default_str();
+  ctx.add_output_options(*command);
+  command->callback([chosen, &ctx] {
+    if (chosen->threads == 0) chosen->threads = usable_threads();
+    const json told = machine(*chosen).measure();
+    if (ctx.json) {
+      ctx.print_json(told);
+    } else {
+      ctx.answer(text_of(told));
+    }
+  });
+}
+
+}  // namespace countem::cli
