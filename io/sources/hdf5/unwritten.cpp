@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <countem/error.hpp>
@@ -133,7 +135,91 @@ std::vector<hsize_t> lengths_of(hid_t space, const std::string& what) {
   return lengths;
 }
 
-/// What a part of a virtual dataset lacks, as boxes of the virtual dataset.
+/// The coordinates along each axis of a selection that is their product; nothing of any other.
+using selected_axes = std::vector<std::vector<hsize_t>>;
+
+std::optional<selected_axes> selected_axes_of(hid_t space, const std::string& what) {
+  std::vector<hsize_t> count = lengths_of(space, what);
+  std::vector<hsize_t> start(count.size(), 0);
+  std::vector<hsize_t> stride(count.size(), 1);
+  std::vector<hsize_t> block(count.size(), 1);
+  if (H5Sget_select_type(space) != H5S_SEL_ALL) {
+    if (H5Sis_regular_hyperslab(space) <= 0) return std::nullopt;
+    hdf5_check(H5Sget_regular_hyperslab(space, start.data(), stride.data(), count.data(), block.data()), what);
+  }
+  selected_axes axes(count.size());
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+    for (hsize_t i = 0; i < count[axis]; ++i) {
+      for (hsize_t inside = 0; inside < block[axis]; ++inside) axes[axis].push_back(start[axis] + i * stride[axis] + inside);
+    }
+  }
+  return axes;
+}
+
+/// Leads from a source's elements to what they are in a virtual dataset, axis by axis, those of one coordinate left out.
+class projection {
+ public:
+  /// Nothing where the axes do not correspond.
+  static std::optional<projection> of(hid_t from, hid_t to, const std::string& what) {
+    const auto source = selected_axes_of(from, what);
+    const auto target = selected_axes_of(to, what);
+    if (!source || !target) return std::nullopt;
+    projection made{*source, *target, std::vector<std::size_t>(source->size(), none)};
+    std::size_t next = 0;
+    for (std::size_t axis = 0; axis < source->size(); ++axis) {
+      if ((*source)[axis].size() == 1) continue;
+      while (next < target->size() && (*target)[next].size() == 1) ++next;
+      if (next == target->size() || (*target)[next].size() != (*source)[axis].size()) return std::nullopt;
+      made.target_of_[axis] = next++;
+    }
+    const bool all = std::all_of(target->begin() + static_cast<std::ptrdiff_t>(next), target->end(),
+                                 [](const auto& coordinates) { return coordinates.size() == 1; });
+    return all ? std::optional(made) : std::nullopt;
+  }
+
+  void use(std::span<const hsize_t> first, std::span<const hsize_t> end, const unwritten_part& use) const {
+    selected_axes taken = target_;
+    for (std::size_t axis = 0; axis < source_.size(); ++axis) {
+      const std::vector<hsize_t>& here = source_[axis];
+      const auto begin_at = std::ranges::lower_bound(here, first[axis]) - here.begin();
+      const auto end_at = std::ranges::lower_bound(here, end[axis]) - here.begin();
+      if (begin_at == end_at) return;
+      if (target_of_[axis] == none) continue;
+      const std::vector<hsize_t>& there = target_[target_of_[axis]];
+      taken[target_of_[axis]].assign(there.begin() + begin_at, there.begin() + end_at);
+    }
+    std::vector<hsize_t> from(taken.size());
+    std::vector<hsize_t> to(taken.size());
+    use_product(taken, 0, from, to, use);
+  }
+
+ private:
+  static constexpr std::size_t none = ~std::size_t{0};
+
+  projection(selected_axes source, selected_axes target, std::vector<std::size_t> target_of)
+      : source_(std::move(source)), target_(std::move(target)), target_of_(std::move(target_of)) {}
+
+  /// Boxes of coordinates that follow one another.
+  static void use_product(const selected_axes& taken, std::size_t axis, std::vector<hsize_t>& first, std::vector<hsize_t>& end,
+                          const unwritten_part& use) {
+    if (axis == taken.size()) return use(first, end);
+    const std::vector<hsize_t>& along = taken[axis];
+    for (std::size_t at = 0; at < along.size();) {
+      first[axis] = along[at];
+      while (++at < along.size() && along[at] == along[at - 1] + 1) {
+      }
+      end[axis] = along[at - 1] + 1;
+      use_product(taken, axis + 1, first, end, use);
+    }
+  }
+
+  selected_axes source_;
+  selected_axes target_;
+  std::vector<std::size_t> target_of_;  ///< by axis of the source; none: it has one coordinate
+};
+
+/// What a part of a virtual dataset lacks, as boxes of the virtual dataset; the whole part where its elements do not correspond
+/// axis by axis.
 void find_lacking(const virtual_part& part, const std::string& what, const unwritten_part& use) {
   if (!part.source) return use_boxes(part.where, what, use);
   // Of a source that is taken as a whole HDF5 does not know the lengths.
@@ -145,21 +231,13 @@ void find_lacking(const virtual_part& part, const std::string& what, const unwri
   if (there.size() != taken.size() || (ends && H5Sget_select_npoints(from) != H5Sget_select_npoints(part.where)))
     return use_boxes(part.where, what, use);
 
-  const hdf5_handle box(H5Scopy(from), what);
+  const std::optional<projection> leads = ends ? projection::of(from, part.where, what) : std::nullopt;
   const auto take = [&](std::span<const hsize_t> first, std::span<const hsize_t> end) {
     if (!ends) {
       throw format_error(what + " has a part without end in " + part.file.string() +
                          ", of which frames were never written: make a virtual dataset of the frames that are there");
     }
-    std::vector<hsize_t> count(first.size());
-    for (std::size_t axis = 0; axis < first.size(); ++axis) {
-      const hsize_t last = std::min(end[axis], taken[axis]);
-      if (last <= first[axis]) return;  // beyond what is taken
-      count[axis] = last - first[axis];
-    }
-    hdf5_check(H5Sselect_hyperslab(box, H5S_SELECT_SET, first.data(), nullptr, count.data(), nullptr), what);
-    const hdf5_handle lacking(H5Sselect_project_intersection(from, part.where, box), what);
-    use_boxes(lacking, what, use);
+    leads ? leads->use(first, end, use) : use_boxes(part.where, what, use);
   };
   // The source may be shorter than it was taken for.
   for (std::size_t axis = 0; axis < there.size(); ++axis) {
