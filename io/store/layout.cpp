@@ -88,7 +88,8 @@ void create_per_frame(hid_t file, const char* path, std::uint64_t frames, T fill
   hdf5_check(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY), path);
   hdf5_check(H5Pset_fill_value(creation, hdf5_type<T>(), &fill), path);
   hdf5_check(H5Pset_fill_time(creation, H5D_FILL_TIME_IFSET), path);
-  const hdf5_handle made(H5Dcreate2(file, path, hdf5_type<T>(), space, H5P_DEFAULT, creation, H5P_DEFAULT), path);
+  hdf5_handle made(H5Dcreate2(file, path, hdf5_type<T>(), space, H5P_DEFAULT, creation, H5P_DEFAULT), path);
+  made.close(path);  // the fill values are written now
 }
 
 std::string axis_path(std::size_t axis) {

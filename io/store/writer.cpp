@@ -48,7 +48,7 @@ void lay_out(const output_file& output, const store_description& description, co
   if (!contents.announced.empty()) make_reductions(file, contents.announced);
   close_hdf5(file, name);
 } catch (const hdf5_refusal& reason) {
-  throw_unwritten(reason);
+  throw with_name(io_error(reason.what(), reason.advised()), output.temporary());
 }
 
 hdf5_event_store_writer::hdf5_event_store_writer(output_file output, const store_description& description,
