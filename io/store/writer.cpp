@@ -49,6 +49,8 @@ void lay_out(const output_file& output, const store_description& description, co
   close_hdf5(file, name);
 } catch (const hdf5_refusal& reason) {
   throw with_name(io_error(reason.what(), reason.advised()), output.temporary());
+} catch (const io_error& reason) {
+  throw with_name(reason, output.temporary());
 }
 
 hdf5_event_store_writer::hdf5_event_store_writer(output_file output, const store_description& description,
