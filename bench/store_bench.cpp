@@ -20,19 +20,21 @@ constexpr std::uint32_t side = 576;
 constexpr std::size_t frames = 2000;
 constexpr std::size_t events_per_frame = 3318;
 
+event_batch patterns(std::size_t count, std::size_t events_of_each, std::uint64_t seed) {
+  event_batch batch;
+  std::mt19937_64 generator(seed);
+  for (std::size_t frame = 0; frame < count; ++frame) {
+    const auto events = test::diffraction_events(generator, side, events_of_each);
+    batch.indices.insert(batch.indices.end(), events.begin(), events.end());
+    batch.indptr.push_back(batch.indices.size());
+    batch.status.push_back(0x0f);
+    batch.xrays.push_back(0);
+  }
+  return batch;
+}
+
 const event_batch& sample() {
-  static const event_batch made = [] {
-    event_batch batch;
-    std::mt19937_64 generator(1);
-    for (std::size_t frame = 0; frame < frames; ++frame) {
-      const auto events = test::diffraction_events(generator, side, events_per_frame);
-      batch.indices.insert(batch.indices.end(), events.begin(), events.end());
-      batch.indptr.push_back(batch.indices.size());
-      batch.status.push_back(0x0f);
-      batch.xrays.push_back(0);
-    }
-    return batch;
-  }();
+  static const event_batch made = patterns(frames, events_per_frame, 1);
   return made;
 }
 
@@ -97,15 +99,7 @@ void write(benchmark::State& state) {
 void write_followed(benchmark::State& state) {
   constexpr std::size_t batch_frames = 256;
   constexpr std::uint32_t scan_width = 256;
-  std::mt19937_64 generator(3);
-  event_batch batch;
-  for (std::size_t frame = 0; frame < batch_frames; ++frame) {
-    const auto events = test::diffraction_events(generator, side, static_cast<std::size_t>(state.range(0)));
-    batch.indices.insert(batch.indices.end(), events.begin(), events.end());
-    batch.indptr.push_back(batch.indices.size());
-    batch.status.push_back(0x0f);
-    batch.xrays.push_back(0);
-  }
+  event_batch batch = patterns(batch_frames, static_cast<std::size_t>(state.range(0)), 3);
   store_description described = description();
   described.scan = {scan_width, 256, 1};
   const std::filesystem::path path = std::filesystem::temp_directory_path() / "countem_store_bench_followed.h5";

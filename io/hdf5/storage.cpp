@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
 #include <new>
 #include <optional>
@@ -88,44 +89,20 @@ std::string external_name(hid_t creation, unsigned number, const std::string& wh
   return name.data();
 }
 
-/// Where a part of a virtual dataset is sought.
-struct source_place {
-  fs::path file;     ///< of the virtual dataset itself, too
-  std::string path;  ///< of the dataset in it
-  bool is_other_file = false;
-};
-
-source_place source_place_of(hid_t creation, std::size_t number, const fs::path& holder, const std::string& what) {
+/// The source of one part, without its number.
+virtual_source source_of(hid_t creation, std::size_t number, const fs::path& holder, const std::string& what) {
   const auto text = [&](auto get) {
     return hdf5_text([&](char* to, std::size_t bytes) { return get(creation, number, to, bytes); }, what);
   };
   const std::string name = text(H5Pget_virtual_filename);
-  source_place place{holder, text(H5Pget_virtual_dsetname)};
-  if (name == ".") return place;
+  virtual_source source{holder, text(H5Pget_virtual_dsetname), false, {}};
+  if (name == ".") return source;
   if (name.find('%') != std::string::npos) {
     throw format_error(what + " names its parts by the pattern " + name + ": make a virtual dataset of named files");
   }
-  place.file = beside(holder, name, followed_links::to_hdf5, what);
-  place.is_other_file = true;
-  return place;
-}
-
-/// Opens file and source of a part as far as they are there.
-void open_source(hid_t dataset, const source_place& place, const std::string& what, virtual_part& part) {
-  part.file = place.file;
-  if (!place.is_other_file) {
-    part.opened = hdf5_handle(H5Iget_file_id(dataset), what);  // where paths without a leading slash begin
-  } else if (fs::exists(place.file)) {
-    try {
-      part.opened = open_hdf5(place.file);
-    } catch (const format_error&) {  // HDF5 reads no values from it either
-    }
-  }
-  if (!part.opened || !has_path(part.opened, place.path)) return;
-  const hid_t opened = H5Dopen2(part.opened, place.path.c_str(), H5P_DEFAULT);
-  if (opened < 0) return;
-  part.source = hdf5_handle(opened, place.path);
-  require_beside(part.opened, part.source, what);
+  source.file = beside(holder, name, followed_links::to_hdf5, what);
+  source.is_other_file = true;
+  return source;
 }
 
 /// Follows a dataset to all files that its bytes come from, and refuses one that lies elsewhere.
@@ -145,19 +122,11 @@ class storage_walk {
       files.push_back(
           beside(holder, external_name(creation, static_cast<unsigned>(number), what_), followed_links::none, what_));
     }
-    if (H5Pget_layout(creation) == H5D_VIRTUAL) take_sources(dataset, creation, holder, depth);
-  }
-
-  void take_sources(hid_t dataset, hid_t creation, const fs::path& holder, unsigned depth) {
-    std::size_t sources = 0;
-    hdf5_check(H5Pget_virtual_count(creation, &sources), what_);
-    for (std::size_t i = 0; i < sources; ++i) {
-      const source_place place = source_place_of(creation, i, holder, what_);
-      if (!known_.emplace(place.file, place.path).second) continue;
-      if (place.is_other_file) files.push_back(place.file);
-      virtual_part part;
-      open_source(dataset, place, what_, part);
-      if (part.source) take(part.source, depth + 1);
+    for (const virtual_source& source : makeup_of(dataset, what_).sources) {
+      if (!known_.emplace(source.file, source.path).second) continue;
+      if (source.is_other_file) files.push_back(source.file);
+      const opened_source opened = open_source(dataset, source, what_);
+      if (opened.dataset) take(opened.dataset, depth + 1);
     }
   }
 
@@ -244,19 +213,39 @@ std::vector<fs::path> files_behind(hid_t dataset, const std::string& what) {
   return storage_walk(dataset, what).files;
 }
 
-void visit_parts(hid_t dataset, const std::string& what, const std::function<void(const virtual_part&)>& use) {
-  const hdf5_handle creation(H5Dget_create_plist(dataset), what);
-  if (H5Pget_layout(creation) != H5D_VIRTUAL) return;
+virtual_makeup makeup_of(hid_t dataset, const std::string& what) {
+  virtual_makeup makeup{{H5Dget_create_plist(dataset), what}, 0, {}};
+  if (H5Pget_layout(makeup.creation) != H5D_VIRTUAL) return makeup;
   const fs::path holder = file_of(dataset, what);
-  std::size_t sources = 0;
-  hdf5_check(H5Pget_virtual_count(creation, &sources), what);
-  for (std::size_t i = 0; i < sources; ++i) {
-    virtual_part part;
-    open_source(dataset, source_place_of(creation, i, holder, what), what, part);
-    part.from = hdf5_handle(H5Pget_virtual_srcspace(creation, i), what);
-    part.where = hdf5_handle(H5Pget_virtual_vspace(creation, i), what);
-    use(part);
+  hdf5_check(H5Pget_virtual_count(makeup.creation, &makeup.parts), what);
+  std::map<std::pair<fs::path, std::string>, std::size_t> known;
+  for (std::size_t number = 0; number < makeup.parts; ++number) {
+    virtual_source source = source_of(makeup.creation, number, holder, what);
+    const auto [place, fresh] = known.try_emplace({source.file, source.path}, makeup.sources.size());
+    if (fresh) makeup.sources.push_back(std::move(source));
+    makeup.sources[place->second].parts.push_back(number);
   }
+  return makeup;
+}
+
+opened_source open_source(hid_t dataset, const virtual_source& source, const std::string& what) {
+  opened_source opened;
+  if (!source.is_other_file) {
+    opened.file = hdf5_handle(H5Iget_file_id(dataset), what);  // where paths without a leading slash begin
+  } else if (fs::exists(source.file)) {
+    try {
+      opened.file = open_hdf5(source.file);
+    } catch (const format_error&) {  // HDF5 reads no values from it either
+    }
+  }
+  if (!opened.file || !has_path(opened.file, source.path)) return opened;
+  opened.dataset = if_opened(H5Dopen2(opened.file, source.path.c_str(), H5P_DEFAULT), source.path);
+  if (opened.dataset) require_beside(opened.file, opened.dataset, what);
+  return opened;
+}
+
+virtual_part part_of(const virtual_makeup& makeup, std::size_t number, const std::string& what) {
+  return {{H5Pget_virtual_srcspace(makeup.creation, number), what}, {H5Pget_virtual_vspace(makeup.creation, number), what}};
 }
 
 std::uint64_t stored_bytes(hid_t dataset, const std::string& what) {

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,16 +28,36 @@ namespace countem::io {
 /// @throws as open_dataset()
 [[nodiscard]] std::vector<std::filesystem::path> files_behind(hid_t dataset, const std::string& what);
 
-/// A part of a virtual dataset, and the dataset that holds it.
-struct virtual_part {
-  std::filesystem::path file;  ///< that should hold it
-  hdf5_handle opened;          ///< the file, as far as HDF5 opens it
-  hdf5_handle source;          ///< the dataset there; empty where it is not there: HDF5 gives fill values for the part
-  hdf5_handle from;            ///< the elements of the source, as a selection of a dataspace
-  hdf5_handle where;           ///< what they are in the virtual dataset, in the same order
+/// A dataset that holds parts of a virtual dataset.
+struct virtual_source {
+  std::filesystem::path file;      ///< that should hold it
+  std::string path;                ///< of the dataset in it
+  bool is_other_file = false;      ///< than that of the virtual dataset
+  std::vector<std::size_t> parts;  ///< numbers of the parts that it holds
 };
-/// Shows the parts of a virtual dataset one after another; none of any other. @throws as open_dataset()
-void visit_parts(hid_t dataset, const std::string& what, const std::function<void(const virtual_part&)>& use);
+/// What a virtual dataset is made of; nothing for any other.
+struct virtual_makeup {
+  hdf5_handle creation;  ///< the dataset's properties
+  std::size_t parts = 0;
+  std::vector<virtual_source> sources;  ///< each once, in the order of their first parts
+};
+/// @throws as open_dataset()
+[[nodiscard]] virtual_makeup makeup_of(hid_t dataset, const std::string& what);
+
+/// A source as far as HDF5 opens it: it gives fill values for what is not there.
+struct opened_source {
+  hdf5_handle file;
+  hdf5_handle dataset;
+};
+/// `dataset`: the virtual one. @throws as open_dataset()
+[[nodiscard]] opened_source open_source(hid_t dataset, const virtual_source& source, const std::string& what);
+
+/// Elements of a source, and what they are in the virtual dataset, in the same order: selections of dataspaces.
+struct virtual_part {
+  hdf5_handle from;
+  hdf5_handle where;
+};
+[[nodiscard]] virtual_part part_of(const virtual_makeup& makeup, std::size_t number, const std::string& what);
 
 /// Bytes from which a dataset's elements are made, packed as they are: never more than the files that hold them have.
 /// @throws as open_dataset()

@@ -14,6 +14,7 @@
 #include "io/files/npy_output.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
+#include "io/hdf5/object.hpp"
 #include "io/hdf5/storage.hpp"
 #include "io/store/calibration_group.hpp"
 #include "io/store/chunk_footer.hpp"
@@ -82,14 +83,15 @@ void create_data(hid_t file, const store_description& description, bool wide_cou
 /// A contiguous dataset with one number per frame, all there from the start.
 template <class T>
 void create_per_frame(hid_t file, const char* path, std::uint64_t frames, T fill) {
+  const std::string what = place_of(file, path);
   const hsize_t count = frames;
-  const hdf5_handle space(H5Screate_simple(1, &count, nullptr), path);
+  const hdf5_handle space(H5Screate_simple(1, &count, nullptr), what);
   const hdf5_handle creation = dataset_properties(path);
-  hdf5_check(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY), path);
-  hdf5_check(H5Pset_fill_value(creation, hdf5_type<T>(), &fill), path);
-  hdf5_check(H5Pset_fill_time(creation, H5D_FILL_TIME_IFSET), path);
-  hdf5_handle made(H5Dcreate2(file, path, hdf5_type<T>(), space, H5P_DEFAULT, creation, H5P_DEFAULT), path);
-  made.close(path);  // the fill values are written now
+  hdf5_check(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY), what);
+  hdf5_check(H5Pset_fill_value(creation, hdf5_type<T>(), &fill), what);
+  hdf5_check(H5Pset_fill_time(creation, H5D_FILL_TIME_IFSET), what);
+  hdf5_handle made(H5Dcreate2(file, path, hdf5_type<T>(), space, H5P_DEFAULT, creation, H5P_DEFAULT), what);
+  made.close(what);  // the fill values are written now
 }
 
 std::string axis_path(std::size_t axis) {

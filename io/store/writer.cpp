@@ -48,9 +48,7 @@ void lay_out(const output_file& output, const store_description& description, co
   if (!contents.announced.empty()) make_reductions(file, contents.announced);
   close_hdf5(file, name);
 } catch (const hdf5_refusal& reason) {
-  throw with_name(io_error(reason.what(), reason.advised()), output.temporary());
-} catch (const io_error& reason) {
-  throw with_name(reason, output.temporary());
+  throw_unwritten(reason);
 }
 
 hdf5_event_store_writer::hdf5_event_store_writer(output_file output, const store_description& description,
@@ -145,9 +143,8 @@ void hdf5_event_store_writer::put(std::span<const stored_frame> frames) try {
     put_by_hdf5(frames.first(by_hdf5));
     frames = frames.subspan(by_hdf5);
     if (makes_index) begin_appending();
-    if (!appending_ && !frames.empty()) put_by_hdf5(frames);
   }
-  if (!appending_) return;
+  if (!appending_) return put_by_hdf5(frames);
   std::uint64_t end = appending_->end() + metadata_slack_bytes;
   for (const stored_frame& frame : frames) end += frame.chunk.size();
   space_->reserve(end);

@@ -3,17 +3,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstring>
 #include <functional>
 #include <iterator>
 #include <memory>
-#include <system_error>
 
 #include <countem/error.hpp>
 #include <countem/stop.hpp>
@@ -23,6 +20,7 @@
 #include "host/cli/bench/bench_frames.hpp"
 #include "host/cli/bench/median.hpp"
 #include "io/files/file.hpp"
+#include "io/files/mapped_range.hpp"
 #include "kernels/cpu/streaming_read.hpp"
 
 namespace countem::cli {
@@ -41,78 +39,30 @@ struct bench_machine_options {
 
 constexpr std::size_t block = std::size_t{1} << 20U;
 
-/// A file that has no name and is gone when it is closed.
-class nameless_file {
- public:
-  explicit nameless_file(const fs::path& folder) : folder_(folder) {
-    descriptor_ = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (descriptor_ >= 0) return;
-    std::string name = (folder / "countem-bench-XXXXXX").string();  // where the file system has none without a name
-    descriptor_ = ::mkostemp(name.data(), O_CLOEXEC);
-    if (descriptor_ < 0) io::throw_errno(folder, "a file to measure with cannot be made");
-    ::unlink(name.c_str());
-  }
-  nameless_file(const nameless_file&) = delete;
-  nameless_file& operator=(const nameless_file&) = delete;
-  ~nameless_file() { ::close(descriptor_); }
+/// A file that is gone when it is closed.
+io::file_handle nameless_file(const fs::path& folder) {
+  const fs::path path = folder / fmt::format("countem-bench-{}", ::getpid());
+  io::file_handle file = io::file_handle::create_new(path);
+  if (file.descriptor() < 0) throw io_error(path.string() + ": is there already; remove it, or name another folder");
+  ::unlink(path.c_str());
+  return file;
+}
 
-  void write(std::span<const std::byte> bytes) const {
-    for (std::size_t at = 0; at < bytes.size();) {
-      const ssize_t put = ::pwrite(descriptor_, bytes.data() + at, std::min(block, bytes.size() - at), static_cast<off_t>(at));
-      if (put < 0) io::throw_errno(folder_, "writing the file to measure with failed");
-      at += static_cast<std::size_t>(put);
-    }
-  }
-  void sync() const {
-    if (::fdatasync(descriptor_) != 0) io::throw_errno(folder_, "writing the file to measure with failed");
-  }
-  /// What is on disk, and nowhere else, is read from there.
-  void leave_page_cache() const { ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED); }
-
-  void read(std::uint64_t first, std::uint64_t end, std::span<std::byte> to) const {
-    for (std::uint64_t at = first; at < end;) {
-      const ssize_t got = ::pread(descriptor_, to.data(), std::min<std::uint64_t>(to.size(), end - at), static_cast<off_t>(at));
-      if (got <= 0) io::throw_errno(folder_, "reading the file to measure with failed");
-      at += static_cast<std::uint64_t>(got);
-    }
-  }
-
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-
- private:
-  fs::path folder_;
-  int descriptor_ = -1;
-};
-
-/// A file in the memory of the process.
-class mapping {
- public:
-  mapping(const nameless_file& file, std::size_t bytes) : bytes_(bytes) {
-    start_ = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.descriptor(), 0);
-    if (start_ == MAP_FAILED) throw io_error(std::string("a file cannot be mapped: ") + std::strerror(errno));
-  }
-  mapping(const mapping&) = delete;
-  mapping& operator=(const mapping&) = delete;
-  ~mapping() { ::munmap(start_, bytes_); }
-  [[nodiscard]] const std::uint64_t* words() const { return static_cast<const std::uint64_t*>(start_); }
-
- private:
-  void* start_ = nullptr;
-  std::size_t bytes_;
-};
+/// Moves bytes of the buffer or the file.
+using mover = std::function<void(std::uint64_t first, std::uint64_t end)>;
 
 /// One kind of transfer, by so many threads.
 struct transfer {
   std::string_view what;
   unsigned threads = 1;
-  std::function<void(std::uint64_t first, std::uint64_t end)> move;  ///< bytes of the buffer or the file
-  std::function<void()> before = [] {};                              ///< not timed
+  mover move;
+  std::function<void()> before;  ///< not timed
 };
 
 class machine {
  public:
   explicit machine(const bench_machine_options& chosen)
-      : chosen_(chosen), bytes_(chosen.megabytes * 1'000'000 / block * block), file_(chosen.files) {
+      : chosen_(chosen), bytes_(chosen.megabytes * 1'000'000 / block * block), file_(nameless_file(chosen.files)) {
     source_.reset(new std::byte[bytes_]);
     target_.reset(new std::byte[bytes_]);
     run_shared(chosen.threads, bytes_ / block, [&](std::uint64_t first, std::uint64_t end) {
@@ -134,23 +84,30 @@ class machine {
       std::memcpy(target_.get() + first, source_.get() + first, end - first);
     };
     const auto read_file = [&](std::uint64_t first, std::uint64_t end) {
-      file_.read(first, end, std::span(target_.get() + first, block));
+      for (std::uint64_t at = first; at < end; at += block) {
+        if (file_.read_at(at, target_.get() + first, block) != block)
+          throw io_error(file_.path().string() + ": became shorter");
+      }
     };
-    const auto written = [&] { return std::span<const std::byte>(source_.get(), bytes_); };
-    const auto each = [&](
-                          std::string_view what, auto move, std::function<void()> before = [] {}) {
+    const auto each = [&](std::string_view what, const mover& move, const std::function<void()>& before) {
       add({what, 1, move, before});
       if (chosen_.threads > 1) add({what, chosen_.threads, move, before});
     };
-    each("memory_read", read);
-    each("memory_copy", copy);
-    add({"disk_write", 1, [&](auto, auto) { file_.write(written()), file_.sync(); }});
-    each("page_cache_read", read_file);
-    each("page_cache_map", [&](std::uint64_t first, std::uint64_t end) {
-      const mapping mapped(file_, bytes_);
-      sum_ += sum(mapped.words() + first / 8, end - first);
-    });
-    each("disk_read", read_file, [&] { file_.leave_page_cache(); });
+    const auto nothing = [] {};
+    each("memory_read", read, nothing);
+    each("memory_copy", copy, nothing);
+    add({"disk_write", 1, [&](auto, auto) { write_file(); }, nothing});
+    each("page_cache_read", read_file, nothing);
+    each(
+        "page_cache_map",
+        [&](std::uint64_t first, std::uint64_t end) {
+          const auto mapped = io::mapped_range::map(file_, first, end - first);
+          if (mapped.empty()) throw io_error(file_.path().string() + ": cannot be mapped into memory");
+          sum_ += sum(reinterpret_cast<const std::uint64_t*>(mapped.data()), end - first);
+        },
+        nothing);
+    each("disk_read", read_file,
+         [&] { ::posix_fadvise(file_.descriptor(), 0, 0, POSIX_FADV_DONTNEED); });  // all of it is on disk
     json told;
     told["version"] = version;
     told["files"] = fs::absolute(chosen_.files).lexically_normal().string();
@@ -164,6 +121,11 @@ class machine {
   [[nodiscard]] const std::uint64_t* source_words() const { return reinterpret_cast<const std::uint64_t*>(source_.get()); }
   static std::uint64_t sum(const std::uint64_t* words, std::uint64_t bytes) {
     return cpu::streaming_read(words, bytes / sizeof(std::uint64_t));
+  }
+
+  void write_file() const {
+    file_.write_at(0, source_.get(), bytes_);
+    if (::fdatasync(file_.descriptor()) != 0) io::throw_errno(file_.path(), "cannot be written to disk");
   }
 
   [[nodiscard]] json rates_of(const transfer& one) const {
@@ -186,7 +148,7 @@ class machine {
 
   bench_machine_options chosen_;
   std::uint64_t bytes_;
-  nameless_file file_;
+  io::file_handle file_;
   std::unique_ptr<std::byte[]> source_;
   std::unique_ptr<std::byte[]> target_;
   std::atomic<std::uint64_t> sum_{0};

@@ -86,20 +86,24 @@ void mark(segment& part, std::span<const hsize_t> first, std::span<const hsize_t
 
 /// Frames of a virtual dataset of which a part is in no file: HDF5 would show fill values.
 void find_lost_files(segment& part, const fs::path& name, const std::string& what, issue_list& issues) {
-  visit_parts(part.dataset, what, [&](const virtual_part& lost) {
-    if (lost.source) return;
-    std::vector<hsize_t> first(part.extent.size(), 0);
-    std::vector<hsize_t> end = part.extent;
-    if (H5Sget_select_bounds(lost.where, first.data(), end.data()) >= 0) {
-      for (hsize_t& last : end) ++last;
-    }  // else a part without an end
-    mark(part, first, end);
-    issues.add("missing_file", name, [&] {
-      return fmt::format(
-          "dataset {} has a part in {}, which cannot be opened: it must lie beside this file; its frames are missing",
-          part.path, lost.file.filename().string());
-    });
-  });
+  const virtual_makeup makeup = makeup_of(part.dataset, what);
+  for (const virtual_source& source : makeup.sources) {
+    if (open_source(part.dataset, source, what).dataset) continue;
+    for (const std::size_t number : source.parts) {
+      const virtual_part lost = part_of(makeup, number, what);
+      std::vector<hsize_t> first(part.extent.size(), 0);
+      std::vector<hsize_t> end = part.extent;
+      if (H5Sget_select_bounds(lost.where, first.data(), end.data()) >= 0) {
+        for (hsize_t& last : end) ++last;
+      }  // else a part without an end
+      mark(part, first, end);
+      issues.add("missing_file", name, [&] {
+        return fmt::format(
+            "dataset {} has a part in {}, which cannot be opened: it must lie beside this file; its frames are missing",
+            part.path, source.file.filename().string());
+      });
+    }
+  }
 }
 
 /// Frames of which a part was never written: HDF5 would show fill values for them, too.

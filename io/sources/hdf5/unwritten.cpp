@@ -135,23 +135,41 @@ std::vector<hsize_t> lengths_of(hid_t space, const std::string& what) {
   return lengths;
 }
 
-/// The coordinates along each axis of a selection that is their product; nothing of any other.
-using selected_axes = std::vector<std::vector<hsize_t>>;
+/// What a selection takes along one axis: blocks at equal distances.
+struct axis_blocks {
+  hsize_t start = 0;
+  hsize_t stride = 1;
+  hsize_t count = 1;
+  hsize_t block = 1;
 
-std::optional<selected_axes> selected_axes_of(hid_t space, const std::string& what) {
-  std::vector<hsize_t> count = lengths_of(space, what);
-  std::vector<hsize_t> start(count.size(), 0);
-  std::vector<hsize_t> stride(count.size(), 1);
-  std::vector<hsize_t> block(count.size(), 1);
+  [[nodiscard]] hsize_t size() const { return count * block; }
+  /// How many of its coordinates are below this one.
+  [[nodiscard]] hsize_t below(hsize_t coordinate) const {
+    if (coordinate <= start) return 0;
+    const hsize_t whole = (coordinate - start) / stride;
+    return whole >= count ? size() : whole * block + std::min((coordinate - start) % stride, block);
+  }
+  [[nodiscard]] hsize_t at(hsize_t number) const { return start + number / block * stride + number % block; }
+  /// Up to here coordinates follow one another.
+  [[nodiscard]] hsize_t end_of_block(hsize_t number) const { return (number / block + 1) * block; }
+};
+
+/// Those of a selection that is their product; nothing of any other.
+std::optional<std::vector<axis_blocks>> blocks_of(hid_t space, const std::string& what) {
+  std::vector<hsize_t> block = lengths_of(space, what);
+  std::vector<hsize_t> start(block.size(), 0);
+  std::vector<hsize_t> stride(block.size(), 1);
+  std::vector<hsize_t> count(block.size(), 1);
   if (H5Sget_select_type(space) != H5S_SEL_ALL) {
     if (H5Sis_regular_hyperslab(space) <= 0) return std::nullopt;
     hdf5_check(H5Sget_regular_hyperslab(space, start.data(), stride.data(), count.data(), block.data()), what);
   }
-  selected_axes axes(count.size());
-  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
-    for (hsize_t i = 0; i < count[axis]; ++i) {
-      for (hsize_t inside = 0; inside < block[axis]; ++inside) axes[axis].push_back(start[axis] + i * stride[axis] + inside);
-    }
+  std::vector<axis_blocks> axes;
+  for (std::size_t axis = 0; axis < block.size(); ++axis) {
+    const bool is_one = count[axis] == 1 || stride[axis] == block[axis];
+    const hsize_t all = count[axis] * block[axis];
+    axes.push_back(is_one ? axis_blocks{start[axis], std::max<hsize_t>(all, 1), 1, all}
+                          : axis_blocks{start[axis], stride[axis], count[axis], block[axis]});
   }
   return axes;
 }
@@ -160,9 +178,9 @@ std::optional<selected_axes> selected_axes_of(hid_t space, const std::string& wh
 class projection {
  public:
   /// Nothing where the axes do not correspond.
-  static std::optional<projection> of(hid_t from, hid_t to, const std::string& what) {
-    const auto source = selected_axes_of(from, what);
-    const auto target = selected_axes_of(to, what);
+  static std::optional<projection> of(const virtual_part& part, hid_t from, const std::string& what) {
+    const auto source = blocks_of(from, what);
+    const auto target = blocks_of(part.where, what);
     if (!source || !target) return std::nullopt;
     projection made{*source, *target, std::vector<std::size_t>(source->size(), none)};
     std::size_t next = 0;
@@ -173,108 +191,142 @@ class projection {
       made.target_of_[axis] = next++;
     }
     const bool all = std::all_of(target->begin() + static_cast<std::ptrdiff_t>(next), target->end(),
-                                 [](const auto& coordinates) { return coordinates.size() == 1; });
+                                 [](const axis_blocks& axis) { return axis.size() == 1; });
     return all ? std::optional(made) : std::nullopt;
   }
 
   void use(std::span<const hsize_t> first, std::span<const hsize_t> end, const unwritten_part& use) const {
-    selected_axes taken = target_;
+    const auto taken_of = [&](std::size_t axis) {
+      return taken{source_[axis].below(first[axis]), source_[axis].below(end[axis])};
+    };
     for (std::size_t axis = 0; axis < source_.size(); ++axis) {
-      const std::vector<hsize_t>& here = source_[axis];
-      const auto begin_at = std::ranges::lower_bound(here, first[axis]) - here.begin();
-      const auto end_at = std::ranges::lower_bound(here, end[axis]) - here.begin();
-      if (begin_at == end_at) return;
-      if (target_of_[axis] == none) continue;
-      const std::vector<hsize_t>& there = target_[target_of_[axis]];
-      taken[target_of_[axis]].assign(there.begin() + begin_at, there.begin() + end_at);
+      if (const taken here = taken_of(axis); here.first == here.end) return;  // most parts, of a dataset of many
     }
-    std::vector<hsize_t> from(taken.size());
-    std::vector<hsize_t> to(taken.size());
-    use_product(taken, 0, from, to, use);
+    std::vector<taken> box;
+    for (const axis_blocks& axis : target_) box.push_back({0, axis.size()});
+    for (std::size_t axis = 0; axis < source_.size(); ++axis) {
+      if (target_of_[axis] != none) box[target_of_[axis]] = taken_of(axis);
+    }
+    std::vector<hsize_t> from(box.size());
+    std::vector<hsize_t> to(box.size());
+    use_product(box, 0, from, to, use);
   }
 
  private:
   static constexpr std::size_t none = ~std::size_t{0};
+  /// Coordinates of an axis by their number.
+  struct taken {
+    hsize_t first;
+    hsize_t end;
+  };
 
-  projection(selected_axes source, selected_axes target, std::vector<std::size_t> target_of)
+  projection(std::vector<axis_blocks> source, std::vector<axis_blocks> target, std::vector<std::size_t> target_of)
       : source_(std::move(source)), target_(std::move(target)), target_of_(std::move(target_of)) {}
 
   /// Boxes of coordinates that follow one another.
-  static void use_product(const selected_axes& taken, std::size_t axis, std::vector<hsize_t>& first, std::vector<hsize_t>& end,
-                          const unwritten_part& use) {
-    if (axis == taken.size()) return use(first, end);
-    const std::vector<hsize_t>& along = taken[axis];
-    for (std::size_t at = 0; at < along.size();) {
-      first[axis] = along[at];
-      while (++at < along.size() && along[at] == along[at - 1] + 1) {
-      }
-      end[axis] = along[at - 1] + 1;
-      use_product(taken, axis + 1, first, end, use);
+  void use_product(const std::vector<taken>& box, std::size_t axis, std::vector<hsize_t>& first, std::vector<hsize_t>& end,
+                   const unwritten_part& use) const {
+    if (axis == box.size()) return use(first, end);
+    for (hsize_t number = box[axis].first; number < box[axis].end;) {
+      const hsize_t behind = std::min(target_[axis].end_of_block(number), box[axis].end);
+      first[axis] = target_[axis].at(number);
+      end[axis] = first[axis] + (behind - number);
+      use_product(box, axis + 1, first, end, use);
+      number = behind;
     }
   }
 
-  selected_axes source_;
-  selected_axes target_;
+  std::vector<axis_blocks> source_;
+  std::vector<axis_blocks> target_;
   std::vector<std::size_t> target_of_;  ///< by axis of the source; none: it has one coordinate
 };
 
-/// What a part of a virtual dataset lacks, as boxes of the virtual dataset; the whole part where its elements do not correspond
-/// axis by axis.
-void find_lacking(const virtual_part& part, const std::string& what, const unwritten_part& use) {
-  if (!part.source) return use_boxes(part.where, what, use);
-  // Of a source that is taken as a whole HDF5 does not know the lengths.
-  const hdf5_handle now(H5Dget_space(part.source), what);
-  const hid_t from = H5Sget_select_type(part.from) == H5S_SEL_ALL ? hid_t{now} : hid_t{part.from};
-  const std::vector<hsize_t> there = lengths_of(now, what);
-  const std::vector<hsize_t> taken = lengths_of(from, what);
-  const bool ends = has_end(from) && has_end(part.where);
-  if (there.size() != taken.size() || (ends && H5Sget_select_npoints(from) != H5Sget_select_npoints(part.where)))
-    return use_boxes(part.where, what, use);
+/// What a virtual dataset lacks of one source, as boxes of the virtual dataset; parts as a whole where their elements do not
+/// correspond axis by axis. The source is opened, and its chunks are gone through, once.
+class lacking_source {
+ public:
+  lacking_source(const virtual_makeup& makeup, const virtual_source& source, const std::string& what, const unwritten_part& use)
+      : makeup_(makeup), source_(source), what_(what), use_(use) {}
 
-  const std::optional<projection> leads = ends ? projection::of(from, part.where, what) : std::nullopt;
-  const auto take = [&](std::span<const hsize_t> first, std::span<const hsize_t> end) {
-    if (!ends) {
-      throw format_error(what + " has a part without end in " + part.file.string() +
+  void find(hid_t dataset) {
+    const opened_source opened = open_source(dataset, source_, what_);
+    for (const std::size_t number : source_.parts) add(number, opened.dataset);
+    if (parts_.empty()) return;
+    find_unwritten(opened.dataset, what_, [this](auto first, auto end) {
+      for (const known_part& part : parts_) take(part, first, end);
+    });
+  }
+
+ private:
+  struct known_part {
+    std::size_t number;
+    bool ends;
+    std::optional<projection> leads;
+  };
+
+  void add(std::size_t number, const hdf5_handle& source) {
+    const virtual_part part = part_of(makeup_, number, what_);
+    if (!source) return use_boxes(part.where, what_, use_);
+    // Of a source that is taken as a whole HDF5 does not know the lengths.
+    const hdf5_handle now(H5Dget_space(source), what_);
+    const hid_t from = H5Sget_select_type(part.from) == H5S_SEL_ALL ? hid_t{now} : hid_t{part.from};
+    const std::vector<hsize_t> there = lengths_of(now, what_);
+    const std::vector<hsize_t> expected = lengths_of(from, what_);
+    const bool ends = has_end(from) && has_end(part.where);
+    if (there.size() != expected.size() || (ends && H5Sget_select_npoints(from) != H5Sget_select_npoints(part.where)))
+      return use_boxes(part.where, what_, use_);
+    parts_.push_back({number, ends, ends ? projection::of(part, from, what_) : std::nullopt});
+    // The source may be shorter than it was taken for.
+    for (std::size_t axis = 0; axis < there.size(); ++axis) {
+      if (there[axis] >= expected[axis]) continue;
+      std::vector<hsize_t> first(there.size(), 0);
+      first[axis] = there[axis];
+      take(parts_.back(), first, expected);
+    }
+  }
+
+  void take(const known_part& part, std::span<const hsize_t> first, std::span<const hsize_t> end) const {
+    if (!part.ends) {
+      throw format_error(what_ + " has a part without end in " + source_.file.string() +
                          ", of which frames were never written: make a virtual dataset of the frames that are there");
     }
-    leads ? leads->use(first, end, use) : use_boxes(part.where, what, use);
-  };
-  // The source may be shorter than it was taken for.
-  for (std::size_t axis = 0; axis < there.size(); ++axis) {
-    if (there[axis] >= taken[axis]) continue;
-    std::vector<hsize_t> first(there.size(), 0);
-    first[axis] = there[axis];
-    take(first, taken);
+    part.leads ? part.leads->use(first, end, use_) : use_boxes(part_of(makeup_, part.number, what_).where, what_, use_);
   }
-  find_unwritten(part.source, what, take);
-}
+
+  const virtual_makeup& makeup_;
+  const virtual_source& source_;
+  const std::string& what_;
+  const unwritten_part& use_;
+  std::vector<known_part> parts_;
+};
 
 /// What no part of a virtual dataset holds; nothing where a part has no end.
-void find_unmapped(hid_t dataset, const std::string& what, const unwritten_part& use) {
+void find_unmapped(hid_t dataset, const virtual_makeup& makeup, const std::string& what, const unwritten_part& use) {
   const hdf5_handle unmapped(H5Dget_space(dataset), what);
   hssize_t mapped = 0;
-  bool all = false;
-  visit_parts(dataset, what, [&](const virtual_part& part) {
+  for (std::size_t number = 0; number < makeup.parts; ++number) {
+    const virtual_part part = part_of(makeup, number, what);
+    if (!has_end(part.where) || H5Sget_select_type(part.where) == H5S_SEL_ALL) return;
     mapped += std::max<hssize_t>(H5Sget_select_npoints(part.where), 0);
-    all = all || !has_end(part.where) || H5Sget_select_type(part.where) == H5S_SEL_ALL;
-  });
-  if (all || mapped >= H5Sget_simple_extent_npoints(unmapped)) return;
+  }
+  if (mapped >= H5Sget_simple_extent_npoints(unmapped)) return;
   const std::vector<hsize_t> extent = extent_of(dataset, what);
   const std::vector<hsize_t> start(extent.size(), 0);
   hdf5_check(H5Sselect_hyperslab(unmapped, H5S_SELECT_SET, start.data(), nullptr, extent.data(), nullptr), what);
-  visit_parts(dataset, what, [&](const virtual_part& part) {
-    use_boxes(part.where, what, [&](std::span<const hsize_t> first, std::span<const hsize_t> end) {
+  for (std::size_t number = 0; number < makeup.parts; ++number) {
+    use_boxes(part_of(makeup, number, what).where, what, [&](std::span<const hsize_t> first, std::span<const hsize_t> end) {
       std::vector<hsize_t> count(end.begin(), end.end());
       for (std::size_t axis = 0; axis < count.size(); ++axis) count[axis] -= first[axis];
       hdf5_check(H5Sselect_hyperslab(unmapped, H5S_SELECT_NOTB, first.data(), nullptr, count.data(), nullptr), what);
     });
-  });
+  }
   use_boxes(unmapped, what, use);
 }
 
 void find_lacking_parts(hid_t dataset, const std::string& what, const unwritten_part& use) {
-  visit_parts(dataset, what, [&](const virtual_part& part) { find_lacking(part, what, use); });
-  find_unmapped(dataset, what, use);
+  const virtual_makeup makeup = makeup_of(dataset, what);
+  for (const virtual_source& source : makeup.sources) lacking_source(makeup, source, what, use).find(dataset);
+  find_unmapped(dataset, makeup, what, use);
 }
 
 }  // namespace
