@@ -19,8 +19,8 @@
 
 #include "host/cli/bench/bench_frames.hpp"
 #include "host/cli/bench/median.hpp"
-#include "io/files/file.hpp"
 #include "io/files/mapped_range.hpp"
+#include "io/files/output_file.hpp"
 #include "kernels/cpu/streaming_read.hpp"
 
 namespace countem::cli {
@@ -39,14 +39,8 @@ struct bench_machine_options {
 
 constexpr std::size_t block = std::size_t{1} << 20U;
 
-/// A file that is gone when it is closed.
-io::file_handle nameless_file(const fs::path& folder) {
-  const fs::path path = folder / fmt::format("countem-bench-{}", ::getpid());
-  io::file_handle file = io::file_handle::create_new(path);
-  if (file.descriptor() < 0) throw io_error(path.string() + ": is there already; remove it, or name another folder");
-  ::unlink(path.c_str());
-  return file;
-}
+/// The file to measure with: never finished, so that it goes with its object.
+constexpr output_kind measured_file{"a file to measure with", [](const fs::path&) { return false; }};
 
 /// Moves bytes of the buffer or the file.
 using mover = std::function<void(std::uint64_t first, std::uint64_t end)>;
@@ -62,7 +56,9 @@ struct transfer {
 class machine {
  public:
   explicit machine(const bench_machine_options& chosen)
-      : chosen_(chosen), bytes_(chosen.megabytes * 1'000'000 / block * block), file_(nameless_file(chosen.files)) {
+      : chosen_(chosen),
+        bytes_(chosen.megabytes * 1'000'000 / block * block),
+        measured_(chosen.files / "countem-bench-machine", measured_file, {}) {
     source_.reset(new std::byte[bytes_]);
     target_.reset(new std::byte[bytes_]);
     run_shared(chosen.threads, bytes_ / block, [&](std::uint64_t first, std::uint64_t end) {
@@ -85,8 +81,8 @@ class machine {
     };
     const auto read_file = [&](std::uint64_t first, std::uint64_t end) {
       for (std::uint64_t at = first; at < end; at += block) {
-        if (file_.read_at(at, target_.get() + first, block) != block)
-          throw io_error(file_.path().string() + ": became shorter");
+        if (file().read_at(at, target_.get() + first, block) != block)
+          throw io_error(file().path().string() + ": became shorter");
       }
     };
     const auto each = [&](std::string_view what, const mover& move, const std::function<void()>& before) {
@@ -101,13 +97,13 @@ class machine {
     each(
         "page_cache_map",
         [&](std::uint64_t first, std::uint64_t end) {
-          const auto mapped = io::mapped_range::map(file_, first, end - first);
-          if (mapped.empty()) throw io_error(file_.path().string() + ": cannot be mapped into memory");
+          const auto mapped = io::mapped_range::map(file(), first, end - first);
+          if (mapped.empty()) throw io_error(file().path().string() + ": cannot be mapped into memory");
           sum_ += sum(reinterpret_cast<const std::uint64_t*>(mapped.data()), end - first);
         },
         nothing);
     each("disk_read", read_file,
-         [&] { ::posix_fadvise(file_.descriptor(), 0, 0, POSIX_FADV_DONTNEED); });  // all of it is on disk
+         [&] { ::posix_fadvise(file().descriptor(), 0, 0, POSIX_FADV_DONTNEED); });  // all of it is on disk
     json told;
     told["version"] = version;
     told["files"] = fs::absolute(chosen_.files).lexically_normal().string();
@@ -123,9 +119,11 @@ class machine {
     return cpu::streaming_read(words, bytes / sizeof(std::uint64_t));
   }
 
+  [[nodiscard]] const io::file_handle& file() const { return measured_.file(); }
+
   void write_file() const {
-    file_.write_at(0, source_.get(), bytes_);
-    if (::fdatasync(file_.descriptor()) != 0) io::throw_errno(file_.path(), "cannot be written to disk");
+    file().write_at(0, source_.get(), bytes_);
+    if (::fdatasync(file().descriptor()) != 0) io::throw_errno(file().path(), "cannot be written to disk");
   }
 
   [[nodiscard]] json rates_of(const transfer& one) const {
@@ -148,7 +146,7 @@ class machine {
 
   bench_machine_options chosen_;
   std::uint64_t bytes_;
-  io::file_handle file_;
+  io::output_file measured_;
   std::unique_ptr<std::byte[]> source_;
   std::unique_ptr<std::byte[]> target_;
   std::atomic<std::uint64_t> sum_{0};
