@@ -83,6 +83,16 @@ std::string read_text_attribute(hid_t object, const std::string& name) {
   return text;
 }
 
+std::string find_text_attribute(hid_t object, const std::string& name) {
+  const auto lock = hdf5_lock();
+  if (!has_attribute(object, name)) return {};
+  const hdf5_handle attribute = open_attribute(object, name);
+  const hdf5_handle type(H5Aget_type(attribute), "attribute " + name);
+  const hdf5_handle space(H5Aget_space(attribute), "attribute " + name);
+  const bool is_one_text = H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1;
+  return is_one_text ? read_text_attribute(object, name) : std::string();
+}
+
 template <class T>
 T read_number_attribute(hid_t object, const std::string& name, const number_range<std::type_identity_t<T>>& expected) {
   const auto lock = hdf5_lock();

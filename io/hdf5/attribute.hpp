@@ -23,6 +23,9 @@ void write_attribute(hid_t object, const std::string& name, std::uint64_t value)
 /// Reads one text. @throws format_error when it is absent, of another kind, or longer than 64 MiB
 [[nodiscard]] std::string read_text_attribute(hid_t object, const std::string& name);
 
+/// The same; empty where there is no such attribute, or it is not one text.
+[[nodiscard]] std::string find_text_attribute(hid_t object, const std::string& name);
+
 /// Reads one number as it is, whatever its type in the file. @throws format_error when it is absent, of another kind, or a
 /// number that T or `expected` does not hold
 template <class T>

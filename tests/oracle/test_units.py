@@ -85,6 +85,29 @@ def test_values_of_axes(program: Program, tmp_path: pathlib.Path, nexus: bool) -
         np.testing.assert_allclose(values, expected, rtol=1e-12)
 
 
+def test_digital_micrograph_5(program: Program, tmp_path: pathlib.Path) -> None:
+    """No program that is at hand writes or reads DM5: values worked out by hand, index i of an axis lies at (i - Origin) Scale."""
+    file = tmp_path / "made.dm5"
+    calibrations = [(5, 0.25, b"mrad"), (4, 0.25, b"mrad"), (2, 2, "nm"), (-5, 2, "nm")]  # from x on
+    with h5py.File(file, "w") as made:
+        made["ImageList/[0]/ImageData/Data"] = np.full((3, 4), 0xFF804020, "u4")  # a thumbnail in colours
+        made["ImageList/[0]/ImageData"].attrs.update({"DataType": 23, "PixelDepth": 4})
+        image = made.create_group("ImageList/[1]")
+        image["ImageData/Data"] = FRAMES
+        image["ImageData"].attrs.update({"DataType": np.uint32(10), "PixelDepth": np.uint32(2)})
+        for number, (length, (origin, scale, units)) in enumerate(zip(FRAMES.shape[::-1], calibrations)):
+            image.require_group("ImageData/Dimensions").attrs[f"[{number}]"] = np.uint32(length)
+            image.create_group(f"ImageData/Calibrations/Dimension/[{number}]").attrs.update(
+                {"Origin": np.float32(origin), "Scale": np.float32(scale), "Units": units, "Label": h5py.Empty("S1")})
+        image.create_group("ImageTags/Meta Data").attrs.update({"Format": b"Diffraction image", "Data Order Swapped": np.bool_(True)})
+        made.create_group("ImageSourceList/[0]").attrs.update({"ClassName": "ImageSource:4DSummed", "ImageRef": 1})
+    store, issues = counted(program, file)
+    assert axes_of(store) == [("nm", [10, 12]), ("nm", [-4, -2]), ("mrad", [-1, -0.75]), ("mrad", [-1.25, -1])]
+    assert list(issues) == ["axes_taken"]
+    facts = program.run("info", file, "--json")
+    assert (facts["dataset"], facts["axes"]) == ("/ImageList/[1]/ImageData/Data", "scan_row, scan_column, row, column")
+
+
 def test_parts_keep_them(program: Program, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "made.hspy"
     signal(STATED).save(file)

@@ -8,6 +8,7 @@
 
 #include <countem/error.hpp>
 
+#include "io/sources/dm/dm_meaning.hpp"
 #include "io/sources/dm/dm_tags.hpp"
 #include "io/sources/dm/entries.hpp"
 #include "io/sources/flat/flat_source.hpp"
@@ -20,22 +21,6 @@ namespace countem::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// DataType of ImageData; empty for complex numbers, colours and packed ones.
-std::optional<stored_type> pixel_type_of(std::uint64_t data_type) {
-  switch (data_type) {
-    case 1: return stored_type::i16;
-    case 2: return stored_type::f32;
-    case 6: return stored_type::u8;
-    case 7: return stored_type::i32;
-    case 9: return stored_type::i8;
-    case 10: return stored_type::u16;
-    case 11: return stored_type::u32;
-    case 12: return stored_type::f64;
-    case 14: return stored_type::u8;  // of truth values
-    default: return std::nullopt;
-  }
-}
 
 /// The image that holds frames: the only one with three or four axes, else the only one with two; thumbnails do not count.
 /// @throws format_error
@@ -66,7 +51,7 @@ struct dm_layout {
 };
 
 dm_layout layout_of_image(const dm_image& image, bool big_endian, const std::string& name) {
-  const auto type = pixel_type_of(*image.type);
+  const auto type = dm_pixel_type(*image.type);
   if (!type) throw format_error(fmt::format("{}: pixels of DataType {} cannot be read: real numbers can", name, *image.type));
   if (image.format == "Spectrum image") throw format_error(name + ": holds a spectrum image, not frames");
   dm_layout layout;
@@ -106,7 +91,7 @@ stated_axes calibrated_axes(const dm_image& image, bool scattered) {
   const auto axis = [&](std::size_t number) -> std::optional<stated_axis> {
     if (number >= image.calibrations.size() || image.dimensions[number] < 2) return std::nullopt;
     const dm_image::calibration& known = image.calibrations[number];
-    return stated_axis{known.origin == 0 ? 0 : -known.origin * known.scale, known.scale, known.units};
+    return dm_axis(known.origin, known.scale, known.units);
   };
   const std::size_t detector = scattered ? 2 : 0;
   const std::size_t scan = scattered ? 0 : 2;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/hdf5/storage.hpp"
+#include "io/sources/hdf5/dm5.hpp"
 
 namespace countem::io {
 
@@ -74,6 +76,17 @@ bool is_of_hyperspy(hid_t file, const std::string& path) {
   const std::string group = path.substr(0, path.find_last_of('/'));
   if (!path.starts_with("/signals/") || !path.ends_with("/data") || object_type(file, group) != H5O_TYPE_GROUP) return false;
   return is_text(file, "version_major") || has_attribute(open_group(file, group), "signal_type");
+}
+
+/// The file may state which of scan and detector comes first; the usual order where it does not, with its writer, so that this
+/// is known to be no more than the custom.
+frame_axes four_axes_of_dm5(hid_t file, const std::string& path) {
+  constexpr const char* writer = "Digital Micrograph";
+  const std::optional<bool> swapped = dm5_order_swapped(file, path);
+  if (swapped && !*swapped) return placed(image_first(4), writer);
+  frame_axes axes = usual_axes(4);
+  if (!swapped) axes.writer = writer;
+  return axes;
 }
 
 /// Elements of one size, gathered by their distances in the box.
@@ -174,6 +187,7 @@ bool is_velox(hid_t file) {
 }
 
 frame_axes axes_of(hid_t file, const std::string& path, hid_t dataset, std::size_t rank) {
+  if (is_dm5_image(path)) return rank == 4 ? four_axes_of_dm5(file, path) : usual_axes(rank);
   if (rank == 3 && path.starts_with("/Data/Image/") && is_velox(file)) return placed(image_first(rank), "Velox");
   if (is_of_hyperspy(file, path)) return reversed_axes(rank, "hyperspy");
   if (rank == 3 && path.ends_with("/realslice")) return placed(image_first(rank), "Prismatic");

@@ -32,8 +32,8 @@ struct frame_axes {
 
 /// The axes of a dataset at this absolute path, by the program that wrote it: Velox (row, column, frame); MATLAB, in whose own
 /// order an image comes first, and whose files hold all axes reversed; hyperspy's EMD files, all reversed; Prismatic's slices
-/// (row, column, frame); else the usual order. Callers hold hdf5_lock(). `dataset`: the one at the path, `rank`: its axes, 2
-/// to 5.
+/// (row, column, frame); the four axes of Digital Micrograph's DM5, which states whether those of the scan or of the detector
+/// come first; else the usual order. Callers hold hdf5_lock(). `dataset`: the one at the path, `rank`: its axes, 2 to 5.
 [[nodiscard]] frame_axes axes_of(hid_t file, const std::string& path, hid_t dataset, std::size_t rank);
 
 /// Puts the frames of a box as it was read, elements in the dataset's order, one behind the other, each row by row.

@@ -12,6 +12,7 @@
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/sources/hdf5/axes.hpp"
+#include "io/sources/hdf5/dm5.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
 
 namespace countem::io {
@@ -49,15 +50,6 @@ bool is_image(hid_t file, const std::string& path, frame_shape shape) {
          std::all_of(extent.begin(), extent.end() - 2, [](std::uint64_t length) { return length == 1; });
 }
 
-std::string text_of(hid_t object, const std::string& attribute) {
-  if (!has_attribute(object, attribute)) return {};
-  const hdf5_handle opened(H5Aopen(object, attribute.c_str(), H5P_DEFAULT), attribute);
-  const hdf5_handle type(H5Aget_type(opened), attribute);
-  const hdf5_handle space(H5Aget_space(opened), attribute);
-  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) return {};
-  return read_text_attribute(object, attribute);
-}
-
 /// data_000001, data_000002, ... of a group, in order of their numbers; links that lead nowhere are among them.
 std::vector<std::string> decimal_segments(hid_t file, const std::string& group) {
   if (!has_kind(file, group, H5O_TYPE_GROUP)) return {};
@@ -83,8 +75,8 @@ std::string default_plot(hid_t file, std::string group) {
   constexpr int deepest = 8;
   for (int depth = 0; depth < deepest && has_kind(file, group, H5O_TYPE_GROUP); ++depth) {
     const hdf5_handle opened(H5Gopen2(file, group.c_str(), H5P_DEFAULT), group);
-    if (const std::string signal = text_of(opened, "signal"); !signal.empty()) return join(group, signal);
-    const std::string next = text_of(opened, "default");
+    if (const std::string signal = find_text_attribute(opened, "signal"); !signal.empty()) return join(group, signal);
+    const std::string next = find_text_attribute(opened, "default");
     if (next.empty()) break;
     group = join(group, next);
   }
@@ -97,7 +89,8 @@ struct census {
   std::vector<std::string> velox_single;
   std::vector<std::string> emd;
   std::vector<std::string> nexus;
-  std::vector<std::string> digital_micrograph;
+  std::vector<std::string> dm5;  ///< images of Digital Micrograph with more than two axes
+  std::vector<std::string> dm5_single;
   std::vector<std::string> others;
   std::vector<std::string> narrow;  ///< frames with a side of 1 to 3 pixels: rather a table of vectors or matrices
   std::vector<std::string> images;  ///< of two axes
@@ -105,7 +98,7 @@ struct census {
 
 bool is_emd_group(hid_t group) {
   if (!has_attribute(group, "emd_group_type")) return false;
-  if (const std::string kind = text_of(group, "emd_group_type"); !kind.empty()) return kind == "array";
+  if (const std::string kind = find_text_attribute(group, "emd_group_type"); !kind.empty()) return kind == "array";
   const hdf5_handle attribute(H5Aopen(group, "emd_group_type", H5P_DEFAULT), "emd_group_type");
   const hdf5_handle type(H5Aget_type(attribute), "emd_group_type");
   return H5Tget_class(type) == H5T_INTEGER;
@@ -113,9 +106,9 @@ bool is_emd_group(hid_t group) {
 
 /// Whether a NeXus group holds its frames in the dataset of this name.
 bool is_nexus_data(hid_t group, const std::string& dataset) {
-  const std::string kind = text_of(group, "NX_class");
+  const std::string kind = find_text_attribute(group, "NX_class");
   if (kind == "NXdetector") return dataset == "data";
-  return kind == "NXdata" && (text_of(group, "signal") == dataset || dataset == "data");
+  return kind == "NXdata" && (find_text_attribute(group, "signal") == dataset || dataset == "data");
 }
 
 void take_object(hid_t file, bool of_velox, const std::string& path, census& found) {
@@ -128,12 +121,12 @@ void take_object(hid_t file, bool of_velox, const std::string& path, census& fou
   const auto sides = std::minmax(extent[extent.size() - 2], extent.back());
   constexpr std::uint64_t narrowest = 4;
   const auto kind = [&]() -> std::vector<std::string>& {
+    if (is_dm5_image(join("", path))) return extent.size() > 2 ? found.dm5 : found.dm5_single;
     if (extent.size() == 2) return found.images;
     if (of_velox && path.starts_with("Data/Image/") && dataset == "Data")
       return extent.front() > 1 ? found.velox : found.velox_single;
     if (dataset == "data" && is_emd_group(group)) return found.emd;
     if (is_nexus_data(group, dataset)) return found.nexus;
-    if (path.starts_with("ImageList/") && path.ends_with("/ImageData/Data")) return found.digital_micrograph;
     return sides.first < narrowest ? found.narrow : found.others;
   };
   kind().push_back(join("", path));
@@ -152,6 +145,7 @@ census take_census(hid_t file, const std::string& name) {
     return true;
   };
   visit_objects(file, look, what);
+  for (const std::string& thumbnail : dm5_thumbnails(file)) std::erase(found.dm5_single, thumbnail);
   return found;
 }
 
@@ -170,6 +164,7 @@ frame_datasets find_wanted(hid_t file, const std::string& wanted, const std::str
   if (auto segments = decimal_segments(file, wanted); !segments.empty()) return {std::move(segments), true};
   if (const std::string plot = default_plot(file, wanted); !plot.empty() && holds_frames(file, plot)) return {{plot}};
   if (const std::string data = join(wanted, "data"); holds_frames(file, data)) return {{data}};
+  if (const std::string data = join(wanted, "ImageData/Data"); has_kind(file, data, H5O_TYPE_DATASET)) return {{data}};
   throw format_error(
       fmt::format("{}: the group {} holds no frames by any convention known: name the dataset itself", name, wanted));
 }
@@ -183,7 +178,7 @@ frame_datasets find_frame_datasets(hid_t file, const std::string& wanted, const 
   if (const std::string plot = default_plot(file, "/"); !plot.empty() && holds_frames(file, plot)) return {{plot}};
   const census found = take_census(file, name);
   for (const auto* kind :
-       {&found.velox, &found.velox_single, &found.emd, &found.nexus, &found.digital_micrograph, &found.others}) {
+       {&found.velox, &found.velox_single, &found.emd, &found.nexus, &found.dm5, &found.dm5_single, &found.others}) {
     if (!kind->empty()) return {{only_one(*kind, name)}};
   }
   if (!found.narrow.empty()) {
@@ -204,6 +199,7 @@ std::string find_image_dataset(hid_t file, frame_shape shape, const std::string&
     return true;
   };
   visit_objects(file, look, name + ": cannot be searched for images");
+  for (const std::string& thumbnail : dm5_thumbnails(file)) std::erase(images, thumbnail.substr(1));
   if (std::ranges::find(images, own_sum) != images.end()) return own_sum;
   return images.empty() ? std::string() : only_one(std::move(images), name);
 }

@@ -17,8 +17,9 @@ struct frame_datasets {
 
 /// Finds them. `wanted` names a dataset, or a group to look in; empty: the conventions of the file's writer are tried in this
 /// order: numbered runs (DECTRIS), NeXus default plot, images of Velox, EMD groups (0.1: emd_group_type = 1, 1.0: "array"),
-/// NXdata and NXdetector, images of DigitalMicrograph (DM5), the only dataset of 3 to 5 axes whose frames have at least 4 rows
-/// and columns, the only one of 2 axes. `name` is the file's, for sentences. Holds hdf5_lock().
+/// NXdata and NXdetector, images of Digital Micrograph (DM5; those with more than two axes, else those with two that are no
+/// thumbnails), the only dataset of 3 to 5 axes whose frames have at least 4 rows and columns, the only one of 2 axes. `name`
+/// is the file's, for sentences. Holds hdf5_lock().
 /// @throws format_error naming the choices where there are several.
 [[nodiscard]] frame_datasets find_frame_datasets(hid_t file, const std::string& wanted, const std::string& name);
 

@@ -13,6 +13,7 @@
 #include "io/hdf5/storage.hpp"
 #include "io/sources/flat/flat_source.hpp"
 #include "io/sources/hdf5/dectris.hpp"
+#include "io/sources/hdf5/dm5.hpp"
 #include "io/sources/hdf5/entries.hpp"
 #include "io/sources/hdf5/find.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
@@ -255,6 +256,7 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
   const std::string what = name + ": dataset " + first.path;
   array_extent extent = extent_of_array(first.axes.usual(first.extent), what);
   const stored_type type = type_of(first.dataset, what);
+  if (is_dm5_image(first.path)) check_dm5_image(file, first.path, first.dataset, path, issues);
   source_info info;
   info.dataset = first.path;
   info.axes = first.axes.names();
@@ -300,11 +302,12 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
 }  // namespace
 
 const source_format& dense_hdf5() {
-  static const source_format entry{
-      .facts = {.format = input_format("hdf5"), .suffixes = {".h5", ".hdf5", ".emd", ".hdf", ".nxs"}, .has_datasets = true},
-      .assumed_by_suffix = true,
-      .begins = [](std::string_view bytes) { return bytes.starts_with("\x89HDF\r\n\x1a\n"); },
-      .open = open_scan};
+  static const source_format entry{.facts = {.format = input_format("hdf5"),
+                                             .suffixes = {".h5", ".hdf5", ".emd", ".hdf", ".nxs", ".dm5"},
+                                             .has_datasets = true},
+                                   .assumed_by_suffix = true,
+                                   .begins = [](std::string_view bytes) { return bytes.starts_with("\x89HDF\r\n\x1a\n"); },
+                                   .open = open_scan};
   return entry;
 }
 

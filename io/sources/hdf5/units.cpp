@@ -18,6 +18,8 @@
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/hdf5/storage.hpp"
+#include "io/sources/dm/dm_meaning.hpp"
+#include "io/sources/hdf5/dm5.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
 #include "io/sources/stated_axes.hpp"
 
@@ -29,13 +31,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t longest_axis = std::uint64_t{1} << 24;
 constexpr std::uint64_t longest_metadata = std::uint64_t{1} << 20;
-
-std::string text_attribute(hid_t object, const std::string& name) {
-  if (!has_attribute(object, name)) return {};
-  const hdf5_handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), name);
-  const hdf5_handle type(H5Aget_type(attribute), name);
-  return H5Tget_class(type) == H5T_STRING ? read_text_attribute(object, name) : std::string();
-}
 
 std::optional<double> number_attribute(hid_t object, const std::string& name) {
   if (!has_attribute(object, name)) return std::nullopt;
@@ -74,7 +69,7 @@ std::optional<stated_axis> axis_of_values(hid_t file, const std::string& path, h
   const hdf5_handle dataset = open_dataset(file, path);
   const hdf5_handle type(H5Dget_type(dataset), path);
   if (H5Tget_class(type) != H5T_INTEGER && H5Tget_class(type) != H5T_FLOAT) return std::nullopt;
-  const std::string units = text_attribute(dataset, "units");
+  const std::string units = find_text_attribute(dataset, "units");
   const auto values = read_dataset<double>(file, path, nullptr, longest_axis);
   if (values.size() != length && values.size() != 2) return std::nullopt;
   const double step = (values.back() - values.front()) / static_cast<double>(values.size() - 1);
@@ -115,7 +110,7 @@ stated_axes axes_of_hyperspy(hid_t file, const std::string& parent, const segmen
     const hdf5_handle axis = open_group(file, path);
     const auto scale = number_attribute(axis, "scale");
     if (!scale) return std::nullopt;
-    return stated_axis{number_attribute(axis, "offset").value_or(0), *scale, text_attribute(axis, "units")};
+    return stated_axis{number_attribute(axis, "offset").value_or(0), *scale, find_text_attribute(axis, "units")};
   };
   stated_axes stated = axes_by(find, frames);
   stated.beam_kv = beam_of_hyperspy(file, parent);
@@ -148,7 +143,7 @@ std::optional<stated_axis> length_at(hid_t file, const std::string& path) {
   const auto values = read_dataset<double>(file, path, nullptr, longest_axis);
   if (values.empty() || !std::ranges::all_of(values, [&](double value) { return value == values.front(); }))
     return std::nullopt;
-  const std::string units = text_attribute(open_dataset(file, path), "units");
+  const std::string units = find_text_attribute(open_dataset(file, path), "units");
   return stated_axis{0, values.front(), units.empty() ? "m" : units};
 }
 
@@ -206,12 +201,30 @@ stated_axes axes_of_velox(hid_t file, const std::string& parent) {
   return stated;
 }
 
+/// Digital Micrograph counts axes from the last one of the dataset.
+stated_axes axes_of_dm5(hid_t file, const std::string& parent, const segment& frames) {
+  const auto find = [&](std::size_t number) -> std::optional<stated_axis> {
+    const std::string path = fmt::format("{}/Calibrations/Dimension/[{}]", parent, frames.extent.size() - 1 - number);
+    if (object_type(file, path) != H5O_TYPE_GROUP || frames.extent[number] < 2) return std::nullopt;
+    const hdf5_handle axis = open_group(file, path);
+    const auto scale = number_attribute(axis, "Scale");
+    if (!scale) return std::nullopt;
+    return dm_axis(number_attribute(axis, "Origin").value_or(0), *scale, find_text_attribute(axis, "Units"));
+  };
+  stated_axes stated = axes_by(find, frames);
+  const std::string microscope = parent.substr(0, parent.find_last_of('/')) + "/ImageTags/Microscope Info";
+  if (object_type(file, microscope) == H5O_TYPE_GROUP)
+    stated.beam_kv = number_attribute(open_group(file, microscope), "Voltage").value_or(0) / 1000;
+  return stated;
+}
+
 stated_axes stated_in(hid_t file, const segment& frames) {
   const std::string parent = frames.path.substr(0, frames.path.find_last_of('/'));
   if (parent.empty() || object_type(file, parent) != H5O_TYPE_GROUP) return {};
   const hdf5_handle group = open_group(file, parent);
-  const std::string kind = text_attribute(group, "NX_class");
+  const std::string kind = find_text_attribute(group, "NX_class");
   if (frames.axes.writer == "Velox") return axes_of_velox(file, parent);
+  if (is_dm5_image(frames.path)) return axes_of_dm5(file, parent, frames);
   if (object_type(file, parent + "/axis-0") == H5O_TYPE_GROUP) return axes_of_hyperspy(file, parent, frames);
   if (kind == "NXdetector") return axes_of_detector(file, parent);
   if (kind == "NXdata" && has_attribute(group, "axes")) return axes_of_nexus(file, parent, group, frames);

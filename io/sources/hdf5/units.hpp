@@ -12,8 +12,8 @@
 namespace countem::io {
 
 /// By the convention of what the dataset lies in: an EMD group (dimN, also as py4DSTEM writes them), a signal of hyperspy
-/// (axis-N), an NXdata (axes), an NXdetector (x_pixel_size, distance), an image of Velox (Metadata). What is taken over and
-/// what is not becomes an issue.
+/// (axis-N), an NXdata (axes), an NXdetector (x_pixel_size, distance), an image of Velox (Metadata), one of DM5 (Calibrations).
+/// What is taken over and what is not becomes an issue.
 [[nodiscard]] axis_lengths stated_lengths(hid_t file, const segment& frames, const std::filesystem::path& name,
                                           issue_list& issues);
 
