@@ -20,7 +20,7 @@ using io::hdf5_handle;
 enum class part : std::uint8_t { dataset, text, number, soft_link, external_link };
 constexpr std::array parts{part::dataset, part::text, part::number, part::soft_link, part::external_link};
 
-/// Names that readers look for; the last stands for any other.
+/// Names that readers look for; the empty one stands for any other. Inputs have them by number: new ones come last.
 constexpr std::array paths{"/entry/data/data_000001",
                            "/entry/data/data_000002",
                            "/entry/data",
@@ -36,11 +36,20 @@ constexpr std::array paths{"/entry/data/data_000001",
                            "/Data/Image/a/Data",
                            "/signals/a/data",
                            "/signals/a",
-                           ""};
+                           "",
+                           "/ImageList/[0]/ImageData/Data",
+                           "/ImageList/[0]/ImageData",
+                           "/ImageList/[0]/ImageData/Dimensions",
+                           "/ImageList/[0]/ImageTags/Meta Data",
+                           "/ImageList/[0]/ImageData/Calibrations/Dimension/[0]",
+                           "/ImageList/[1]/ImageData/Data",
+                           "/Thumbnails/[0]"};
 /// Where external links lead: to the file itself, and nowhere. Not to files that hold bytes of earlier inputs.
 constexpr std::array other_files{"input.hdf5", "missing.hdf5"};
-constexpr std::array attributes{"signal",       "default",  "emd_group_type", "image_nr_low",
-                                "MATLAB_class", "NX_class", "version_major",  ""};
+constexpr std::array attributes{
+    "signal", "default",  "emd_group_type", "image_nr_low", "MATLAB_class", "NX_class", "version_major",
+    "",       "DataType", "PixelDepth",     "[0]",          "[1]",          "[2]",      "Data Order Swapped",
+    "Format", "Scale",    "Units",          "ImageIndex"};
 
 std::string name_of(byte_reader& in, std::span<const char* const> known) {
   const std::string name = in.one_of(known);
@@ -174,6 +183,12 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> hdf5_frames_seeds
       {"hyperspy", join({{0, 13, 4, 4, 4, 1, 2, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3,
                           4, 5,  6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3},
                          {1, 4, 6, 1, '0'}})},
+      {"dm5", join({{0, 16, 3, 2, 2, 3, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+                    {2, 17, 8, 10},
+                    {2, 18, 10, 3},
+                    {2, 18, 11, 2},
+                    {2, 18, 12, 2},
+                    {2, 20, 15, 1}})},
       {"links", join({{0, 15, 2, '/', 'x', 3, 1, 4, 4, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1},
                       {3, 15, 2, '/', 'y', 15, 2, '/', 'x'},
                       {4, 15, 2, '/', 'z', 15, 2, '/', 'x', 1}})},

@@ -251,6 +251,13 @@ TEST_F(dm5_files, pixels_that_are_not_what_the_file_states) {
   expect_frames(*source, {2, 3, 1}, "scan_row, scan_column, row, column");
 }
 
+TEST_F(dm5_files, they_are_neither_dm3_nor_dm4) {
+  put_scan();
+  file.close();
+  expect_error<format_error>({path}, as(input_format("dm")), {"frames.h5", "HDF5", "DM5"},
+                             advised(advice_kind::input_format, "hdf5"));
+}
+
 TEST_F(dm5_files, spectra_are_no_frames) {
   for (const char* const format : {"Spectrum image", "Spectrum Image"}) {
     put_image(0, {6, 4, 5});

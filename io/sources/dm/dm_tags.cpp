@@ -34,6 +34,7 @@ class dm_reader {
     throw format_error(fmt::format("{}: its tags are damaged at byte {}: {}", file_.path().string(), at_, what));
   }
   [[nodiscard]] std::uint64_t at() const { return at_; }
+  [[nodiscard]] std::string name() const { return file_.path().string(); }
 
   void skip(std::uint64_t bytes) {
     if (bytes > bytes_ - at_) fail("they lead beyond the end of the file, which is truncated");
@@ -80,6 +81,11 @@ class dm_tree {
 
   dm_contents read() {
     contents_.version = static_cast<std::uint32_t>(reader_.number(4, true));
+    constexpr std::uint32_t hdf5 = 0x8948'4446U;  // the first bytes of its signature
+    if (contents_.version == hdf5) {
+      throw format_error(reader_.name() + ": is HDF5, as DM5 is, and neither DM3 nor DM4",
+                         {{advice_kind::input_format, "hdf5"}});
+    }
     if (contents_.version != 3 && contents_.version != 4) reader_.fail("it is of neither version 3 nor 4");
     word_ = contents_.version == 3 ? 4 : 8;
     reader_.skip(word_);
