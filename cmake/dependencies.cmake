@@ -14,13 +14,14 @@ if(COUNTEM_IO)
   pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
   pkg_check_modules(DEFLATE REQUIRED IMPORTED_TARGET libdeflate)
   pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+  pkg_check_modules(TIFF REQUIRED IMPORTED_TARGET libtiff-4>=4.5)
   find_package(Eigen3 REQUIRED)
 endif()
 
 # For installed static libraries: each target that they link, and the pkg-config module under which a consumer's link finds it. What
 # our own headers do not show, a consumer is not asked for: header-only libraries stay out.
-set(countem_link_targets TBB::tbb fmt::fmt PNG::PNG ZLIB::ZLIB PkgConfig::HDF5 PkgConfig::HWY PkgConfig::DEFLATE PkgConfig::ISAL)
-set(countem_link_modules tbb fmt libpng zlib hdf5-serial libhwy libdeflate libisal)
+set(countem_link_targets TBB::tbb fmt::fmt PNG::PNG ZLIB::ZLIB PkgConfig::HDF5 PkgConfig::HWY PkgConfig::DEFLATE PkgConfig::ISAL PkgConfig::TIFF)
+set(countem_link_modules tbb fmt libpng zlib hdf5-serial libhwy libdeflate libisal libtiff-4)
 set(countem_header_only nlohmann_json::nlohmann_json Eigen3::Eigen)
 if(BSHUF_FOUND)
   list(APPEND countem_link_targets PkgConfig::BSHUF)

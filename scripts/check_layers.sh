@@ -26,6 +26,7 @@ forbid "threads know nothing of countem" '(countem/|kernels/|io/|host/|data_gen/
 forbid "io does not reach up" '(kernels/|host/|data_gen/)' io
 forbid "deflate needs core only" '(io/(files|hdf5|sources|store|convert|simulated)/|hdf5|fmt/|nlohmann/|tbb/)' io/deflate
 forbid "sources never include store" '(io/(store|convert|simulated)/|countem/(event_store|convert|saved_image))' io/sources
+forbid "event files are no store's" '(io/(store|convert|simulated|hdf5)/|countem/(event_store|convert|saved_image))' io/event_files
 forbid "files and hdf5 know no format" '(io/(sources|store|convert|simulated|deflate)/)' io/files io/hdf5
 forbid "the store does not know raw frames" '(io/(sources|convert|simulated)/)' io/store
 forbid "baselines need core only" '(kernels/|io/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/cli/bench/baselines

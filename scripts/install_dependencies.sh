@@ -5,7 +5,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libhdf5-dev libtbb-dev libhwy-dev libcli11-dev libfmt-dev nlohmann-json3-dev libpng-dev
-       zlib1g-dev libdeflate-dev libisal-dev libeigen3-dev)
+       zlib1g-dev libdeflate-dev libisal-dev libtiff-dev libeigen3-dev)
 test=(git libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev hdf5-tools python3-h5py bitshuffle python3-venv python3-dev clang-format-14 chromium
       poppler-utils groff-base man-db zsh)
 full=(ccache clang llvm libclang-rt-dev libboost-context-dev libopenmpi-dev openmpi-bin iproute2 doxygen slurm-wlm munge)

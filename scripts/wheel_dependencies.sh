@@ -17,6 +17,7 @@ hdf5           1.10.8+repack1-1   hdf5_1.10.8+repack1-1.debian.tar.xz    d11ad31
 fmtlib         9.1.0+ds1-2        fmtlib_9.1.0+ds1.orig.tar.gz           84ce1c2d0be3a9863935137969dcec6970125caac032f82474640bfc81463583
 libdeflate     1.14-1             libdeflate_1.14.orig.tar.gz            89e7df898c37c3427b0f39aadcf733731321a278771d20fc553f92da8d4808ac
 libisal        2.30.0-5           libisal_2.30.0.orig.tar.xz             f363f1be3d657d5676cef5253ee2233e60116e2fa9c9de86881185bf81e0e4b8
+tiff           4.5.0-6+deb12u4    tiff_4.5.0.orig.tar.bz2                638f43d7dea33948d5dee7f39572fc0194d9cc3c74195de9dd26a4388a1f880a
 highway        1.0.3-3+deb12u1    highway_1.0.3.orig.tar.gz              566fc77315878473d9a6bd815f7de78c73734acdcb745c3dde8579560ac5440e
 onetbb         2021.8.0-2+deb12u1 onetbb_2021.8.0.orig.tar.xz            7e9111b8bb59c8800bf6d0b06afe7b0891937443d2dae1ee1101c8e2ede6a7ef
 cli11          2.1.2+ds-1         cli11_2.1.2+ds.orig.tar.xz             8143d20b688e98ccce8e24562d3b68e5f47c12e896c42c7ca8553dbde5bed55d
@@ -108,6 +109,10 @@ build_libisal() {
   cp "$1"/include/*.h "$prefix/include/isa-l/"
   cp "$1/bin/isa-l.a" "$prefix/lib/libisal.a"
   pc libisal "$2" '' -lisal
+}
+build_tiff() {  # without any codec
+  with_cmake "$1" -Dtiff-tools=OFF -Dtiff-tests=OFF -Dtiff-contrib=OFF -Dtiff-docs=OFF -Dcxx=OFF -Dzlib=OFF -Dlibdeflate=OFF -Dpixarlog=OFF \
+    -Djpeg=OFF -Dold-jpeg=OFF -Djbig=OFF -Dlerc=OFF -Dlzma=OFF -Dzstd=OFF -Dwebp=OFF
 }
 build_highway() {
   with_cmake "$1" -DHWY_ENABLE_EXAMPLES=OFF -DHWY_ENABLE_CONTRIB=OFF -DHWY_ENABLE_TESTS=OFF -DHWY_ENABLE_INSTALL=ON

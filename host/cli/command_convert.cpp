@@ -66,9 +66,10 @@ bool is_store(const std::filesystem::path& input) {
 void run(const convert_options& wanted, context& ctx) {
   std::vector<std::string> lost;
   const bool to_store = wanted.form.empty() || wanted.form == "store";
-  if (wanted.form.empty() && !wanted.fold.is_given())
+  const bool from_store = to_store && is_store(wanted.input);
+  if (wanted.form.empty() && from_store && !wanted.fold.is_given())
     throw invalid_argument("--to is required, unless a store is folded into another scan (--scan, --skip, --flyback, --snake)");
-  if (to_store && wanted.fold.is_given() && is_store(wanted.input)) {
+  if (from_store && wanted.fold.is_given()) {
     ctx.warn_of(fold_event_store(wanted.input, wanted.output, wanted.fold.wanted(), ctx.command_line, ctx.rules({wanted.input}))
                     .issues);
   } else if (to_store) {
@@ -111,16 +112,19 @@ void add_convert(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<convert_options>();
   CLI::App* command =
       app.add_subcommand("convert",
-                         "Events to the forms of other programs, from stempy and binsparse files to a store, or "
+                         "Events to the forms of other programs, from EER, stempy and binsparse files to a store, or "
                          "a store to another scan size");
-  command->add_option("input", chosen->input, "An event store; with --to store, a stempy (v1 to v3) or binsparse CSR file")
+  command
+      ->add_option("input", chosen->input,
+                   "An event store; or what a store is made of: an EER, stempy (v1 to v3) or binsparse CSR file")
       ->required();
   command->add_option("-o,--output", chosen->output, "The file to write")->required();
   command->add_option("--to", chosen->form, export_form_names("store"))->type_name(form_words());
   chosen->fold.add_to(*command, "Input");
   command->get_option("--scan")->description(
-      "Scan size WIDTHxHEIGHT[xFRAMES] into which the frames of a store are folded; from binsparse, where the file does not "
-      "say");
+      "Scan size WIDTHxHEIGHT[xFRAMES] into which the frames of a store are folded; from EER and binsparse, where the file "
+      "does "
+      "not say");
   command->add_option("--shape", chosen->shape, "From binsparse: frame shape HEIGHTxWIDTH, where the file does not say")
       ->group("Input");
   ctx.add_force_option(*command);

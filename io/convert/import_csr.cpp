@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint64_t most_events_in_a_row = std::uint64_t{1} << 26U;
 
 /// A CSR matrix of frames x pixels with binsparse's names; values are multiplicities.
-class csr_rows final : public row_source {
+class csr_rows final : public list_source {
  public:
   csr_rows(hid_t file, const import_options& options)
       : indices_(open_dataset(file, "indices_1"), "indices_1"), values_(open_dataset(file, "values"), "values") {
@@ -55,11 +55,9 @@ class csr_rows final : public row_source {
                          std::to_string(scan_.frames()) + " frames");
   }
 
-  [[nodiscard]] frame_shape frame() const override { return frame_; }
-  [[nodiscard]] scan_shape scan() const override { return scan_; }
-  [[nodiscard]] std::optional<std::uint64_t> row_of(std::uint64_t frame) const override { return frame; }
+  [[nodiscard]] store_description description() const override { return described(frame_, scan_); }
 
-  void append_row(std::uint64_t row, std::vector<std::uint32_t>& events) override {
+  [[nodiscard]] bool append_frame(std::uint64_t row, std::vector<std::uint32_t>& events) override {
     const std::uint64_t count = pointers_[row + 1] - pointers_[row];
     if (count > frame_.pixels()) throw format_error("row " + std::to_string(row) + " has more entries than pixels");
     if (row < rows_read_.begin || row >= rows_read_.end) read_rows(row);
@@ -67,7 +65,7 @@ class csr_rows final : public row_source {
     if (!same_value_ && std::ranges::all_of(std::span(counts_).subspan(first, count), [](std::uint32_t n) { return n == 1; })) {
       const auto begin = pixels_.begin() + static_cast<std::ptrdiff_t>(first);
       events.insert(events.end(), begin, begin + static_cast<std::ptrdiff_t>(count));
-      return;
+      return true;
     }
     std::uint64_t total = 0;
     for (std::size_t i = first; i < first + count; ++i) {
@@ -76,6 +74,7 @@ class csr_rows final : public row_source {
         throw format_error("row " + std::to_string(row) + " has values that are no numbers of events");
       events.insert(events.end(), repeats, pixels_[i]);
     }
+    return true;
   }
 
  private:
@@ -116,7 +115,7 @@ bool is_csr(hid_t file) {
   return has_attribute(file, "binsparse");
 }
 
-std::unique_ptr<row_source> open_csr(hid_t file, const import_options& options) {
+std::unique_ptr<list_source> open_csr(hid_t file, const import_options& options) {
   return std::make_unique<csr_rows>(file, options);
 }
 

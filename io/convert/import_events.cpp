@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <array>
-#include <limits>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +13,7 @@
 #include <countem/work.hpp>
 
 #include "io/convert/imports.hpp"
+#include "io/event_files/eer_file.hpp"
 #include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/file.hpp"
@@ -23,56 +24,62 @@ namespace countem {
 namespace io {
 namespace {
 
-struct importer {
+struct hdf5_importer {
   bool (*recognise)(hid_t file);
-  std::unique_ptr<row_source> (*open)(hid_t file, const import_options& options);
+  std::unique_ptr<list_source> (*open)(hid_t file, const import_options& options);
 };
 
 /// Tried in this order.
-constexpr std::array importers = {
-    importer{is_stempy, open_stempy},
-    importer{is_csr, open_csr},
+constexpr std::array hdf5_importers = {
+    hdf5_importer{is_stempy, open_stempy},
+    hdf5_importer{is_csr, open_csr},
 };
 
-std::unique_ptr<row_source> open_rows(hid_t file, const std::filesystem::path& input, const import_options& options) {
+hdf5_handle open_hdf5_file(const std::filesystem::path& input) {
+  const auto lock = hdf5_lock();
+  return open_hdf5(input);
+}
+
+std::unique_ptr<list_source> open_lists(hid_t file, const std::filesystem::path& input, const import_options& options) {
+  const auto lock = hdf5_lock();
   try {
-    for (const importer& form : importers) {
+    for (const hdf5_importer& form : hdf5_importers) {
       if (form.recognise(file)) return form.open(file, options);
     }
   } catch (const io_error& reason) {
     throw with_name(reason, input);
   }
-  throw format_error("is neither a stempy file (electron_events) nor a binsparse matrix");
+  throw format_error("is neither a stempy file (electron_events), a binsparse matrix nor an EER file");
 }
 
 /// The frames from `first` on as a block: up to `end`, or to some 2^19 events.
-void read_block(row_source& rows, std::uint64_t first, std::uint64_t end, event_batch& block) {
+void read_block(list_source& lists, std::uint64_t pixels, std::uint64_t first, std::uint64_t end, event_batch& block) {
   constexpr std::size_t enough_events = std::size_t{1} << 19U;
   block.clear();
   block.first_frame = first;
   for (std::uint64_t frame = first; frame < end && block.indices.size() < enough_events; ++frame) {
-    const std::optional<std::uint64_t> row = rows.row_of(frame);
     const std::size_t start = block.indices.size();
-    if (row) rows.append_row(*row, block.indices);
+    const bool is_there = lists.append_frame(frame, block.indices);
     const std::span events = std::span(block.indices).subspan(start);
     if (!std::ranges::is_sorted(events)) std::ranges::sort(events);
-    if (!events.empty() && events.back() >= rows.frame().pixels())
-      throw format_error("event list " + std::to_string(*row) + " has an event outside the frame");
+    if (!events.empty() && events.back() >= pixels)
+      throw format_error("frame " + std::to_string(frame) + " has an event outside the frame");
     block.indptr.push_back(block.indices.size());
     block.xrays.push_back(0);
-    block.status.push_back(row ? all_sectors : std::uint8_t{0});
+    block.status.push_back(is_there ? all_sectors : std::uint8_t{0});
   }
 }
 
 /// The caller does not hold hdf5_lock(): what is read is written by another thread.
-void copy_rows(row_source& rows, const std::filesystem::path& input, event_store_writer& to) {
-  const std::uint64_t frames = rows.scan().frames();
+void copy_lists(list_source& lists, const store_description& description, const std::filesystem::path& input,
+                event_store_writer& to) {
+  const std::uint64_t frames = description.scan.frames();
   event_batch block;
   work importing("importing", "frames", frames);
   background_writer writer(to);
   for (std::uint64_t first = 0; first < frames;) {
     try {
-      read_block(rows, first, std::min(first + import_block_frames, frames), block);
+      read_block(lists, description.shape.pixels(), first, std::min(first + import_block_frames, frames), block);
     } catch (const io_error& reason) {
       throw with_name(reason, input);
     }
@@ -97,24 +104,23 @@ std::uint64_t most_elements(hid_t file) {
 std::vector<source_issue> import_events(const std::filesystem::path& input, const std::filesystem::path& output,
                                         const import_options& options, output_rules rules) {
   using namespace io;
-  const input_file opened[] = {file_handle::open_read(input).opened()};
-  auto lock = hdf5_lock();
-  const hdf5_handle file = open_hdf5(input);
+  const file_handle file = file_handle::open_read(input);
+  const input_file opened[] = {file.opened()};
+  const bool has_electrons = is_eer(file);
+  const hdf5_handle hdf5 = has_electrons ? hdf5_handle() : open_hdf5_file(input);
   try {
-    const std::unique_ptr<row_source> rows = open_rows(file, input, options);
-    store_description description;
-    description.shape = rows->frame();
-    description.scan = rows->scan();
-    description.provenance = {{"program", std::string("countem ") + version},
-                              {"command_line", options.command_line},
-                              {"imported_from", input.string()}};
+    const std::unique_ptr<list_source> lists = has_electrons ? open_eer(input, options) : open_lists(hdf5, input, options);
+    store_description description = lists->description();
+    description.provenance.insert(description.provenance.end(), {{"program", std::string("countem ") + version},
+                                                                 {"command_line", options.command_line},
+                                                                 {"imported_from", input.string()}});
     rules.inputs.push_back(input);
     store_options written;
     written.keep_unfinished = false;
     const auto writer = create_event_store(output, description, written, rules);
-    lock.unlock();
-    copy_rows(*rows, input, *writer);
-    std::vector<source_issue> issues = changed_inputs(opened);
+    copy_lists(*lists, description, input, *writer);
+    std::vector<source_issue> issues = lists->take_issues();
+    std::ranges::move(changed_inputs(opened), std::back_inserter(issues));
     writer->finish({}, issues);
     return issues;
   } catch (const format_error& reason) {

@@ -23,7 +23,7 @@ namespace {
 
 /// stempy's HDF5: one list of indices per row. Version 3 has the frames of a position side by side; versions 1 and 2 name each
 /// row's position, which may come again.
-class stempy_rows final : public row_source {
+class stempy_rows final : public list_source {
  public:
   explicit stempy_rows(hid_t file) : lists_(open_dataset(file, "electron_events/frames")) {
     const hdf5_handle positions = open_dataset(file, "electron_events/scan_positions");
@@ -55,23 +55,25 @@ class stempy_rows final : public row_source {
     }
   }
 
-  [[nodiscard]] frame_shape frame() const override { return frame_; }
-  [[nodiscard]] scan_shape scan() const override { return scan_; }
+  [[nodiscard]] store_description description() const override { return described(frame_, scan_); }
 
-  [[nodiscard]] std::optional<std::uint64_t> row_of(std::uint64_t frame) const override {
+  [[nodiscard]] bool append_frame(std::uint64_t frame, std::vector<std::uint32_t>& events) override {
+    const std::optional<std::uint64_t> row = row_of(frame);
+    if (!row) return false;
+    if (*row < first_read_ || *row - first_read_ >= read_.ends.size()) read_lists(*row);
+    const std::span list = read_.list(static_cast<std::size_t>(*row - first_read_));
+    events.insert(events.end(), list.begin(), list.end());
+    return true;
+  }
+
+ private:
+  [[nodiscard]] std::optional<std::uint64_t> row_of(std::uint64_t frame) const {
     if (rows_ == 0) return std::nullopt;
     if (by_frame_.empty()) return frame;
     const auto found = std::lower_bound(by_frame_.begin(), by_frame_.end(), std::pair{frame, std::uint64_t{0}});
     return found != by_frame_.end() && found->first == frame ? std::optional(found->second) : std::nullopt;
   }
 
-  void append_row(std::uint64_t row, std::vector<std::uint32_t>& events) override {
-    if (row < first_read_ || row - first_read_ >= read_.ends.size()) read_lists(row);
-    const std::span list = read_.list(static_cast<std::size_t>(row - first_read_));
-    events.insert(events.end(), list.begin(), list.end());
-  }
-
- private:
   /// Each event list takes 16 bytes at least; a scan with far more positions than that is a damaged number.
   void require_plausible_scan(hid_t file) const {
     constexpr std::uint64_t bytes_a_position = 8;
@@ -164,7 +166,7 @@ bool is_stempy(hid_t file) {
   return has_path(file, "electron_events/frames") && has_path(file, "electron_events/scan_positions");
 }
 
-std::unique_ptr<row_source> open_stempy(hid_t file, const import_options&) {
+std::unique_ptr<list_source> open_stempy(hid_t file, const import_options&) {
   return std::make_unique<stempy_rows>(file);
 }
 

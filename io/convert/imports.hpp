@@ -3,6 +3,7 @@
 #include <hdf5.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,33 +14,43 @@
 
 #include "io/hdf5/attribute.hpp"
 
-// Event lists of other programs' HDF5 files, one file a form. A form is its file and its line in the table of
-// import_events.cpp.
+// Event lists of other programs' files, one file a form. A form is its file and its line in the table of import_events.cpp.
 namespace countem::io {
 
-/// A file of event lists, one per row, that can be read row by row.
-class row_source {
+/// A file of event lists that can be read frame by frame.
+class list_source {
  public:
-  virtual ~row_source() = default;
-  /// Shape of the frames, in pixels.
-  [[nodiscard]] virtual frame_shape frame() const = 0;
-  /// Shape of the scan, with its frames per position.
-  [[nodiscard]] virtual scan_shape scan() const = 0;
-  /// The row that holds a frame; nothing where the file has none.
-  [[nodiscard]] virtual std::optional<std::uint64_t> row_of(std::uint64_t frame) const = 0;
-  /// Appends the events of a row, in any order. Holds hdf5_lock() only while it reads. @throws format_error
-  virtual void append_row(std::uint64_t row, std::vector<std::uint32_t>& events) = 0;
+  virtual ~list_source() = default;
+  /// Shapes of the grid of events and of the scan, with what the file holds of what else a store describes.
+  [[nodiscard]] virtual store_description description() const = 0;
+  /// Appends the events of a frame, in any order; false where the file has none of it. Holds hdf5_lock() only while it reads.
+  /// @throws format_error
+  [[nodiscard]] virtual bool append_frame(std::uint64_t frame, std::vector<std::uint32_t>& events) = 0;
+  /// What was found wrong so far with the file without stopping the import.
+  [[nodiscard]] virtual std::vector<source_issue> take_issues() { return {}; }
 };
+
+/// What a file describes that knows shapes alone.
+[[nodiscard]] inline store_description described(frame_shape frame, scan_shape scan) {
+  store_description made;
+  made.shape = frame;
+  made.scan = scan;
+  return made;
+}
 
 /// Whether the file holds stempy's events, version 1 to 3.
 [[nodiscard]] bool is_stempy(hid_t file);
 /// @throws format_error
-[[nodiscard]] std::unique_ptr<row_source> open_stempy(hid_t file, const import_options& options);
+[[nodiscard]] std::unique_ptr<list_source> open_stempy(hid_t file, const import_options& options);
 
 /// Whether the file holds a binsparse matrix.
 [[nodiscard]] bool is_csr(hid_t file);
 /// @throws format_error; invalid_argument when neither the file nor `options` give both shapes
-[[nodiscard]] std::unique_ptr<row_source> open_csr(hid_t file, const import_options& options);
+[[nodiscard]] std::unique_ptr<list_source> open_csr(hid_t file, const import_options& options);
+
+/// An EER file. Without a scan's shape every frame is a position of one line. @throws format_error; invalid_argument when the
+/// scan that is given has fewer frames than the file
+[[nodiscard]] std::unique_ptr<list_source> open_eer(const std::filesystem::path& path, const import_options& options);
 
 /// An extent that an attribute holds, 1 or more. @throws format_error
 [[nodiscard]] inline std::uint32_t side_of(hid_t object, const std::string& name) {

@@ -12,6 +12,7 @@
 #include "io/hdf5/handle.hpp"
 #include "tests/fuzz/byte_reader.hpp"
 #include "tests/fuzz/file_bytes.hpp"
+#include "tests/store/eer_samples.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
 
@@ -26,7 +27,7 @@ const test::temporary_directory& scratch() {
   return directory;
 }
 
-enum class kind : std::uint8_t { stempy, csr };
+enum class kind : std::uint8_t { stempy, csr, eer };
 
 void write_list(hid_t file, const std::string& path, const std::vector<std::int64_t>& values) {
   io::write_dataset(file, path, {values.size()}, values.data());
@@ -80,12 +81,14 @@ void import_or_refuse(const fs::path& path) {
 
 void try_import(std::span<const std::uint8_t> input) {
   if (input.empty()) return;
+  const auto made_of = static_cast<kind>(input[0] % 3);
+  if (made_of == kind::eer) return try_import_file(input.subspan(1));
   const fs::path path = scratch() / "input.h5";
   {
     const auto lock = io::hdf5_lock();
     const io::hdf5_handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path);
     const byte_reader parts(input.subspan(1));
-    static_cast<kind>(input[0] % 2) == kind::stempy ? write_stempy(file, parts) : write_csr(file, parts);
+    made_of == kind::stempy ? write_stempy(file, parts) : write_csr(file, parts);
   }
   import_or_refuse(path);
 }
@@ -110,6 +113,10 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> import_seeds() {
   // No tag, three pointers, indices and values, frames of 4 x 5 in a scan of 1 x 2.
   add("csr", kind::csr, {0, 3, 0, 1, 3, 3, 7, 0, 19, 3, 1, 2, 1, 4, 5, 1, 2, 1});
   add("csr_iso", kind::csr, {0, 3, 0, 1, 3, 3, 7, 0, 19, 1, 1, 4, 5, 1, 2, 1});
+  const std::string file = test::tiff_file({{.compression = 1, .strips = {"12345678"}, .metadata = "<metadata/>"},
+                                            {.strips = {test::two_electrons()}},
+                                            {.strips = {test::no_electrons()}}});
+  add("eer", kind::eer, {file.begin(), file.end()});
   return seeds;
 }
 

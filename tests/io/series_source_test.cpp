@@ -1,6 +1,7 @@
 #include <numeric>
 
 #include "tests/io/sample_bytes.hpp"
+#include "tests/store/eer_samples.hpp"
 
 // TVIPS, block files, SER and SEQ (docs/formats.md).
 namespace countem::testing_io {
@@ -216,30 +217,22 @@ TEST(other_files, are_named) {
   file_bytes bytes;
   append_text(bytes, std::string("TPX3\0\0\x10\0", 8));
   refused("a.tpx3", bytes, {"a.tpx3", "TPX3", "no frames"});
-  // One directory of one entry: compression 65001; then compression 1 and no more.
-  const auto tiff = [](std::uint16_t compression, bool second) {
-    file_bytes made;
-    append_text(made, std::string("II*\0\x08\0\0\0", 8));
-    append<std::uint16_t>(made, {1, 259, 3});
-    append<std::uint32_t>(made, {1, second ? 1U : compression});
-    append<std::uint32_t>(made, {second ? 26U : 0U});
-    if (second) {
-      append<std::uint16_t>(made, {1, 259, 3});
-      append<std::uint32_t>(made, {1, compression, 0});
-    }
-    return made;
+  const auto tiff = [](std::initializer_list<std::uint16_t> compressions) {
+    std::vector<test::tiff_directory> directories;
+    for (const std::uint16_t compression : compressions)
+      directories.push_back({.compression = compression, .strips = {"12345678"}});
+    const std::string file = test::tiff_file(directories);
+    return file_bytes(file.begin(), file.end());
   };
-  refused("a.eer", tiff(65001, false), {"a.eer", "EER", "list of electrons"});
-  refused("a.eer", tiff(65002, true), {"a.eer", "EER"});
-  refused("a.tif", tiff(1, false), {"a.tif", "TIFF", "MRC"});
+  refused("a.eer", tiff({65001}), {"a.eer", "EER", "list of electrons", "convert it"});
+  refused("a.eer", tiff({1, 65002}), {"a.eer", "EER"});
+  refused("a.tif", tiff({1}), {"a.tif", "TIFF", "MRC"});
+  bytes = tiff({65000});
+  bytes.resize(20);
+  refused("cut.eer", bytes, {"cut.eer", "TIFF"});
   bytes.clear();
   append_text(bytes, std::string("II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0", 16));
-  append<std::uint64_t>(bytes, {1});
-  append<std::uint16_t>(bytes, {259, 3});
-  append<std::uint64_t>(bytes, {1, 65000, 0});
-  refused("big.eer", bytes, {"big.eer", "EER"});
-  bytes.resize(20);
-  refused("big.eer", bytes, {"big.eer", "TIFF"});
+  refused("big.tif", bytes, {"big.tif", "TIFF"});
 }
 
 }  // namespace

@@ -58,8 +58,10 @@ struct import_options {
   std::string command_line;          ///< for the provenance
 };
 
-/// Makes an event store of stempy's HDF5 versions 1 to 3 or of an HDF5 file with a binsparse CSR matrix.
-/// Returns what is wrong with the input without stopping the import: it changed while it was read.
+/// Makes an event store of stempy's HDF5 versions 1 to 3, of an HDF5 file with a binsparse CSR matrix, or of an EER file, whose
+/// electrons keep the parts of a pixel in which they were found (upsample 4).
+/// Returns what is wrong with the input without stopping the import: frames that cannot be read, which are missing in the
+/// store; it changed while it was read.
 /// @throws io_error, format_error naming what is wrong, invalid_argument when a shape is neither in the file nor given, or as
 /// check_output()
 std::vector<source_issue> import_events(const std::filesystem::path& input, const std::filesystem::path& output,

@@ -14,9 +14,11 @@ Path = str | os.PathLike[str]
 
 
 def import_events(path: Path, output: Path, *, scan: tuple[int, ...] | None = None, shape: tuple[int, int] | None = None, overwrite: bool = False) -> Scan:
-    """Makes an event store of events that stempy (HDF5 versions 1 to 3) or another program (binsparse CSR in HDF5) wrote, and opens it.
+    """Makes an event store of events that a Falcon camera (EER), stempy (HDF5 versions 1 to 3) or another program (binsparse CSR in HDF5)
+    wrote, and opens it.
 
-    `scan`: (rows, columns[, repeats]) and `shape`: (rows, columns) of the detector, where the file does not define them.
+    `scan`: (rows, columns[, repeats]) and `shape`: (rows, columns) of the detector, where the file does not define them. Frames of EER are
+    one line without.
 
     Raises ValueError naming what is wrong or missing, FileExistsError unless `overwrite`, OSError. Warns of what does not stop it.
 
