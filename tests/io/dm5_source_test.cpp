@@ -95,6 +95,13 @@ TEST_F(dm5_files, three_axes_are_one_line_and_two_one_frame) {
   EXPECT_EQ(open("/ImageList/[1]")->info().dataset, pixels(1)) << "its group will do";
 }
 
+TEST_F(dm5_files, an_only_image_is_no_thumbnail) {
+  put_image(0, {4, 5});
+  const auto source = open();
+  EXPECT_EQ(source->info().dataset, pixels(0));
+  expect_frames(*source, {1, 1, 1}, "row, column");
+}
+
 TEST_F(dm5_files, images_for_calibrations_are_no_thumbnails) {
   put_image(0, {4, 5});
   put_image(1, {4, 5});
@@ -249,6 +256,17 @@ TEST_F(dm5_files, pixels_that_are_not_what_the_file_states) {
   const auto source = open();
   expect_issue(source->info(), "sign_disagrees", 1, {"u16", "i16"});
   expect_frames(*source, {2, 3, 1}, "scan_row, scan_column, row, column");
+}
+
+TEST_F(dm5_files, fractions_are_no_whole_numbers) {
+  const std::vector<float> values(6 * 20, 0.5F);
+  const std::string data = image(0) + "/ImageData";
+  io::write_dataset<float>(group_at(data), "Data", {6, 4, 5}, values.data());
+  state(data, "DataType", 7);
+  refuse({"frames.h5", pixels(0), "contradicts itself", "DataType 7 is i32", "f32"});
+  file = {H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "again"};
+  state(data, "DataType", 2);
+  EXPECT_EQ(open()->info().type, pixel_type::f32);
 }
 
 TEST_F(dm5_files, they_are_neither_dm3_nor_dm4) {
