@@ -23,6 +23,8 @@ struct convert_options {
   std::string form;
   folding_arguments fold;
   std::string shape;
+  std::optional<double> dwell_us;
+  std::optional<double> cluster_ns;
 };
 
 bool holds_frames(const std::filesystem::path& input) {
@@ -44,6 +46,8 @@ void import_store(const convert_options& wanted, context& ctx) {
     throw invalid_argument(wanted.input.string() +
                            ": is no event store: make one of it first, then fold it (--skip, --flyback, --snake)");
   if (!wanted.shape.empty()) options.frame = shape_from(wanted.shape);
+  options.dwell_us = wanted.dwell_us;
+  options.cluster_ns = wanted.cluster_ns;
   try {
     ctx.warn_of(import_events(wanted.input, wanted.output, options, ctx.rules({wanted.input})));
   } catch (const format_error&) {
@@ -66,9 +70,11 @@ bool is_store(const std::filesystem::path& input) {
 void run(const convert_options& wanted, context& ctx) {
   std::vector<std::string> lost;
   const bool to_store = wanted.form.empty() || wanted.form == "store";
+  const bool has_times = wanted.dwell_us || wanted.cluster_ns;
   const bool from_store = to_store && is_store(wanted.input);
   if (wanted.form.empty() && from_store && !wanted.fold.is_given())
     throw invalid_argument("--to is required, unless a store is folded into another scan (--scan, --skip, --flyback, --snake)");
+  if (has_times && (from_store || !to_store)) throw invalid_argument("--dwell and --cluster-time are for TPX3 files");
   if (from_store && wanted.fold.is_given()) {
     ctx.warn_of(fold_event_store(wanted.input, wanted.output, wanted.fold.wanted(), ctx.command_line, ctx.rules({wanted.input}))
                     .issues);
@@ -112,20 +118,29 @@ void add_convert(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<convert_options>();
   CLI::App* command =
       app.add_subcommand("convert",
-                         "Events to the forms of other programs, from EER, stempy and binsparse files to a store, or "
+                         "Events to the forms of other programs, from EER, TPX3, stempy and binsparse files to a store, or "
                          "a store to another scan size");
   command
       ->add_option("input", chosen->input,
-                   "An event store; or what a store is made of: an EER, stempy (v1 to v3) or binsparse CSR file")
+                   "An event store; or what a store is made of: an EER, TPX3, stempy (v1 to v3) or binsparse CSR file")
       ->required();
   command->add_option("-o,--output", chosen->output, "The file to write")->required();
   command->add_option("--to", chosen->form, export_form_names("store"))->type_name(form_words());
   chosen->fold.add_to(*command, "Input");
   command->get_option("--scan")->description(
-      "Scan size WIDTHxHEIGHT[xFRAMES] into which the frames of a store are folded; from EER and binsparse, where the file "
+      "Scan size WIDTHxHEIGHT[xFRAMES] into which the frames of a store are folded; from EER, TPX3 and binsparse, where the "
+      "file "
       "does "
       "not say");
   command->add_option("--shape", chosen->shape, "From binsparse: frame shape HEIGHTxWIDTH, where the file does not say")
+      ->group("Input");
+  command
+      ->add_option("--dwell", chosen->dwell_us,
+                   "From TPX3: microseconds at each position, where marks begin lines; without it, each mark begins a position")
+      ->check(CLI::Range(1e-3, 1e9))
+      ->group("Input");
+  command->add_option("--cluster-time", chosen->cluster_ns, "From TPX3: nanoseconds within which hits are one electron [200]")
+      ->check(CLI::Range(0.0, 1e6))
       ->group("Input");
   ctx.add_force_option(*command);
   ctx.add_output_options(*command);

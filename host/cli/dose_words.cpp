@@ -20,7 +20,8 @@ nlohmann::ordered_json if_known(const std::optional<double>& value) {
 
 void add_dose_options(CLI::App& command, dose_conditions& known) {
   command.add_option("--dwell", known.dwell_us, "Time of the beam per frame in microseconds, for its current")
-      ->check(CLI::Range(1e-9, 1e12));
+      ->check(CLI::Range(1e-9, 1e12))
+      ->group("Images");
   command
       .add_option("--efficiency", known.efficiency,
                   "Events per electron, for dose and current; without it every electron counts as found. With --coincidence: "

@@ -99,15 +99,19 @@ void bind_tools(nb::module_& m, nb::class_<shared_store>& store) {
   m.def(
       "import_events",
       [](const std::filesystem::path& input, const std::filesystem::path& output,
-         std::optional<std::array<std::uint32_t, 3>> scan, std::optional<std::array<std::uint32_t, 2>> frame, bool overwrite) {
+         std::optional<std::array<std::uint32_t, 3>> scan, std::optional<std::array<std::uint32_t, 2>> frame,
+         std::optional<double> dwell_us, std::optional<double> cluster_ns, bool overwrite) {
         import_options options;
+        options.dwell_us = dwell_us;
+        options.cluster_ns = cluster_ns;
         if (scan) options.scan = scan_shape{(*scan)[0], (*scan)[1], (*scan)[2]};
         if (frame) options.frame = frame_shape{(*frame)[0], (*frame)[1]};
         options.command_line = "countem.import_events('" + input.string() + "')";
         const output_rules rules{existing_for(overwrite), {}};
         return texts(call_stoppable([&] { return import_events(input, output, options, rules); }));
       },
-      nb::arg("input"), nb::arg("output"), nb::arg("scan").none(), nb::arg("frame").none(), nb::arg("overwrite"));
+      nb::arg("input"), nb::arg("output"), nb::arg("scan").none(), nb::arg("frame").none(), nb::arg("dwell_us").none(),
+      nb::arg("cluster_ns").none(), nb::arg("overwrite"));
   m.def("verify", [](const std::filesystem::path& path, unsigned threads) {
     return call_stoppable([&] { return verify_event_store(path, threads); });
   });

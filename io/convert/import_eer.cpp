@@ -8,8 +8,8 @@
 
 #include <countem/error.hpp>
 
-#include "io/event_files/eer_file.hpp"
 #include "io/convert/imports.hpp"
+#include "io/event_files/eer_file.hpp"
 #include "io/sources/source_issues.hpp"
 #include "threads/arena.hpp"
 
@@ -27,15 +27,7 @@ class eer_lists final : public list_source {
                                          index_.shape.height, index_.shape.width, options.frame->height, options.frame->width));
     }
     scan_ = options.scan.value_or(scan_shape{1, static_cast<std::uint32_t>(frames), 1});
-    if (scan_.frames() < frames) {
-      throw invalid_argument(
-          fmt::format("{}: has {} frames, more than the {} of the scan that is given", path.string(), frames, scan_.frames()));
-    }
-    if (scan_.frames() > frames) {
-      issues_.add("missing_frames", path, [&] {
-        return fmt::format("has {} frames where the scan has {}: the last are missing", frames, scan_.frames());
-      });
-    }
+    note_other_number(frames, scan_.frames(), path, issues_);
   }
 
   [[nodiscard]] store_description description() const override {

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -14,6 +16,7 @@
 
 #include "io/convert/imports.hpp"
 #include "io/event_files/eer_file.hpp"
+#include "io/event_files/tpx3_file.hpp"
 #include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/file.hpp"
@@ -40,7 +43,7 @@ hdf5_handle open_hdf5_file(const std::filesystem::path& input) {
   return open_hdf5(input);
 }
 
-std::unique_ptr<list_source> open_lists(hid_t file, const std::filesystem::path& input, const import_options& options) {
+std::unique_ptr<list_source> open_hdf5_lists(hid_t file, const std::filesystem::path& input, const import_options& options) {
   const auto lock = hdf5_lock();
   try {
     for (const hdf5_importer& form : hdf5_importers) {
@@ -49,7 +52,7 @@ std::unique_ptr<list_source> open_lists(hid_t file, const std::filesystem::path&
   } catch (const io_error& reason) {
     throw with_name(reason, input);
   }
-  throw format_error("is neither a stempy file (electron_events), a binsparse matrix nor an EER file");
+  throw format_error("is neither a stempy file (electron_events), a binsparse matrix, an EER nor a TPX3 file");
 }
 
 /// The frames from `first` on as a block: up to `end`, or to some 2^19 events.
@@ -90,7 +93,42 @@ void copy_lists(list_source& lists, const store_description& description, const 
   writer.finish();
 }
 
+/// Options that files of one form alone have are refused for others, rather than ignored.
+void require_no_times(const std::filesystem::path& input, const import_options& options) {
+  if (options.dwell_us || options.cluster_ns)
+    throw invalid_argument(input.string() + ": holds no times: the time of a position, or of an electron, is for TPX3 files");
+}
+
+enum class file_form : std::uint8_t { tpx3, eer, hdf5 };
+
+file_form form_of(const file_handle& file) {
+  if (is_tpx3(file)) return file_form::tpx3;
+  return is_eer(file) ? file_form::eer : file_form::hdf5;
+}
+
+/// `hdf5`: the file, if it is of that form.
+std::unique_ptr<list_source> open_lists(file_form form, hid_t hdf5, const std::filesystem::path& input,
+                                        const import_options& options) {
+  if (form == file_form::tpx3) return open_tpx3(input, options);
+  require_no_times(input, options);
+  return form == file_form::eer ? open_eer(input, options) : open_hdf5_lists(hdf5, input, options);
+}
+
 }  // namespace
+
+void note_other_number(std::uint64_t frames, std::uint64_t of_scan, const std::filesystem::path& path, issue_list& issues) {
+  if (frames < of_scan) {
+    issues.add(
+        "missing_frame", path,
+        [&] { return fmt::format("has {} frames where the scan has {}: the last are missing", frames, of_scan); },
+        of_scan - frames);
+  } else if (frames > of_scan) {
+    issues.add(
+        "more_frames_than_scan", path,
+        [&] { return fmt::format("has {} frames where the scan has {}: the last are left out", frames, of_scan); },
+        frames - of_scan);
+  }
+}
 
 std::uint64_t most_elements(hid_t file) {
   constexpr std::uint64_t largest_gain = 1032;
@@ -106,10 +144,10 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
   using namespace io;
   const file_handle file = file_handle::open_read(input);
   const input_file opened[] = {file.opened()};
-  const bool has_electrons = is_eer(file);
-  const hdf5_handle hdf5 = has_electrons ? hdf5_handle() : open_hdf5_file(input);
+  const file_form form = form_of(file);
+  const hdf5_handle hdf5 = form == file_form::hdf5 ? open_hdf5_file(input) : hdf5_handle();
   try {
-    const std::unique_ptr<list_source> lists = has_electrons ? open_eer(input, options) : open_lists(hdf5, input, options);
+    const std::unique_ptr<list_source> lists = open_lists(form, hdf5, input, options);
     store_description description = lists->description();
     description.provenance.insert(description.provenance.end(), {{"program", std::string("countem ") + version},
                                                                  {"command_line", options.command_line},

@@ -13,6 +13,7 @@
 #include <countem/types.hpp>
 
 #include "io/hdf5/attribute.hpp"
+#include "io/sources/source_issues.hpp"
 
 // Event lists of other programs' files, one file a form. A form is its file and its line in the table of import_events.cpp.
 namespace countem::io {
@@ -29,6 +30,9 @@ class list_source {
   /// What was found wrong so far with the file without stopping the import.
   [[nodiscard]] virtual std::vector<source_issue> take_issues() { return {}; }
 };
+
+/// Adds an issue where a file has fewer frames than the scan, or more.
+void note_other_number(std::uint64_t frames, std::uint64_t of_scan, const std::filesystem::path& path, issue_list& issues);
 
 /// What a file describes that knows shapes alone.
 [[nodiscard]] inline store_description described(frame_shape frame, scan_shape scan) {
@@ -48,9 +52,13 @@ class list_source {
 /// @throws format_error; invalid_argument when neither the file nor `options` give both shapes
 [[nodiscard]] std::unique_ptr<list_source> open_csr(hid_t file, const import_options& options);
 
-/// An EER file. Without a scan's shape every frame is a position of one line. @throws format_error; invalid_argument when the
-/// scan that is given has fewer frames than the file
+/// An EER file. Without a scan's shape every frame is a position of one line. @throws format_error; invalid_argument when
+/// its frames are not of the shape that is given
 [[nodiscard]] std::unique_ptr<list_source> open_eer(const std::filesystem::path& path, const import_options& options);
+
+/// A TPX3 file. Without a scan's shape every mark begins a position of one line. @throws format_error; invalid_argument when
+/// the marks in the file do not suffice for the scan that is given
+[[nodiscard]] std::unique_ptr<list_source> open_tpx3(const std::filesystem::path& path, const import_options& options);
 
 /// An extent that an attribute holds, 1 or more. @throws format_error
 [[nodiscard]] inline std::uint32_t side_of(hid_t object, const std::string& name) {

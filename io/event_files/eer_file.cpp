@@ -161,9 +161,9 @@ eer_code code_of(const tiff_directories& tiff, std::size_t directory) {
   return {*run, *x};
 }
 
-class indexing {
+class eer_indexing {
  public:
-  explicit indexing(const file_handle& file) : file_(file), size_(file.size()), tiff_(file) {}
+  explicit eer_indexing(const file_handle& file) : file_(file), size_(file.size()), tiff_(file) {}
 
   eer_index result() {
     std::size_t directory = 0;
@@ -264,7 +264,7 @@ bool is_eer(const file_handle& file) {
 }
 
 eer_index index_eer(const file_handle& file) {
-  return indexing(file).result();
+  return eer_indexing(file).result();
 }
 
 }  // namespace countem::io

@@ -24,9 +24,9 @@ std::string what_else_begins_so(const std::filesystem::path& file, std::string_v
     if (first_bytes.starts_with(tiff)) return tiff_sentence(file);
   }
   if (first_bytes.starts_with("TPX3"sv)) {
-    return "is a TPX3 file: pixels of a Timepix3 detector with their times, so there are no frames to count; turn it into "
-           "frames or lists of "
-           "electrons with its maker's program, as NPY or HDF5";
+    return "is a TPX3 file: hits of a Timepix3 detector with their times, so there are no frames to count; convert it to an "
+           "event "
+           "store";
   }
   if (first_bytes.starts_with("\x89PNG"sv)) return "is a PNG picture, which is not read: save its pixels as NPY";
   return {};

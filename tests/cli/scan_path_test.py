@@ -134,6 +134,7 @@ class ScanPath(ProgramTest):
         self.refuse(2, "count", raw, "-o", new, "--method", "counts", "--snake", mentions=["one line of 12 frames", "--scan"])
         self.refuse(2, "convert", line, "--flyback", "1", "-o", new, mentions=["one line of 12 frames", "--scan"])
         self.refuse(2, "convert", line, "-o", new, mentions=["--to"])
+        self.refuse(2, "convert", line, "--scan", "3x4", "--dwell", 1, "-o", new, mentions=["--dwell", "TPX3"])
         self.refuse(2, "convert", line, "--scan", "3x4", "-o", line, mentions=["line.h5"])
         self.refuse(2, "convert", line, "--scan", "3x4", "--skip", "12", "-o", new, mentions=["none of its 12 frames"])
         self.refuse(2, "count", raw, "-o", new, "--flyback", "-1", mentions=["--flyback"])

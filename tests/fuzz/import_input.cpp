@@ -15,6 +15,7 @@
 #include "tests/store/eer_samples.hpp"
 #include "tests/store/store_samples.hpp"
 #include "tests/store/temporary_directory.hpp"
+#include "tests/store/tpx3_samples.hpp"
 
 namespace countem::fuzz {
 
@@ -27,7 +28,7 @@ const test::temporary_directory& scratch() {
   return directory;
 }
 
-enum class kind : std::uint8_t { stempy, csr, eer };
+enum class kind : std::uint8_t { stempy, csr, eer, tpx3 };
 
 void write_list(hid_t file, const std::string& path, const std::vector<std::int64_t>& values) {
   io::write_dataset(file, path, {values.size()}, values.data());
@@ -81,8 +82,8 @@ void import_or_refuse(const fs::path& path) {
 
 void try_import(std::span<const std::uint8_t> input) {
   if (input.empty()) return;
-  const auto made_of = static_cast<kind>(input[0] % 3);
-  if (made_of == kind::eer) return try_import_file(input.subspan(1));
+  const auto made_of = static_cast<kind>(input[0] % 4);
+  if (made_of == kind::eer || made_of == kind::tpx3) return try_import_file(input.subspan(1));
   const fs::path path = scratch() / "input.h5";
   {
     const auto lock = io::hdf5_lock();
@@ -117,6 +118,8 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> import_seeds() {
                                             {.strips = {test::two_electrons()}},
                                             {.strips = {test::no_electrons()}}});
   add("eer", kind::eer, {file.begin(), file.end()});
+  const std::string hits = test::two_positions();
+  add("tpx3", kind::tpx3, {hits.begin(), hits.end()});
   return seeds;
 }
 

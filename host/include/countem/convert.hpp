@@ -56,12 +56,16 @@ struct import_options {
   std::optional<scan_shape> scan;    ///< required where the file does not define it
   std::optional<frame_shape> frame;  ///< shape of the detector; required where the file does not define it
   std::string command_line;          ///< for the provenance
+  /// Of TPX3, microseconds: each mark of the scan begins a line of positions of this time. Without, each begins a position.
+  std::optional<double> dwell_us;
+  /// Of TPX3, nanoseconds, 200 where it is not given: hits of an electron lie within this time.
+  std::optional<double> cluster_ns;
 };
 
-/// Makes an event store of stempy's HDF5 versions 1 to 3, of an HDF5 file with a binsparse CSR matrix, or of an EER file, whose
-/// electrons keep the parts of a pixel in which they were found (upsample 4).
-/// Returns what is wrong with the input without stopping the import: frames that cannot be read, which are missing in the
-/// store; it changed while it was read.
+/// Makes an event store of stempy's HDF5 versions 1 to 3, of an HDF5 file with a binsparse CSR matrix, of an EER file, whose
+/// electrons keep the parts of a pixel in which they were found (upsample 4), or of a TPX3 file, whose hits are joined to
+/// electrons in space and time. Returns what is wrong with the input without stopping the import: frames that cannot be read,
+/// which are missing in the store; it changed while it was read.
 /// @throws io_error, format_error naming what is wrong, invalid_argument when a shape is neither in the file nor given, or as
 /// check_output()
 std::vector<source_issue> import_events(const std::filesystem::path& input, const std::filesystem::path& output,

@@ -13,19 +13,21 @@ from countem._warnings import CountemWarning
 Path = str | os.PathLike[str]
 
 
-def import_events(path: Path, output: Path, *, scan: tuple[int, ...] | None = None, shape: tuple[int, int] | None = None, overwrite: bool = False) -> Scan:
-    """Makes an event store of events that a Falcon camera (EER), stempy (HDF5 versions 1 to 3) or another program (binsparse CSR in HDF5)
+def import_events(path: Path, output: Path, *, scan: tuple[int, ...] | None = None, shape: tuple[int, int] | None = None,
+                  dwell_us: float | None = None, cluster_ns: float | None = None, overwrite: bool = False) -> Scan:
+    """Makes an event store of events that a Falcon camera (EER), a Timepix3 detector (TPX3), stempy (HDF5 versions 1 to 3) or another program (binsparse CSR in HDF5)
     wrote, and opens it.
 
-    `scan`: (rows, columns[, repeats]) and `shape`: (rows, columns) of the detector, where the file does not define them. Frames of EER are
-    one line without.
+    `scan`: (rows, columns[, repeats]) and `shape`: (rows, columns) of the detector, where the file does not define them. Frames of EER and
+    positions of TPX3 are one line without. For TPX3, `dwell_us`: microseconds at a position where marks begin lines, not positions;
+    `cluster_ns`: nanoseconds (200) within which hits are one electron.
 
     Raises ValueError naming what is wrong or missing, FileExistsError unless `overwrite`, OSError. Warns of what does not stop it.
 
     Example: `scan = ct.import_events("stempy.h5", "counted.h5")`
     """
     size = None if scan is None else (*scan, *(1,) * (3 - len(scan)))
-    for issue in _countem.import_events(os.fspath(path), os.fspath(output), size, shape, overwrite):
+    for issue in _countem.import_events(os.fspath(path), os.fspath(output), size, shape, dwell_us, cluster_ns, overwrite):
         warnings.warn(issue, CountemWarning, stacklevel=2)
     return Scan(output)
 
