@@ -106,6 +106,46 @@ TEST_F(mrc_files, headers_that_lie) {
   expect_error<format_error>({path}, {}, {"frames.mrc", "1024 bytes"});
 }
 
+TEST_F(mrc_files, what_the_camera_notes_beside_a_movie) {
+  store<std::uint16_t>(6, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 2, 1, 6);
+  const fs::path folder = path.parent_path();
+  const fs::path movie = folder / "20250429_06688_0_movie.mrc";
+  fs::copy_file(path, movie, fs::copy_options::overwrite_existing);
+  const auto noted = [&](const std::string& name, const std::string& text) {
+    std::ofstream(folder / name) << text;
+    const auto source = open_source({movie}, {});
+    fs::remove(folder / name);
+    return source->info();
+  };
+  const std::string raster = "Scan - Enable = Enable\nScan - Type       = Raster\r\n";
+  const std::string sizes = "Scan - Size X  = 3\nScan - Size Y  = 2\n";
+  for (const char* name : {"20250429_06688_info.txt", "20250429_06688_0_info.txt"})
+    EXPECT_EQ(noted(name, raster + sizes).scan, (scan_shape{2, 3, 1}));
+  EXPECT_EQ(noted("20250429_06688_info.txt", raster + sizes +
+                                                 "Scan - ROI Enable = Enable\nScan - ROI Size X = 1\n"
+                                                 "Scan - ROI Size Y = 2\nScan - Camera Frames Per Point = 3\n")
+                .scan,
+            (scan_shape{2, 1, 3}));
+
+  const source_info steps =
+      noted("20250429_06688_info.txt", raster + sizes +
+                                           "Specimen Pixel Size X (nanometers) = .5\n"
+                                           "Specimen Pixel Size Y (nanometers) = 0.5\nDiffraction Pixel Size X = 0.1\n"
+                                           "Diffraction Pixel Size Y = 0.1\nInstrument Accelerating Voltage (V) = 300000\n");
+  EXPECT_DOUBLE_EQ(steps.lengths.scan_step_nm, 0.5);
+  EXPECT_NEAR(steps.lengths.pixel_mrad, 0.1 * 1.96875, 1e-4);  // wavelength at 300 kV: 1.96875 pm
+
+  const source_info random = noted("20250429_06688_info.txt", "Scan - Enable = Enable\nScan - Type = Random\n" + sizes);
+  EXPECT_EQ(random.scan, (scan_shape{1, 6, 1}));
+  expect_issue(random, "scan_is_no_raster", 1, {"20250429_06688_info.txt", "type Random"});
+  const source_info other = noted("20250429_06688_info.txt", raster + "Scan - Size X = 3\nScan - Size Y = 3\n");
+  EXPECT_EQ(other.scan, (scan_shape{1, 6, 1}));
+  expect_issue(other, "scan_disagrees", 1, {"3 x 3 positions", "6 frames"});
+  for (const char* nothing : {"", "Scan - Enable = Disable\nScan - Type = Raster\n", "\n=\n = 3\nScan - Size X"})
+    EXPECT_TRUE(noted("20250429_06688_info.txt", nothing + sizes).issues.empty());
+  EXPECT_EQ(noted("20250429_06688_info.txt", raster + "Scan - Size X = 3x\nScan - Size Y = -2\n").scan, (scan_shape{1, 6, 1}));
+}
+
 TEST_F(mrc_files, a_camera_movie) {
   const fs::path movie = real_file("ROI_Random_Scan_movie.mrc");
   if (!fs::exists(movie)) GTEST_SKIP() << "the real movie " << movie << " is not on this machine";
@@ -114,6 +154,7 @@ TEST_F(mrc_files, a_camera_movie) {
   EXPECT_EQ(source->info().type, pixel_type::u16);
   EXPECT_EQ(source->info().scan, (scan_shape{1, 348, 1}));
   expect_issue(source->info(), "axes_not_taken", 1, {"-10 A", "no angle"});
+  expect_issue(source->info(), "scan_is_no_raster", 1, {"ROI_Random_Scan_info.txt", "Random"});
   const auto pixels = all_pixels<std::uint16_t>(*source);
   EXPECT_EQ(std::accumulate(pixels.begin(), pixels.end(), std::uint64_t{0}), 104477835U);
   EXPECT_EQ(*std::min_element(pixels.begin(), pixels.end()), 681);

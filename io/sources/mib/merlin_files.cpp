@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <map>
-#include <sstream>
 #include <string>
 #include <system_error>
 
@@ -13,6 +10,7 @@
 #include <countem/work.hpp>
 
 #include "io/files/in_flight.hpp"
+#include "io/sources/noted_values.hpp"
 
 namespace countem::io {
 
@@ -56,27 +54,8 @@ std::vector<fs::path> frames_beside(const fs::path& description) {
   return found;
 }
 
-using description_values = std::map<std::string, std::string>;
-
-description_values values_of(const fs::path& description) {
-  constexpr std::size_t most = 1 << 20;
-  description_values values;
-  std::istringstream lines(first_bytes(description, most));
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t tab = line.find('\t');
-    if (tab == std::string::npos) continue;
-    std::string key = line.substr(0, tab);
-    if (key.ends_with(':')) key.pop_back();
-    values.emplace(std::move(key), line.substr(tab + 1));
-  }
-  return values;
-}
-
-std::uint32_t merlin_value(const description_values& values, const std::string& key) {
-  const auto found = values.find(key);
-  std::uint32_t number = 0;
-  if (found != values.end()) std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
-  return number;
+std::uint32_t merlin_value(const noted_values& values, std::string_view name) {
+  return values.number<std::uint32_t>(name).value_or(0);
 }
 
 /// Where the scan turns to the next row the beam takes longer: every interval but those is of one length. Needs all frames.
@@ -175,7 +154,7 @@ std::vector<merlin_frame> find_merlin_frames(const file_handle& file, std::size_
 std::optional<scan_shape> merlin_scan(const std::optional<fs::path>& description, const std::vector<merlin_frame>& frames,
                                       const fs::path& file, issue_list& issues) {
   if (!description) return scan_of_times(frames, file, issues);
-  const description_values values = values_of(*description);
+  const noted_values values(*description, '\t');
   const std::uint32_t width = merlin_value(values, "ScanX");
   const std::uint32_t height = merlin_value(values, "ScanY");
   if (width > 0 && height > 0) return scan_shape{height, width, 1};

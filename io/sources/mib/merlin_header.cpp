@@ -3,14 +3,11 @@
 #include <charconv>
 #include <vector>
 
+#include "io/sources/noted_values.hpp"
+
 namespace countem::io {
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(' ');
-  return first == std::string_view::npos ? std::string_view{} : text.substr(first, text.find_last_not_of(' ') - first + 1);
-}
 
 /// Those before the first zero; what follows the last comma is none.
 std::vector<std::string_view> merlin_fields(std::string_view text) {

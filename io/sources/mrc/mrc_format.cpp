@@ -9,6 +9,7 @@
 
 #include "io/sources/flat/flat_source.hpp"
 #include "io/sources/mrc/entries.hpp"
+#include "io/sources/mrc/movie_description.hpp"
 #include "io/sources/stated_axes.hpp"
 
 // MRC2014: 1024 bytes of 4-byte words, then the extended header (word 24 holds its bytes), then the sections.
@@ -136,8 +137,18 @@ std::unique_ptr<frame_source> open_mrc(const std::vector<std::filesystem::path>&
                                        issue_list issues) {
   file_handle file = file_handle::open_read(files.front());
   flat_layout layout = mrc_layout(file, issues);
-  if (!options.image && layout.claimed->width > 1)
-    layout.known.lengths = lengths_of(cell_axes(file, layout.big_endian), file.path(), issues);
+  if (!options.image && layout.claimed->width > 1) {
+    const auto frames = options.scan ? std::nullopt : std::optional(layout.claimed->frames());
+    const movie_description noted = movie_description_of(file.path(), frames, issues);
+    stated_axes axes = noted.axes;
+    if (!axes.row && !axes.column) {
+      const stated_axes cell = cell_axes(file, layout.big_endian);
+      axes.row = cell.row;
+      axes.column = cell.column;
+    }
+    layout.claimed = noted.scan.value_or(*layout.claimed);
+    layout.known.lengths = lengths_of(axes, file.path(), issues);
+  }
   return open_flat(std::move(file), mrc_movie().facts.format, layout, options, std::move(issues));
 }
 
