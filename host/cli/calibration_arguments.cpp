@@ -107,7 +107,7 @@ calibration calibration_arguments::references_alone(const source_arguments& inpu
     throw invalid_argument(
         "thresholds are of a scan, and only darks were given: give thresholds where the scan is counted, or its frames here");
   }
-  calibration found = references(open_source(darks_, inputs.options_for(darks_))->info().shape, inputs, threads, stop);
+  calibration found = references(open_source(darks_, inputs.options_for_darks(darks_))->info().shape, inputs, threads, stop);
   found.references_only = true;
   return found;
 }
@@ -173,7 +173,7 @@ calibration calibration_arguments::references(frame_shape shape, const source_ar
                                               const std::atomic<bool>& stop) const {
   calibration start;
   if (!darks_.empty()) {
-    const auto darks = of_shape(open_source(darks_, inputs.options_for(darks_)), shape, darks_.front());
+    const auto darks = of_shape(open_source(darks_, inputs.options_for_darks(darks_)), shape, darks_.front());
     apply_dark(start, average_darks(stoppable(*darks, stop), threads));
   }
   if (!gain_.empty()) apply_gain(start, *open_detector_image(gain_, shape, pixel_type::f32));

@@ -201,9 +201,10 @@ source_options source_arguments::format_options() const {
   return options;
 }
 
-source_options source_arguments::options_for(const std::vector<std::filesystem::path>& others) const {
-  const bool alike = !others.empty() && !inputs_.empty() && others.front().extension() == inputs_.front().extension();
+source_options source_arguments::options_for_darks(const std::vector<std::filesystem::path>& darks) const {
+  const bool alike = !darks.empty() && !inputs_.empty() && darks.front().extension() == inputs_.front().extension();
   source_options options = alike ? format_options() : source_options{};
+  options.darks = true;
   options.scale = scale_;
   return options;
 }

@@ -43,9 +43,9 @@ class source_arguments {
   [[nodiscard]] const std::vector<std::filesystem::path>& inputs() const { return inputs_; }
   /// @throws invalid_argument when the options contradict each other.
   [[nodiscard]] source_options options() const;
-  /// How to open other frames of the same detector, for instance darks. What describes the inputs' format describes them too
+  /// How to open darks of the same detector. What describes the inputs' format describes them too
   /// where their names end alike; else their format is found out from the files.
-  [[nodiscard]] source_options options_for(const std::vector<std::filesystem::path>& others) const;
+  [[nodiscard]] source_options options_for_darks(const std::vector<std::filesystem::path>& darks) const;
 
  private:
   [[nodiscard]] source_options format_options() const;

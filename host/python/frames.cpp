@@ -105,6 +105,7 @@ struct opening {
   std::string index;
   double scale = 1;
   bool keep_fractions = false;
+  bool darks = false;
   std::int64_t skip = 0;
   std::uint32_t flyback = 0;
   bool snake = false;
@@ -129,6 +130,7 @@ source_options options_of(const opening& given) {
   options.headers = given.index;
   options.scale = given.scale;
   options.keep_fractions = given.keep_fractions;
+  options.darks = given.darks;
   options.path = {given.skip, given.flyback, given.snake};
   return options;
 }
@@ -210,6 +212,7 @@ void bind_opening(nb::module_& m) {
       .def_rw("index", &opening::index)
       .def_rw("scale", &opening::scale)
       .def_rw("keep_fractions", &opening::keep_fractions)
+      .def_rw("darks", &opening::darks)
       .def_rw("skip", &opening::skip)
       .def_rw("flyback", &opening::flyback)
       .def_rw("snake", &opening::snake);

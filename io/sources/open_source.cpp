@@ -35,9 +35,8 @@ const io::source_format* first_that(const Fits& fits) {
 /// By description, first bytes, contents and name, in this order: a name is the weakest evidence.
 const io::source_format& find_format(const std::vector<fs::path>& files, const source_options& options) {
   const auto needs_layout = [](const io::source_format& entry) { return entry.facts.needs_layout; };
-  if (options.raw) {
-    if (const auto* described = first_that(needs_layout)) return *described;
-  }
+  const io::source_format* const described = options.raw ? first_that(needs_layout) : nullptr;
+  if (described != nullptr && !options.raw_unless_recognised) return *described;
   const fs::path& first = files.front();
   std::array<char, io::source_format::shown_bytes> start{};
   const std::size_t got = io::file_handle::open_read(first).read_at(0, start.data(), start.size());
@@ -48,12 +47,13 @@ const io::source_format& find_format(const std::vector<fs::path>& files, const s
     return entry.fits != nullptr && io::has_suffix_of(first, entry) && entry.fits(files);
   };
   if (const auto* known = first_that(fits)) return *known;
+  const std::string other = io::what_else_begins_so(first, bytes);
+  if (described != nullptr && other.empty()) return *described;
   const auto assumed = [&](const io::source_format& entry) {
     return entry.assumed_by_suffix && io::has_suffix_of(first, entry);
   };
   if (const auto* known = first_that(assumed)) return *known;
-  if (const std::string other = io::what_else_begins_so(first, bytes); !other.empty())
-    throw format_error(first.string() + ": " + other);
+  if (!other.empty()) throw format_error(first.string() + ": " + other);
   throw format_error(first.string() + ": its format cannot be told from its name or its first bytes",
                      {{advice_kind::input_format}});
 }
@@ -104,7 +104,7 @@ found_scan find_scan(std::vector<fs::path> inputs, source_options& options) {
   if (options.scan) io::check_given_scan(*options.scan);
   io::issue_list issues;
   const io::source_format* const named = options.format ? &io::entry_of(options.format->name()) : nullptr;
-  std::vector<fs::path> files = io::find_input_files(inputs, named, issues);
+  std::vector<fs::path> files = io::find_input_files(inputs, named, options.darks, issues);
   const io::source_format& format = named != nullptr ? *named : find_format(files, options);
   if (!format.facts.several_files && files.size() != 1) files = {leading_file(files, format)};
   if (!options.headers.empty()) require_records(format);

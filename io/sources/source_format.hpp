@@ -26,6 +26,9 @@ struct source_format {
   bool (*begins)(std::string_view first_bytes) = nullptr;
   /// Whether the contents of files, the first of which has one of the suffixes, fit. Null: not looked into.
   bool (*fits)(const std::vector<std::filesystem::path>& files) = nullptr;
+  /// Whether a file with one of the suffixes is a result that countem made of frames, or a simulation's truth, and no
+  /// recording. Null: such files are of other formats.
+  bool (*is_result)(const std::filesystem::path& file) = nullptr;
   /// Opens existing, regular, non-empty files, none of them twice; one file where `several_files` is false. `issues` holds
   /// what was found so far. @throws as countem::open_source()
   std::unique_ptr<frame_source> (*open)(const std::vector<std::filesystem::path>& files, const source_options& options,

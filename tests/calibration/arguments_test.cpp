@@ -90,10 +90,10 @@ TEST(source_arguments, that_contradict_each_other_are_refused) {
 
 TEST(source_arguments, describe_other_frames_whose_names_end_alike) {
   const parsed line({"a.bin", "--shape", "4x6", "--scan", "3x2"});
-  const source_options alike = line.inputs.options_for({"dark.bin"});
+  const source_options alike = line.inputs.options_for_darks({"dark.bin"});
   EXPECT_TRUE(alike.raw.has_value());
   EXPECT_FALSE(alike.scan.has_value());
-  const source_options other = line.inputs.options_for({"dark.npy"});
+  const source_options other = line.inputs.options_for_darks({"dark.npy"});
   EXPECT_FALSE(other.raw || other.format || other.scan);
 }
 

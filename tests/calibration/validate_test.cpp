@@ -123,15 +123,29 @@ TEST(validate_calibration, names_a_number_of_its_fit) {
   }
 }
 
-/// A NumPy file of 64-bit floating point, NumPy's own choice.
-std::filesystem::path save_f64(const test::temporary_directory& directory, const std::vector<double>& values) {
-  std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }";
+template <class Value>
+std::filesystem::path save_flat(const std::filesystem::path& path, const std::string& before,
+                                const std::vector<Value>& values) {
+  std::ofstream file(path, std::ios::binary);
+  file << before;
+  file.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(Value)));
+  return path;
+}
+
+/// A NumPy file, its header 128 bytes long.
+template <class Value>
+std::filesystem::path save_npy(const std::filesystem::path& path, const std::string& type, const std::string& extent,
+                               const std::vector<Value>& values) {
+  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': (" + extent + "), }";
   header.resize(117, ' ');
   header += '\n';
-  std::ofstream file(directory / "image.npy", std::ios::binary);
-  file << "\x93NUMPY" << '\x01' << '\0' << static_cast<char>(header.size()) << '\0' << header;
-  file.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(double)));
-  return directory / "image.npy";
+  const std::string start{"\x93NUMPY\x01\0", 8};
+  return save_flat(path, start + static_cast<char>(header.size()) + '\0' + header, values);
+}
+
+/// Of 64-bit floating point, NumPy's own choice.
+std::filesystem::path save_f64(const test::temporary_directory& directory, const std::vector<double>& values) {
+  return save_npy(directory / "image.npy", "<f8", "2, 3", values);
 }
 
 TEST(references_of_64_bits, gains_keep_their_fractions) {
@@ -172,6 +186,57 @@ TEST(references_of_64_bits, a_gain_reference_without_a_usable_pixel_is_refused) 
     EXPECT_THAT([&] { apply_gain(gained, *gain); },
                 testing::ThrowsMessage<format_error>(AllOf(HasSubstr("image.npy"), HasSubstr("no pixel of the gain"))));
   }
+}
+
+constexpr frame_shape square{8, 8};
+
+std::vector<float> gain_in(const std::filesystem::path& path) {
+  calibration gained;
+  apply_gain(gained, *open_detector_image(path, square, pixel_type::f32));
+  return gained.gain;
+}
+
+TEST(detector_images, of_a_format_are_not_flat_where_their_size_would_fit) {
+  const test::temporary_directory directory;
+  const std::vector<float> twos(square.pixels(), 2.0F);
+  const auto u16 = save_npy(directory / "u16.npy", "<u2", "8, 8", std::vector<std::uint16_t>(square.pixels(), 2));
+  ASSERT_EQ(std::filesystem::file_size(u16), square.pixels() * sizeof(float));
+  EXPECT_EQ(gain_in(u16), twos);
+  EXPECT_EQ(gain_in(save_npy(directory / "i16.npy", "<i2", "8, 8", std::vector<std::int16_t>(square.pixels(), 2))), twos);
+  EXPECT_EQ(gain_in(save_npy(directory / "f16.npy", "<f2", "8, 8", std::vector<std::uint16_t>(square.pixels(), 0x4000))), twos);
+  const auto other = save_npy(directory / "other.npy", "<u2", "4, 16", std::vector<std::uint16_t>(square.pixels(), 2));
+  EXPECT_THAT([&] { (void)gain_in(other); }, testing::ThrowsMessage<invalid_argument>(HasSubstr("4 x 16")));
+}
+
+TEST(detector_images, are_flat_under_any_name_where_no_format_is_recognised) {
+  const test::temporary_directory directory;
+  const std::vector<float> twos(square.pixels(), 2.0F);
+  for (const char* name : {"gain.bin", "gain", "gain.data", "gain.npy", "gain.h5", "scan_x2_y2.bin"})
+    EXPECT_EQ(gain_in(save_flat(directory / name, "", twos)), twos) << name;
+  EXPECT_THAT([&] { (void)gain_in(save_flat(directory / "short.bin", "", std::vector<float>(63, 2.0F))); },
+              testing::ThrowsMessage<format_error>(HasSubstr("one f32 a pixel would have 256 bytes")));
+  calibration masked;
+  std::vector<std::uint8_t> mask(square.pixels(), 0);
+  mask[1] = mask[4] = 1;  // as a TVIPS series begins
+  apply_mask(masked, *open_detector_image(save_flat(directory / "mask.bin", "", mask), square, pixel_type::u8));
+  EXPECT_EQ(masked.mask[1], mask_given);
+  EXPECT_EQ(masked.mask[2], 0);
+}
+
+TEST(detector_images, of_flat_whole_numbers_are_no_factors) {
+  const test::temporary_directory directory;
+  const auto refused = [&](std::uint32_t value) {
+    const auto path = save_flat(directory / "gain.bin", "", std::vector<std::uint32_t>(square.pixels(), value));
+    EXPECT_THAT([&] { (void)gain_in(path); }, testing::ThrowsMessage<format_error>(AllOf(
+                                                  HasSubstr("gain.bin"), HasSubstr("read as flat f32"), HasSubstr(".npy"))))
+        << value;
+  };
+  refused(1);
+  refused(1U << 24);
+  refused(0x0000803f);  // 1.0F, big-endian
+  std::vector<float> faint(square.pixels(), 1e-40F);
+  faint[3] = 1;  // the edge of a Gaussian
+  EXPECT_EQ(gain_in(save_flat(directory / "gain.bin", "", faint)), faint);
 }
 
 }  // namespace

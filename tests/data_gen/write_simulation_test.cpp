@@ -77,6 +77,46 @@ TEST_F(write_simulation_to_disk, frames_darks_and_truth_are_the_simulators) {
   EXPECT_EQ(loaded.charges_adu, truth.charges_adu);
 }
 
+TEST_F(write_simulation_to_disk, a_folder_is_its_scan_and_its_darks) {
+  simulation_options options = few_frames();
+  for (const char* format : {"v5", "v3", "npy", "hdf5", "raw"}) {
+    const bool camera = format[0] == 'v';
+    options.frame = camera ? frame_shape{576, 576} : frame_shape{8, 10};
+    const fs::path folder = directory_ / format;
+    simulation_output output;
+    output.format = input_format(format);
+    output.dark_frames = 4;
+    const simulation_files files = write_simulation(folder, options, output);
+    source_options opening;
+    if (output.format == input_format("raw")) {
+      opening.format = output.format;
+      opening.raw = raw_layout{.shape = options.frame};
+    }
+    const auto kinds = [](const frame_source& source) {
+      std::string text;
+      for (const source_issue& issue : source.info().issues) text += issue.kind + ": " + issue.text;
+      return text;
+    };
+    const auto scan = open_source({folder}, opening);
+    EXPECT_EQ(scan->info().scan.frames(), 6U) << format;
+    EXPECT_EQ(scan->info().files.size(), files.frames.size()) << format;
+    EXPECT_EQ(scan->info().missing_frames, 0U) << format;
+    EXPECT_TRUE(kinds(*scan).starts_with("files_left_out: " + folder.string() + ": ")) << kinds(*scan);
+    EXPECT_NE(kinds(*scan).find(files.darks.front().filename().string()), std::string::npos) << kinds(*scan);
+    EXPECT_EQ(kinds(*scan).find("truth.h5 (made by countem)") != std::string::npos, !camera && format[0] != 'r')
+        << kinds(*scan);
+
+    opening.darks = true;
+    const auto darks = open_source({folder}, opening);
+    EXPECT_EQ(darks->info().scan.frames(), 4U) << format;
+    EXPECT_NE(kinds(*darks).find("(not named as darks)"), std::string::npos) << kinds(*darks);
+
+    for (const fs::path& frames : files.frames) fs::remove(frames);
+    opening.darks = false;
+    EXPECT_EQ(open_source({folder}, opening)->info().scan.frames(), 4U) << format << ": nothing but darks is taken as it is";
+  }
+}
+
 TEST_F(write_simulation_to_disk, gives_the_same_bytes_for_any_number_of_threads) {
   simulation_options options = few_frames();
   options.frame = {40, 50};

@@ -64,6 +64,16 @@ def test_references_may_be_paths_frames_or_arrays(raw: ct.Raw, simulated: Simula
     assert ct.calibrate(raw, dark, tmp_path / "gain.npy", mask=tmp_path / "mask.npy").background_adu == made.background_adu
 
 
+def test_the_folder_of_a_simulation(simulated: Simulated) -> None:
+    folder = simulated.raw.parent
+    with pytest.warns(ct.CountemWarning, match="dark.npy .darks by their names., truth.h5 .made by countem."):
+        raw = ct.open_raw(folder)
+    assert raw.files == [simulated.raw]
+    with pytest.warns(ct.CountemWarning, match="data.npy .not named as darks."):
+        made = ct.calibrate(raw, folder)
+    np.testing.assert_array_equal(made.dark, ct.calibrate(raw, simulated.dark).dark)
+
+
 def test_a_mean_dark(raw: ct.Raw, simulated: Simulated) -> None:
     mean = np.load(simulated.dark)[0].mean(axis=0)
     np.testing.assert_array_equal(ct.calibrate(raw, mean).dark, np.rint(16 * mean) / 16)  # rint: half to even, as the library's

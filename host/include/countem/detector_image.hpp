@@ -11,9 +11,10 @@ namespace countem {
 [[nodiscard]] std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, frame_shape shape,
                                                      const std::filesystem::path& path);
 
-/// An image of the detector: .npy, .mrc, HDF5 or flat. Flat files hold no description: one of just the right size holds
-/// one value of type `flat` per pixel.
-/// @throws format_error when it cannot be read, invalid_argument when it is of another shape.
+/// An image of the detector, of any format of frames, or flat. Flat files hold no description: one of just the right size whose
+/// bytes show no other format holds one value of type `flat` per pixel.
+/// @throws format_error when it cannot be read, or read as flat f32 holds no value of a size that factors have (1e-30);
+/// invalid_argument when it is of another shape.
 [[nodiscard]] std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& path, frame_shape shape,
                                                                 pixel_type flat);
 

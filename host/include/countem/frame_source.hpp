@@ -87,7 +87,12 @@ struct source_options {
   /// or in the scan that the files define; without `scan` it is that scan, its lines shorter by the flyback.
   scan_path path{};
   std::optional<raw_layout> raw;  ///< required where input_format_facts::needs_layout
-  std::string dataset;            ///< HDF5: path of the dataset; empty: found by convention
+  /// `raw` describes the files only where their bytes show no other format.
+  bool raw_unless_recognised = false;
+  /// Dark references are wanted: a directory stands for its files named "dark...", if it has any. Otherwise these are left out
+  /// where there are others beside them.
+  bool darks = false;
+  std::string dataset;  ///< HDF5: path of the dataset; empty: found by convention
   /// HDF5: what the dataset's axes stand for, in its order, with commas ("row,column,frame"); of frame, scan_row, scan_column,
   /// repeat, row, column. Empty: found by the convention of the program that wrote the file.
   std::string axes;
@@ -162,7 +167,8 @@ class frame_source {
 };
 
 /// Opens one scan from its files, in any order (one file where the format's `several_files` is false).
-/// A directory stands for the files in it with a suffix of the format; FILE:/PATH names a dataset of an HDF5 file, as
+/// A directory stands for the files in it with a suffix of the format, but for what countem made of frames and for darks
+/// (source_options::darks), which is an issue (`files_left_out`); FILE:/PATH names a dataset of an HDF5 file, as
 /// source_options::dataset does. Of several files of a format with one file for a scan the only one whose name ends in
 /// "_master" is opened.
 /// @throws invalid_argument, format_error or io_error, naming file and record.

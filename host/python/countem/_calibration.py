@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from countem import _countem
-from countem._frames import Raw, as_frames, detector_image, require_raw, table_of
+from countem._frames import Raw, require_raw, table_of
 from countem._notices import logger, warn
+from countem._references import dark_frames, detector_image
 
 
 class Calibration:
@@ -203,7 +204,7 @@ def calibrate(raw: Raw, dark: Any = None, gain: Any = None, *, mask: Any = None,
               per_pixel: bool = False, samples: int = 40, seed: int = 0, accept_masked: bool = False, threads: int = 0) -> Calibration:
     """Finds thresholds for the frames of a scan from a sample of them, as `countem calibrate` does (docs/calibration.md).
 
-    `dark`: frames without beam: paths as for `open_raw`, opened frames, an array (frames, rows, columns), or their mean (rows, columns);
+    `dark`: frames without beam: paths as for `open_raw` (of a directory its files named "dark...", if it has any), opened frames, an array (frames, rows, columns), or their mean (rows, columns);
     or a calibration of darks alone (`countem calibrate --dark-only`). `gain`: a factor for each pixel, `mask`: pixels not to be
     used are not 0; a path (.npy, .mrc, HDF5 or flat) or an array (rows, columns).
     `method`: what the thresholds are for: cluster, maximum, peaks, pixels or counts. `background`: "frame" where counting
@@ -228,7 +229,7 @@ def calibrate(raw: Raw, dark: Any = None, gain: Any = None, *, mask: Any = None,
         if not dark._native.references_only:
             raise ValueError("the calibration given as dark has thresholds: count with it, or give one of darks alone")
         before, dark = dark._native, None
-    darks = as_frames(dark, raw)._native if dark is not None else None
+    darks = dark_frames(dark, raw)._native if dark is not None else None
     if darks is not None and darks.frame_shape != raw._native.frame_shape:
         raise ValueError(f"the darks are of {darks.frame_shape[0]} x {darks.frame_shape[1]} pixels, the frames of {raw.shape[-2]} x "
                          f"{raw.shape[-1]}: give darks of this detector")

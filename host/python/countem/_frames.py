@@ -171,13 +171,24 @@ def _files(paths: Paths) -> list[str]:
     return found
 
 
+def _opened(paths: Paths, options: dict[str, Any], opening: _countem.Opening) -> Raw:
+    native = _countem.open_files(_files(paths), opening)
+    files = native.files
+    name = str(files[0]) if len(files) == 1 else os.path.commonpath([str(file.parent) for file in files]) or "."
+    given = os.fspath(paths) if isinstance(paths, (str, os.PathLike)) else [os.fspath(path) for path in paths]
+    raw = Raw(native, name, (given, options), open_raw)
+    warn(raw.issues)
+    return raw
+
+
 def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | None = None, shape: Sequence[int] | None = None,
              dtype: npt.DTypeLike | None = None, offset: int = 0, gap: int = 0, dataset: str | None = None, scale: float = 1,
              index: str | os.PathLike[str] | None = None, axes: str | None = None, skip: int = 0, flyback: int = 0,
              snake: bool = False) -> Raw:
     """Opens raw frames of a scan. Reads headers, no frame.
 
-    `paths`: one file, a pattern ("scan42/*.data"), a directory, or a list of files in any order.
+    `paths`: one file, a pattern ("scan42/*.data"), a directory, or a list of files in any order. Of a directory, files named
+    "dark..." and what countem made are left out where there are others.
     `scan`: (rows, columns) or (rows, columns, frames at each position); without it what the files claim, else one row.
     `format`: a name of docs/formats.md ("v5", "npy", "hdf5", "raw", ...); found out when not given.
     `shape`, `dtype`, `offset`, `gap`: flat binary files alone: (rows, columns) of a frame, type of a pixel (uint16), bytes before
@@ -195,13 +206,7 @@ def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | N
     """
     options = dict(scan=scan, format=format, shape=shape, dtype=dtype, offset=offset, gap=gap, dataset=dataset, scale=scale, index=index, axes=axes,
                    skip=skip, flyback=flyback, snake=snake)
-    native = _countem.open_files(_files(paths), _opening(**options))
-    files = native.files
-    name = str(files[0]) if len(files) == 1 else os.path.commonpath([str(file.parent) for file in files]) or "."
-    given = os.fspath(paths) if isinstance(paths, (str, os.PathLike)) else [os.fspath(path) for path in paths]
-    raw = Raw(native, name, (given, options), open_raw)
-    warn(raw.issues)
-    return raw
+    return _opened(paths, options, _opening(**options))
 
 
 def index_raw(paths: Paths, output: str | os.PathLike[str], *, scan: Sequence[int] | None = None, format: str | None = None,
@@ -362,37 +367,3 @@ def require_raw(given: Any) -> None:
     """Raises TypeError."""
     if not isinstance(given, Raw):
         raise TypeError(f"{type(given).__name__} is no raw frames: open files with open_raw(), arrays with frames()")
-
-
-def detector_image(given: Any, shape: tuple[int, int], flat: str) -> _countem.Frames:
-    """A gain or a mask: a path, or an array (detector rows, detector columns)."""
-    if isinstance(given, Raw):
-        return given._native
-    if isinstance(given, (str, os.PathLike)):
-        return _countem.open_detector_image(os.fspath(given), *shape, flat)
-    array = np.asarray(_array_of(given))
-    if array.shape != shape:
-        raise ValueError(f"an image of shape {array.shape} was given for a detector of {shape[0]} x {shape[1]} pixels")
-    if flat == "u8":
-        array = np.asarray(array != 0)
-    opening = _countem.Opening()
-    opening.keep_fractions = True
-
-    def read(first: int, out: npt.NDArray[Any]) -> None:
-        _put(out, array, "image")
-
-    return _countem.open_array("array", array.shape, _type_of(array.dtype, "the image"), read, 1, opening)
-
-
-def as_frames(given: Any, alike: Raw) -> Raw:
-    """Other frames of the same detector, such as darks: paths, opened frames, or an array."""
-    if isinstance(given, Raw):
-        return given
-    scale = alike._source[1]["scale"]
-    paths = [given] if isinstance(given, (str, os.PathLike)) else given
-    if not isinstance(paths, (list, tuple)) or not all(isinstance(path, (str, os.PathLike)) for path in paths):
-        return frames(given, scale=scale)
-    files = _files(paths)
-    same = alike._maker is open_raw and pathlib.Path(files[0]).suffix == alike.files[0].suffix
-    names = ("format", "shape", "dtype", "offset", "gap") if same else ()
-    return open_raw(files, scale=scale, **{name: alike._source[1][name] for name in names})

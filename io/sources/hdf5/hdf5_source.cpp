@@ -212,15 +212,30 @@ bool has_mark(hid_t file, const char* group, const char* attribute) {
   return has_path(file, group) && has_attribute(open_group(file, group), attribute);
 }
 
-/// Files that countem made of frames hold numbers that would pass as frames.
-void refuse_own_files(hid_t file, const std::string& name) {
-  const auto refuse = [&](const char* what) {
-    throw format_error(fmt::format("{}: is {}, and raw frames are expected: give the files that the camera wrote", name, what));
-  };
+/// What countem made of frames holds numbers that would pass as frames. Empty: it is none of that.
+std::string_view what_countem_made(hid_t file) {
   if (has_mark(file, "/electron_counts", "countem_format_version"))
-    refuse("an event store, whose electrons are counted already");
-  if (has_mark(file, "/calibration", "charge_units_per_adu")) refuse("a calibration, made of frames and no frames itself");
-  if (has_attribute(file, "truth_version")) refuse("the truth of a simulation, a list of electrons");
+    return "an event store, whose electrons are counted already";
+  if (has_mark(file, "/calibration", "charge_units_per_adu")) return "a calibration, made of frames and no frames itself";
+  if (has_attribute(file, "truth_version")) return "the truth of a simulation, a list of electrons";
+  return {};
+}
+
+void refuse_own_files(hid_t file, const std::string& name) {
+  const std::string_view what = what_countem_made(file);
+  if (what.empty()) return;
+  throw format_error(fmt::format("{}: is {}, and raw frames are expected: give the files that the camera wrote", name, what));
+}
+
+bool is_result(const fs::path& path) {
+  const auto lock = hdf5_lock();
+  try {
+    const hdf5_handle file = open_hdf5(path);
+    const bool of_images = has_path(file, "/reductions") && has_path(file, "/provenance");
+    return of_images || has_path(file, "/record_headers") || !what_countem_made(file).empty();
+  } catch (const error&) {  // what cannot be opened is reported where it is read
+    return false;
+  }
 }
 
 /// Opens a file, also one that a detector still writes, if it lets others read (SWMR).
@@ -307,6 +322,7 @@ const source_format& dense_hdf5() {
                                              .has_datasets = true},
                                    .assumed_by_suffix = true,
                                    .begins = [](std::string_view bytes) { return bytes.starts_with("\x89HDF\r\n\x1a\n"); },
+                                   .is_result = is_result,
                                    .open = open_scan};
   return entry;
 }

@@ -186,6 +186,8 @@ std::unique_ptr<frame_source> open_tvips(const std::vector<fs::path>& given, con
 
 bool begins_as_tvips(std::string_view bytes) {
   using namespace std::string_view_literals;
+  constexpr std::size_t bits_at = 16;
+  if (bytes.size() <= bits_at || (bytes[bits_at] != 8 && bytes[bits_at] != 16)) return false;  // a mask of 0 and 1
   return bytes.starts_with("\0\1\0\0\1\0\0\0"sv) || bytes.starts_with("\0\1\0\0\2\0\0\0"sv);
 }
 
