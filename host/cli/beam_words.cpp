@@ -2,9 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include <countem/centre.hpp>
+#include <countem/detector_image.hpp>
 
 namespace countem::cli {
 
@@ -49,7 +52,8 @@ std::optional<found_beam> centre_from(const std::string& text, const store_descr
 }
 
 void add_centre_file(output_rules& rules, const std::string& text) {
-  if (const centre_choice chosen = parse_centre(text); !chosen.vacuum.empty()) rules.inputs.push_back(chosen.vacuum);
+  if (const centre_choice chosen = parse_centre(text); !chosen.vacuum.empty())
+    std::ranges::move(files_of_image(chosen.vacuum), std::back_inserter(rules.inputs));
 }
 
 std::string guess_warning(const found_beam& beam, const std::string& option) {

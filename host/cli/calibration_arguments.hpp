@@ -46,8 +46,8 @@ class calibration_arguments {
   /// @throws invalid_argument when more was given; format_error, io_error for the mask.
   [[nodiscard]] calibration without_thresholds(const frame_source& frames) const;
 
-  /// The files that were given, as they are now; folders are left out.
-  [[nodiscard]] std::vector<input_file> files() const;
+  /// The files that were given, those that folders and names of datasets stand for among them, as they are now.
+  [[nodiscard]] std::vector<input_file> files(const source_arguments& inputs) const;
   /// Frames asked for as a sample.
   [[nodiscard]] std::uint32_t samples() const { return options_.samples; }
   [[nodiscard]] std::uint64_t seed() const { return options_.seed; }

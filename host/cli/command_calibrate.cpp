@@ -215,7 +215,7 @@ void report(const calibration& found, json told, const calibrate_options& chosen
 void run_calibrate_darks(const calibrate_options& chosen, context& ctx) {
   if (!chosen.inputs.inputs().empty() || !chosen.sweep.empty())
     throw invalid_argument("--dark-only takes no frames of a scan and no --sweep, which counts such frames: leave one out");
-  const output_rules rules = ctx.rules(paths_of({}, chosen.calibration.files()));
+  const output_rules rules = ctx.rules(paths_of({}, chosen.calibration.files(chosen.inputs)));
   check_output(chosen.output, calibration_output, rules);
   const calibration found = chosen.calibration.references_alone(chosen.inputs, chosen.threads, ctx.stop);
   json told = describe(found, found.shape);
@@ -228,7 +228,7 @@ void run_calibrate(const calibrate_options& chosen, context& ctx) {
   if (chosen.dark_only) return run_calibrate_darks(chosen, ctx);
   const std::optional<sweep_range> range = chosen.sweep.empty() ? std::nullopt : std::optional(parse_sweep(chosen.sweep));
   const auto frames = open_source(chosen.inputs.inputs(), chosen.inputs.options());
-  const output_rules rules = ctx.rules(paths_of(frames->info().files, chosen.calibration.files()));
+  const output_rules rules = ctx.rules(paths_of(frames->info().files, chosen.calibration.files(chosen.inputs)));
   check_output(chosen.output, calibration_output, rules);
   if (!chosen.pictures.empty()) {
     io::make_folder(chosen.pictures);

@@ -9,6 +9,7 @@
 
 #include <countem/build_facts.hpp>
 #include <countem/counted_scan.hpp>
+#include <countem/detector_image.hpp>
 #include <countem/error.hpp>
 #include <countem/provenance.hpp>
 
@@ -48,7 +49,7 @@ void count_run::run() {
 }
 
 void count_run::open() {
-  references_ = wanted_.thresholds.files();
+  references_ = wanted_.thresholds.files(wanted_.inputs);
   source_options opening = wanted_.inputs.options();
   opening.in_place = !wanted_.copy_input;
   source_ = open_source(wanted_.inputs.inputs(), opening);
@@ -75,7 +76,7 @@ std::string count_run::share_words() const {
 void count_run::check_outputs() {
   rules_ = ctx_.rules(paths_of(info().files, references_));
   for (std::filesystem::path& file : files_of(plan_)) rules_.inputs.push_back(std::move(file));
-  if (!centre_.vacuum.empty()) rules_.inputs.push_back(centre_.vacuum);
+  if (!centre_.vacuum.empty()) std::ranges::move(files_of_image(centre_.vacuum), std::back_inserter(rules_.inputs));
   check_output(wanted_.output, event_store_output, rules_);
   if (wanted_.no_pictures || is_part()) return;
   io::make_folder(wanted_.pictures);

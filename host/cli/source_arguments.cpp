@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 #include <optional>
+#include <set>
 #include <system_error>
 
 #include <countem/error.hpp>
@@ -87,6 +88,26 @@ std::string names_of_formats(const Wanted& wanted) {
     list += names[at];
   }
   return list;
+}
+
+/// How the names of files end: the one that is given, the one with the dataset of FILE:/PATH, or those in a directory.
+std::set<std::string> endings_of(const std::filesystem::path& given) {
+  std::error_code failure;
+  if (!std::filesystem::is_directory(given, failure)) {
+    const std::string name = given.string();
+    const bool is_file = std::filesystem::exists(given, failure);
+    return {std::filesystem::path(is_file ? name : name.substr(0, name.find(":/"))).extension().string()};
+  }
+  std::set<std::string> endings;
+  for (std::filesystem::directory_iterator entry(given, failure), end; !failure && entry != end; entry.increment(failure))
+    endings.insert(entry->path().extension().string());
+  return endings;
+}
+
+bool end_alike(const std::vector<std::filesystem::path>& some, const std::vector<std::filesystem::path>& others) {
+  if (some.empty() || others.empty()) return false;
+  const std::set<std::string> endings = endings_of(others.front());
+  return std::ranges::any_of(endings_of(some.front()), [&](const std::string& ending) { return endings.contains(ending); });
 }
 
 }  // namespace
@@ -202,8 +223,7 @@ source_options source_arguments::format_options() const {
 }
 
 source_options source_arguments::options_for_darks(const std::vector<std::filesystem::path>& darks) const {
-  const bool alike = !darks.empty() && !inputs_.empty() && darks.front().extension() == inputs_.front().extension();
-  source_options options = alike ? format_options() : source_options{};
+  source_options options = end_alike(darks, inputs_) ? format_options() : source_options{};
   options.darks = true;
   options.scale = scale_;
   return options;

@@ -36,6 +36,14 @@ void check_flat_values(const frame_source& image, const std::filesystem::path& p
                   path.string(), largest));
 }
 
+/// Which version of the 4D Camera wrote a frame is not in its bytes, and a wrong one turns its quarters into each other.
+/// @throws format_error
+void refuse_camera_frames(const frame_source& image, const std::filesystem::path& path) {
+  if (facts_of(image.info().format).family.empty()) return;
+  throw format_error(path.string() +
+                     ": holds raw frames of a camera and no image of factors or weights: save the image as .npy");
+}
+
 }  // namespace
 
 std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, frame_shape shape,
@@ -58,13 +66,25 @@ std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& p
     options.raw_unless_recognised = true;
   }
   try {
-    auto image = of_shape(open_source({path}, options), shape, path);
+    auto opened = open_source({path}, options);
+    refuse_camera_frames(*opened, path);
+    auto image = of_shape(std::move(opened), shape, path);
     if (image->info().format == input_format("raw") && flat == pixel_type::f32) check_flat_values(*image, path);
     return image;
   } catch (const format_error& reason) {
     throw format_error(std::string(reason.what()) + " (a flat file of one " + std::string(to_string(flat)) +
                            " a pixel would have " + std::to_string(shape.pixels() * size_of(flat)) + " bytes)",
                        reason.advised());
+  }
+}
+
+std::vector<std::filesystem::path> files_of_image(const std::filesystem::path& path) {
+  std::error_code absent;
+  if (std::filesystem::is_regular_file(path, absent) || path.empty()) return {path};
+  try {
+    return find_source_files({path}, {});
+  } catch (const error&) {  // reported where it is opened
+    return {path};
   }
 }
 

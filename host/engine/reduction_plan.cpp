@@ -293,14 +293,13 @@ void read_detector_images(reduction_plan& plan, frame_shape grid) {
 
 std::vector<std::filesystem::path> files_of(const reduction_plan& plan) {
   std::vector<std::filesystem::path> files;
-  for (const virtual_detector& detector : plan.detectors) {
-    if (!detector.mask_file.empty()) files.push_back(detector.mask_file);
-  }
-  if (plan.com_within && !plan.com_within->detector.mask_file.empty()) files.push_back(plan.com_within->detector.mask_file);
-  files.insert(files.end(), plan.excluded_files.begin(), plan.excluded_files.end());
-  for (const weight_map& map : plan.weights) {
-    if (!map.file.empty()) files.push_back(map.file);
-  }
+  const auto take = [&](const std::filesystem::path& image) {
+    if (!image.empty()) std::ranges::move(files_of_image(image), std::back_inserter(files));
+  };
+  for (const virtual_detector& detector : plan.detectors) take(detector.mask_file);
+  if (plan.com_within) take(plan.com_within->detector.mask_file);
+  for (const std::filesystem::path& excluded : plan.excluded_files) take(excluded);
+  for (const weight_map& map : plan.weights) take(map.file);
   return files;
 }
 

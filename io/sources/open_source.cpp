@@ -106,6 +106,10 @@ found_scan find_scan(std::vector<fs::path> inputs, source_options& options) {
   const io::source_format* const named = options.format ? &io::entry_of(options.format->name()) : nullptr;
   std::vector<fs::path> files = io::find_input_files(inputs, named, options.darks, issues);
   const io::source_format& format = named != nullptr ? *named : find_format(files, options);
+  if (!options.dataset.empty() && !format.facts.has_datasets) {
+    throw invalid_argument(fmt::format("{}: is a file of format {}, which holds no datasets: leave out the name {}",
+                                       files.front().string(), to_string(format.facts.format), options.dataset));
+  }
   if (!format.facts.several_files && files.size() != 1) files = {leading_file(files, format)};
   if (!options.headers.empty()) require_records(format);
   return {std::move(files), format, std::move(issues)};
@@ -129,6 +133,11 @@ std::unique_ptr<frame_source> open_source(const std::vector<fs::path>& inputs, c
   return io::along_path(
       [&](const source_options& recorded_as) { return open_recording(found.files, found.format, recorded_as, found.issues); },
       options);
+}
+
+std::vector<fs::path> find_source_files(const std::vector<fs::path>& inputs, const source_options& given) {
+  source_options options = given;
+  return find_scan(inputs, options).files;
 }
 
 kept_headers save_record_headers(const std::vector<fs::path>& inputs, const source_options& given, const fs::path& output,

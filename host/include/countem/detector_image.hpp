@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include <countem/frame_source.hpp>
 
@@ -13,9 +14,12 @@ namespace countem {
 
 /// An image of the detector, of any format of frames, or flat. Flat files hold no description: one of just the right size whose
 /// bytes show no other format holds one value of type `flat` per pixel.
-/// @throws format_error when it cannot be read, or read as flat f32 holds no value of a size that factors have (1e-30);
-/// invalid_argument when it is of another shape.
+/// @throws format_error when it cannot be read, is a raw frame of the 4D Camera, or read as flat f32 holds no value of a size
+/// that factors have (1e-30); invalid_argument when it is of another shape.
 [[nodiscard]] std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& path, frame_shape shape,
                                                                 pixel_type flat);
+
+/// The files that open_detector_image() opens, where a directory or FILE:/PATH is given; what cannot be found is left as it is.
+[[nodiscard]] std::vector<std::filesystem::path> files_of_image(const std::filesystem::path& path);
 
 }  // namespace countem

@@ -175,4 +175,9 @@ class frame_source {
 [[nodiscard]] std::unique_ptr<frame_source> open_source(const std::vector<std::filesystem::path>& inputs,
                                                         const source_options& options);
 
+/// The files that open_source() would open, without opening them; files to which they lead are not among them.
+/// @throws as open_source()
+[[nodiscard]] std::vector<std::filesystem::path> find_source_files(const std::vector<std::filesystem::path>& inputs,
+                                                                   const source_options& options);
+
 }  // namespace countem

@@ -137,7 +137,7 @@ void take_lengths(reduction_plan& plan, const store_geometry& geometry);
 /// @throws invalid_argument when something is in mrad and no such angle is known.
 [[nodiscard]] reduction_plan in_cells(reduction_plan plan, const store_geometry& geometry);
 
-/// The files that a plan names.
+/// The files that a plan names, those that folders and names of datasets stand for among them.
 [[nodiscard]] std::vector<std::filesystem::path> files_of(const reduction_plan& plan);
 
 /// Pixels that one of some images of the detector has not 0, for reduction_plan::excluded; empty without images.
