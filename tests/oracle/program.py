@@ -24,6 +24,12 @@ class Program:
         assert done.returncode == 0, f"{arguments}: exit code {done.returncode}\n{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else {}
 
+    def refuse(self, *arguments: object) -> str:
+        """Runs a command that must be refused, by its input or its options; returns what it prints."""
+        done = subprocess.run([self.executable, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode in (2, 3), f"{arguments}: exit code {done.returncode}\n{done.stderr}"
+        return done.stderr
+
     def dense(self, store: pathlib.Path) -> np.ndarray:
         """The counted frames as any HDF5 program sees them."""
         with h5py.File(store) as file:
