@@ -27,7 +27,7 @@ DOCUMENTED = {
     "parallax": {"output", "frames", "centre", "aberrations", "scan_rotation", "score", "images"},
     "report": {"output", "bytes", "events", "incomplete_frames", "missing_frames", "arrived_share", "centre", "scan_rotation", "embedded_frames"},
     "compare": {"counted", "truth", "events", "matched", "recall", "precision"},
-    "bench count": {"backend", "frames", "frames_per_s", "checked"},
+    "bench count": {"backend", "frames", "frames_per_s", "files_frames_per_s", "checked"},
     "bench machine": {"version", "threads", "megabytes", "files", "rates"},
     "bench reductions": {"version", "threads", "checked", "rates", "store"},
 }
@@ -55,7 +55,7 @@ class Printing(ProgramTest):
             "parallax": ("parallax", tilted, "-o", at / "parallax.h5"),
             "report": ("report", store, "-o", at / "page.html"),
             "compare": ("compare", store, at / "recovered.h5"),
-            "bench count": ("bench", "count", "--frames", 50, "--distinct", 2, "--repetitions", 1),
+            "bench count": ("bench", "count", "--frames", 50, "--distinct", 2, "--repetitions", 1, "--files", at),
             "bench machine": ("bench", "machine", "--files", at, "--megabytes", 4, "--threads", 2, "--repetitions", 2),
             "bench reductions": ("bench", "reductions", "--store", store, "--repetitions", 1),
         }

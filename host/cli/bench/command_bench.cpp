@@ -10,9 +10,11 @@
 #include <countem/counting.hpp>
 #include <countem/error.hpp>
 #include <countem/pipeline.hpp>
+#include <countem/stop.hpp>
 #include <countem/threads.hpp>
 #include <countem/version.hpp>
 
+#include "host/cli/bench/bench_files.hpp"
 #include "host/cli/bench/bench_frames.hpp"
 #include "host/cli/bench/bench_machine.hpp"
 #include "host/cli/bench/bench_reductions.hpp"
@@ -35,6 +37,7 @@ struct bench_count_options {
   std::uint64_t distinct = 200;
   unsigned threads = 1;
   unsigned repetitions = 7;
+  std::filesystem::path files;  ///< folder to count from, too; empty: from memory alone
 };
 
 /// Frames of one measurement and thread: a few milliseconds.
@@ -60,6 +63,33 @@ void check(const bench_count_options& chosen, const counting_setup& setup, std::
     }
   });
   if (!sentence.empty()) throw error(sentence);
+}
+
+/// The same frames counted from a file into a store, in turn with reading the file.
+json measure_files(const bench_count_options& chosen, const bench_frames& frames, const counting_setup& setup) {
+  const bench_files files(chosen.files, frames);
+  std::vector<double> count_rates;
+  std::vector<double> read_rates;
+  const auto all = static_cast<double>(frames.views().size());
+  for (unsigned repetition = 0; repetition <= chosen.repetitions; ++repetition) {
+    check_stop();
+    const double read = files.read_seconds(chosen.threads);
+    const double counted = files.count_seconds(setup, chosen.where, chosen.threads);
+    if (repetition == 0) continue;  // warms up
+    read_rates.push_back(all / read);
+    count_rates.push_back(all / counted);
+  }
+  const spread counted = spread_of(count_rates);
+  const spread read = spread_of(read_rates);
+  const double gigabytes_per_frame = static_cast<double>(frames.bytes_per_frame()) / 1e9;
+  return {{"files", std::filesystem::absolute(chosen.files).lexically_normal().string()},
+          {"files_frames_per_s", counted.median},
+          {"files_frames_per_s_low", counted.low},
+          {"files_frames_per_s_high", counted.high},
+          {"page_cache_read_gigabytes_per_s", read.median * gigabytes_per_frame},
+          {"page_cache_read_gigabytes_per_s_low", read.low * gigabytes_per_frame},
+          {"page_cache_read_gigabytes_per_s_high", read.high * gigabytes_per_frame},
+          {"fraction_of_page_cache_read", counted.median / read.median}};
 }
 
 json measure(const bench_count_options& chosen) {
@@ -131,6 +161,7 @@ json measure(const bench_count_options& chosen) {
   told["best_streaming_read_gigabytes_per_s"] = *std::max_element(read_rates.begin(), read_rates.end()) * gigabytes_per_frame;
   told["events_per_frame"] = events_per_frame;
   told["events_per_s"] = events_per_frame * frames_per_s;
+  if (!chosen.files.empty()) told.update(measure_files(chosen, frames, setup));
   told["checked"] = true;
   return told;
 }
@@ -178,7 +209,8 @@ void add_bench_count(CLI::App& bench, context& ctx) {
   command->add_option("--repetitions", chosen->repetitions, "Measurements; the median counts")
       ->check(CLI::Range(1U, 1000U))
       ->capture_default_str();
-  for (const char* name : {"--calibration", "--occupancy", "--kv", "--seed", "--frames", "--distinct"})
+  command->add_option("--files", chosen->files, "Folder of a disk: count from a file there into a store there, too");
+  for (const char* name : {"--calibration", "--occupancy", "--kv", "--seed", "--frames", "--distinct", "--files"})
     command->get_option(name)->group("Frames");
   ctx.add_output_options(*command);
   command->callback([chosen, &ctx] {
