@@ -256,7 +256,7 @@ class eer_indexing {
 
 bool is_eer(const file_handle& file) {
   tiff_directories tiff(file);
-  constexpr int most_directories = 4;  // a sum of the frames may come before them
+  constexpr int most_directories = 64;  // sums of the frames may come before them
   for (int seen = 0; tiff && seen < most_directories && tiff.has_next() && tiff.next(); ++seen) {
     if (is_of_electrons(compression_of(tiff))) return true;
   }

@@ -124,6 +124,10 @@ TEST_F(eer, a_sum_before_the_frames_is_passed_over) {
   EXPECT_THAT(import(test::tiff_file({sum, {.strips = {two_electrons()}}})), IsEmpty());
   EXPECT_THAT(events().indices, SizeIs(2));
   EXPECT_THAT(description().provenance, testing::Contains(testing::Pair("camera_metadata", "<metadata/>")));
+  std::vector<tiff_directory> many(9, sum);
+  many.push_back({.strips = {two_electrons()}});
+  EXPECT_THAT(import(test::tiff_file(many)), IsEmpty());
+  EXPECT_THAT(events().indices, SizeIs(2));
   const std::vector<source_issue> issues =
       import(test::tiff_file({{.strips = {two_electrons()}}, sum, {.strips = {two_electrons()}}}));
   ASSERT_THAT(issues, SizeIs(1));
