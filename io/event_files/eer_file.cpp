@@ -72,6 +72,7 @@ class tiff_directories {
 
   /// Where the data lie.
   [[nodiscard]] std::vector<eer_strip> strips() const {
+    if (TIFFIsTiled(tiff_.get()) != 0) return {};  // libtiff then has as many places as tiles, and no camera writes them
     const std::uint64_t* offsets = nullptr;
     const std::uint64_t* bytes = nullptr;
     if (TIFFGetField(tiff_.get(), TIFFTAG_STRIPOFFSETS, &offsets) != 1 || offsets == nullptr) return {};
@@ -226,8 +227,9 @@ class eer_indexing {
     eer_frame frame{made_.strips.size(), 0, code.run_bits};
     const std::vector<eer_strip> strips = tiff_.strips();
     const bool fits = std::ranges::all_of(strips, [&](const eer_strip& strip) {
-      taken_ += std::min(strip.bytes, size_);
-      return strip.offset <= size_ && strip.bytes <= size_ - strip.offset && taken_ <= size_;
+      if (strip.offset > size_ || strip.bytes > size_ - strip.offset || strip.bytes > size_ - taken_) return false;
+      taken_ += strip.bytes;
+      return true;
     });
     if (fits) {
       std::ranges::copy_if(strips, std::back_inserter(made_.strips), [](const eer_strip& strip) { return strip.bytes > 0; });
