@@ -128,20 +128,13 @@ calibration calibration_arguments::without_thresholds(const frame_source& frames
 }
 
 std::vector<input_file> calibration_arguments::files(const source_arguments& inputs) const {
-  std::vector<std::filesystem::path> paths = darks_;
-  std::error_code absent;
-  const auto is_file = [&](const std::filesystem::path& path) { return std::filesystem::is_regular_file(path, absent); };
-  if (!std::ranges::all_of(darks_, is_file)) {
-    try {
-      paths = find_source_files(darks_, inputs.options_for_darks(darks_));
-    } catch (const error&) {  // reported where they are opened
-    }
-  }
+  std::vector<std::filesystem::path> paths = files_behind(darks_, inputs.options_for_darks(darks_));
   paths.push_back(file_);
   for (const std::filesystem::path& image : {gain_, mask_}) std::ranges::move(files_of_image(image), std::back_inserter(paths));
   std::vector<input_file> found;
   for (const std::filesystem::path& path : paths) {
-    if (is_file(path)) found.push_back(input_now(path));
+    std::error_code absent;
+    if (std::filesystem::is_regular_file(path, absent)) found.push_back(input_now(path));
   }
   return found;
 }

@@ -78,14 +78,4 @@ std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& p
   }
 }
 
-std::vector<std::filesystem::path> files_of_image(const std::filesystem::path& path) {
-  std::error_code absent;
-  if (std::filesystem::is_regular_file(path, absent) || path.empty()) return {path};
-  try {
-    return find_source_files({path}, {});
-  } catch (const error&) {  // reported where it is opened
-    return {path};
-  }
-}
-
 }  // namespace countem

@@ -22,10 +22,7 @@ class eer_lists final : public list_source {
   eer_lists(const std::filesystem::path& path, const import_options& options)
       : file_(file_handle::open_read(path)), index_(index_eer(file_)) {
     const std::uint64_t frames = index_.frames.size();
-    if (options.frame && *options.frame != index_.shape) {
-      throw invalid_argument(fmt::format("{}: its frames are of {} x {} pixels, not {} x {}", path.string(),
-                                         index_.shape.height, index_.shape.width, options.frame->height, options.frame->width));
-    }
+    require_given_frame(path, index_.shape, options);
     scan_ = options.scan.value_or(scan_shape{1, static_cast<std::uint32_t>(frames), 1});
     note_other_number(frames, scan_.frames(), path, issues_);
   }

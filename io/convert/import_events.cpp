@@ -116,6 +116,12 @@ std::unique_ptr<list_source> open_lists(file_form form, hid_t hdf5, const std::f
 
 }  // namespace
 
+void require_given_frame(const std::filesystem::path& path, frame_shape shape, const import_options& options) {
+  if (!options.frame || *options.frame == shape) return;
+  throw invalid_argument(fmt::format("{}: its frames are of {} x {} pixels, not {} x {}", path.string(), shape.height,
+                                     shape.width, options.frame->height, options.frame->width));
+}
+
 void note_other_number(std::uint64_t frames, std::uint64_t of_scan, const std::filesystem::path& path, issue_list& issues) {
   if (frames < of_scan) {
     issues.add(

@@ -105,10 +105,7 @@ class tpx3_lists final : public list_source {
         dwell_us_(options.dwell_us.value_or(0)),
         times_(marks(), scan_, dwell_us_ * 1000 / tpx3_ns),
         electrons_(file_, index_, static_cast<std::uint64_t>(cluster_ns_ / tpx3_ns)) {
-    if (options.frame && *options.frame != index_.shape) {
-      throw invalid_argument(fmt::format("{}: its frames are of {} x {} pixels, not {} x {}", path.string(),
-                                         index_.shape.height, index_.shape.width, options.frame->height, options.frame->width));
-    }
+    require_given_frame(path, index_.shape, options);
     if (!marks().empty()) note_other_number(times_.begun(), scan_.frames(), path, issues_);
     if (index_.shape.height > 256) {
       issues_.add("chips_placed", path, [] {

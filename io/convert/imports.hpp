@@ -31,6 +31,9 @@ class list_source {
   [[nodiscard]] virtual std::vector<source_issue> take_issues() { return {}; }
 };
 
+/// @throws invalid_argument where a shape is given and it is not that of the file's frames
+void require_given_frame(const std::filesystem::path& path, frame_shape shape, const import_options& options);
+
 /// Adds an issue where a file has fewer frames than the scan, or more.
 void note_other_number(std::uint64_t frames, std::uint64_t of_scan, const std::filesystem::path& path, issue_list& issues);
 

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdarg>
 #include <exception>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <countem/error.hpp>

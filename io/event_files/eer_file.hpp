@@ -1,8 +1,7 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +18,6 @@ namespace countem::io {
 struct eer_code {
   unsigned run_bits = 0;  ///< of the number of empty pixels before an electron
   unsigned sub_bits = 0;  ///< of its place in its pixel, along each axis
-  friend bool operator==(const eer_code&, const eer_code&) = default;
 };
 
 /// A run of bytes of the file.

@@ -140,6 +140,19 @@ std::vector<fs::path> find_source_files(const std::vector<fs::path>& inputs, con
   return find_scan(inputs, options).files;
 }
 
+std::vector<fs::path> files_behind(const std::vector<fs::path>& inputs, const source_options& options) {
+  const auto stands_for_itself = [](const fs::path& path) {
+    std::error_code absent;
+    return path.empty() || fs::is_regular_file(path, absent);
+  };
+  if (std::all_of(inputs.begin(), inputs.end(), stands_for_itself)) return inputs;
+  try {
+    return find_source_files(inputs, options);
+  } catch (const error&) {  // reported where they are opened
+    return inputs;
+  }
+}
+
 kept_headers save_record_headers(const std::vector<fs::path>& inputs, const source_options& given, const fs::path& output,
                                  const output_rules& rules) {
   source_options options = given;

@@ -65,14 +65,6 @@ struct dm5_files : hdf5_source {
     io::write_attribute(at, "Scale", scale);
     io::write_attribute(at, "Units", units);
   }
-
-  void expect_frames(const frame_source& source, scan_shape scan, const std::string& axes) {
-    EXPECT_EQ(source.info().shape, small);
-    EXPECT_EQ(source.info().scan, scan);
-    EXPECT_EQ(source.info().axes, axes);
-    expect_pattern(source, 5);
-    expect_pattern(source, 1);
-  }
 };
 
 TEST_F(dm5_files, four_axes_behind_a_thumbnail) {

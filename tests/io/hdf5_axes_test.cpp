@@ -44,14 +44,6 @@ struct turned_source : hdf5_source {
     const hdf5_handle dataset(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), name);
     io::hdf5_check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text.data()), name);
   }
-
-  void expect_frames(const frame_source& source, scan_shape scan, const std::string& axes) {
-    EXPECT_EQ(source.info().shape, small);
-    EXPECT_EQ(source.info().scan, scan);
-    EXPECT_EQ(source.info().axes, axes);
-    expect_pattern(source, 5);
-    expect_pattern(source, 1);
-  }
 };
 
 TEST_F(turned_source, velox_has_its_frames_last) {

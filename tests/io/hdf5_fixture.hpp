@@ -73,6 +73,15 @@ struct hdf5_source : ::testing::Test {
     EXPECT_EQ(source.info().missing_frames, source.info().scan.frames() - frames.size());
   }
 
+  /// All pattern frames, in the order of a scan.
+  void expect_frames(const frame_source& source, scan_shape scan, const std::string& axes) {
+    EXPECT_EQ(source.info().shape, small);
+    EXPECT_EQ(source.info().scan, scan);
+    EXPECT_EQ(source.info().axes, axes);
+    expect_pattern(source, 5);
+    expect_pattern(source, 1);
+  }
+
   io::hdf5_handle group(const std::string& name) {
     return {H5Gcreate2(file, name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), name};
   }

@@ -3,14 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
-#include <countem/convert.hpp>
-#include <countem/error.hpp>
-
 #include "tests/store/eer_samples.hpp"
-#include "tests/store/store_samples.hpp"
-#include "tests/store/temporary_directory.hpp"
+#include "tests/store/import_fixture.hpp"
 
 namespace countem {
 namespace {
@@ -29,30 +23,9 @@ constexpr std::uint32_t fine_width = 16;
 constexpr std::uint32_t first_electron = 0 * fine_width + 4 + 3;
 constexpr std::uint32_t second_electron = (4 + 2) * fine_width + 8 + 0;
 
-class eer : public testing::Test {
+class eer : public test::imported_file {
  protected:
-  std::filesystem::path write(const std::string& bytes) const {
-    std::ofstream(directory_ / "a.eer", std::ios::binary) << bytes;
-    return directory_ / "a.eer";
-  }
-  std::vector<source_issue> import(const std::string& bytes, const import_options& options = {}) const {
-    output_rules soon_written_anew;
-    soon_written_anew.durable = false;
-    return import_events(write(bytes), directory_ / "store.h5", options, soon_written_anew);
-  }
-  std::string refusal(const std::string& bytes, const import_options& options = {}) const {
-    try {
-      import(bytes, options);
-    } catch (const error& reason) {
-      return reason.what();
-    }
-    return "was imported";
-  }
-  [[nodiscard]] event_batch events() const { return test::read_all(directory_ / "store.h5"); }
-  [[nodiscard]] store_description description() const { return open_event_store(directory_ / "store.h5")->description(); }
-
- private:
-  test::temporary_directory directory_;
+  eer() : imported_file("a.eer") {}
 };
 
 import_options of_scan(scan_shape scan) {

@@ -3,14 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <random>
 
-#include <countem/convert.hpp>
-#include <countem/error.hpp>
-
-#include "tests/store/store_samples.hpp"
-#include "tests/store/temporary_directory.hpp"
+#include "tests/store/import_fixture.hpp"
 #include "tests/store/tpx3_samples.hpp"
 
 namespace countem {
@@ -35,26 +30,9 @@ import_options tpx3_options(std::optional<scan_shape> scan, std::optional<double
   return options;
 }
 
-class tpx3 : public testing::Test {
+class tpx3 : public test::imported_file {
  protected:
-  std::vector<source_issue> import(const std::string& bytes, const import_options& options = {}) const {
-    std::ofstream(directory_ / "a.tpx3", std::ios::binary) << bytes;
-    output_rules soon_written_anew;
-    soon_written_anew.durable = false;
-    return import_events(directory_ / "a.tpx3", directory_ / "store.h5", options, soon_written_anew);
-  }
-  std::string refusal(const std::string& bytes, const import_options& options = {}) const {
-    try {
-      import(bytes, options);
-    } catch (const error& reason) {
-      return reason.what();
-    }
-    return "was imported";
-  }
-  [[nodiscard]] event_batch events() const { return test::read_all(directory_ / "store.h5"); }
-  [[nodiscard]] store_description description() const { return open_event_store(directory_ / "store.h5")->description(); }
-
-  test::temporary_directory directory_;
+  tpx3() : imported_file("a.tpx3") {}
 };
 
 std::uint32_t pixel(std::uint32_t row, std::uint32_t column) {

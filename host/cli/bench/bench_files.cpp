@@ -12,15 +12,16 @@ namespace countem::cli {
 
 namespace {
 
-/// Never finished, so that it goes with its object.
-constexpr output_kind bench_file{"frames to measure with", [](const std::filesystem::path&) { return false; }};
-
 constexpr std::uint64_t read_bytes = std::uint64_t{1} << 20U;
 
 }  // namespace
 
+void read_measured(const io::file_handle& file, std::uint64_t offset, std::byte* to, std::uint64_t bytes) {
+  if (file.read_at(offset, to, bytes) != bytes) throw io_error(file.path().string() + ": became shorter");
+}
+
 bench_files::bench_files(const std::filesystem::path& folder, const bench_frames& frames)
-    : folder_(folder), bytes_(frames.bytes()), file_(folder / "countem-bench-frames", bench_file, {}) {
+    : folder_(folder), bytes_(frames.bytes()), file_(folder / "countem-bench-frames", measured_file, {}) {
   std::uint64_t at = 0;
   for (const frame_view& frame : frames.views()) {
     check_stop();
@@ -53,8 +54,7 @@ double bench_files::read_seconds(unsigned threads) const {
     const auto buffer = std::make_unique<std::byte[]>(read_bytes);
     for (std::uint64_t number = first; number < end; ++number) {
       const std::uint64_t bytes = std::min(read_bytes, bytes_ - number * read_bytes);
-      if (file_.file().read_at(number * read_bytes, buffer.get(), bytes) != bytes)
-        throw io_error(file_.temporary().string() + ": became shorter");
+      read_measured(file_.file(), number * read_bytes, buffer.get(), bytes);
     }
   });
 }

@@ -11,6 +11,12 @@
 
 namespace countem::cli {
 
+/// A file to measure with: never finished, so that it goes with its object.
+inline constexpr output_kind measured_file{"a file to measure with", [](const std::filesystem::path&) { return false; }};
+
+/// Reads all of so many bytes. @throws io_error
+void read_measured(const io::file_handle& file, std::uint64_t offset, std::byte* to, std::uint64_t bytes);
+
 /// The frames of a bench in a file, counted from there into a store, both gone with the object.
 class bench_files {
  public:

@@ -17,6 +17,7 @@
 #include <countem/threads.hpp>
 #include <countem/version.hpp>
 
+#include "host/cli/bench/bench_files.hpp"
 #include "host/cli/bench/bench_frames.hpp"
 #include "host/cli/bench/median.hpp"
 #include "io/files/mapped_range.hpp"
@@ -38,9 +39,6 @@ struct bench_machine_options {
 };
 
 constexpr std::size_t block = std::size_t{1} << 20U;
-
-/// The file to measure with: never finished, so that it goes with its object.
-constexpr output_kind measured_file{"a file to measure with", [](const fs::path&) { return false; }};
 
 /// Moves bytes of the buffer or the file.
 using mover = std::function<void(std::uint64_t first, std::uint64_t end)>;
@@ -80,10 +78,7 @@ class machine {
       std::memcpy(target_.get() + first, source_.get() + first, end - first);
     };
     const auto read_file = [&](std::uint64_t first, std::uint64_t end) {
-      for (std::uint64_t at = first; at < end; at += block) {
-        if (file().read_at(at, target_.get() + first, block) != block)
-          throw io_error(file().path().string() + ": became shorter");
-      }
+      for (std::uint64_t at = first; at < end; at += block) read_measured(file(), at, target_.get() + first, block);
     };
     const auto each = [&](std::string_view what, const mover& move, const std::function<void()>& before) {
       add({what, 1, move, before});

@@ -19,7 +19,9 @@ namespace countem {
 [[nodiscard]] std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& path, frame_shape shape,
                                                                 pixel_type flat);
 
-/// The files that open_detector_image() opens, where a directory or FILE:/PATH is given; what cannot be found is left as it is.
-[[nodiscard]] std::vector<std::filesystem::path> files_of_image(const std::filesystem::path& path);
+/// The files that open_detector_image() opens.
+[[nodiscard]] inline std::vector<std::filesystem::path> files_of_image(const std::filesystem::path& path) {
+  return files_behind({path}, {});
+}
 
 }  // namespace countem

@@ -180,4 +180,8 @@ class frame_source {
 [[nodiscard]] std::vector<std::filesystem::path> find_source_files(const std::vector<std::filesystem::path>& inputs,
                                                                    const source_options& options);
 
+/// The same for what will be opened later: files stay as they are given, and so does all of it where nothing is found.
+[[nodiscard]] std::vector<std::filesystem::path> files_behind(const std::vector<std::filesystem::path>& inputs,
+                                                              const source_options& options);
+
 }  // namespace countem
