@@ -14,8 +14,8 @@ namespace {
 /// As many as a scan may have.
 constexpr std::int64_t most_frames = std::int64_t{1} << 28;
 
-std::string counted(std::uint64_t number, const char* one, const char* several) {
-  return std::to_string(number) + " " + (number == 1 ? one : several);
+std::string counted(std::uint64_t number, const std::string& what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
 /// Width and height.
@@ -63,10 +63,9 @@ folding best_rectangle(std::uint64_t positions) {
 std::string words_of(const scan_path& path) {
   std::string words;
   const auto add = [&](const std::string& more) { words += (words.empty() ? "" : ", ") + more; };
-  if (path.skip > 0) add(counted(static_cast<std::uint64_t>(path.skip), "frame", "frames") + " skipped");
-  if (path.skip < 0)
-    add("the first " + counted(static_cast<std::uint64_t>(-path.skip), "frame", "frames") + " of the scan not recorded");
-  if (path.flyback > 0) add(counted(path.flyback, "frame", "frames") + " of flyback behind each line");
+  if (path.skip > 0) add(counted(static_cast<std::uint64_t>(path.skip), "frame") + " skipped");
+  if (path.skip < 0) add("the first " + counted(static_cast<std::uint64_t>(-path.skip), "frame") + " of the scan not recorded");
+  if (path.flyback > 0) add(counted(path.flyback, "frame") + " of flyback behind each line");
   if (path.snake) add("every second line backwards");
   return words;
 }
@@ -82,7 +81,7 @@ scan_shape along(const scan_path& path, const scan_shape& recording, const std::
   const std::uint32_t repeats = scan.frames_per_position;
   if (scan.height > 1) {
     if (path.flyback % repeats != 0 || path.flyback / repeats >= scan.width) {
-      throw invalid_argument(name + ": its lines of " + counted(std::uint64_t{scan.width} * repeats, "frame", "frames") +
+      throw invalid_argument(name + ": its lines of " + counted(std::uint64_t{scan.width} * repeats, "frame") +
                              " cannot end with " + std::to_string(path.flyback) + " of flyback");
     }
     scan.width -= path.flyback / repeats;
@@ -90,12 +89,12 @@ scan_shape along(const scan_path& path, const scan_shape& recording, const std::
   }
   const auto frames = static_cast<std::int64_t>(scan.frames());
   if (path.flyback != 0 || path.snake) {
-    throw invalid_argument(name + ": holds one line of " + counted(scan.frames(), "frame", "frames") +
-                               ": how long the lines of its scan are must be given",
-                           {{advice_kind::scan_size}});
+    throw invalid_argument(
+        name + ": holds one line of " + counted(scan.frames(), "frame") + ": how long the lines of its scan are must be given",
+        {{advice_kind::scan_size}});
   }
   if (path.skip >= frames || path.skip < frames - most_frames || (frames - path.skip) % repeats != 0) {
-    throw invalid_argument(name + ": of its " + counted(scan.frames(), "frame", "frames") + " " + std::to_string(path.skip) +
+    throw invalid_argument(name + ": of its " + counted(scan.frames(), "frame") + " " + std::to_string(path.skip) +
                            " cannot be skipped");
   }
   scan.width = static_cast<std::uint32_t>((frames - path.skip) / repeats);
@@ -189,10 +188,10 @@ std::string words_of(const scan_shape& scan) {
 std::vector<source_issue> misfits(const frame_order& order) {
   const std::uint64_t held = order.recorded_frames();
   const bool is_plain = order.path().is_plain();
-  const auto sentence = [&](const char* what, const std::string& rest) {
+  const auto sentence = [&](const std::string& what, const std::string& rest) {
     const std::string along = is_plain ? "" : " (" + words_of(order.path()) + ")";
-    const std::string words = "holds " + std::to_string(held) + " " + what + ", the scan of " + words_of(order.scan()) + along +
-                              " takes " + std::to_string(order.needed()) + "; " + rest;
+    const std::string words = "holds " + counted(held, what) + ", the scan of " + words_of(order.scan()) + along + " takes " +
+                              std::to_string(order.needed()) + "; " + rest;
     // What else would fit; with flyback that is beyond guessing.
     const std::uint64_t skipped = std::min(held, static_cast<std::uint64_t>(std::max<std::int64_t>(0, order.path().skip)));
     const std::string foldings = order.path().flyback == 0 ? words_of_foldings(held - skipped, order.scan()) : std::string();
@@ -201,14 +200,13 @@ std::vector<source_issue> misfits(const frame_order& order) {
   std::vector<source_issue> found;
   if (const std::uint64_t over = order.left_over(); over > 0) {
     found.push_back({"more_frames_than_scan",
-                     sentence("frames", is_plain ? "the rest is left out" : std::to_string(over) + " behind it are left out"),
+                     sentence("frame", is_plain ? "the rest is left out" : std::to_string(over) + " behind it are left out"),
                      over});
   }
   if (const std::uint64_t lacking = order.lacking(); lacking > 0) {
     const std::string share = std::to_string(lacking) + " of its " + std::to_string(order.scan().frames());
     found.push_back({"missing_frame",
-                     sentence("whole frames", is_plain ? "the last ones are missing" : share + " frames are missing"),
-                     lacking});
+                     sentence("whole frame", is_plain ? "the last ones are missing" : share + " frames are missing"), lacking});
   }
   return found;
 }
@@ -234,7 +232,7 @@ std::string words_of_foldings(std::uint64_t frames, const scan_shape& wanted) {
   }
   if (has_flyback) {
     words += ", or " + std::to_string(wanted.width) + " x " + std::to_string(wanted.height) + " with " +
-             counted(line - wanted.width, "frame", "frames") + " of flyback behind each line";
+             counted(line - wanted.width, "frame") + " of flyback behind each line";
   }
   return words;
 }

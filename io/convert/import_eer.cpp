@@ -11,6 +11,7 @@
 #include "io/convert/imports.hpp"
 #include "io/event_files/eer_file.hpp"
 #include "io/sources/source_issues.hpp"
+#include "io/sources/sources.hpp"
 #include "threads/arena.hpp"
 
 namespace countem::io {
@@ -21,10 +22,8 @@ class eer_lists final : public list_source {
  public:
   eer_lists(const std::filesystem::path& path, const import_options& options)
       : file_(file_handle::open_read(path)), index_(index_eer(file_)) {
-    const std::uint64_t frames = index_.frames.size();
     require_given_frame(path, index_.shape, options);
-    scan_ = options.scan.value_or(scan_shape{1, static_cast<std::uint32_t>(frames), 1});
-    note_other_number(frames, scan_.frames(), path, issues_);
+    scan_ = scan_of_sequence(index_.frames.size(), std::nullopt, options.scan, path, issues_);
   }
 
   [[nodiscard]] store_description description() const override {

@@ -20,6 +20,7 @@
 #include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/file.hpp"
+#include "io/sources/sources.hpp"
 #include "io/store/background_writer.hpp"
 
 namespace countem {
@@ -73,11 +74,12 @@ void read_block(list_source& lists, std::uint64_t pixels, std::uint64_t first, s
   }
 }
 
-/// The caller does not hold hdf5_lock(): what is read is written by another thread.
+/// The caller does not hold hdf5_lock(): what is read is written by another thread. @throws format_error no frame is there
 void copy_lists(list_source& lists, const store_description& description, const std::filesystem::path& input,
                 event_store_writer& to) {
   const std::uint64_t frames = description.scan.frames();
   event_batch block;
+  bool is_any_there = false;
   work importing("importing", "frames", frames);
   background_writer writer(to);
   for (std::uint64_t first = 0; first < frames;) {
@@ -86,11 +88,13 @@ void copy_lists(list_source& lists, const store_description& description, const 
     } catch (const io_error& reason) {
       throw with_name(reason, input);
     }
+    is_any_there = is_any_there || std::ranges::any_of(block.status, [](std::uint8_t status) { return status != 0; });
     writer.put(block);
     importing.advance(block.frames());
     first += block.frames();
   }
   writer.finish();
+  if (!is_any_there) throw format_error("not one of its frames can be read");
 }
 
 /// Options that files of one form alone have are refused for others, rather than ignored.
@@ -122,20 +126,6 @@ void require_given_frame(const std::filesystem::path& path, frame_shape shape, c
                                      shape.width, options.frame->height, options.frame->width));
 }
 
-void note_other_number(std::uint64_t frames, std::uint64_t of_scan, const std::filesystem::path& path, issue_list& issues) {
-  if (frames < of_scan) {
-    issues.add(
-        "missing_frame", path,
-        [&] { return fmt::format("has {} frames where the scan has {}: the last are missing", frames, of_scan); },
-        of_scan - frames);
-  } else if (frames > of_scan) {
-    issues.add(
-        "more_frames_than_scan", path,
-        [&] { return fmt::format("has {} frames where the scan has {}: the last are left out", frames, of_scan); },
-        frames - of_scan);
-  }
-}
-
 std::uint64_t most_elements(hid_t file) {
   constexpr std::uint64_t largest_gain = 1032;
   hsize_t bytes = 0;
@@ -148,6 +138,7 @@ std::uint64_t most_elements(hid_t file) {
 std::vector<source_issue> import_events(const std::filesystem::path& input, const std::filesystem::path& output,
                                         const import_options& options, output_rules rules) {
   using namespace io;
+  if (options.scan) check_given_scan(*options.scan);
   const file_handle file = file_handle::open_read(input);
   const input_file opened[] = {file.opened()};
   const file_form form = form_of(file);

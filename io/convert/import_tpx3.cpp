@@ -11,11 +11,13 @@
 
 #include "io/convert/imports.hpp"
 #include "io/event_files/tpx3_file.hpp"
+#include "io/sources/sources.hpp"
 
 namespace countem::io {
 
 namespace {
 
+/// By tpx3_edge.
 constexpr std::array<std::string_view, 4> edge_words{"rising edges of input 1", "rising edges of input 2",
                                                      "falling edges of input 1", "falling edges of input 2"};
 
@@ -34,6 +36,9 @@ class frame_times {
     std::ranges::nth_element(lengths, middle);
     usual_length_ = *middle;
   }
+
+  /// From mark to mark; `none` where there are not two.
+  [[nodiscard]] std::uint64_t usual_length() const { return usual_length_; }
 
   /// How many frames have begun by the last mark.
   [[nodiscard]] std::uint64_t begun() const { return marks_.size() * of_a_mark_; }
@@ -99,14 +104,16 @@ class tpx3_lists final : public list_source {
   tpx3_lists(const std::filesystem::path& path, const import_options& options)
       : file_(file_handle::open_read(path)),
         index_(index_tpx3(file_)),
-        edge_(edge_that_marks()),
+        edge_(edge_that_marks(options)),
         scan_(scan_from(options)),
         cluster_ns_(options.cluster_ns.value_or(usual_cluster_ns)),
         dwell_us_(options.dwell_us.value_or(0)),
         times_(marks(), scan_, dwell_us_ * 1000 / tpx3_ns),
         electrons_(file_, index_, static_cast<std::uint64_t>(cluster_ns_ / tpx3_ns)) {
     require_given_frame(path, index_.shape, options);
-    if (!marks().empty()) note_other_number(times_.begun(), scan_.frames(), path, issues_);
+    require_lines_between_marks();
+    if (!marks().empty()) add_misfit(frame_order(scan_, {}, times_.begun()), path, issues_);
+    note_other_marks();
     if (index_.shape.height > 256) {
       issues_.add("chips_placed", path, [] {
         return "four chips are taken to lie as 3, 0 above 2, 1, the lower two turned by 180 degrees; the file does not show it";
@@ -147,8 +154,8 @@ class tpx3_lists final : public list_source {
     issues_.add(
         "electrons_outside_scan", file_.path(),
         [&] {
-          return fmt::format("{} electrons came before, between or behind the positions of the scan and were left out",
-                             outside);
+          return fmt::format("{} electron{} came before, between or behind the positions of the scan and {} left out", outside,
+                             outside == 1 ? "" : "s", outside == 1 ? "was" : "were");
         },
         outside);
     std::vector<source_issue> all = std::move(index_.issues);
@@ -159,12 +166,42 @@ class tpx3_lists final : public list_source {
  private:
   static constexpr double usual_cluster_ns = 200;
 
-  /// The first kind of which there are any.
-  [[nodiscard]] std::size_t edge_that_marks() const {
-    const auto found = std::ranges::find_if(index_.marks, [](const auto& marks) { return !marks.empty(); });
-    return found == index_.marks.end() ? 0 : static_cast<std::size_t>(found - index_.marks.begin());
+  /// The rising edges of an input, where it has any.
+  [[nodiscard]] std::size_t edge_of_input(std::size_t input) const { return index_.marks[input].empty() ? input + 2 : input; }
+
+  /// Of two inputs the one with as many marks as the scan has positions, or lines; without its size the one with more.
+  [[nodiscard]] std::size_t edge_that_marks(const import_options& options) const {
+    const double wanted = !options.scan      ? std::numeric_limits<double>::max()
+                          : options.dwell_us ? options.scan->height
+                                             : static_cast<double>(options.scan->frames());
+    const auto misfit = [&](std::size_t edge) {
+      const auto marks = static_cast<double>(index_.marks[edge].size());
+      return marks > 0 ? std::abs(std::log(marks / wanted)) : std::numeric_limits<double>::infinity();
+    };
+    const std::size_t first = edge_of_input(0);
+    const std::size_t second = edge_of_input(1);
+    return misfit(second) < misfit(first) ? second : first;
   }
   [[nodiscard]] const std::vector<std::uint64_t>& marks() const { return index_.marks[edge_]; }
+
+  void note_other_marks() {
+    const std::size_t other = edge_of_input(edge_ % 2 == 0 ? 1 : 0);
+    if (index_.marks[other].empty()) return;
+    issues_.add("marks_of_two_inputs", file_.path(), [&] {
+      return fmt::format("has marks at two inputs ({}: {}, {}: {}); the first are taken for the scan's, the others left out",
+                         edge_words[edge_], marks().size(), edge_words[other], index_.marks[other].size());
+    });
+  }
+
+  /// Lines that are longer than the time between marks would lose the positions at their ends without a word.
+  void require_lines_between_marks() const {
+    const double line_us = dwell_us_ * scan_.width;
+    const double between_us = static_cast<double>(times_.usual_length()) * tpx3_ns / 1000;
+    if (dwell_us_ == 0 || line_us <= between_us + dwell_us_ / 2) return;
+    throw invalid_argument(
+        fmt::format("{}: {} positions of {} us take {} us, but marks, which begin lines, come every {:.6g} us",
+                    file_.path().string(), scan_.width, dwell_us_, line_us, between_us));
+  }
 
   [[nodiscard]] scan_shape scan_from(const import_options& options) const {
     const std::string path = file_.path().string();

@@ -34,9 +34,6 @@ class list_source {
 /// @throws invalid_argument where a shape is given and it is not that of the file's frames
 void require_given_frame(const std::filesystem::path& path, frame_shape shape, const import_options& options);
 
-/// Adds an issue where a file has fewer frames than the scan, or more.
-void note_other_number(std::uint64_t frames, std::uint64_t of_scan, const std::filesystem::path& path, issue_list& issues);
-
 /// What a file describes that knows shapes alone.
 [[nodiscard]] inline store_description described(frame_shape frame, scan_shape scan) {
   store_description made;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <optional>
 #include <tuple>
@@ -70,6 +71,7 @@ void walk(std::span<const std::uint64_t> words, tpx3_state& state, OnHit&& on_hi
       if (!is_header || state.words_left != 0) on_damage();
       if (is_header) {
         state.chip = static_cast<std::uint32_t>(bits(word, 32, 8));
+        if (state.chip < chips_of_a_quad) state.chips = static_cast<std::uint8_t>(state.chips | 1U << state.chip);
         state.words_left = static_cast<std::uint32_t>(bits(word, 48, 16) / sizeof word);
       }
       continue;
@@ -119,9 +121,9 @@ class tpx3_indexing {
       issues_.add("truncated_file", file_.path(), [] { return "ends within a chunk: what followed is lost"; });
     }
     if (made_.hits == 0) throw format_error("holds no hits");
-    set_shape();
+    set_shape(state);
     std::ranges::sort(made_.blocks, {}, &tpx3_block::first_time);
-    for (std::vector<std::uint64_t>& marks : made_.marks) std::ranges::sort(marks);
+    for (std::vector<std::uint64_t>& marks : made_.marks) leave_each_once(marks);
     made_.last_time = state.clock;
     made_.issues = issues_.take();
     return std::move(made_);
@@ -133,11 +135,15 @@ class tpx3_indexing {
     walk(
         words, state,
         [&](const tpx3_hit& hit) {
+          note_gap_before(hit.time);
           block.first_time = std::min(block.first_time, hit.time);
           ++made_.hits;
-          ++hits_[std::min<std::size_t>(state.chip, chips_of_a_quad)];
+          if (state.chip >= chips_of_a_quad) ++hits_beyond_quad_;
         },
-        [&](tpx3_edge edge, std::uint64_t time) { made_.marks[static_cast<std::size_t>(edge)].push_back(time); },
+        [&](tpx3_edge edge, std::uint64_t time) {
+          note_gap_before(time);
+          made_.marks[static_cast<std::size_t>(edge)].push_back(time);
+        },
         [&] {
           issues_.add("damaged_chunk", file_.path(), [&] {
             return fmt::format("8 bytes near byte {} are no part of a chunk of packets: what they stood for is lost",
@@ -147,19 +153,49 @@ class tpx3_indexing {
     if (made_.hits > before) made_.blocks.push_back(block);
   }
 
-  void set_shape() {
-    if (hits_[chips_of_a_quad] > 0) {
-      throw format_error(fmt::format("{} of its {} hits are of chips beyond the fourth, whose places are not known",
-                                     hits_[chips_of_a_quad], made_.hits));
+  /// A time is taken for the nearest one to those before it; what is half a turn away cannot be known from what is near.
+  void note_gap_before(std::uint64_t time) {
+    const std::uint64_t gap = time > latest_ ? time - latest_ : latest_ - time;
+    if (latest_ != 0 && gap > turn / 4) {
+      issues_.add("uncertain_times", file_.path(), [&] {
+        constexpr double units_of_a_second = 1e9 / tpx3_ns;
+        return fmt::format(
+            "packets that follow one another lie {:.1f} s apart; their times start anew every {:.1f} s, so that positions are "
+            "wrong where a gap is longer than half of that, or where hits and marks do not lie together in the file",
+            static_cast<double>(gap) / units_of_a_second, static_cast<double>(turn) / units_of_a_second);
+      });
     }
-    const auto chips = std::ranges::count_if(hits_, [](std::uint64_t hits) { return hits > 0; });
-    const std::uint32_t side = chips == 1 ? chip_side : 2 * chip_side;
+    latest_ = std::max(latest_, time);
+  }
+
+  /// Several chips may report one mark, and its edge may bounce: within one period of their clocks it is one.
+  void leave_each_once(std::vector<std::uint64_t>& marks) {
+    constexpr std::uint64_t period = 16;
+    std::ranges::sort(marks);
+    const auto repeated =
+        std::ranges::unique(marks, [](std::uint64_t one, std::uint64_t later) { return later - one <= period; });
+    issues_.add(
+        "repeated_marks", file_.path(),
+        [&] {
+          return fmt::format("marks of a scan within 25 ns of one another are taken for one, {} in all", repeated.size());
+        },
+        repeated.size());
+    marks.erase(repeated.begin(), repeated.end());
+  }
+
+  void set_shape(const tpx3_state& last) {
+    if (hits_beyond_quad_ > 0) {
+      throw format_error(fmt::format("{} of its {} hits are of chips beyond the fourth, whose places are not known",
+                                     hits_beyond_quad_, made_.hits));
+    }
+    const std::uint32_t side = std::has_single_bit(last.chips) ? chip_side : 2 * chip_side;
     made_.shape = {side, side};
   }
 
   const file_handle& file_;
   tpx3_index made_;
-  std::array<std::uint64_t, chips_of_a_quad + 1> hits_{};  ///< by chip
+  std::uint64_t hits_beyond_quad_ = 0;
+  std::uint64_t latest_ = 0;  ///< time so far
   issue_list issues_;
 };
 

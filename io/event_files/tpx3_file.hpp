@@ -33,6 +33,7 @@ struct tpx3_state {
   std::uint32_t chip = 0;
   std::uint32_t words_left = 0;  ///< of the chunk
   std::uint64_t clock = 0;       ///< latest time; 0: none yet
+  std::uint8_t chips = 0;        ///< those of the chunks so far, a bit each: they need not have been hit
 };
 
 /// A piece of the file that is read at once.
@@ -46,7 +47,7 @@ struct tpx3_block {
 struct tpx3_index {
   frame_shape shape{};                              ///< 256 x 256 of one chip, 512 x 512 of four
   std::vector<tpx3_block> blocks;                   ///< those with hits, by first_time
-  std::array<std::vector<std::uint64_t>, 4> marks;  ///< times by tpx3_edge, ascending
+  std::array<std::vector<std::uint64_t>, 4> marks;  ///< times by tpx3_edge, ascending, each once
   std::uint64_t hits = 0;
   std::uint64_t last_time = 0;
   std::vector<source_issue> issues;

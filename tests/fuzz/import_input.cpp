@@ -64,6 +64,13 @@ void write_csr(hid_t file, byte_reader in) {
     io::write_attribute(file, name, in.number());
 }
 
+/// Verifying goes through every pixel: not of frames of 2^32 of them, so that more inputs are tried.
+bool is_soon_verified(const fs::path& store) {
+  const store_description made = open_event_store(store)->description();
+  constexpr std::uint64_t most_pixels = std::uint64_t{1} << 24U;
+  return made.shape.pixels() <= most_pixels && made.scan.frames() <= most_pixels / made.shape.pixels();
+}
+
 void import_or_refuse(const fs::path& path) {
   const fs::path output = scratch() / "output.h5";
   bool imported = false;
@@ -72,7 +79,8 @@ void import_or_refuse(const fs::path& path) {
     imported = true;
   } catch (const error&) {  // refused: fine; any other exception is not
   }
-  if (imported && !verify_event_store(output, 1).empty()) throw std::logic_error("an imported store does not verify");
+  if (imported && is_soon_verified(output) && !verify_event_store(output, 1).empty())
+    throw std::logic_error("an imported store does not verify");
   const auto lock = io::hdf5_lock();
   if (H5Fget_obj_count(static_cast<hid_t>(H5F_OBJ_ALL), H5F_OBJ_ALL) != 0)
     throw std::logic_error("an HDF5 object was left open");

@@ -31,6 +31,7 @@ struct tiff_directory {
   std::uint32_t width = 4;
   std::vector<std::pair<std::uint16_t, std::uint16_t>> numbers{};  ///< tags of the camera's maker
   std::string metadata{};                                          ///< tag 65001
+  bool in_tiles = false;                                           ///< of the height and width of the frame
 };
 
 /// A classic TIFF.
@@ -60,14 +61,25 @@ inline std::string tiff_file(const std::vector<tiff_directory>& directories) {
     const auto entry = [&](std::uint16_t tag, std::uint16_t type, std::uint32_t count, std::uint32_t value) {
       append(tag), append(type), append(count), append(value);
     };
-    append(static_cast<std::uint16_t>(7 + directory.numbers.size() + (directory.metadata.empty() ? 0 : 1)));
+    append(static_cast<std::uint16_t>((directory.in_tiles ? 9 : 7) + directory.numbers.size() +
+                                      (directory.metadata.empty() ? 0 : 1)));
     entry(256, u32, 1, directory.width);
     entry(257, u32, 1, directory.height);
     entry(258, u16, 1, 1);
     entry(259, u16, 1, directory.compression);
-    entry(273, u32, strips, strips == 1 ? offsets[0] : lists);
-    entry(278, u32, 1, strips == 0 ? 1 : (directory.height + strips - 1) / strips);
-    entry(279, u32, strips, strips == 1 ? static_cast<std::uint32_t>(directory.strips[0].size()) : lists + 4 * strips);
+    const std::uint32_t places = strips == 1 ? offsets[0] : lists;
+    const std::uint32_t sizes = strips == 1 ? static_cast<std::uint32_t>(directory.strips[0].size()) : lists + 4 * strips;
+    if (directory.in_tiles) {
+      entry(278, u32, 1, 1);
+      entry(322, u32, 1, directory.width);
+      entry(323, u32, 1, directory.height);
+      entry(324, u32, strips, places);
+      entry(325, u32, strips, sizes);
+    } else {
+      entry(273, u32, strips, places);
+      entry(278, u32, 1, strips == 0 ? 1 : (directory.height + strips - 1) / strips);
+      entry(279, u32, strips, sizes);
+    }
     if (!directory.metadata.empty()) entry(65001, bytes, static_cast<std::uint32_t>(directory.metadata.size()), text);
     for (const auto& [tag, number] : directory.numbers) entry(tag, u16, 1, number);
     link = file.size();

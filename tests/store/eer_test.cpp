@@ -123,15 +123,46 @@ TEST_F(eer, frames_that_are_not_whole_are_missing) {
   EXPECT_THAT(events().indices, SizeIs(4));
 }
 
+TEST_F(eer, a_file_without_one_whole_frame_is_refused) {
+  EXPECT_THAT(refusal(test::tiff_file({{.strips = {packed_bits({{9, 7}})}}, {.strips = {}}})),
+              HasSubstr("not one of its frames"));
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "store.h5"));
+}
+
+TEST_F(eer, strips_that_lie_outside_the_file_lose_their_frame_alone) {
+  // As many bytes as the file has may be there only once: a count that is damaged must not use them up.
+  for (const std::uint32_t damaged : {0x8000'0000U, 0xffff'ffffU, 1'000U}) {
+    SCOPED_TRACE(damaged);
+    std::string file = test::tiff_file(std::vector<tiff_directory>(4, {.strips = {two_electrons()}}));
+    const std::size_t sizes = file.find(std::string("\x17\x01\x04\0\x01\0\0\0", 8));  // tag 279, one number of 32 bits
+    ASSERT_NE(sizes, std::string::npos);
+    std::memcpy(file.data() + sizes + 8, &damaged, sizeof damaged);
+    EXPECT_THAT(import(file), SizeIs(1));
+    EXPECT_THAT(events().status, ElementsAre(0, all_sectors, all_sectors, all_sectors));
+    EXPECT_THAT(events().indices, SizeIs(6));
+  }
+}
+
+TEST_F(eer, tiles_are_no_strips) {
+  // libtiff then has as many places as there are tiles, however many strips the rows would make.
+  const tiff_directory tiled{.strips = {two_electrons()}, .height = 65'536, .width = 32, .in_tiles = true};
+  EXPECT_THAT(refusal(test::tiff_file({tiled})), HasSubstr("not one of its frames"));
+}
+
 TEST_F(eer, scans_of_other_numbers_of_frames) {
   const std::string file = test::tiff_file(std::vector<tiff_directory>(5, {.strips = {two_electrons()}}));
   const std::vector<source_issue> issues = import(file, of_scan({2, 3, 1}));
   ASSERT_THAT(issues, SizeIs(1));
-  EXPECT_THAT(issues[0].text, HasSubstr("has 5 frames where the scan has 6"));
+  EXPECT_THAT(
+      issues[0].text,
+      HasSubstr("holds 5 whole frames, the scan of 3 x 2 positions (width x height) takes 6; the last ones are missing"));
   EXPECT_EQ(events().status.back(), 0);
-  EXPECT_THAT(import(file, of_scan({2, 2, 1}))[0].text, HasSubstr("has 5 frames where the scan has 4: the last are left out"));
+  EXPECT_THAT(import(file, of_scan({2, 2, 1}))[0].text,
+              HasSubstr("holds 5 frames, the scan of 2 x 2 positions (width x height) takes 4; the rest is left out"));
   EXPECT_THAT(events().status, SizeIs(4));
   EXPECT_THAT(refusal(file, of_frame({4, 4})), HasSubstr("2 x 4 pixels, not 4 x 4"));
+  EXPECT_THAT(refusal(file, of_scan({20'000, 20'000, 1})), HasSubstr("must have 1 to 268435456 frames"));
+  EXPECT_THAT(refusal(file, of_scan({0, 4, 1})), HasSubstr("must have 1 to"));
 }
 
 TEST_F(eer, what_cannot_be_is_refused) {

@@ -78,9 +78,9 @@ TEST_F(tpx3, the_last_position_ends_after_the_usual_time) {
 
 TEST_F(tpx3, scans_of_other_numbers_of_positions) {
   EXPECT_THAT(import(test::two_positions(), tpx3_options(scan_shape{1, 5, 1}))[0].text,
-              HasSubstr("2 frames where the scan has 5"));
+              HasSubstr("holds 2 whole frames, the scan of 5 x 1 positions (width x height) takes 5"));
   EXPECT_THAT(events().status, ElementsAre(all_sectors, all_sectors, 0, 0, 0));
-  EXPECT_THAT(import(test::two_positions(), tpx3_options(scan_shape{1, 1, 1}))[0].text, HasSubstr("the last are left out"));
+  EXPECT_THAT(import(test::two_positions(), tpx3_options(scan_shape{1, 1, 1}))[0].text, HasSubstr("the rest is left out"));
   EXPECT_THAT(events().indices, ElementsAre(pixel(3, 5)));
 }
 
@@ -102,7 +102,7 @@ TEST_F(tpx3, times_that_start_anew_go_on) {
   constexpr std::uint64_t turn = std::uint64_t{1} << 34U;
   words file;
   for (std::uint64_t i = 0; i < 10; ++i) {
-    const std::uint64_t time = turn - 2000 + i * turn / 3;  // three turns
+    const std::uint64_t time = turn - 2000 + i * turn / 5;  // two turns
     file.insert(file.end(), {tpx3_pixel(i, 7, time + 50), tpx3_mark(time)});
   }
   EXPECT_THAT(import(bytes_of(tpx3_chunks(file))), IsEmpty());
@@ -124,6 +124,71 @@ TEST_F(tpx3, four_chips_lie_around_the_middle) {
   EXPECT_EQ(description().shape, (frame_shape{512, 512}));
   EXPECT_THAT(events().indices, ElementsAre(1U * 512 + 2, 1U * 512 + 258, 510U * 512 + 253, 510U * 512 + 509));
   EXPECT_THAT(refusal(bytes_of(tpx3_chunks({tpx3_pixel(1, 2, 3)}, 4))), HasSubstr("beyond the fourth"));
+}
+
+TEST_F(tpx3, chips_that_were_not_hit_have_their_places) {
+  words file = tpx3_chunks({tpx3_mark(1'000)}, 0);
+  for (const std::uint64_t chip : {1U, 3U}) file.push_back(tpx3_chunks({0}, chip)[0] & 0xffff'ffff'ffffU);  // of 0 bytes
+  const words hit = tpx3_chunks({tpx3_pixel(10, 20, 2'000)}, 2);
+  file.insert(file.end(), hit.begin(), hit.end());
+  import(bytes_of(file));
+  EXPECT_EQ(description().shape, (frame_shape{512, 512}));
+  EXPECT_THAT(events().indices, ElementsAre((511U - 10) * 512 + 255 - 20));
+}
+
+TEST_F(tpx3, marks_that_chips_repeat_are_one) {
+  words file;
+  for (const std::uint64_t chip : {0U, 1U}) {
+    // The second chip's are a clock's period later.
+    const words marks = tpx3_chunks({tpx3_mark(1'000 + chip * 16), tpx3_mark(11'000 + chip * 16)}, chip);
+    file.insert(file.end(), marks.begin(), marks.end());
+  }
+  const words hits = tpx3_chunks({tpx3_pixel(1, 1, 1'500), tpx3_pixel(2, 2, 11'500)});
+  file.insert(file.end(), hits.begin(), hits.end());
+  const auto issues = import(bytes_of(file));
+  ASSERT_THAT(issues, SizeIs(2));
+  EXPECT_EQ(issues[0].kind, "repeated_marks");
+  EXPECT_EQ(issues[0].occurrences, 2U);
+  EXPECT_EQ(issues[1].kind, "chips_placed");
+  EXPECT_THAT(events().indptr, ElementsAre(0U, 1U, 2U));
+}
+
+TEST_F(tpx3, marks_of_the_input_that_fits_the_scan) {
+  words file{tpx3_mark(1'000)};  // a start at input 1, positions at input 2
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    file.push_back(tpx3_mark(10'000 + i * 10'000, 0x6e));
+    file.push_back(tpx3_pixel(i, 7, 15'000 + i * 10'000));
+  }
+  for (const std::optional<scan_shape> scan : {std::optional<scan_shape>(), std::optional(scan_shape{2, 3, 1})}) {
+    const auto issues = import(bytes_of(tpx3_chunks(file)), tpx3_options(scan));
+    ASSERT_THAT(issues, SizeIs(1));
+    EXPECT_THAT(issues[0].text, HasSubstr("(rising edges of input 2: 6, rising edges of input 1: 1); the first are taken"));
+    EXPECT_THAT(events().indptr, ElementsAre(0U, 1U, 2U, 3U, 4U, 5U, 6U));
+  }
+  import(bytes_of(tpx3_chunks(file)), tpx3_options(scan_shape{1, 1, 1}));
+  EXPECT_THAT(description().provenance, testing::Contains(testing::Pair("scan_marks", "rising edges of input 1")));
+  EXPECT_THAT(events().indptr, ElementsAre(0U, 6U));
+}
+
+TEST_F(tpx3, lines_longer_than_the_time_between_marks_are_refused) {
+  words file;
+  for (std::uint64_t i = 0; i < 3; ++i)
+    file.insert(file.end(), {tpx3_mark(10'000 + i * 6'400), tpx3_pixel(1, 1, 10'100 + i * 6'400)});
+  // Marks come every 10 us.
+  EXPECT_THAT(refusal(bytes_of(tpx3_chunks(file)), tpx3_options(scan_shape{3, 4, 1}, 3.0)),
+              HasSubstr("4 positions of 3 us take 12 us, but marks, which begin lines, come every 10 us"));
+  EXPECT_THAT(import(bytes_of(tpx3_chunks(file)), tpx3_options(scan_shape{3, 4, 1}, 2.5)), IsEmpty());
+}
+
+TEST_F(tpx3, times_far_from_those_before_them_are_warned_of) {
+  constexpr std::uint64_t ten_seconds = 6'400'000'000;
+  words file;
+  for (std::uint64_t i = 0; i < 4; ++i) file.push_back(tpx3_mark(1'000'000 + i * ten_seconds));
+  for (std::uint64_t i = 0; i < 4; ++i) file.push_back(tpx3_pixel(1, 1, 1'001'000 + i * ten_seconds));
+  const auto issues = import(bytes_of(tpx3_chunks(file)));
+  ASSERT_THAT(issues, testing::Not(IsEmpty()));
+  EXPECT_EQ(issues[0].kind, "uncertain_times");
+  EXPECT_THAT(issues[0].text, HasSubstr("lie 10.0 s apart; their times start anew every 26.8 s"));
 }
 
 TEST_F(tpx3, hits_far_out_of_order_are_put_in_order) {
