@@ -14,8 +14,8 @@
 namespace countem::cpu {
 
 /// Bins the events of a frame. Binned rows come out in order, the columns within one do not. Where rows have few events they
-/// are inserted one by one; where no row has many, a network sorts each; else two counting sorts, by column and then back into
-/// rows, do it without a branch that could be mispredicted.
+/// are inserted one by one; where no row has many, a network sorts each, or merges the two rows that it was made of; else two
+/// counting sorts, by column and then back into rows, do it without a branch that could be mispredicted.
 class frame_binner {
  public:
   frame_binner(frame_shape shape, std::uint32_t factor)
@@ -34,13 +34,11 @@ class frame_binner {
       by_column_.resize(room);
       sorted_.resize(room);
     }
-    bin_positions(events, shape_, factor_, rows_.data(), columns_.data());
-    if (events.size() < std::size_t{2} * grid_.height) return insert(events.size(), out);
-    if (find_rows(events.size()) <= most_in_row) {
-      sort_rows(columns_.data(), std::span(row_at_).subspan(1), grid_.width, sorted_.data());
-    } else {
-      sort_by_counting(events.size());
+    if (events.size() < std::size_t{2} * grid_.height) {
+      bin_positions(events, shape_, {factor_, factor_}, rows_.data(), columns_.data());
+      return insert(events.size(), out);
     }
+    if (!merge_pairs(events)) sort(events);
     std::copy_n(sorted_.data(), events.size(), out);  // stores all over `out` would have waited for memory
   }
 
@@ -50,6 +48,30 @@ class frame_binner {
   static std::uint32_t* starts(std::vector<std::uint32_t>& of, std::uint32_t number) {
     of.assign(std::size_t{number} + 1, 0);
     return of.data();
+  }
+
+  /// Where two rows become one, which are in order; false where it is not two, or where they have too few or too many events.
+  bool merge_pairs(frame_events events) {
+    constexpr std::size_t worth_it = 8;  // events of a pair: as many rows again are to be found
+    if (factor_ != 2 || shape_.height >= side || events.size() < worth_it * grid_.height) return false;
+    bin_positions(events, shape_, {1, factor_}, rows_.data(), columns_.data());
+    const std::uint32_t rows = 2 * grid_.height;
+    find_rows(events.size(), rows);
+    const std::span<const std::uint32_t> row_at(row_at_);
+    for (std::uint32_t row = 0; row < rows; row += 2) {
+      if (row_at[row + 2] - row_at[row] > most_in_row) return false;
+    }
+    merge_pairs_of_rows(columns_.data(), row_at.subspan(1), grid_.width, sorted_.data());
+    return true;
+  }
+
+  void sort(frame_events events) {
+    bin_positions(events, shape_, {factor_, factor_}, rows_.data(), columns_.data());
+    if (find_rows(events.size(), grid_.height) <= most_in_row) {
+      sort_rows(columns_.data(), std::span(row_at_).subspan(1), grid_.width, sorted_.data());
+    } else {
+      sort_by_counting(events.size());
+    }
   }
 
   /// Few events a row are nearly in order.
@@ -63,13 +85,13 @@ class frame_binner {
   }
 
   /// Where each row begins, and behind it the next. Returns the number of events in the fullest.
-  std::uint32_t find_rows(std::size_t number) {
+  std::uint32_t find_rows(std::size_t number, std::uint32_t rows) {
     // Rows ascend: where each one ends is simply written down, the last one to do so being right.
-    std::uint32_t* const row_end = starts(row_at_, grid_.height) + 1;
+    std::uint32_t* const row_end = starts(row_at_, rows) + 1;
     for (std::uint32_t i = 0; i < number; ++i) row_end[rows_[i]] = i + 1;
     std::uint32_t begin = 0;
     std::uint32_t fullest = 0;
-    for (std::uint32_t row = 0; row < grid_.height; ++row) {
+    for (std::uint32_t row = 0; row < rows; ++row) {
       row_end[row] = std::max(row_end[row], begin);
       fullest = std::max(fullest, row_end[row] - begin);
       begin = row_end[row];

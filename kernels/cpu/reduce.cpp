@@ -15,6 +15,7 @@
 #include "kernels/cpu/byte_counters.hpp"
 #include "kernels/cpu/frame_binner.hpp"
 #include "kernels/cpu/reduce_simd.hpp"
+#include "kernels/cpu/ring_histograms.hpp"
 #include "kernels/cpu/second_moments.hpp"
 #include "threads/arena.hpp"
 
@@ -253,28 +254,11 @@ class cpu_reducer final : public event_reducer {
   void do_radial_counts(const ring_map& rings, std::span<std::uint32_t> out) override {
     const std::optional<ring_arithmetic> arithmetic = arithmetic_of(rings);
     for_frames([&](std::size_t first, std::size_t last) {
-      // Neighbouring events often share a ring. Two histograms in turn, so that none waits for the one before; what lies
-      // outside all rings falls into one more.
-      std::array<std::vector<std::uint32_t>, 2> histograms;
-      histograms.fill(std::vector<std::uint32_t>(rings.rings + std::size_t{1}));
-      std::vector<std::uint32_t> ring;
-      for (std::size_t f = first; f < last; ++f) {
-        const frame_events frame = events().events(f);
-        ring.resize(std::max(ring.size(), frame.size()));
-        if (arithmetic) {
-          ring_numbers(frame, rings, *arithmetic, ring.data());
-        } else {
-          std::transform(frame.begin(), frame.end(), ring.begin(),
-                         [&](std::uint32_t index) { return std::min<std::uint32_t>(rings.ring[index], rings.rings); });
-        }
-        std::size_t i = 0;
-        for (; i + 2 <= frame.size(); i += 2) {
-          for (std::size_t turn = 0; turn < 2; ++turn) ++histograms[turn][ring[i + turn]];
-        }
-        for (; i < frame.size(); ++i) ++histograms[0][ring[i]];
-        for (std::size_t r = 0; r < rings.rings; ++r) out[f * rings.rings + r] = histograms[0][r] + histograms[1][r];
-        for (auto& histogram : histograms) std::fill(histogram.begin(), histogram.end(), 0U);
-      }
+      ring_histograms histograms(rings, arithmetic);
+      const auto of = [&](std::size_t f) { return out.subspan(f * rings.rings, rings.rings); };
+      std::size_t f = first;
+      for (; f + 2 <= last; f += 2) histograms.count_two(events().events(f), events().events(f + 1), of(f), of(f + 1));
+      if (f < last) histograms.count_two(events().events(f), {}, of(f), {});
     });
   }
 
@@ -294,7 +278,7 @@ class cpu_reducer final : public event_reducer {
       std::vector<std::uint32_t> cropped;
       for (std::size_t f = first; f < last; ++f) {
         const frame_events frame = in_rows(events().events(f), shape, rows);
-        cropped.resize(std::max(cropped.size(), frame.size()));
+        cropped.resize(std::max(cropped.size(), frame.size() + crop_room));
         std::size_t kept = 0;
         if (lanes) {
           kept = crop_frame(frame, shape, window, cropped.data());

@@ -72,37 +72,39 @@ std::uint32_t inside(frame_events events, frame_shape shape, const annulus_test&
   return shape.pixels() <= small_pixels ? inside_of<true>(events, shape, annulus) : inside_of<false>(events, shape, annulus);
 }
 
+using lanes_u16 = hn::Rebind<std::uint16_t, lanes_u32>;
+
+/// The first lanes alone, where there are more than are meant.
+HWY_INLINE void store_first(std::size_t number, hn::VFromD<lanes_u16> values, std::uint16_t* out) {
+  const lanes_u16 d;
+  if (number == hn::Lanes(d)) return hn::StoreU(values, d, out);
+  alignas(64) std::uint16_t all[hn::MaxLanes(d)];
+  hn::Store(values, d, all);
+  std::copy_n(all, std::min<std::size_t>(number, hn::MaxLanes(d)), out);
+}
+
 template <bool small>
-void bin_of(frame_events events, frame_shape shape, std::uint32_t factor, std::uint16_t* rows, std::uint16_t* columns) {
+void bin_of(frame_events events, frame_shape shape, bin_factors by, std::uint16_t* rows, std::uint16_t* columns) {
   const lanes_i32 di;
   const lanes_f32 df;
-  const hn::Rebind<std::uint16_t, lanes_i32> d16;
+  const lanes_u16 d16;
   const splitter<small> split(shape.width);
-  const auto per_factor = hn::Set(df, 1.0F / static_cast<float>(factor));
+  const auto per_row = hn::Set(df, 1.0F / static_cast<float>(by.rows));
+  const auto per_column = hn::Set(df, 1.0F / static_cast<float>(by.columns));
   const auto half = hn::Set(df, 0.5F);
-  const auto divided = [&](vector_i32 position) {  // below 2^20: one product is exact, as in the splitter
-    return hn::DemoteTo(d16, hn::ConvertTo(di, hn::Mul(hn::Add(hn::ConvertTo(df, position), half), per_factor)));
+  const auto divided = [&](vector_i32 position, vector_f32 by_one) {  // below 2^20: one product is exact, as in the splitter
+    return hn::DemoteTo(d16, hn::ConvertTo(di, hn::Mul(hn::Add(hn::ConvertTo(df, position), half), by_one)));
   };
-  const std::size_t all = hn::Lanes(di);
   for_vectors(events, [&](vector_u32 index, std::size_t number, std::size_t offset) {
     const auto row = split.row(index);
-    const auto column = divided(split.column(index, row));
-    if (number == all) {
-      hn::StoreU(divided(row), d16, rows + offset);
-      hn::StoreU(column, d16, columns + offset);
-    } else {
-      alignas(64) std::uint16_t last[2][hn::MaxLanes(di)];
-      hn::Store(divided(row), d16, last[0]);
-      hn::Store(column, d16, last[1]);
-      std::copy_n(last[0], number, rows + offset);
-      std::copy_n(last[1], number, columns + offset);
-    }
+    store_first(number, divided(row, per_row), rows + offset);
+    store_first(number, divided(split.column(index, row), per_column), columns + offset);
   });
 }
 
-void bin(frame_events events, frame_shape shape, std::uint32_t factor, std::uint16_t* rows, std::uint16_t* columns) {
-  return shape.pixels() <= small_pixels ? bin_of<true>(events, shape, factor, rows, columns)
-                                        : bin_of<false>(events, shape, factor, rows, columns);
+void bin(frame_events events, frame_shape shape, bin_factors by, std::uint16_t* rows, std::uint16_t* columns) {
+  return shape.pixels() <= small_pixels ? bin_of<true>(events, shape, by, rows, columns)
+                                        : bin_of<false>(events, shape, by, rows, columns);
 }
 
 void rows_of(const std::uint16_t* columns, std::span<const std::uint32_t> row_end, std::uint32_t width, std::uint32_t* out) {
@@ -115,6 +117,19 @@ void rows_of(const std::uint16_t* columns, std::span<const std::uint32_t> row_en
   }
 }
 
+void pairs_of(const std::uint16_t* columns, std::span<const std::uint32_t> row_end, std::uint32_t width, std::uint32_t* out) {
+  std::uint32_t begin = 0;
+  std::uint32_t first = 0;
+  for (std::size_t row = 0; row < row_end.size(); row += 2, first += width) {
+    const std::uint32_t end = row_end[row + 1];
+    if (end != begin) merge_rows(columns + begin, row_end[row] - begin, end - begin, first, out + begin);
+    begin = end;
+  }
+}
+
+/// One instruction of AVX-512.
+constexpr bool has_compress = HWY_TARGET <= HWY_AVX3;
+
 template <bool small>
 std::size_t crop_of(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out) {
   const lanes_u32 d;
@@ -125,6 +140,8 @@ std::size_t crop_of(frame_events events, frame_shape shape, const detector_windo
   const auto height = hn::Set(d, window.shape.height);
   const auto width = hn::Set(d, window.shape.width);
   const auto one = hn::Set(d, 1U);
+  const std::size_t all = hn::Lanes(d);
+  static_assert(!has_compress || hn::MaxLanes(d) <= crop_room);
   std::size_t kept = 0;
   for_vectors(events, [&](vector_u32 index, std::size_t number, std::size_t) {
     const auto row = split.row(index);
@@ -132,13 +149,20 @@ std::size_t crop_of(frame_events events, frame_shape shape, const detector_windo
     const auto from_column = hn::Sub(hn::BitCast(d, split.column(index, row)), first_column);
     // What lies before the window wraps to a large number.
     const auto inside = hn::And(hn::Lt(from_row, height), hn::Lt(from_column, width));
+    const auto to = hn::Add(hn::Mul(from_row, width), from_column);
+    if constexpr (has_compress) {
+      const auto known = number == all ? inside : hn::And(inside, hn::FirstN(d, number));
+      hn::StoreU(hn::Compress(to, known), d, out + kept);
+      kept += hn::CountTrue(d, known);
+      return;
+    }
     // Lane by lane without a branch: Highway's Compress copies a table to the stack for each vector where AVX2 is all there is.
-    alignas(64) std::uint32_t to[hn::MaxLanes(d)];
+    alignas(64) std::uint32_t at[hn::MaxLanes(d)];
     alignas(64) std::uint32_t keep[hn::MaxLanes(d)];
-    hn::Store(hn::Add(hn::Mul(from_row, width), from_column), d, to);
+    hn::Store(to, d, at);
     hn::Store(hn::IfThenElseZero(inside, one), d, keep);
     for (std::size_t lane = 0; lane < number; ++lane) {
-      out[kept] = to[lane];
+      out[kept] = at[lane];
       kept += keep[lane];
     }
   });
@@ -151,17 +175,17 @@ std::size_t crop(frame_events events, frame_shape shape, const detector_window& 
 }
 
 template <bool small>
-void rings_of(frame_events events, const ring_map& map, const ring_arithmetic& by, std::uint32_t* out) {
-  const lanes_u32 d;
+void rings_of(frame_events events, const ring_map& map, const ring_arithmetic& by, std::uint16_t* out) {
+  const lanes_i32 di;
   const lanes_f32 df;
+  const lanes_u16 d16;
   const splitter<small> split(map.shape.width);
   const auto centre_row = hn::Set(df, by.row);
   const auto centre_column = hn::Set(df, by.column);
   const auto per_step = hn::Set(df, by.per_step);
   const auto middle = hn::Set(df, 0.5F);
   const auto surely = hn::Set(df, 0.5F - by.doubt);
-  const auto outside = hn::Set(d, map.rings);
-  const std::size_t all = hn::Lanes(d);
+  const auto outside = hn::Set(di, static_cast<std::int32_t>(map.rings));
   for_vectors(events, [&](vector_u32 index, std::size_t number, std::size_t offset) {
     vector_f32 row;
     vector_f32 column;
@@ -171,16 +195,19 @@ void rings_of(frame_events events, const ring_map& map, const ring_arithmetic& b
     const auto distance = hn::Mul(hn::Sqrt(hn::Add(hn::Mul(row, row), hn::Mul(column, column))), per_step);
     const auto whole = hn::Trunc(distance);
     const auto in_doubt = hn::Gt(hn::Abs(hn::Sub(hn::Sub(distance, whole), middle)), surely);
-    if (number == all && hn::AllFalse(df, in_doubt)) {
-      const auto ring = hn::BitCast(d, hn::ConvertTo(hn::RebindToSigned<lanes_u32>(), whole));
-      hn::StoreU(hn::Min(ring, outside), d, out + offset);
-    } else {
-      for (std::size_t i = offset; i < offset + number; ++i) out[i] = std::min<std::uint32_t>(map.ring[events[i]], map.rings);
+    store_first(number, hn::DemoteTo(d16, hn::Min(hn::ConvertTo(di, whole), outside)), out + offset);
+    if (HWY_LIKELY(hn::AllFalse(df, in_doubt))) return;
+    alignas(64) float doubtful[hn::MaxLanes(df)];
+    hn::Store(hn::IfThenElseZero(in_doubt, middle), df, doubtful);
+    for (std::size_t lane = 0; lane < number; ++lane) {
+      if (doubtful[lane] == 0) continue;
+      const std::size_t i = offset + lane;
+      out[i] = static_cast<std::uint16_t>(std::min<std::uint32_t>(map.ring[events[i]], map.rings));
     }
   });
 }
 
-void rings(frame_events events, const ring_map& map, const ring_arithmetic& by, std::uint32_t* out) {
+void rings(frame_events events, const ring_map& map, const ring_arithmetic& by, std::uint16_t* out) {
   return map.shape.pixels() <= small_pixels ? rings_of<true>(events, map, by, out) : rings_of<false>(events, map, by, out);
 }
 
@@ -194,6 +221,7 @@ HWY_EXPORT(moments);
 HWY_EXPORT(inside);
 HWY_EXPORT(bin);
 HWY_EXPORT(rows_of);
+HWY_EXPORT(pairs_of);
 HWY_EXPORT(crop);
 HWY_EXPORT(rings);
 
@@ -205,19 +233,24 @@ std::uint32_t count_inside(frame_events events, frame_shape shape, const annulus
   return HWY_DYNAMIC_DISPATCH(inside)(events, shape, annulus);
 }
 
-void bin_positions(frame_events events, frame_shape shape, std::uint32_t factor, std::uint16_t* rows, std::uint16_t* columns) {
-  HWY_DYNAMIC_DISPATCH(bin)(events, shape, factor, rows, columns);
+void bin_positions(frame_events events, frame_shape shape, bin_factors by, std::uint16_t* rows, std::uint16_t* columns) {
+  HWY_DYNAMIC_DISPATCH(bin)(events, shape, by, rows, columns);
 }
 
 void sort_rows(const std::uint16_t* columns, std::span<const std::uint32_t> row_end, std::uint32_t width, std::uint32_t* out) {
   HWY_DYNAMIC_DISPATCH(rows_of)(columns, row_end, width, out);
 }
 
+void merge_pairs_of_rows(const std::uint16_t* columns, std::span<const std::uint32_t> row_end, std::uint32_t width,
+                         std::uint32_t* out) {
+  HWY_DYNAMIC_DISPATCH(pairs_of)(columns, row_end, width, out);
+}
+
 std::size_t crop_frame(frame_events events, frame_shape shape, const detector_window& window, std::uint32_t* out) {
   return HWY_DYNAMIC_DISPATCH(crop)(events, shape, window, out);
 }
 
-void ring_numbers(frame_events events, const ring_map& map, const ring_arithmetic& by, std::uint32_t* out) {
+void ring_numbers(frame_events events, const ring_map& map, const ring_arithmetic& by, std::uint16_t* out) {
   HWY_DYNAMIC_DISPATCH(rings)(events, map, by, out);
 }
 

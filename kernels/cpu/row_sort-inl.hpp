@@ -1,4 +1,4 @@
-// A sorting network for the columns of one row of events.
+// A sorting network for the columns of one row of events, and for those of two rows that become one.
 //
 // Per-target include guard, as Highway has it: included once for each instruction set.
 #if defined(COUNTEM_CPU_ROW_SORT_INL) == defined(HWY_TARGET_TOGGLE)
@@ -25,6 +25,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 void sort_row(const std::uint16_t* columns, std::size_t number, std::uint32_t first, std::uint32_t* out) {
   std::transform(columns, columns + number, out, [&](std::uint16_t column) { return first + column; });
   std::sort(out, out + number);
+}
+
+void merge_rows(const std::uint16_t* columns, std::size_t upper, std::size_t number, std::uint32_t first, std::uint32_t* out) {
+  static_cast<void>(upper);
+  sort_row(columns, number, first, out);
 }
 
 #else
@@ -93,11 +98,20 @@ struct network<1> {
   }
 };
 
+template <std::size_t Vectors>
+HWY_INLINE void store_row(const vector_u16* v, std::uint32_t first, std::uint32_t* out) {
+  const hn::FixedTag<std::uint32_t, 4> d32;
+  const auto base = hn::Set(d32, first);
+  for (std::size_t i = 0; i < Vectors; ++i) {
+    hn::StoreU(hn::Add(base, hn::PromoteTo(d32, hn::LowerHalf(v[i]))), d32, out + 8 * i);
+    hn::StoreU(hn::Add(base, hn::PromoteTo(d32, hn::UpperHalf(hn::Half<eight>(), v[i]))), d32, out + 8 * i + 4);
+  }
+}
+
 /// Sorts the columns of a row that fit Vectors vectors; what the lanes behind them hold comes out last and means nothing.
 template <std::size_t Vectors>
 HWY_INLINE void sort_with(const std::uint16_t* columns, std::size_t number, std::uint32_t first, std::uint32_t* out) {
   const eight d;
-  const hn::FixedTag<std::uint32_t, 4> d32;
   vector_u16 v[Vectors];
   for (std::size_t i = 0; i < Vectors; ++i) {
     const auto lane = hn::Iota(d, static_cast<std::uint16_t>(8 * i));
@@ -105,11 +119,27 @@ HWY_INLINE void sort_with(const std::uint16_t* columns, std::size_t number, std:
     v[i] = hn::IfThenElse(inside, hn::LoadU(d, columns + 8 * i), hn::Set(d, std::uint16_t{0xffff}));
   }
   network<Vectors>::sort(v);
+  store_row<Vectors>(v, first, out);
+}
+
+/// The same for columns of which the first `upper` ascend, and those behind them, too: with the second ones backwards behind
+/// them they rise and then fall.
+template <std::size_t Vectors>
+HWY_INLINE void merge_with(const std::uint16_t* columns, std::size_t upper, std::size_t number, std::uint32_t first,
+                           std::uint32_t* out) {
+  const eight d;
+  constexpr std::size_t lanes = 8 * Vectors;
+  const auto end_of_upper = hn::Set(d, static_cast<std::uint16_t>(upper));
+  const auto begin_of_lower = hn::Set(d, static_cast<std::uint16_t>(lanes - (number - upper)));
+  vector_u16 v[Vectors];
   for (std::size_t i = 0; i < Vectors; ++i) {
-    const auto base = hn::Set(d32, first);
-    hn::StoreU(hn::Add(base, hn::PromoteTo(d32, hn::LowerHalf(v[i]))), d32, out + 8 * i);
-    hn::StoreU(hn::Add(base, hn::PromoteTo(d32, hn::UpperHalf(hn::Half<eight>(), v[i]))), d32, out + 8 * i + 4);
+    const auto lane = hn::Iota(d, static_cast<std::uint16_t>(8 * i));
+    const auto backwards = hn::Reverse8(d, hn::LoadU(d, columns + upper + lanes - 8 * i - 8));
+    const auto behind = hn::IfThenElse(hn::Lt(lane, begin_of_lower), hn::Set(d, std::uint16_t{0xffff}), backwards);
+    v[i] = hn::IfThenElse(hn::Lt(lane, end_of_upper), hn::LoadU(d, columns + 8 * i), behind);
   }
+  network<Vectors>::merge(v);
+  store_row<Vectors>(v, first, out);
 }
 
 void sort_row(const std::uint16_t* columns, std::size_t number, std::uint32_t first, std::uint32_t* out) {
@@ -117,6 +147,13 @@ void sort_row(const std::uint16_t* columns, std::size_t number, std::uint32_t fi
   if (number <= 16) return sort_with<2>(columns, number, first, out);
   if (number <= 32) return sort_with<4>(columns, number, first, out);
   return sort_with<8>(columns, number, first, out);
+}
+
+void merge_rows(const std::uint16_t* columns, std::size_t upper, std::size_t number, std::uint32_t first, std::uint32_t* out) {
+  if (number <= 8) return merge_with<1>(columns, upper, number, first, out);
+  if (number <= 16) return merge_with<2>(columns, upper, number, first, out);
+  if (number <= 32) return merge_with<4>(columns, upper, number, first, out);
+  return merge_with<8>(columns, upper, number, first, out);
 }
 
 #endif

@@ -192,6 +192,38 @@ TEST_P(backend_equals_reference, bin) {
   }
 }
 
+/// Frames whose first pair of rows is filled by all shares of up to 70 events, the others by some number: what one vector
+/// takes, what takes more of them, and what takes another way.
+TEST(pairs_of_rows, become_one_however_they_are_filled) {
+  const frame_shape shape{9, 90};  // the last row has no other
+  std::mt19937_64 random(5);
+  const auto draw = [&](std::vector<std::uint32_t>& frame, std::uint32_t row, std::size_t events) {
+    for (std::size_t i = 0; i < events; ++i)
+      frame.push_back(row * shape.width + static_cast<std::uint32_t>(random() % shape.width));
+  };
+  std::vector<std::vector<std::uint32_t>> frames;
+  for (std::size_t both = 0; both <= 70; ++both) {
+    for (std::size_t upper = 0; upper <= both; upper += both < 20 ? 1 : 7) {
+      std::vector<std::uint32_t>& frame = frames.emplace_back();
+      draw(frame, 0, upper);
+      draw(frame, 1, both - upper);
+      for (std::uint32_t row = 2; row < shape.height; ++row) draw(frame, row, random() % 13);
+      draw(frame, shape.height - 1, 20);
+      std::ranges::sort(frame);
+    }
+  }
+  const event_batch batch = batch_of(frames);
+  const auto oracle = reference::make_reducer();
+  const auto tested = cpu::make_reducer(1);
+  oracle->load(view_of(batch, shape));
+  tested->load(view_of(batch, shape));
+  event_batch expected;
+  event_batch found;
+  oracle->bin(2, expected);
+  tested->bin(2, found);
+  EXPECT_EQ(expected.indices, found.indices);
+}
+
 TEST_P(backend_equals_reference, crop) {
   const std::uint32_t h = shape_.height;
   const std::uint32_t w = shape_.width;
