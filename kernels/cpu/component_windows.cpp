@@ -22,6 +22,7 @@ struct window_spans {
   const component_root* first_pixels;
   std::uint64_t* root_words;
   std::uint64_t* any_roots;
+  std::uint32_t* positions;
   component_root* roots;
   std::uint64_t* hits;
   fetch_ahead* ahead;
@@ -142,8 +143,118 @@ HWY_INLINE std::uint64_t load_eight_rows(const std::uint8_t* column) {
   return rows;
 }
 
+#if HWY_TARGET <= HWY_AVX3  // AVX-512 compresses and gathers
+
+/// Lists the roots as 64 times their word plus their bit; returns how many. Each word with roots takes as long, without a loop
+/// over its roots whose end would be guessed wrong.
+HWY_NOINLINE std::size_t list_roots(const window_spans spans) {
+  const hn::ScalableTag<std::uint32_t> tag;
+  static_assert(hn::MaxLanes(tag) == 16);
+  const auto bits = hn::Iota(tag, 0U);
+  const std::size_t groups = (spans.strip.root_rows * spans.strip.stride + 63) / 64;
+  std::uint32_t* end = spans.positions;
+  for (std::size_t group = 0; group < groups; ++group) {
+    for (std::uint64_t any = spans.any_roots[group]; any != 0; any &= any - 1) {
+      const std::size_t word = group * 64 + static_cast<std::size_t>(std::countr_zero(any));
+      std::uint64_t roots = spans.root_words[word];
+      auto position = hn::Add(bits, hn::Set(tag, static_cast<std::uint32_t>(word * 64)));
+      for (int quarter = 0; quarter < 4; ++quarter, roots >>= 16U) {
+        const auto here = static_cast<std::uint16_t>(roots);
+        hn::StoreU(hn::CompressBits(position, reinterpret_cast<const std::uint8_t*>(&here)), tag, end);
+        end += std::popcount(here);
+        position = hn::Add(position, hn::Set(tag, 16U));
+      }
+    }
+  }
+  return static_cast<std::size_t>(end - spans.positions);
+}
+
+using offset_tag = hn::RebindToSigned<word_tag>;
+
+/// Of numbers below 2^32.
+HWY_INLINE hn::VFromD<word_tag> even_product(hn::VFromD<word_tag> a, hn::VFromD<word_tag> b) {
+  const hn::Repartition<std::uint32_t, word_tag> halves;
+  return hn::MulEven(hn::BitCast(halves, a), hn::BitCast(halves, b));
+}
+
+/// Of a strip: to turn its rows into columns would take longer than to gather from eight rows instead of from two columns.
+constexpr std::size_t few_roots = 200;
+
+HWY_INLINE hn::VFromD<word_tag> windows_of_rows(const window_spans& spans, hn::VFromD<word_tag> row,
+                                                hn::VFromD<word_tag> start) {
+  const word_tag tag;
+  const auto row_bytes = hn::Set(tag, spans.strip.stride * 8);
+  // Column 0 of the frame is bit 8 of its row here. Before a row lies the zero word that ends another.
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(spans.strip.above) - 1;
+  const auto shift = hn::And(start, hn::Set(tag, 7U));
+  auto offset = hn::Add(hn::ShiftRight<3>(start), even_product(row, row_bytes));
+  auto windows = hn::Zero(tag);
+  for (std::uint32_t r = 0; r < window::size; ++r) {
+    const auto bits =
+        hn::Shr(hn::GatherOffset(tag, reinterpret_cast<const std::uint64_t*>(bytes), hn::BitCast(offset_tag(), offset)), shift);
+    windows = hn::Or(hn::Shl(hn::And(bits, hn::Set(tag, 0xffU)), hn::Set(tag, 8U * r)), windows);
+    offset = hn::Add(offset, row_bytes);
+  }
+  return windows;
+}
+
+HWY_INLINE hn::VFromD<word_tag> windows_of_columns(const window_spans& spans, hn::VFromD<word_tag> row,
+                                                   hn::VFromD<word_tag> start) {
+  const word_tag tag;
+  alignas(64) constexpr std::uint64_t from_left_by_shift[8] = {
+      0xffff'ffff'ffff'ffff, 0x7f7f'7f7f'7f7f'7f7f, 0x3f3f'3f3f'3f3f'3f3f, 0x1f1f'1f1f'1f1f'1f1f,
+      0x0f0f'0f0f'0f0f'0f0f, 0x0707'0707'0707'0707, 0x0303'0303'0303'0303, 0x0101'0101'0101'0101};
+  const auto shift = hn::And(start, hn::Set(tag, 7U));
+  const auto offset =
+      hn::BitCast(offset_tag(), hn::Add(even_product(hn::ShiftRight<3>(start), hn::Set(tag, spans.column_rows)), row));
+  const auto load = [&](const std::uint8_t* columns) {
+    return hn::GatherOffset(tag, reinterpret_cast<const std::uint64_t*>(columns), offset);
+  };
+  const auto from_left = hn::TableLookupLanes(hn::Load(tag, from_left_by_shift), hn::IndicesFromVec(tag, shift));
+  const auto left = hn::Shr(load(spans.columns), shift);
+  const auto right = hn::Shl(load(spans.columns + spans.column_rows), hn::Sub(hn::Set(tag, 8U), shift));
+  return hn::Or(hn::And(from_left, left), hn::AndNot(from_left, right));
+}
+
+/// Loads the windows of the roots that were listed, eight at once.
+template <auto windows_of>
+HWY_NOINLINE void load_windows(const window_spans spans, std::size_t count) {
+  static_assert(sizeof(component_root) == sizeof(std::uint64_t));
+  fetch_ahead ahead = *spans.ahead;
+  const word_tag tag;
+  const hn::Rebind<std::uint32_t, word_tag> position_tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto* const first_pixels = reinterpret_cast<const std::uint64_t*>(spans.first_pixels);
+  for (std::size_t i = 0; i < count; i += lanes) {
+    ahead.fetch(2 * lanes);
+    const auto position = hn::PromoteTo(tag, hn::LoadU(position_tag, spans.positions + i));
+    const auto first = hn::GatherIndex(tag, first_pixels, hn::BitCast(offset_tag(), hn::ShiftRight<6>(position)));
+    const auto root = hn::Add(first, hn::ShiftLeft<32>(hn::And(position, hn::Set(tag, 63U))));
+    hn::StoreU(root, tag, reinterpret_cast<std::uint64_t*>(spans.roots) + i);
+    const auto row = hn::And(root, hn::Set(tag, 0xffff'ffffU));
+    // The window's first column, counted from the byte column left of the frame.
+    const auto start = hn::Add(hn::ShiftRight<32>(root), hn::Set(tag, 8U - window::columns_left));
+    hn::StoreU(windows_of(spans, row, start), tag, spans.hits + i);
+  }
+  *spans.ahead = ahead;
+}
+
+std::size_t load_windows(const window_spans& spans) {
+  const std::size_t count = list_roots(spans);
+  if (count < few_roots) {
+    load_windows<windows_of_rows>(spans, count);
+  } else {
+    rows_to_columns(spans);
+    load_windows<windows_of_columns>(spans, count);
+  }
+  return count;
+}
+
+#else
+
 /// Lists the roots and loads their windows; returns how many. A function of its own, so that few pointers want registers.
 HWY_NOINLINE std::size_t load_windows(const window_spans spans) {
+  rows_to_columns(spans);
   fetch_ahead ahead = *spans.ahead;
   const std::size_t groups = (spans.strip.root_rows * spans.strip.stride + 63) / 64;
   const std::size_t column_rows = spans.column_rows;
@@ -175,6 +286,8 @@ HWY_NOINLINE std::size_t load_windows(const window_spans spans) {
   return static_cast<std::size_t>(hits_end - spans.hits);
 }
 
+#endif
+
 /// Keeps of each window what is connected to its root inside it.
 void flood_windows(std::uint64_t* windows, std::size_t count) {
   const word_tag tag;
@@ -199,7 +312,6 @@ void flood_windows(std::uint64_t* windows, std::size_t count) {
 
 std::size_t find_windows(const window_spans& spans) {
   find_roots(spans);
-  rows_to_columns(spans);
   const std::size_t count = load_windows(spans);
   flood_windows(spans.hits, count);
   return count;
@@ -224,7 +336,8 @@ std::size_t most_roots(std::uint32_t root_rows, std::size_t stride) {
 HWY_EXPORT(find_windows);
 
 component_windows::component_windows(std::uint32_t root_rows, std::size_t stride)
-    : roots_(most_roots(root_rows, stride)),
+    : positions_(most_roots(root_rows, stride) + widest_vector<std::uint32_t>),
+      roots_(most_roots(root_rows, stride) + widest_vector<std::uint64_t>),
       hits_(most_roots(root_rows, stride) + widest_vector<std::uint64_t>),
       root_words_(root_rows * stride + widest_vector<std::uint64_t>),
       any_roots_((root_rows * stride + widest_vector<std::uint64_t>) / 64 + 1),
@@ -237,9 +350,16 @@ component_windows::component_windows(std::uint32_t root_rows, std::size_t stride
 }
 
 void component_windows::find(const window_strip& strip, fetch_ahead& ahead) {
-  const window_spans spans{
-      strip,         columns_.data(), column_rows_, first_pixels_.data(), root_words_.data(), any_roots_.data(),
-      roots_.data(), hits_.data(),    &ahead};
+  const window_spans spans{strip,
+                           columns_.data(),
+                           column_rows_,
+                           first_pixels_.data(),
+                           root_words_.data(),
+                           any_roots_.data(),
+                           positions_.data(),
+                           roots_.data(),
+                           hits_.data(),
+                           &ahead};
   count_ = HWY_DYNAMIC_DISPATCH(find_windows)(spans);
 }
 

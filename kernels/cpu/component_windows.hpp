@@ -51,6 +51,7 @@ class component_windows {
 
  private:
   std::size_t count_ = 0;
+  std::vector<std::uint32_t> positions_;  ///< of roots, in bits of root_words_
   std::vector<component_root> roots_;
   std::vector<std::uint64_t> hits_;
   std::vector<std::uint64_t> root_words_;     ///< roots as bits, words as in the hit mask
