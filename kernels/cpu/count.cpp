@@ -13,6 +13,7 @@
 #include "kernels/cpu/frame_in_work.hpp"
 #include "kernels/cpu/hit_bits.hpp"
 #include "kernels/cpu/hit_finder.hpp"
+#include "kernels/cpu/local_maxima.hpp"
 #include "kernels/cpu/peak_judge.hpp"
 #include "kernels/cpu/peaks.hpp"
 #include "kernels/cpu/small_components.hpp"
@@ -203,34 +204,13 @@ class frame_counter final : public counter {
     }
   }
 
-  template <class Visit>
-  void for_hits(const hit_bits& hits, std::uint32_t first, std::uint32_t last, Visit visit) {
-    for (std::uint32_t y = first; y < last; ++y) {
-      for (std::uint32_t w = 0; w < hits.words(); ++w) {
-        for_set_bits(hits.row(y)[w], w * hit_bits::bits_per_word, [&](std::uint32_t x) { visit(y, x); });
-      }
-    }
-  }
-
   template <class ChargeOf>
   void count_maxima(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
-    const std::int32_t xray16 = setup_.calibrated.xray16;
-    const auto kept = [&](std::uint32_t y, std::uint32_t x) {
-      if (!work.hits.test(y, x)) return 0;
-      const std::int32_t charge = hit_charge(charge_of, y, x);
-      return charge < xray16 ? charge : 0;
-    };
-    for_hits(work.hits, first, last, [&](std::uint32_t y, std::uint32_t x) {
-      const std::int32_t charge = hit_charge(charge_of, y, x);
-      if (charge >= xray16) ++work.xrays;
-      if (charge >= xray16 || charge == 0) return;
-      for (std::uint32_t r = y == 0 ? 0 : y - 1; r <= std::min(y + 1, setup_.shape.height - 1); ++r) {
-        for (std::uint32_t c = x == 0 ? 0 : x - 1; c <= std::min(x + 1, setup_.shape.width - 1); ++c) {
-          if ((r != y || c != x) && kept(r, c) >= charge) return;
-        }
-      }
-      keep(work, y * setup_.shape.width + x, kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1));
-    });
+    work.xrays += maxima_.find(work.hits, first, last, setup_.calibrated.xray16, charge_of,
+                               [&](std::uint32_t y, std::uint32_t x, std::int32_t charge) {
+                                 const auto value = kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1);
+                                 keep(work, y * setup_.shape.width + x, value);
+                               });
   }
 
   /// The hits of some rows, in order; returns how many.
@@ -296,7 +276,7 @@ class frame_counter final : public counter {
 
   template <class ChargeOf>
   void count_pixels(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
-    for_hits(work.hits, first, last, [&](std::uint32_t y, std::uint32_t x) {
+    work.hits.for_each(first, last, [&](std::uint32_t y, std::uint32_t x) {
       const std::int32_t charge = hit_charge(charge_of, y, x);
       if (charge >= setup_.calibrated.xray16) ++work.xrays;
       keep(work, y * setup_.shape.width + x, kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1));
@@ -304,7 +284,7 @@ class frame_counter final : public counter {
   }
 
   void count_counts(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last) {
-    for_hits(work.hits, first, last, [&](std::uint32_t y, std::uint32_t x) {
+    work.hits.for_each(first, last, [&](std::uint32_t y, std::uint32_t x) {
       const std::uint64_t events = counted_events(work.rows[y][x]);
       require_counted_events(work.indices.size() + events);
       work.indices.insert(work.indices.end(), events, y * setup_.shape.width + x);
@@ -354,6 +334,7 @@ class frame_counter final : public counter {
   summed_components components_;
   std::vector<std::uint32_t> others_;  // windows
   component_fill fill_;
+  local_maxima maxima_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> words_with_hits_;  // row and word
   std::vector<peak_candidate> candidates_;
   std::vector<judged_peak> judged_;

@@ -9,6 +9,12 @@
 
 namespace countem::cpu {
 
+/// Calls visit(column) for each set bit of a word whose bit 0 is column `first`.
+template <class Visit>
+void for_set_bits(std::uint64_t word, std::uint32_t first, Visit visit) {
+  for (; word != 0; word &= word - 1) visit(first + static_cast<std::uint32_t>(std::countr_zero(word)));
+}
+
 /// One bit per pixel, rows of 64-bit words; column c of a row is bit c % 64 of word c / 64. Bits beyond the width stay 0.
 /// Every row ends in at least one zero word, and zero rows lie before the first and after the last, so that a look
 /// across the frame's border finds no hits and needs no test.
@@ -47,6 +53,16 @@ class hit_bits {
 
   void clear(std::uint32_t y, std::uint32_t x) { row(y)[x / bits_per_word] &= ~(std::uint64_t{1} << (x % bits_per_word)); }
 
+  /// Calls visit(row, column) for the hits of rows [first, last), in order.
+  template <class Visit>
+  void for_each(std::uint32_t first, std::uint32_t last, Visit visit) const {
+    for (std::uint32_t y = first; y < last; ++y) {
+      for (std::uint32_t w = 0; w < words_; ++w) {
+        for_set_bits(row(y)[w], w * bits_per_word, [&](std::uint32_t x) { visit(y, x); });
+      }
+    }
+  }
+
   static std::size_t words_for(std::uint32_t width) { return (std::size_t{width} + bits_per_word - 1) / bits_per_word; }
 
  private:
@@ -55,11 +71,5 @@ class hit_bits {
   std::size_t stride_ = 0;
   std::vector<std::uint64_t> memory_;
 };
-
-/// Calls visit(column) for each set bit of a word whose bit 0 is column `first`.
-template <class Visit>
-void for_set_bits(std::uint64_t word, std::uint32_t first, Visit visit) {
-  for (; word != 0; word &= word - 1) visit(first + static_cast<std::uint32_t>(std::countr_zero(word)));
-}
 
 }  // namespace countem::cpu
