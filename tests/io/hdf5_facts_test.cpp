@@ -65,6 +65,15 @@ TEST_F(hdf5_source, pixels_that_never_count_are_masked_in_files_of_dectris) {
   expect_issue(source->info(), "pixel_mask", 1, {"1 of 20 pixels"});
 }
 
+TEST_F(hdf5_source, pixels_that_never_count_are_masked_however_frames_are_stored) {
+  io::write_dataset<std::uint16_t>(file, "entry/data/data_000001", {8, 4, 5}, frames_with_sentinels().data());  // contiguous
+  const auto source = open();
+  std::vector<std::uint8_t> expected(small.pixels(), 0);
+  expected[3] = expected[4] = 1;
+  EXPECT_EQ(source->info().masked, expected);
+  expect_issue(source->info(), "sentinel_pixels", 1, {"2 pixels", "masked"});
+}
+
 TEST_F(hdf5_source, the_greatest_number_of_other_programs_is_a_number) {
   io::write_dataset<std::uint16_t>(file, "movie", {8, 4, 5}, frames_with_sentinels().data(), 1);
   EXPECT_TRUE(open()->info().masked.empty());

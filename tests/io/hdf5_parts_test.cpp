@@ -119,6 +119,69 @@ TEST_F(pieced_source, frames_of_sources_that_alternate_keep_their_places) {
   EXPECT_EQ(source->info().missing_frames, 5U);
 }
 
+TEST_F(pieced_source, a_missing_source_takes_its_own_frames_alone) {
+  put(part("even.h5"), "data", {4, 4, 5}, {});
+  map({8, 4, 5}, 0, 2, "even.h5", {4, 4, 5});
+  map({8, 4, 5}, 1, 2, "gone.h5", {4, 4, 5});
+  make(file, {8, 4, 5});
+  const auto source = open();
+  EXPECT_EQ(source->info().missing_frames, 4U);
+  expect_issue(source->info(), "missing_file", 1, {"gone.h5"});
+}
+
+/// Frames first, first + step and so on, as many as the source has by and by.
+struct growing_source : pieced_source {
+  void map_growing(hsize_t first, hsize_t step, hsize_t block, const std::string& name) {
+    const hsize_t now[] = {4, 4, 5};
+    const hsize_t most[] = {H5S_UNLIMITED, 4, 5};
+    const hdf5_handle where(H5Screate_simple(3, now, most), name);
+    const hdf5_handle from(H5Screate_simple(3, now, most), name);
+    const hsize_t start[] = {first, 0, 0};
+    const hsize_t origin[] = {0, 0, 0};
+    const hsize_t stride[] = {step, 1, 1};
+    const hsize_t side_by_side[] = {block, 1, 1};
+    const hsize_t count[] = {H5S_UNLIMITED, 1, 1};
+    const hsize_t blocks[] = {block, 4, 5};
+    io::hdf5_check(H5Sselect_hyperslab(where, H5S_SELECT_SET, start, stride, count, blocks), name);
+    io::hdf5_check(H5Sselect_hyperslab(from, H5S_SELECT_SET, origin, side_by_side, count, blocks), name);
+    io::hdf5_check(H5Pset_virtual(creation, where, name.c_str(), "data", from), name);
+  }
+  void make_growing() {
+    const hsize_t now[] = {4, 4, 5};
+    const hsize_t most[] = {H5S_UNLIMITED, 4, 5};
+    const hdf5_handle space(H5Screate_simple(3, now, most), "space");
+    const hdf5_handle made(H5Dcreate2(file, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
+  }
+};
+
+TEST_F(growing_source, all_that_it_has_by_now_is_there) {
+  put(part("a.h5"), "data", {6, 4, 5}, {1, 4, 5});
+  map_growing(0, 1, 1, "a.h5");
+  make_growing();
+  expect_there(*open(), {0, 1, 2, 3, 4, 5});
+}
+
+TEST_F(growing_source, what_it_never_wrote_is_missing) {
+  put_some(part("a.h5"), "data", {6, 4, 5}, {1, 4, 5}, {0, 1, 3, 5}, 7);
+  map_growing(0, 1, 1, "a.h5");
+  make_growing();
+  expect_there(*open(), {0, 1, 3, 5});
+}
+
+TEST_F(growing_source, one_of_two_that_has_fewer_lacks_them) {
+  // Frames 0, 1, 4, 5, 8, 9 of one and 2, 3, 6, 7 of the other, of which the last was never written.
+  put_some(part("a.h5"), "data", {6, 4, 5}, {1, 4, 5}, {0, 1, 2, 3, 4, 5}, 0);
+  put_some(part("b.h5"), "data", {4, 4, 5}, {1, 4, 5}, {0, 1, 2}, 0);
+  map_growing(0, 4, 2, "a.h5");
+  map_growing(2, 4, 2, "b.h5");
+  make_growing();
+  const auto source = open();
+  ASSERT_EQ(source->info().scan.frames(), 10U);
+  frame_batch batch;
+  source->read(0, 10, batch);
+  for (std::uint64_t frame = 0; frame < 10; ++frame) EXPECT_EQ(batch.frames[frame].present != 0, frame != 7) << frame;
+}
+
 TEST_F(pieced_source, one_image_a_source) {
   for (int image = 0; image < 3; ++image) {
     const std::string name = "image" + std::to_string(image) + ".h5";

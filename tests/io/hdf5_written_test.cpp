@@ -153,6 +153,63 @@ TEST_F(written, a_run_whose_place_nothing_shows_is_refused) {
   refuse({"frames.h5", "data_000003", "image_nr_low"});
 }
 
+TEST_F(written, frames_behind_the_last_run_are_missing_with_a_sentence) {
+  put_runs({{1, 2}, {2, 2}}, false, 6);
+  const auto source = open();
+  EXPECT_EQ(source->info().scan.frames(), 6U);
+  expect_issue(source->info(), "missing_dataset", 1, {"datasets of 4 frames, and 6 by nimages", "the last 2 are missing"});
+  expect_there(*source, {0, 1, 2, 3});
+}
+
+TEST_F(written, a_total_that_nothing_bears_out_is_not_believed) {
+  put_runs({{1, 2}, {2, 2}}, false, std::uint64_t{1} << 27U);
+  const auto source = open();
+  EXPECT_EQ(source->info().scan.frames(), 4U);
+  expect_issue(source->info(), "implausible_total", 1, {"claims 134217728 frames", "4 were found"});
+}
+
+TEST_F(written, a_run_that_was_made_and_never_written_is_missing) {
+  for (const hsize_t made : {3U, 0U}) {
+    SCOPED_TRACE(made);
+    const fs::path part = scratch / "part_2.h5";
+    if (made == 3) put_runs({{1, 2}, {2, 2}, {3, 2}}, false);
+    {
+      const hdf5_handle holder(H5Fcreate(part.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), "part");
+      const hsize_t extent[] = {made, 4, 5};
+      const hsize_t most[] = {H5S_UNLIMITED, 4, 5};
+      const hsize_t chunk[] = {1, 4, 5};
+      const hdf5_handle space(H5Screate_simple(3, extent, most), "space");
+      const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), "creation");
+      H5Pset_chunk(creation, 3, chunk);
+      const hdf5_handle dataset(H5Dcreate2(holder, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
+    }
+    const auto source = open();
+    expect_issue(source->info(), "unwritten_dataset", 1, {"data_000002", "never written"});
+    EXPECT_EQ(source->info().scan.frames(), made == 3 ? 7U : 6U);
+    EXPECT_EQ(source->info().missing_frames, made == 3 ? 3U : 2U);
+  }
+}
+
+TEST(placement, runs_that_are_the_whole_scan_follow_one_another) {
+  using io::place_frames;
+  const auto first = std::vector<std::uint64_t>{0, 3, 6, 9};
+  EXPECT_EQ(place_frames({{"a", 1, 3, {}}, {"b", 3, 3, {}}, {"c", 5, 3, {}}, {"d", 7, 3, {}}}, 12, "x").first, first);
+  EXPECT_EQ(place_frames({{"a", 11, 3, {}}, {"b", 12, 3, {}}, {"c", 13, 3, {}}, {"d", 14, 3, {}}}, 12, "x").first, first);
+}
+
+TEST(placement, of_numbers_that_contradict_one_another_is_refused) {
+  using io::numbered_frames;
+  const auto refused = [](const std::vector<numbered_frames>& runs, std::optional<std::uint64_t> total, const char* part) {
+    expect_error<format_error>([&] { (void)io::place_frames(runs, total, "x"); }, {"x: ", part});
+  };
+  refused({{"a", 1, 3, 3}, {"b", 2, 3, 0}, {"c", 3, 3, 9}, {"d", 4, 3, 6}}, 12, "dataset b begins with image 1 (image_nr_low)");
+  refused({{"a", 1, 3, 0}, {"b", 2, 3, 3}, {"c", 3, 3, 4}, {"d", 4, 3, 9}}, {}, "dataset c begins with image 5");
+  refused({{"a", 1, 3, 0}, {"b", 2, 3, 3}, {"c", 3, 3, 6'999'999}}, 12, "dataset c would end with frame 7000002 of 12");
+  refused({{"a", 1, 5, {}}, {"b", 2, {}, {}}, {"c", 3, {}, {}}, {"d", 4, 1, {}}}, 12,
+          "dataset d would end with frame 16 of 12");
+  refused({{"a", 1, 3, {}}, {"b", 3, 3, {}}, {"c", 5, 3, {}}}, 12, "dataset c would end with frame 15 of 12");
+}
+
 TEST(placement, of_runs_that_differ) {
   using io::numbered_frames;
   using io::place_frames;

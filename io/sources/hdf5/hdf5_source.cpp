@@ -284,7 +284,8 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
   const std::uint64_t end = opened_scan.frames;
   if (end > first.frames) extent.scan = {1, static_cast<std::uint32_t>(end), 1};
   if (const auto scan = scan_of_master(path); scan && scan->frames() == end) extent.scan = *scan;
-  if (end == first.frames) {
+  const bool marks_by_value = !options.image && is_of_dectris(file);
+  if (end == first.frames && !marks_by_value) {
     if (auto layout = plain_layout(first, extent, type)) {
       layout->known = std::move(info);
       return open_flat(file_handle::open_read(file_of(first.dataset, path)), dense_hdf5().facts.format, *layout, options,
@@ -298,7 +299,6 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
   info.scan = scan_of_sequence(end, extent.scan, options.scan, path, issues);
   info.missing_frames = count_missing(segments, info.scan.frames());
   info.files = files_of(segments, opened);
-  const bool marks_by_value = !options.image && is_of_dectris(file);
   std::vector<std::uint8_t> masked = std::move(info.masked);
   auto source =
       std::make_unique<hdf5_source>(std::move(info), type, options.keep_fractions, std::move(segments), std::move(file));

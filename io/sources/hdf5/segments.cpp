@@ -17,6 +17,7 @@
 #include "io/sources/hdf5/frame_dataset.hpp"
 #include "io/sources/hdf5/placement.hpp"
 #include "io/sources/hdf5/unwritten.hpp"
+#include "io/sources/hdf5/virtual_parts.hpp"
 #include "io/sources/sources.hpp"
 
 namespace countem::io {
@@ -90,13 +91,12 @@ void find_lost_files(segment& part, const fs::path& name, const std::string& wha
   for (const virtual_source& source : makeup.sources) {
     if (open_source(part.dataset, source, what).dataset) continue;
     for (const std::size_t number : source.parts) {
-      const virtual_part lost = part_of(makeup, number, what);
-      std::vector<hsize_t> first(part.extent.size(), 0);
-      std::vector<hsize_t> end = part.extent;
-      if (H5Sget_select_bounds(lost.where, first.data(), end.data()) >= 0) {
-        for (hsize_t& last : end) ++last;
-      }  // else a part without an end
-      mark(part, first, end);
+      const virtual_part lost = part_within(makeup, number, part.extent, what);
+      if (has_end(lost.where)) {
+        use_boxes(lost.where, what, [&](auto first, auto end) { mark(part, first, end); });
+      } else {
+        mark(part, std::vector<hsize_t>(part.extent.size(), 0), part.extent);
+      }
       issues.add("missing_file", name, [&] {
         return fmt::format(
             "dataset {} has a part in {}, which cannot be opened: it must lie beside this file; its frames are missing",
@@ -145,7 +145,7 @@ segment opened_segment(hid_t file, const std::string& path, const std::string& a
 void report_gaps(const std::vector<numbered_frames>& runs, const placed_frames& placed, hid_t file, const fs::path& name,
                  issue_list& issues) {
   for (std::size_t at = 0; at < runs.size(); ++at) {
-    if (runs[at].frames) continue;
+    if (runs[at].frames || runs[at].length) continue;
     const std::uint64_t frames = (at + 1 < runs.size() ? placed.first[at + 1] : placed.end) - placed.first[at];
     issues.add("missing_file", name, [&] {
       return fmt::format(
@@ -170,6 +170,42 @@ void report_missing_links(const std::vector<numbered_frames>& runs, const fs::pa
 
 }  // namespace
 
+/// Frames that were made room for, where none was written; nothing where some were.
+std::optional<std::uint64_t> length_of_unwritten(hid_t file, const std::string& path, const std::string& axes,
+                                                 const fs::path& name) {
+  const std::string what = name.string() + ": dataset " + path;
+  const hdf5_handle dataset = open_dataset(file, path, what);
+  if (stored_bytes(dataset, what) != 0) return std::nullopt;
+  const std::vector<hsize_t> extent = extent_of(dataset, what);
+  if (extent.size() < 3 || std::ranges::count(extent, 0) != 0) return 0;
+  const frame_axes order = axes.empty() ? axes_of(file, path, dataset, extent.size()) : axes_from(axes, extent.size(), what);
+  return extent_of_array(order.usual(extent), what).scan.frames();
+}
+
+/// The frames that a master claims, as far as those that are there make it plausible.
+std::optional<std::uint64_t> believed_frames(hid_t file, const std::vector<numbered_frames>& runs, const fs::path& name,
+                                             issue_list& issues) {
+  const std::optional<std::uint64_t> claimed = claimed_frames(file);
+  std::uint64_t held = 0;
+  for (const numbered_frames& run : runs) held += run.frames.value_or(0);
+  constexpr std::uint64_t always_believed = std::uint64_t{1} << 24U;
+  if (!claimed || *claimed <= always_believed || *claimed / 64 <= held) return claimed;
+  issues.add("implausible_total", name, [&] {
+    return fmt::format("claims {} frames (nimages and ntrigger), of which {} were found: the claim is not believed", *claimed,
+                       held);
+  });
+  return std::nullopt;
+}
+
+/// Frames that the file claims behind its last dataset.
+void report_missing_end(const placed_frames& placed, const fs::path& name, issue_list& issues) {
+  if (placed.held >= placed.end) return;
+  issues.add("missing_dataset", name, [&] {
+    return fmt::format("has datasets of {} frames, and {} by nimages and ntrigger: the last {} are missing", placed.held,
+                       placed.end, placed.end - placed.held);
+  });
+}
+
 segments_of_scan open_segments(hid_t file, const frame_datasets& found, const std::string& axes, const fs::path& name,
                                issue_list& issues) {
   segments_of_scan scan;
@@ -180,21 +216,28 @@ segments_of_scan open_segments(hid_t file, const frame_datasets& found, const st
   }
   std::vector<numbered_frames> runs;
   for (const std::string& path : found.paths) {
-    numbered_frames run{path, number_of(path), {}, {}};
-    if (has_path(file, path)) {
+    numbered_frames run{path, number_of(path), {}, {}, {}};
+    if (has_path(file, path) && (run.length = length_of_unwritten(file, path, axes, name))) {
+      issues.add("unwritten_dataset", name,
+                 [&] { return fmt::format("dataset {} was made and never written: its frames are missing", path); });
+    } else if (has_path(file, path)) {
       scan.there.push_back(opened_segment(file, path, axes, name, issues));
       run.frames = scan.there.back().frames;
       run.first = first_image(scan.there.back().dataset);
     }
     runs.push_back(std::move(run));
   }
+  if (scan.there.empty() && runs.front().length)
+    throw format_error(fmt::format("{}: dataset {} was never written", name.string(), runs.front().path));
   if (scan.there.empty()) {
     throw format_error(fmt::format("{}: dataset {} leads to {}, which cannot be opened: it must lie beside this file",
                                    name.string(), runs.front().path, target_of(file, runs.front().path)));
   }
-  const placed_frames placed = place_frames(runs, claimed_frames(file), name.string());
+  const std::optional<std::uint64_t> total = believed_frames(file, runs, name, issues);
+  const placed_frames placed = place_frames(runs, total, name.string());
   report_gaps(runs, placed, file, name, issues);
-  report_missing_links(runs, name, issues);
+  if (placed.held != total || placed.has_gaps) report_missing_links(runs, name, issues);
+  report_missing_end(placed, name, issues);
   auto part = scan.there.begin();
   for (std::size_t at = 0; at < runs.size(); ++at) {
     if (runs[at].frames) (part++)->first_frame = placed.first[at];

@@ -12,6 +12,7 @@
 
 #include "io/hdf5/storage.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
+#include "io/sources/hdf5/virtual_parts.hpp"
 
 namespace countem::io {
 
@@ -92,41 +93,6 @@ void find_short_files(hid_t dataset, hid_t creation, const std::vector<hsize_t>&
     if (from + there < end) use_elements((from + there) / element, (end + element - 1) / element, extent, use);
     from = end;
   }
-}
-
-/// The boxes that make up a selection of a dataspace.
-void use_boxes(hid_t space, const std::string& what, const unwritten_part& use) {
-  const hssize_t elements = H5Sget_select_npoints(space);
-  if (elements <= 0) return;
-  const auto rank = static_cast<std::size_t>(std::max(H5Sget_simple_extent_ndims(space), 0));
-  std::vector<hsize_t> first(rank);
-  std::vector<hsize_t> end(rank);
-  const auto show = [&] {
-    for (hsize_t& last : end) ++last;
-    use(first, end);
-  };
-  if (H5Sget_select_type(space) != H5S_SEL_HYPERSLABS) {
-    hdf5_check(H5Sget_select_bounds(space, first.data(), end.data()), what);
-    return show();
-  }
-  constexpr hsize_t at_once = 256;
-  const hssize_t blocks = H5Sget_select_hyper_nblocks(space);
-  std::vector<hsize_t> corners(2 * rank * at_once);
-  for (hsize_t done = 0; done < static_cast<hsize_t>(std::max<hssize_t>(blocks, 0)); done += at_once) {
-    const hsize_t now = std::min<hsize_t>(at_once, static_cast<hsize_t>(blocks) - done);
-    hdf5_check(H5Sget_select_hyper_blocklist(space, done, now, corners.data()), what);
-    for (auto corner = corners.begin(); corner != corners.begin() + static_cast<std::ptrdiff_t>(2 * rank * now);) {
-      corner = std::ranges::copy_n(corner, static_cast<std::ptrdiff_t>(rank), first.begin()).in;
-      corner = std::ranges::copy_n(corner, static_cast<std::ptrdiff_t>(rank), end.begin()).in;
-      show();
-    }
-  }
-}
-
-bool has_end(hid_t space) {
-  std::vector<hsize_t> first(H5S_MAX_RANK);
-  std::vector<hsize_t> last(H5S_MAX_RANK);
-  return H5Sget_select_bounds(space, first.data(), last.data()) >= 0;
 }
 
 std::vector<hsize_t> lengths_of(hid_t space, const std::string& what) {
@@ -249,6 +215,7 @@ class lacking_source {
       : makeup_(makeup), source_(source), what_(what), use_(use) {}
 
   void find(hid_t dataset) {
+    extent_ = extent_of(dataset, what_);
     const opened_source opened = open_source(dataset, source_, what_);
     for (const std::size_t number : source_.parts) add(number, opened.dataset);
     if (parts_.empty()) return;
@@ -265,7 +232,7 @@ class lacking_source {
   };
 
   void add(std::size_t number, const hdf5_handle& source) {
-    const virtual_part part = part_of(makeup_, number, what_);
+    const virtual_part part = part_within(makeup_, number, extent_, what_);
     if (!source) return use_boxes(part.where, what_, use_);
     // Of a source that is taken as a whole HDF5 does not know the lengths.
     const hdf5_handle now(H5Dget_space(source), what_);
@@ -290,35 +257,38 @@ class lacking_source {
       throw format_error(what_ + " has a part without end in " + source_.file.string() +
                          ", of which frames were never written: make a virtual dataset of the frames that are there");
     }
-    part.leads ? part.leads->use(first, end, use_) : use_boxes(part_of(makeup_, part.number, what_).where, what_, use_);
+    part.leads ? part.leads->use(first, end, use_)
+               : use_boxes(part_within(makeup_, part.number, extent_, what_).where, what_, use_);
   }
 
   const virtual_makeup& makeup_;
   const virtual_source& source_;
   const std::string& what_;
   const unwritten_part& use_;
+  std::vector<hsize_t> extent_;  ///< of the virtual dataset
   std::vector<known_part> parts_;
 };
 
 /// What no part of a virtual dataset holds; nothing where a part has no end.
 void find_unmapped(hid_t dataset, const virtual_makeup& makeup, const std::string& what, const unwritten_part& use) {
   const hdf5_handle unmapped(H5Dget_space(dataset), what);
+  const std::vector<hsize_t> extent = extent_of(dataset, what);
   hssize_t mapped = 0;
   for (std::size_t number = 0; number < makeup.parts; ++number) {
-    const virtual_part part = part_of(makeup, number, what);
+    const virtual_part part = part_within(makeup, number, extent, what);
     if (!has_end(part.where) || H5Sget_select_type(part.where) == H5S_SEL_ALL) return;
     mapped += std::max<hssize_t>(H5Sget_select_npoints(part.where), 0);
   }
   if (mapped >= H5Sget_simple_extent_npoints(unmapped)) return;
-  const std::vector<hsize_t> extent = extent_of(dataset, what);
   const std::vector<hsize_t> start(extent.size(), 0);
   hdf5_check(H5Sselect_hyperslab(unmapped, H5S_SELECT_SET, start.data(), nullptr, extent.data(), nullptr), what);
   for (std::size_t number = 0; number < makeup.parts; ++number) {
-    use_boxes(part_of(makeup, number, what).where, what, [&](std::span<const hsize_t> first, std::span<const hsize_t> end) {
-      std::vector<hsize_t> count(end.begin(), end.end());
-      for (std::size_t axis = 0; axis < count.size(); ++axis) count[axis] -= first[axis];
-      hdf5_check(H5Sselect_hyperslab(unmapped, H5S_SELECT_NOTB, first.data(), nullptr, count.data(), nullptr), what);
-    });
+    use_boxes(part_within(makeup, number, extent, what).where, what,
+              [&](std::span<const hsize_t> first, std::span<const hsize_t> end) {
+                std::vector<hsize_t> count(end.begin(), end.end());
+                for (std::size_t axis = 0; axis < count.size(); ++axis) count[axis] -= first[axis];
+                hdf5_check(H5Sselect_hyperslab(unmapped, H5S_SELECT_NOTB, first.data(), nullptr, count.data(), nullptr), what);
+              });
   }
   use_boxes(unmapped, what, use);
 }
