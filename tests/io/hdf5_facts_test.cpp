@@ -39,6 +39,51 @@ TEST_F(hdf5_source, a_mask_without_marks_or_of_another_shape_is_none) {
   const auto source = open("/entry/data/movie");
   EXPECT_TRUE(source->info().masked.empty());
   EXPECT_EQ(find_issue(source->info(), "pixel_mask"), nullptr);
+  expect_issue(source->info(), "pixel_mask_unused", 1, {"/entry/data/pixel_mask", "5 x 4 elements, frames of 4 x 5"});
+}
+
+TEST_F(hdf5_source, all_but_0_masks_whatever_the_type_of_a_mask) {
+  std::vector<double> marks(small.pixels(), 0);
+  marks[1] = -1;
+  marks[2] = .25;
+  marks[3] = std::nan("");
+  marks[4] = 1e12;
+  put(file, "entry/instrument/detector/data", {3, 4, 5});
+  io::write_dataset<double>(file, "entry/instrument/detector/pixel_mask", {1, 4, 5}, marks.data());
+  const auto source = open();
+  expect_issue(source->info(), "pixel_mask", 1, {"4 of 20 pixels"});
+}
+
+TEST_F(hdf5_source, a_mask_that_is_not_there_as_a_whole_masks_nothing_with_a_sentence) {
+  put(file, "entry/instrument/detector/data", {3, 4, 5});
+  {
+    const hdf5_handle detector(H5Gopen2(file, "entry/instrument/detector", H5P_DEFAULT), "detector");
+    H5Lcreate_external("gone.h5", "/mask", detector, "pixel_mask", H5P_DEFAULT, H5P_DEFAULT);
+  }
+  {
+    const auto source = open();
+    EXPECT_TRUE(source->info().masked.empty());
+    expect_issue(source->info(), "pixel_mask_unused", 1, {"leads to no dataset"});
+  }
+  file = {H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "again"};
+  H5Ldelete(file, "entry/instrument/detector/pixel_mask", H5P_DEFAULT);
+  {
+    const hsize_t extent[] = {4, 5};
+    const hsize_t chunk[] = {2, 5};
+    const hdf5_handle space(H5Screate_simple(2, extent, nullptr), "space");
+    const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), "creation");
+    const std::uint32_t fill = 1;
+    H5Pset_chunk(creation, 2, chunk);
+    H5Pset_fill_value(creation, H5T_NATIVE_UINT32, &fill);
+    const hdf5_handle mask(
+        H5Dcreate2(file, "entry/instrument/detector/pixel_mask", H5T_NATIVE_UINT32, space, H5P_DEFAULT, creation, H5P_DEFAULT),
+        "mask");
+    const std::vector<std::uint32_t> good(10, 0);
+    io::write_slab(mask, {{2, 0}, {2, 5}}, H5T_NATIVE_UINT32, good.data(), "mask");
+  }
+  const auto source = open();
+  EXPECT_TRUE(source->info().masked.empty());
+  expect_issue(source->info(), "pixel_mask_unused", 1, {"never written, or only in part"});
 }
 
 /// Eight frames in which pixels 3 and 4 hold sentinels always, and pixel 5 now and then.

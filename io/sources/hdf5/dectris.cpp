@@ -1,6 +1,7 @@
 #include "io/sources/hdf5/dectris.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -12,6 +13,7 @@
 #include "io/hdf5/object.hpp"
 #include "io/hdf5/storage.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
+#include "io/sources/hdf5/unwritten.hpp"
 
 namespace countem::io {
 
@@ -21,17 +23,46 @@ namespace fs = std::filesystem;
 
 constexpr const char* detector = "/entry/instrument/detector/";
 
-/// The mask at a path, if one of this shape is there.
-std::vector<std::uint8_t> mask_at(hid_t file, const std::string& path, frame_shape shape) {
-  if (object_type(file, path) != H5O_TYPE_DATASET) return {};
-  const std::vector<hsize_t> extent = extent_of(open_dataset(file, path), path);
+/// Whether a link is there, wherever it leads.
+bool is_linked(hid_t file, const std::string& path) {
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    if (H5Lexists(file, path.substr(0, end).c_str(), H5P_DEFAULT) <= 0) return false;
+    if (end == std::string::npos) return true;
+  }
+}
+
+/// Why the mask at a path is none for frames of this shape; empty: it is one.
+std::string what_is_wrong(hid_t file, const std::string& path, frame_shape shape, const std::string& what) {
+  if (object_type(file, path) != H5O_TYPE_DATASET) return "it leads to no dataset that can be opened";
+  const hdf5_handle dataset = open_dataset(file, path, what);
+  const std::vector<hsize_t> extent = extent_of(dataset, what);
   const bool fits = extent.size() >= 2 && extent[extent.size() - 2] == shape.height && extent.back() == shape.width &&
                     std::all_of(extent.begin(), extent.end() - 2, [](hsize_t length) { return length == 1; });
-  if (!fits) return {};
-  const auto values = read_dataset<std::uint32_t>(file, path, nullptr, shape.pixels());
-  std::vector<std::uint8_t> masked(values.size());
-  std::transform(values.begin(), values.end(), masked.begin(), [](std::uint32_t reasons) { return reasons == 0 ? 0 : 1; });
-  return masked;
+  if (!fits)
+    return fmt::format("it is of {} elements, frames of {} x {} pixels", fmt::join(extent, " x "), shape.height, shape.width);
+  bool is_written = stored_bytes(dataset, what) > 0;
+  find_unwritten(dataset, what, [&](auto, auto) { is_written = false; });
+  return is_written ? "" : "it was never written, or only in part";
+}
+
+/// The mask at a path, if one of this shape is there. All but 0 masks.
+std::vector<std::uint8_t> mask_at(hid_t file, const std::string& path, frame_shape shape, const fs::path& name,
+                                  issue_list& issues) {
+  if (!is_linked(file, path)) return {};
+  const std::string what = fmt::format("{}: dataset {}", name.string(), path);
+  if (const std::string wrong = what_is_wrong(file, path, shape, what); !wrong.empty()) {
+    issues.add("pixel_mask_unused", name,
+               [&] { return fmt::format("has a mask ({}) that masks no pixel here: {}", path, wrong); });
+    return {};
+  }
+  try {
+    const auto values = read_dataset<double>(file, path, nullptr, shape.pixels());
+    std::vector<std::uint8_t> masked(values.size());
+    std::transform(values.begin(), values.end(), masked.begin(), [](double reasons) { return reasons == 0 ? 0 : 1; });
+    return masked;
+  } catch (const format_error& reason) {
+    throw format_error(fmt::format("{}: {}", name.string(), reason.what()));
+  }
 }
 
 }  // namespace
@@ -76,10 +107,11 @@ std::optional<scan_shape> scan_of_master(const fs::path& master) {
 
 std::vector<std::uint8_t> masked_pixels(hid_t file, const std::string& frames, frame_shape shape, const fs::path& name,
                                         issue_list& issues) {
+  std::vector<std::string> paths{std::string(detector) + "detectorSpecific/pixel_mask", std::string(detector) + "pixel_mask"};
   const std::string beside = frames.substr(0, frames.find_last_of('/') + 1) + "pixel_mask";
-  for (const std::string& path :
-       {std::string(detector) + "detectorSpecific/pixel_mask", std::string(detector) + "pixel_mask", beside}) {
-    std::vector<std::uint8_t> masked = mask_at(file, path, shape);
+  if (std::ranges::find(paths, beside) == paths.end()) paths.push_back(beside);
+  for (const std::string& path : paths) {
+    std::vector<std::uint8_t> masked = mask_at(file, path, shape, name, issues);
     const auto pixels = std::count(masked.begin(), masked.end(), std::uint8_t{1});
     if (pixels == 0) continue;
     issues.add("pixel_mask", name, [&] {

@@ -122,7 +122,7 @@ void take_object(hid_t file, bool of_velox, const std::string& path, census& fou
   constexpr std::uint64_t narrowest = 4;
   const auto kind = [&]() -> std::vector<std::string>& {
     if (is_dm5_image(join("", path))) return extent.size() > 2 ? found.dm5 : found.dm5_single;
-    if (extent.size() == 2) return found.images;
+    if (extent.size() == 2 || dataset == "pixel_mask") return found.images;
     if (of_velox && path.starts_with("Data/Image/") && dataset == "Data")
       return extent.front() > 1 ? found.velox : found.velox_single;
     if (dataset == "data" && is_emd_group(group)) return found.emd;
