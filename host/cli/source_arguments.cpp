@@ -99,8 +99,10 @@ std::set<std::string> endings_of(const std::filesystem::path& given) {
     return {std::filesystem::path(is_file ? name : name.substr(0, name.find(":/"))).extension().string()};
   }
   std::set<std::string> endings;
-  for (std::filesystem::directory_iterator entry(given, failure), end; !failure && entry != end; entry.increment(failure))
-    endings.insert(entry->path().extension().string());
+  for (std::filesystem::directory_iterator entry(given, failure), end; !failure && entry != end; entry.increment(failure)) {
+    const std::filesystem::path name = entry->path().filename();
+    if (!name.string().starts_with('.')) endings.insert(name.extension().string());
+  }
   return endings;
 }
 

@@ -37,12 +37,17 @@ struct candidate {
   std::vector<const source_format*> formats;
 };
 
+/// Of the system or of an editor: "._scan.mib" of macOS, ".scan.npy.swp".
+bool is_hidden(const fs::path& path) {
+  return path.filename().string().starts_with('.');
+}
+
 std::vector<candidate> candidates_in(const fs::path& directory, const source_format* wanted) {
   std::vector<candidate> found;
   std::error_code failure;
   for (fs::directory_iterator entry(directory, failure), end; !failure && entry != end; entry.increment(failure)) {
     candidate one{entry->path(), {}};
-    if (!fs::is_regular_file(one.path)) continue;
+    if (is_hidden(one.path) || !fs::is_regular_file(one.path)) continue;
     for (const source_format* format : source_formats()) {
       if ((wanted == nullptr || wanted == format) && has_suffix_of(one.path, *format)) one.formats.push_back(format);
     }
@@ -111,8 +116,10 @@ std::vector<fs::path> files_in(const fs::path& directory, const source_format* f
     break;
   }
   if (files.empty()) {
-    throw format_error(fmt::format("{}: is a directory without {} files in it: name the files", directory.string(),
-                                   format != nullptr ? to_string(format->facts.format) : "raw frame"));
+    throw format_error(
+        fmt::format("{}: is a directory without {} files in it (those whose names begin with a dot do not count): "
+                    "name the files",
+                    directory.string(), format != nullptr ? to_string(format->facts.format) : "raw frame"));
   }
   std::string left = names_of(apart, darks ? "not named as darks" : "darks by their names");
   if (!left.empty() && !made.empty()) left += ", ";

@@ -97,6 +97,20 @@ TEST(source_arguments, describe_other_frames_whose_names_end_alike) {
   EXPECT_FALSE(other.raw || other.format || other.scan);
 }
 
+TEST(source_arguments, hidden_files_make_no_folders_alike) {
+  const test::temporary_directory directory;
+  const auto put = [&](const std::string& folder, const std::string& name) {
+    std::filesystem::create_directory(directory / folder);
+    std::ofstream(directory / folder / name) << "0";
+    std::ofstream(directory / folder / ".DS_Store") << "0";
+    std::ofstream(directory / folder / "._old.bin") << "0";
+    return (directory / folder).string();
+  };
+  const parsed line({put("scan", "a.bin").c_str(), "--shape", "4x6"});
+  EXPECT_FALSE(line.inputs.options_for_darks({put("darks", "d.npy")}).raw.has_value());
+  EXPECT_TRUE(line.inputs.options_for_darks({put("others", "d.bin")}).raw.has_value());
+}
+
 TEST(calibration_arguments, a_file_stands_for_what_it_was_made_from) {
   EXPECT_THROW(parsed({"a", "--calibration", "c.h5", "--dark", "d"}), CLI::ExcludesError);
   EXPECT_NO_THROW(parsed({"a", "--calibration", "c.h5", "--seed", "1"})) << "it may hold references alone";

@@ -113,6 +113,18 @@ TEST_P(conforming_source, gives_back_what_was_written) {
   expect_pattern(*source, 6);
 }
 
+TEST_P(conforming_source, hidden_files_of_its_folder_are_no_frames) {
+  const std::vector<fs::path> files = write();
+  for (const fs::path& file : files) {
+    fs::copy_file(file, file.parent_path() / ("." + name_of(file)));
+    std::ofstream(file.parent_path() / ("._" + name_of(file))) << "of the system";
+  }
+  const auto source = open_source({files.front().parent_path()}, sample().options());
+  EXPECT_EQ(source->info().files.size(), files.size());
+  EXPECT_EQ(kinds(source->info()), std::set<std::string>(sample().issues.begin(), sample().issues.end()));
+  expect_pattern(*source);
+}
+
 TEST_P(conforming_source, several_frames_at_each_position) {
   const scan_shape repeats{2, 1, 3};
   const auto source = open_source(write(repeats), with_scan(repeats));

@@ -26,6 +26,8 @@ TEST_F(opening, nothing_missing_empty_directory) {
   fs::create_directory(scratch / "folder");
   expect_error<format_error>({scratch / "folder"}, {}, {"folder", "directory"});
   expect_error<format_error>({scratch / "folder"}, as(input_format("npy")), {"folder", "without npy files"});
+  save(scratch / "folder" / "._scan.npy", {0, 5, 22, 7});
+  expect_error<format_error>({scratch / "folder"}, {}, {"folder", "directory", "begin with a dot"});
 }
 
 TEST_F(opening, a_pipe_does_not_hang) {
