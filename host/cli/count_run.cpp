@@ -95,6 +95,7 @@ void count_run::set_up(calibration calibrated) {
   setup_.calibrated = std::move(calibrated);
   setup_.options = wanted_.counting;
   validate(setup_);
+  require_usable_pixels(setup_.calibrated);
   read_detector_images(plan_, event_grid(setup_));
   plan_.masked = masked_events(setup_.calibrated, event_grid(setup_), geometry());
 }

@@ -68,6 +68,25 @@ void validate_fit(const noise_fit& fit) {
 
 }  // namespace
 
+void require_usable_pixels(const calibration& used) {
+  const std::size_t pixels = std::max(used.mask.size(), used.gain.size());
+  std::size_t given = 0;
+  std::size_t without_gain = 0;
+  std::size_t by_darks = 0;
+  for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
+    if (can_have_charge(used, pixel)) return;
+    const unsigned reasons = used.mask.empty() ? unsigned{mask_gain} : used.mask[pixel];
+    given += (reasons & mask_given) != 0;
+    without_gain += (reasons & mask_gain) != 0;
+    by_darks += (reasons & (mask_hot | mask_dead | mask_blinking)) != 0;
+  }
+  if (pixels == 0) return;
+  throw invalid_argument(
+      "all " + std::to_string(pixels) + " pixels are masked, so that nothing could be counted: " + std::to_string(given) +
+      " by a mask or the file of the frames, " + std::to_string(without_gain) + " by a gain that is not above 0, " +
+      std::to_string(by_darks) + " by the dark frames; check these references");
+}
+
 std::int32_t background_from_adu(double threshold_adu) {
   if (!(threshold_adu >= 0 && threshold_adu < charge_limit / charge_units_per_adu)) {
     throw invalid_argument("background threshold " + std::to_string(threshold_adu) +

@@ -56,6 +56,7 @@ class pipeline {
   pipeline(const frame_source& source, const counting_setup& setup, event_sink& sink, const pipeline_options& options)
       : source_(source), sink_(sink), options_(options) {
     validate(setup);
+    require_usable_pixels(setup.calibrated);
     result_.used = choose_backend(options.where, options.devices).used;
     const source_info& info = source.info();
     if (info.shape != setup.shape || info.type != setup.type) {

@@ -232,12 +232,18 @@ void validate(const reduction_plan& plan, const scan_shape& scan) {
     static_cast<void>(parse_ranges(plan.deflections.descan_from, scan.height, scan.width));
 }
 
+void require_included(std::span<const std::uint8_t> excluded, const std::string& name) {
+  if (excluded.empty() || std::ranges::find(excluded, 0) != excluded.end()) return;
+  throw invalid_argument(name + " excludes every pixel, so that no event would count: 0 marks the pixels that are used");
+}
+
 std::vector<std::uint8_t> read_excluded(std::span<const std::filesystem::path> files, frame_shape grid) {
   std::vector<std::uint8_t> excluded;
   for (const std::filesystem::path& file : files) {
     const std::vector<std::uint8_t> mask = nonzero(read_mask(file, grid));
     excluded.resize(mask.size());
     std::ranges::transform(mask, excluded, excluded.begin(), [](auto a, auto b) { return std::max(a, b); });
+    require_included(excluded, file.string() + (&file == files.data() ? ":" : ", with the images before it:"));
   }
   return excluded;
 }

@@ -88,6 +88,12 @@ void apply_gain(calibration& into, const frame_source& gain) {
 
 void apply_mask(calibration& into, const frame_source& mask) {
   const std::vector<float> values = read_image(mask, "mask");
+  if (std::ranges::find(values, 0.0F) == values.end()) {
+    throw format_error(
+        name_of(mask, "mask") +
+        ": masks every pixel, so that nothing could be counted: 0 marks the pixels that are used, all else masks "
+        "(where it is the other way round, save its opposite)");
+  }
   take_shape(into, mask.info().shape, "mask");
   std::vector<std::uint8_t> reasons(values.size());
   std::transform(values.begin(), values.end(), reasons.begin(),

@@ -166,6 +166,7 @@ class count_run {
   void work(const frame_source& source) {
     apply_source_mask(setup_.calibrated, source);
     if (setup_.options.method != counting_method::counts) check_loaded(setup_.calibrated, source, wanted_.accept_masked);
+    require_usable_pixels(setup_.calibrated);
     if (wanted_.output.empty()) {
       auto store = std::make_unique<memory_store>(description());
       count(source, *store);

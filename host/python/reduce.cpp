@@ -96,6 +96,7 @@ reduction_plan planned(const asked& wanted, const result_axes& made) {
   for (std::size_t i = 0; i < wanted.weights.size(); ++i)
     plan.weights.push_back({"weights " + std::to_string(i), pixels_of(wanted.weights[i], made.grid, "a weight image"), {}});
   if (wanted.excluded) plan.excluded = pixels_of(*wanted.excluded, made.grid, "the mask of excluded pixels");
+  require_included(plan.excluded, "the mask of excluded pixels");
   if (wanted.aperture) plan.com_within = aperture_of(pixels_of(*wanted.aperture, made.grid, "the aperture"));
   if (wanted.centre) plan.beam = given_centre({wanted.centre->first, wanted.centre->second});
   return plan;

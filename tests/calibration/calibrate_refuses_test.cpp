@@ -42,7 +42,7 @@ TEST(calibrate_refuses, a_mask_that_leaves_nothing) {
   calibration start;
   start.shape = {64, 64};
   start.mask.assign(64 * 64, mask_given);
-  EXPECT_THAT(refusal<invalid_argument>([&] { (void)calibrate(frames, start, {}); }), HasSubstr("all are masked"));
+  EXPECT_THAT(refusal<invalid_argument>([&] { (void)calibrate(frames, start, {}); }), HasSubstr("all 4096 pixels are masked"));
 }
 
 TEST(calibrate_refuses, frames_without_noise) {

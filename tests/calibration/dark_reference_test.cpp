@@ -265,6 +265,15 @@ TEST(apply_gain, wants_one_whole_frame) {
   }
 }
 
+TEST(apply_mask, of_all_pixels_is_refused) {
+  memory_source<std::uint8_t> mask({2, 2});
+  mask.add({1, 2, 255, 1});
+  calibration into;
+  EXPECT_THAT([&] { apply_mask(into, mask); },
+              testing::ThrowsMessage<format_error>(testing::HasSubstr("memory: masks every pixel")));
+  EXPECT_TRUE(into.mask.empty());
+}
+
 TEST(apply_mask, everything_but_0_is_masked) {
   memory_source<std::uint8_t> mask({2, 2});
   mask.add({0, 1, 255, 0});

@@ -123,6 +123,24 @@ TEST(validate_calibration, names_a_number_of_its_fit) {
   }
 }
 
+TEST(usable_pixels, are_required_whatever_masks_the_others) {
+  calibration some = sound();
+  EXPECT_NO_THROW(require_usable_pixels(some));
+  EXPECT_NO_THROW(require_usable_pixels(calibration{})) << "the same for every pixel";
+  some.gain = {0, 0, 0, 1, 1, static_cast<float>(none)};
+  EXPECT_NO_THROW(require_usable_pixels(some));
+  some.mask = {mask_gain, mask_gain, mask_gain, mask_given, mask_hot, mask_gain | mask_given};
+  EXPECT_THAT([&] { require_usable_pixels(some); },
+              testing::ThrowsMessage<invalid_argument>(AllOf(HasSubstr("all 6 pixels are masked"),
+                                                             HasSubstr("2 by a mask or the file of the frames"),
+                                                             HasSubstr("4 by a gain"), HasSubstr("1 by the dark frames"))));
+  some.mask[4] = 0;
+  EXPECT_NO_THROW(require_usable_pixels(some));
+  calibration loaded;
+  loaded.gain = {-1, 0};
+  EXPECT_THAT([&] { require_usable_pixels(loaded); }, testing::ThrowsMessage<invalid_argument>(HasSubstr("2 by a gain")));
+}
+
 template <class Value>
 std::filesystem::path save_flat(const std::filesystem::path& path, const std::string& before,
                                 const std::vector<Value>& values) {

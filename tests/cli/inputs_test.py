@@ -144,6 +144,27 @@ class Inputs(ProgramTest):
             self.assertEqual(told[0], told[1], row_noise)
             self.assertGreater(told[0][0], 20)
 
+    def test_what_masks_all_pixels_is_refused(self):
+        scan = self.saved("e.npy", (6, 4, 8), [10 + (7 * p) % 5 for p in range(192)], "<u2")
+        is_left = [float(p % 8 < 4) for p in range(32)]
+        mask, gain = self.saved("m.npy", (4, 8), is_left), self.saved("g.npy", (4, 8), is_left)
+        flat = self.directory / "all.bin"
+        flat.write_bytes(b"\1" * 32)
+        fixed = ("--threshold", 9, "--xray-threshold", 90)
+        made = self.directory / "c.h5"
+        for whole in (flat, self.saved("all.npy", (4, 8), [1.0] * 32)):
+            named = [whole.name, "masks every pixel"]
+            for more in ((), fixed, ("--method", "counts")):
+                self.refuse(BAD_INPUT, "count", scan, "--mask", whole, *more, "-o", self.store, "--no-png", mentions=named)
+            self.refuse(BAD_INPUT, "calibrate", scan, "--mask", whole, "-o", made, mentions=named)
+            self.refuse(BAD_INPUT, "calibrate", "--dark-only", "--dark", scan, "--mask", whole, "-o", made, mentions=named)
+        self.succeed("count", scan, "--gain", gain, *fixed, "-o", self.directory / "left.h5", "--no-png")
+        self.succeed("calibrate", scan, "--gain", gain, *fixed, "-o", made)
+        for given in (("--gain", gain, *fixed), ("--calibration", made)):
+            self.refuse(USAGE, "count", scan, *given, "--mask", mask, "-o", self.store, "--no-png",
+                        mentions=["all 32 pixels are masked", "16 by a mask", "16 by a gain"])
+        self.assertFalse(self.store.exists())
+
     def test_small_units(self):
         values = []
         for _ in range(4):

@@ -215,6 +215,12 @@ class Reduce(ProgramTest):
         self.refuse(2, "reduce", self.counted, "-o", out, "--com", "--com-within", "disk:3,4", mentions=["disk:3,4"])
         self.refuse(4, "reduce", self.counted, "-o", out, "--com", "--com-within", "absent.npy", mentions=["absent.npy"])
         self.refuse(3, "reduce", self.counted, "-o", out, "--com", "--exclude", below, mentions=["below.f32"])
+        halves = [self.directory / name for name in ("left.raw", "right.raw")]
+        for side, half in enumerate(halves):
+            half.write_bytes(bytes((x % 576 < 288) == (side == 0) for x in range(576 * 576)))
+        self.refuse(2, "reduce", self.counted, "-o", out, "--com", "--exclude", halves[0], "--exclude", halves[1],
+                    mentions=["right.raw", "excludes every pixel"])
+        self.refuse(2, "report", self.counted, "-o", out, "--exclude", halves[0], "--exclude", halves[1], mentions=["every pixel"])
         self.assertFalse(out.exists())
         told = self.succeed_json("reduce", self.counted, "-o", out, "--com", "--com-within", "disk:3@900,900", "--virtual", "disk:4@800,800")
         self.assertEqual([line for line in told["warnings"] if "no pixel" in line],

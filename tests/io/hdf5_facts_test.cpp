@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/hyperslab.hpp"
 #include "tests/io/hdf5_fixture.hpp"
@@ -84,6 +86,16 @@ TEST_F(hdf5_source, a_mask_that_is_not_there_as_a_whole_masks_nothing_with_a_sen
   const auto source = open();
   EXPECT_TRUE(source->info().masked.empty());
   expect_issue(source->info(), "pixel_mask_unused", 1, {"never written, or only in part"});
+}
+
+TEST_F(hdf5_source, a_mask_of_all_pixels_is_not_used) {
+  put(file, "entry/data/movie", {3, 4, 5});
+  io::write_dataset<std::uint32_t>(file, detector_facts + "pixel_mask", {4, 5}, std::vector<std::uint32_t>(20, 1).data());
+  io::write_dataset<std::uint32_t>(file, "entry/data/pixel_mask", {4, 5}, mask_of(7, 1).data());
+  const auto source = open("/entry/data/movie");
+  EXPECT_EQ(std::accumulate(source->info().masked.begin(), source->info().masked.end(), 0), 1) << "the next one that is there";
+  expect_issue(source->info(), "pixel_mask_unused", 1, {"all 20 pixels", "detectorSpecific", "not used"});
+  expect_issue(source->info(), "pixel_mask", 1, {"1 of 20 pixels"});
 }
 
 /// Eight frames in which pixels 3 and 4 hold sentinels always, and pixel 5 now and then.

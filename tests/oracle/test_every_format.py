@@ -295,9 +295,9 @@ def test_what_a_directory_or_a_dataset_stands_for_is_no_output(program: Program,
     program.run(*count, "-o", store)
     for way in ("directory", "FILE:/path"):
         darks = words_for(kind, tmp_path / f"darks_{way[0]}", way, scene.darks)[0]
-        gain = words_for(kind, tmp_path / f"gain_{way[0]}", way, scene.image(scene.gain))[0]
-        for option, path, command in (("--dark", darks, count), ("--gain", gain, count), ("--mask", gain, count),
-                                      ("--weights", gain, ("reduce", store, "--force")), ("--exclude", gain, ("reduce", store, "--force", "--sum"))):
+        gain, mask = (words_for(kind, tmp_path / f"{name}_{way[0]}", way, scene.image(values))[0] for name, values in (("gain", scene.gain), ("mask", scene.mask)))
+        for option, path, command in (("--dark", darks, count), ("--gain", gain, count), ("--mask", mask, count),
+                                      ("--weights", gain, ("reduce", store, "--force")), ("--exclude", mask, ("reduce", store, "--force", "--sum"))):
             file = pathlib.Path(path.partition(":/")[0]) / ("made.h5" if way == "directory" else "")
             before = file.read_bytes()
             assert "is one of the files to be read" in program.refuse(*command, option, path, "-o", file), option

@@ -152,7 +152,9 @@ def test_refusals(raw: ct.Raw, simulated: Simulated) -> None:
                                    ("8 x 10 pixels", raw, {"dark": np.zeros((2, 8, 10))}), ("is no counting method", raw, {"method": "x"}),
                                    ("is no background method", raw, {"background": "x"}), ("dark reference with dark", raw, {"false_events": 1}),
                                    ("give one of them", raw, {"false_events": 1, "threshold": 8}), ("at least one sample", raw, {"samples": 0}),
-                                   ("uses nothing of a calibration but its mask", raw, {"method": "counts", "gain": np.ones((48, 64))})):
+                                   ("uses nothing of a calibration but its mask", raw, {"method": "counts", "gain": np.ones((48, 64))}),
+                                   ("masks every pixel", raw, {"mask": np.ones((48, 64))}), ("masks every pixel", raw, {"method": "counts", "mask": np.ones((48, 64), bool)}),
+                                   ("all 3072 pixels are masked", raw, {"gain": np.eye(48, 64), "mask": np.eye(48, 64)})):
         with pytest.raises(ValueError, match=words):
             ct.calibrate(frames, **options)
 

@@ -175,6 +175,8 @@ def test_what_is_refused(both: tuple[ct.Scan, np.ndarray]) -> None:
     scan, _ = both
     with pytest.raises(ValueError, match="3 x 3 pixels"):
         scan.virtual(np.ones((3, 3), bool))
+    with pytest.raises(ValueError, match="excludes every pixel"):
+        scan.com(exclude=np.ones((48, 64), bool))
     with pytest.raises(ValueError, match="no virtual detector"):
         scan.virtual("ring:3")
     with pytest.raises(ValueError, match="is no backend"):

@@ -64,7 +64,8 @@ inline constexpr std::string_view dark_issue_prefix = "dark_";
 /// leaves its histogram, if it has one. The same seed gives the same bytes, for any number of threads. docs/calibration.md
 /// defines it.
 /// @throws invalid_argument when options or references contradict each other or the frames, format_error when no frame arrived,
-/// there is no noise peak to fit, or the darks mask more than a tenth of the pixels that the frames have.
+/// there is no noise peak to fit, no pixel that is not masked, or the darks mask more than a tenth of the pixels that the
+/// frames have.
 [[nodiscard]] calibration calibrate(const frame_source& frames, calibration start, const calibration_options& options);
 
 /// Checks a calibration that was loaded, and perhaps given other thresholds, as calibrate() checks one that it makes: its notes
@@ -85,7 +86,7 @@ void apply_dark(calibration& into, const dark_reference& dark);
 /// @throws format_error when there is not exactly one whole frame, or no gain that can be used in it.
 void apply_gain(calibration& into, const frame_source& gain);
 /// Adds the pixels that are not 0 in the only frame of a source to the mask, as mask_given.
-/// @throws format_error when there is not exactly one whole frame.
+/// @throws format_error when there is not exactly one whole frame, or it masks every pixel.
 void apply_mask(calibration& into, const frame_source& mask);
 
 /// Adds the pixels that the file of the frames itself marks as unusable (source_info::masked) to the mask, as mask_given.

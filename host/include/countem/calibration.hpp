@@ -119,6 +119,9 @@ struct calibration {
   return used.gain.empty() || is_usable_gain(used.gain[pixel]);
 }
 
+/// @throws invalid_argument when it lets no pixel have a charge, with how many are masked for which reason.
+void require_usable_pixels(const calibration& used);
+
 /// The background threshold of a pixel in 1/16 ADU.
 [[nodiscard]] inline std::int32_t background_of(const calibration& used, std::size_t pixel) {
   return used.pixel_background16.empty() ? used.background16 : used.pixel_background16[pixel];

@@ -140,12 +140,15 @@ void take_lengths(reduction_plan& plan, const store_geometry& geometry);
 /// The files that a plan names, those that folders and names of datasets stand for among them.
 [[nodiscard]] std::vector<std::filesystem::path> files_of(const reduction_plan& plan);
 
+/// @throws invalid_argument when no pixel of the mask is 0: nothing would be left to reduce. `name` begins the sentence.
+void require_included(std::span<const std::uint8_t> excluded, const std::string& name);
+
 /// Pixels that one of some images of the detector has not 0, for reduction_plan::excluded; empty without images.
-/// @throws as open_detector_image() does.
+/// @throws as open_detector_image() and require_included() do.
 [[nodiscard]] std::vector<std::uint8_t> read_excluded(std::span<const std::filesystem::path> files, frame_shape grid);
 
 /// Reads the masks and weights that a plan names by file, for a detector of that shape.
-/// @throws as open_detector_image() does; invalid_argument when an aperture has a weight below 0 or none above.
+/// @throws as read_excluded() does; invalid_argument when an aperture has a weight below 0 or none above.
 void read_detector_images(reduction_plan& plan, frame_shape grid);
 
 /// Sums over the events of one position, weighted by their pixels, of places relative to pixel_near_middle().

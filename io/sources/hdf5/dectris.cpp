@@ -114,6 +114,13 @@ std::vector<std::uint8_t> masked_pixels(hid_t file, const std::string& frames, f
     std::vector<std::uint8_t> masked = mask_at(file, path, shape, name, issues);
     const auto pixels = std::count(masked.begin(), masked.end(), std::uint8_t{1});
     if (pixels == 0) continue;
+    if (static_cast<std::uint64_t>(pixels) == shape.pixels()) {
+      issues.add("pixel_mask_unused", name, [&] {
+        return fmt::format("marks all {} pixels as unusable ({}), which would leave nothing: this mask is not used", pixels,
+                           path);
+      });
+      continue;
+    }
     issues.add("pixel_mask", name, [&] {
       return fmt::format("marks {} of {} pixels as unusable ({}): they are masked", pixels, shape.pixels(), path);
     });
