@@ -172,15 +172,14 @@ class tpx3_indexing {
   void leave_each_once(std::vector<std::uint64_t>& marks) {
     constexpr std::uint64_t period = 16;
     std::ranges::sort(marks);
-    const auto repeated =
-        std::ranges::unique(marks, [](std::uint64_t one, std::uint64_t later) { return later - one <= period; });
+    const auto once =
+        std::unique(marks.begin(), marks.end(), [](std::uint64_t one, std::uint64_t later) { return later - one <= period; });
+    const auto repeated = static_cast<std::uint64_t>(marks.end() - once);
     issues_.add(
         "repeated_marks", file_.path(),
-        [&] {
-          return fmt::format("marks of a scan within 25 ns of one another are taken for one, {} in all", repeated.size());
-        },
-        repeated.size());
-    marks.erase(repeated.begin(), repeated.end());
+        [&] { return fmt::format("marks of a scan within 25 ns of one another are taken for one, {} in all", repeated); },
+        repeated);
+    marks.erase(once, marks.end());
   }
 
   void set_shape(const tpx3_state& last) {
