@@ -74,7 +74,8 @@ void read_block(list_source& lists, std::uint64_t pixels, std::uint64_t first, s
   }
 }
 
-/// The caller does not hold hdf5_lock(): what is read is written by another thread. @throws format_error no frame is there
+/// The caller does not hold hdf5_lock(): what is read is written by another thread. @throws format_error not one of the frames
+/// is there
 void copy_lists(list_source& lists, const store_description& description, const std::filesystem::path& input,
                 event_store_writer& to) {
   const std::uint64_t frames = description.scan.frames();
@@ -94,7 +95,7 @@ void copy_lists(list_source& lists, const store_description& description, const 
     first += block.frames();
   }
   writer.finish();
-  if (!is_any_there) throw format_error("not one of its frames can be read");
+  if (frames > 0 && !is_any_there) throw format_error("not one of its frames can be read");
 }
 
 /// Options that files of one form alone have are refused for others, rather than ignored.
