@@ -74,9 +74,8 @@ void read_block(list_source& lists, std::uint64_t pixels, std::uint64_t first, s
   }
 }
 
-/// The caller does not hold hdf5_lock(): what is read is written by another thread. @throws format_error not one of the frames
-/// is there
-void copy_lists(list_source& lists, const store_description& description, const std::filesystem::path& input,
+/// The caller does not hold hdf5_lock(): what is read is written by another thread. Returns whether any frame was there.
+bool copy_lists(list_source& lists, const store_description& description, const std::filesystem::path& input,
                 event_store_writer& to) {
   const std::uint64_t frames = description.scan.frames();
   event_batch block;
@@ -95,7 +94,7 @@ void copy_lists(list_source& lists, const store_description& description, const 
     first += block.frames();
   }
   writer.finish();
-  if (frames > 0 && !is_any_there) throw format_error("not one of its frames can be read");
+  return is_any_there;
 }
 
 /// Options that files of one form alone have are refused for others, rather than ignored.
@@ -154,8 +153,10 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
     store_options written;
     written.keep_unfinished = false;
     const auto writer = create_event_store(output, description, written, rules);
-    copy_lists(*lists, description, input, *writer);
+    const bool is_any_there = copy_lists(*lists, description, input, *writer);
     std::vector<source_issue> issues = lists->take_issues();
+    // A file may list no frame at all; one whose frames are all damaged makes no store.
+    if (!is_any_there && !issues.empty()) throw format_error("not one of its frames can be read");
     std::ranges::move(changed_inputs(opened), std::back_inserter(issues));
     writer->finish({}, issues);
     return issues;
