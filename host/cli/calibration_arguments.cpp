@@ -123,7 +123,7 @@ calibration calibration_arguments::without_thresholds(const frame_source& frames
   }
   calibration masked;
   apply_source_mask(masked, frames);
-  if (!mask_.empty()) apply_mask(masked, *open_detector_image(mask_, frames.info().shape, pixel_type::u8));
+  if (!mask_.empty()) apply_mask(masked, *open_detector_image(mask_, frames.info().shape, image_role::mask));
   return masked;
 }
 
@@ -155,7 +155,7 @@ calibration calibration_arguments::from_file(const frame_source& frames, bool ac
         fmt::format("{}: was made for frames of {} x {} pixels, these are of {} x {}: give one of this detector",
                     file_.string(), loaded.shape.height, loaded.shape.width, shape.height, shape.width));
   }
-  if (!mask_.empty()) apply_mask(loaded, *open_detector_image(mask_, shape, pixel_type::u8));
+  if (!mask_.empty()) apply_mask(loaded, *open_detector_image(mask_, shape, image_role::mask));
   if (loaded.references_only) {
     validate(loaded, shape);
     return loaded;
@@ -178,8 +178,8 @@ calibration calibration_arguments::references(frame_shape shape, const source_ar
     const auto darks = of_shape(open_source(darks_, inputs.options_for_darks(darks_)), shape, darks_.front());
     apply_dark(start, average_darks(stoppable(*darks, stop), threads));
   }
-  if (!gain_.empty()) apply_gain(start, *open_detector_image(gain_, shape, pixel_type::f32));
-  if (!mask_.empty()) apply_mask(start, *open_detector_image(mask_, shape, pixel_type::u8));
+  if (!gain_.empty()) apply_gain(start, *open_detector_image(gain_, shape, image_role::gain));
+  if (!mask_.empty()) apply_mask(start, *open_detector_image(mask_, shape, image_role::mask));
   return start;
 }
 

@@ -205,6 +205,7 @@ calibration calibrate(const frame_source& frames, calibration start, const calib
   const engine::sampled_frames sampled{frames, drawn, options.threads};
   engine::check_darks(result, sampled, options.accept_masked);
   require_usable_pixels(result);
+  engine::note_gain(result);
 
   const std::optional<engine::described_sample> sample = options.background_adu && options.xray_adu
                                                              ? histogram_of_sample(sampled, result, options)

@@ -172,7 +172,7 @@ found_beam vacuum_beam(const std::filesystem::path& path, frame_shape grid, cons
   if (event_store_output.is_own(path)) {
     beam = beam_of_store(path, grid, threads);
   } else {
-    const std::vector<float> image = read_image(*open_detector_image(path, grid, pixel_type::f32), "vacuum pattern");
+    const std::vector<float> image = read_image(*open_detector_image(path, grid, image_role::weights), "vacuum pattern");
     beam = in_pixels(find_beam(image, grid, {{}, cells_a_pixel(geometry), path.filename().string()}), geometry);
   }
   if (!beam.found) {

@@ -1,40 +1,16 @@
 #include <countem/detector_image.hpp>
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cmath>
 #include <string>
 #include <system_error>
 
 #include <countem/error.hpp>
 
 #include "host/core/shape_text.hpp"
-#include "host/engine/pixel_values.hpp"
+#include "host/engine/flat_image.hpp"
 
 namespace countem {
 
 namespace {
-
-/// Whole numbers of 32 bits, and f32 of the other byte order, are as large as f32 and read as numbers next to 0.
-/// @throws format_error where no value is of a size that factors have.
-void check_flat_values(const frame_source& image, const std::filesystem::path& path) {
-  constexpr double least = 1e-30;
-  frame_batch batch;
-  image.read(0, 1, batch);
-  double largest = 0;
-  const frame_view& frame = batch.frames.front();
-  for (std::uint32_t row = 0; row < frame.shape.height; ++row) {
-    engine::visit_row(frame, row, [&](std::uint32_t, double value) {
-      if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
-    });
-  }
-  if (largest == 0 || largest >= least) return;
-  throw format_error(
-      fmt::format("{}: read as flat f32 its largest value is {:.3g}, as where pixels are whole numbers of 32 bits "
-                  "or big-endian: save the image as .npy, which states their type",
-                  path.string(), largest));
-}
 
 /// Which version of the 4D Camera wrote a frame is not in its bytes, and a wrong one turns its quarters into each other.
 /// @throws format_error
@@ -55,7 +31,8 @@ std::unique_ptr<frame_source> of_shape(std::unique_ptr<frame_source> source, fra
   return source;
 }
 
-std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& path, frame_shape shape, pixel_type flat) {
+std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& path, frame_shape shape, image_role role) {
+  const pixel_type flat = flat_type(role);
   source_options options;
   options.keep_fractions = true;
   options.image = shape;
@@ -65,17 +42,18 @@ std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& p
     options.raw = raw_layout{shape, flat};
     options.raw_unless_recognised = true;
   }
+  std::unique_ptr<frame_source> image;
   try {
-    auto opened = open_source({path}, options);
-    refuse_camera_frames(*opened, path);
-    auto image = of_shape(std::move(opened), shape, path);
-    if (image->info().format == input_format("raw") && flat == pixel_type::f32) check_flat_values(*image, path);
-    return image;
+    image = open_source({path}, options);
+    refuse_camera_frames(*image, path);
   } catch (const format_error& reason) {
     throw format_error(std::string(reason.what()) + " (a flat file of one " + std::string(to_string(flat)) +
                            " a pixel would have " + std::to_string(shape.pixels() * size_of(flat)) + " bytes)",
                        reason.advised());
   }
+  image = of_shape(std::move(image), shape, path);
+  if (image->info().format == input_format("raw")) engine::check_flat_image(*image, path, role);
+  return image;
 }
 
 }  // namespace countem

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -33,6 +34,8 @@ constexpr std::uint64_t fewest_compared_darks = 8;
 constexpr double least_sigmas = 3.5;
 constexpr double advised_sigmas = 4.5;
 constexpr double most_of_a_frame = 0.1;
+constexpr float least_usual_gain = 0.1F;
+constexpr float most_usual_gain = 10;
 /// Masks that are found; the others are given by the caller, who knows why.
 constexpr unsigned found_reasons = mask_hot | mask_dead | mask_blinking;
 constexpr unsigned given_reasons = mask_given | mask_gain;
@@ -234,6 +237,18 @@ double sigmas_of(const calibration& found) {
   const double score_adu = static_cast<double>(*found.score16) / charge_units_per_adu;
   const double level_adu = score_with_sigmas(fit, 0);
   return (score_adu - level_adu) / (score_per_charge * fit.sigma_adu);
+}
+
+void note_gain(calibration& made) {
+  std::vector<float> usable;
+  std::copy_if(made.gain.begin(), made.gain.end(), std::back_inserter(usable), is_usable_gain);
+  if (usable.empty()) return;
+  const float middle = median(usable);
+  if (middle >= least_usual_gain && middle <= most_usual_gain) return;
+  add_note(made, "gain_far_from_1",
+           fmt::format("the gain reference multiplies charges by {:.3g} (its median), where gains are factors near 1: is it a "
+                       "gain? Thresholds in ADU are those of charges after it",
+                       middle));
 }
 
 void note_blinking(calibration& made) {

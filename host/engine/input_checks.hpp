@@ -31,6 +31,9 @@ void require_noise(double sigma_adu);
 /// @throws format_error when frames of floating-point numbers that differ all give the same charge.
 void require_charges(const calibration& made, const sampled_frames& frames);
 
+/// A note where the gains are far from 1, as no factor between pixels is.
+void note_gain(calibration& made);
+
 /// A note where the background threshold lies within the noise.
 void note_threshold(calibration& made);
 

@@ -96,14 +96,14 @@ std::vector<std::uint8_t> nonzero(const std::vector<float>& pixels) {
   return mask;
 }
 
-std::vector<float> read_mask(const std::filesystem::path& file, frame_shape grid) {
-  return read_image(*open_detector_image(file, grid, pixel_type::u8), "mask");
+std::vector<float> read_mask(const std::filesystem::path& file, frame_shape grid, image_role role = image_role::mask) {
+  return read_image(*open_detector_image(file, grid, role), "mask");
 }
 
 /// Pixels of one value beside 0 are a mask, of several they are weights.
 void read_aperture(event_aperture& aperture, frame_shape grid) {
   const std::filesystem::path& file = aperture.detector.mask_file;
-  std::vector<float> pixels = read_mask(file, grid);
+  std::vector<float> pixels = read_mask(file, grid, image_role::aperture);
   float most = 0;
   for (const float pixel : pixels) {
     if (!(pixel >= 0) || !std::isfinite(pixel))
@@ -293,7 +293,7 @@ void read_detector_images(reduction_plan& plan, frame_shape grid) {
   if (!plan.excluded_files.empty()) plan.excluded = read_excluded(plan.excluded_files, grid);
   for (weight_map& map : plan.weights) {
     if (map.file.empty()) continue;
-    map.weights = read_image(*open_detector_image(map.file, grid, pixel_type::f32), "weight image");
+    map.weights = read_image(*open_detector_image(map.file, grid, image_role::weights), "weight image");
   }
 }
 

@@ -254,10 +254,10 @@ void bind_frames(nb::module_& m) {
         nb::arg("opening"));
   m.def(
       "open_detector_image",
-      [](const std::filesystem::path& path, std::uint32_t height, std::uint32_t width, const std::string& flat) {
-        return std::make_unique<raw_frames>(open_detector_image(path, {height, width}, choice_from<pixel_type>(flat)));
+      [](const std::filesystem::path& path, std::uint32_t height, std::uint32_t width, const std::string& role) {
+        return std::make_unique<raw_frames>(open_detector_image(path, {height, width}, choice_from<image_role>(role)));
       },
-      nb::arg("path"), nb::arg("height"), nb::arg("width"), nb::arg("flat"), nb::call_guard<nb::gil_scoped_release>());
+      nb::arg("path"), nb::arg("height"), nb::arg("width"), nb::arg("role"), nb::call_guard<nb::gil_scoped_release>());
 }
 
 }  // namespace countem::python

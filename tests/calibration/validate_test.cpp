@@ -11,8 +11,7 @@
 #include <countem/detector_image.hpp>
 #include <countem/error.hpp>
 
-#include <fstream>
-
+#include "tests/calibration/image_files.hpp"
 #include "tests/store/temporary_directory.hpp"
 
 namespace countem {
@@ -141,49 +140,29 @@ TEST(usable_pixels, are_required_whatever_masks_the_others) {
   EXPECT_THAT([&] { require_usable_pixels(loaded); }, testing::ThrowsMessage<invalid_argument>(HasSubstr("2 by a gain")));
 }
 
-template <class Value>
-std::filesystem::path save_flat(const std::filesystem::path& path, const std::string& before,
-                                const std::vector<Value>& values) {
-  std::ofstream file(path, std::ios::binary);
-  file << before;
-  file.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(Value)));
-  return path;
-}
-
-/// A NumPy file, its header 128 bytes long.
-template <class Value>
-std::filesystem::path save_npy(const std::filesystem::path& path, const std::string& type, const std::string& extent,
-                               const std::vector<Value>& values) {
-  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': (" + extent + "), }";
-  header.resize(117, ' ');
-  header += '\n';
-  const std::string start{"\x93NUMPY\x01\0", 8};
-  return save_flat(path, start + static_cast<char>(header.size()) + '\0' + header, values);
-}
-
 /// Of 64-bit floating point, NumPy's own choice.
 std::filesystem::path save_f64(const test::temporary_directory& directory, const std::vector<double>& values) {
-  return save_npy(directory / "image.npy", "<f8", "2, 3", values);
+  return test::save_npy(directory / "image.npy", "<f8", "2, 3", values);
 }
 
 TEST(references_of_64_bits, gains_keep_their_fractions) {
   const test::temporary_directory directory;
   calibration gained;
-  apply_gain(gained, *open_detector_image(save_f64(directory, {1.03, 0.97, 0.001, 1e-9, 1, 3}), shape, pixel_type::f32));
+  apply_gain(gained, *open_detector_image(save_f64(directory, {1.03, 0.97, 0.001, 1e-9, 1, 3}), shape, image_role::gain));
   EXPECT_EQ(gained.gain, (std::vector<float>{1.03F, 0.97F, 0.001F, 1e-9F, 1, 3}));
 }
 
 TEST(references_of_64_bits, a_mask_that_is_not_0_masks) {
   const test::temporary_directory directory;
   calibration masked;
-  apply_mask(masked, *open_detector_image(save_f64(directory, {0, 0.01, -0.0, 1, -1e-30, 0}), shape, pixel_type::u8));
+  apply_mask(masked, *open_detector_image(save_f64(directory, {0, 0.01, -0.0, 1, -1e-30, 0}), shape, image_role::mask));
   const std::uint8_t given = mask_given;
   EXPECT_EQ(masked.mask, (std::vector<std::uint8_t>{0, given, 0, given, given, 0}));
 }
 
 TEST(references_of_64_bits, gains_that_are_no_factors_mask_their_pixels) {
   const test::temporary_directory directory;
-  const auto gain = open_detector_image(save_f64(directory, {1, 0, -0.0, 1e39, -2, none}), shape, pixel_type::f32);
+  const auto gain = open_detector_image(save_f64(directory, {1, 0, -0.0, 1e39, -2, none}), shape, image_role::gain);
   calibration gained;
   apply_gain(gained, *gain);
   EXPECT_EQ(gained.mask, (std::vector<std::uint8_t>{0, mask_gain, mask_gain, mask_gain, mask_gain, mask_gain}));
@@ -192,69 +171,18 @@ TEST(references_of_64_bits, gains_that_are_no_factors_mask_their_pixels) {
 TEST(references_of_64_bits, a_mask_that_is_almost_0_masks) {
   const test::temporary_directory directory;
   calibration masked;
-  apply_mask(masked, *open_detector_image(save_f64(directory, {0, 1e-60, -1e-60, 1e39, 0, 0}), shape, pixel_type::u8));
+  apply_mask(masked, *open_detector_image(save_f64(directory, {0, 1e-60, -1e-60, 1e39, 0, 0}), shape, image_role::mask));
   EXPECT_EQ(masked.mask, (std::vector<std::uint8_t>{0, mask_given, mask_given, mask_given, 0, 0}));
 }
 
 TEST(references_of_64_bits, a_gain_reference_without_a_usable_pixel_is_refused) {
   const test::temporary_directory directory;
   for (const double unfit : {none, -1.0, 0.0}) {
-    const auto gain = open_detector_image(save_f64(directory, std::vector<double>(6, unfit)), shape, pixel_type::f32);
+    const auto gain = open_detector_image(save_f64(directory, std::vector<double>(6, unfit)), shape, image_role::gain);
     calibration gained;
     EXPECT_THAT([&] { apply_gain(gained, *gain); },
                 testing::ThrowsMessage<format_error>(AllOf(HasSubstr("image.npy"), HasSubstr("no pixel of the gain"))));
   }
-}
-
-constexpr frame_shape square{8, 8};
-
-std::vector<float> gain_in(const std::filesystem::path& path) {
-  calibration gained;
-  apply_gain(gained, *open_detector_image(path, square, pixel_type::f32));
-  return gained.gain;
-}
-
-TEST(detector_images, of_a_format_are_not_flat_where_their_size_would_fit) {
-  const test::temporary_directory directory;
-  const std::vector<float> twos(square.pixels(), 2.0F);
-  const auto u16 = save_npy(directory / "u16.npy", "<u2", "8, 8", std::vector<std::uint16_t>(square.pixels(), 2));
-  ASSERT_EQ(std::filesystem::file_size(u16), square.pixels() * sizeof(float));
-  EXPECT_EQ(gain_in(u16), twos);
-  EXPECT_EQ(gain_in(save_npy(directory / "i16.npy", "<i2", "8, 8", std::vector<std::int16_t>(square.pixels(), 2))), twos);
-  EXPECT_EQ(gain_in(save_npy(directory / "f16.npy", "<f2", "8, 8", std::vector<std::uint16_t>(square.pixels(), 0x4000))), twos);
-  const auto other = save_npy(directory / "other.npy", "<u2", "4, 16", std::vector<std::uint16_t>(square.pixels(), 2));
-  EXPECT_THAT([&] { (void)gain_in(other); }, testing::ThrowsMessage<invalid_argument>(HasSubstr("4 x 16")));
-}
-
-TEST(detector_images, are_flat_under_any_name_where_no_format_is_recognised) {
-  const test::temporary_directory directory;
-  const std::vector<float> twos(square.pixels(), 2.0F);
-  for (const char* name : {"gain.bin", "gain", "gain.data", "gain.npy", "gain.h5", "scan_x2_y2.bin"})
-    EXPECT_EQ(gain_in(save_flat(directory / name, "", twos)), twos) << name;
-  EXPECT_THAT([&] { (void)gain_in(save_flat(directory / "short.bin", "", std::vector<float>(63, 2.0F))); },
-              testing::ThrowsMessage<format_error>(HasSubstr("one f32 a pixel would have 256 bytes")));
-  calibration masked;
-  std::vector<std::uint8_t> mask(square.pixels(), 0);
-  mask[1] = mask[4] = 1;  // as a TVIPS series begins
-  apply_mask(masked, *open_detector_image(save_flat(directory / "mask.bin", "", mask), square, pixel_type::u8));
-  EXPECT_EQ(masked.mask[1], mask_given);
-  EXPECT_EQ(masked.mask[2], 0);
-}
-
-TEST(detector_images, of_flat_whole_numbers_are_no_factors) {
-  const test::temporary_directory directory;
-  const auto refused = [&](std::uint32_t value) {
-    const auto path = save_flat(directory / "gain.bin", "", std::vector<std::uint32_t>(square.pixels(), value));
-    EXPECT_THAT([&] { (void)gain_in(path); }, testing::ThrowsMessage<format_error>(AllOf(
-                                                  HasSubstr("gain.bin"), HasSubstr("read as flat f32"), HasSubstr(".npy"))))
-        << value;
-  };
-  refused(1);
-  refused(1U << 24);
-  refused(0x0000803f);  // 1.0F, big-endian
-  std::vector<float> faint(square.pixels(), 1e-40F);
-  faint[3] = 1;  // the edge of a Gaussian
-  EXPECT_EQ(gain_in(save_flat(directory / "gain.bin", "", faint)), faint);
 }
 
 }  // namespace

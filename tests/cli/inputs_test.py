@@ -165,6 +165,33 @@ class Inputs(ProgramTest):
                         mentions=["all 32 pixels are masked", "16 by a mask", "16 by a gain"])
         self.assertFalse(self.store.exists())
 
+    def test_flat_references_that_cannot_be_what_they_are_called(self):
+        rng = random.Random(2)
+        scan = self.saved("e.npy", (6, 8, 16), [10 + (7 * p) % 5 for p in range(768)], "<u2")
+        factors = [rng.gauss(1, 0.05) for _ in range(128)]
+        text = "".join(f"{factor:.3f} " for factor in factors).encode()
+        flat = self.directory / "flat.bin"
+
+        def given(option, content, *words):
+            flat.write_bytes(content)
+            counting = ("count", scan, option, flat, "--threshold", 9, "--xray-threshold", 90, "-o", self.store, "--no-png", "--force")
+            if words:
+                self.refuse(BAD_INPUT, *counting, mentions=["flat.bin", ".npy", *words])
+            else:
+                self.succeed(*counting)
+
+        given("--gain", struct.pack("<128f", *factors))
+        given("--gain", struct.pack(">128f", *factors), "big-endian f32")
+        given("--gain", struct.pack("<128i", *(round(2048 * factor) for factor in factors)), "whole numbers of 32 bits")
+        given("--gain", text[:512], "seems to hold text")
+        given("--mask", bytes(p % 9 == 0 for p in range(128)))
+        given("--mask", text[:128], "seems to hold text")
+        given("--mask", bytes(p % 9 for p in range(128)), "9 different values")
+        far = self.saved("far.npy", (8, 16), [1000.0 + p for p in range(128)])
+        shown = self.succeed_json("count", scan, "--gain", far, "--threshold", 9000, "--xray-threshold", "inf", "-o", self.store,
+                                  "--no-png", "--force")["warnings"]
+        self.assertTrue(any("factors near 1" in warning for warning in shown), shown)
+
     def test_small_units(self):
         values = []
         for _ in range(4):

@@ -32,7 +32,9 @@ def kind(name: str, write: writers.Writer, dtype: str, type: str = "", **more: o
 def flat(dtype: str) -> Kind:
     """Flat images hold f32, as masks bytes."""
     size = np.dtype(dtype).itemsize
-    unlike = "whole numbers of 32 bits or big-endian" if size == 4 else "a flat file of one f32 a pixel would have 256 bytes"
+    unlike = "a flat file of one f32 a pixel would have 256 bytes"
+    if size == 4:
+        unlike = "seems to hold big-endian f32" if dtype == ">f4" else "seems to hold whole numbers of 32 bits"
     return kind("raw", writers.raw, dtype, options=("--shape", "8x8", "--dtype", dtype if dtype[0] in "<>" else f"|{dtype}"),
                 holds_scan=False, image="" if dtype == "<f4" else unlike,
                 mask="" if size == 1 else "a flat file of one u8 a pixel would have 64 bytes")

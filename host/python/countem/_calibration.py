@@ -234,7 +234,7 @@ def calibrate(raw: Raw, dark: Any = None, gain: Any = None, *, mask: Any = None,
         raise ValueError(f"the darks are of {darks.frame_shape[0]} x {darks.frame_shape[1]} pixels, the frames of {raw.shape[-2]} x "
                          f"{raw.shape[-1]}: give darks of this detector")
     shape = raw.shape[-2], raw.shape[-1]
-    images = [detector_image(image, shape, flat) if image is not None else None for image, flat in ((gain, "f32"), (mask, "u8"))]
+    images = [detector_image(image, shape, role) if image is not None else None for image, role in ((gain, "gain"), (mask, "mask"))]
     references = _countem.references(darks, *images, before, threads)
     given = dict(background_sigma=background_sigma, false_events=false_events, xray_sigma=xray_sigma, threshold=threshold,
                  xray_threshold=xray_threshold, score_threshold=score_threshold, per_pixel=per_pixel, samples=samples, seed=seed,

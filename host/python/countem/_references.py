@@ -14,16 +14,16 @@ from countem import _frames as raw_frames
 from countem._frames import Raw
 
 
-def detector_image(given: Any, shape: tuple[int, int], flat: str) -> _countem.Frames:
+def detector_image(given: Any, shape: tuple[int, int], role: str) -> _countem.Frames:
     """A gain or a mask: a path, or an array (detector rows, detector columns)."""
     if isinstance(given, Raw):
         return given._native
     if isinstance(given, (str, os.PathLike)):
-        return _countem.open_detector_image(os.fspath(given), *shape, flat)
+        return _countem.open_detector_image(os.fspath(given), *shape, role)
     array = np.asarray(raw_frames._array_of(given))
     if array.shape != shape:
         raise ValueError(f"an image of shape {array.shape} was given for a detector of {shape[0]} x {shape[1]} pixels")
-    if flat == "u8":
+    if role == "mask":
         array = np.asarray(array != 0)
     opening = _countem.Opening()
     opening.keep_fractions = True
