@@ -57,6 +57,35 @@ TEST_F(empad_scans, that_disagree_are_judged_by_the_frames) {
   EXPECT_EQ(open_source({scratch / "scan_x2_y3.raw"}, {})->info().missing_frames, 1U);
 }
 
+TEST_F(empad_scans, descriptions_are_read_in_every_encoding) {
+  const fs::path raw = frames("a.raw", 6);
+  const std::string xml =
+      "<?xml version=\"1.0\"?>\n<root><pix_x> 3 </pix_x><pix_y>2</pix_y><raw_file filename=\"a.raw\"/></root>";
+  for (const std::string& text : encoded(xml)) {
+    put_text(scratch / "a.xml", text);
+    EXPECT_EQ(scan_of(raw), (scan_shape{2, 3, 1}));
+    EXPECT_EQ(scan_of(scratch / "a.xml"), (scan_shape{2, 3, 1}));
+  }
+}
+
+TEST_F(empad_scans, sizes_that_are_no_sizes_are_named) {
+  const fs::path raw = frames("a.raw", 6);
+  for (const char* wrong : {"3.0", "-3", "4294967298", "3 px", "three"}) {
+    const fs::path xml =
+        describe("a.xml", std::string("<pix_x>") + wrong + "</pix_x><pix_y>2</pix_y><raw_file filename=\"a.raw\"/>");
+    const source_info info = open_source({xml}, {})->info();
+    EXPECT_EQ(info.scan, (scan_shape{1, 6, 1})) << wrong;
+    expect_issue(info, "unreadable_number", 1, {"a.xml", std::string("pix_x = ") + wrong});
+  }
+  (void)describe("a.xml", "<series_count>0</series_count><raw_file filename=\"a.raw\"/>" + acquired(3, 2));
+  EXPECT_TRUE(open_source({raw}, {})->info().issues.empty()) << "no series";
+  (void)frames("scan_x2_y3.raw", 6);
+  put_text(scratch / "scan_x2_y3.xml", "");
+  const source_info named = open_source({scratch / "scan_x2_y3.raw"}, {})->info();
+  EXPECT_EQ(named.scan, (scan_shape{3, 2, 1}));
+  expect_issue(named, "empty_description", 1, {"scan_x2_y3.xml", "not used"});
+}
+
 TEST_F(empad_scans, faults) {
   const fs::path description = describe("a.xml", "<raw_file filename=\"a.raw\"/>" + acquired(2, 3));
   expect_error<format_error>({description}, {}, {"a.xml", "a.raw", "not beside it"});

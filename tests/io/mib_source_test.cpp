@@ -84,6 +84,39 @@ TEST_F(mib_files, the_scan_is_what_lies_beside_it) {
   expect_error<format_error>({scratch / "s.hdr", scratch / "s_7.hdr", file}, {}, {"s.hdr", "s_7.hdr", "two scans"});
 }
 
+TEST_F(mib_files, descriptions_are_read_in_every_encoding) {
+  const fs::path file = write("s_7.mib", {1, 2, 3, 4, 5, 6});
+  fs::copy_file(file, scratch / "s.mib");
+  for (const std::string& text : encoded("HDR,\t\r\nScanX:\t2\r\nScanY:\t3\r\nEnd\t   ")) {
+    put_text(scratch / "s.hdr", text);
+    EXPECT_EQ(scan_of({file}), (scan_shape{3, 2, 1}));
+    EXPECT_EQ(scan_of({file, scratch / "s.hdr"}), (scan_shape{3, 2, 1}));
+  }
+}
+
+TEST_F(mib_files, descriptions_without_a_word_hide_no_other) {
+  const fs::path file = write("s_7.mib", {1, 2, 3, 4, 5, 6});
+  describe("s.hdr", "ScanX:\t2\nScanY:\t3\n");
+  for (const char* text : {"", "notes\n", "ENVI\nlines = 3\n"}) {
+    put_text(scratch / "s_7.hdr", text);
+    const source_info info = open_source({file}, {})->info();
+    EXPECT_EQ(info.scan, (scan_shape{3, 2, 1}));
+    expect_issue(info, "empty_description", 1, {"s_7.hdr", "not used"});
+  }
+}
+
+TEST_F(mib_files, sizes_that_are_no_sizes_are_named) {
+  const fs::path file = write("s.mib", {1, 2, 3, 4, 5, 6});
+  for (const char* wrong : {"4.0", "-4", "4294967296", "2 px"}) {
+    describe("s.hdr", std::string("ScanX:\t") + wrong + "\nScanY:\t3\nFrames in Acquisition (Number):\t6\n");
+    const source_info info = open_source({file}, {})->info();
+    EXPECT_EQ(info.scan, (scan_shape{1, 6, 1}));
+    expect_issue(info, "unreadable_number", 1, {"s.hdr", std::string("ScanX = ") + wrong});
+  }
+  describe("s.hdr", "ScanX:\t0\nScanY:\t0\nFrames in Acquisition (Number):\t-6\n");
+  expect_issue(open_source({file}, {})->info(), "unreadable_number", 1, {"Frames in Acquisition (Number) = -6"});
+}
+
 TEST_F(mib_files, rows_show_in_the_times_of_frames) {
   const std::vector<int> numbers{1, 2, 3, 4, 5, 6};
   const auto source = open_source({write("t.mib", numbers, {10, 20, 31, 50, 60, 70})}, {});

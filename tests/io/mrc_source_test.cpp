@@ -146,6 +146,93 @@ TEST_F(mrc_files, what_the_camera_notes_beside_a_movie) {
   EXPECT_EQ(noted("20250429_06688_info.txt", raster + "Scan - Size X = 3x\nScan - Size Y = -2\n").scan, (scan_shape{1, 6, 1}));
 }
 
+/// A movie of six frames, and what is noted beside it.
+struct movies : mrc_files {
+  const fs::path folder = scratch / "movie";
+  const fs::path movie = folder / "day_1_0_movie.mrc";
+  const fs::path beside = folder / "day_1_info.txt";
+  const std::string raster = "Scan - Enable = Enable\nScan - Type = Raster\n";
+  const std::string steps = "Specimen Pixel Size X (nanometers) = 0.5\nSpecimen Pixel Size Y (nanometers) = 0.5\n";
+
+  void SetUp() override {
+    mrc_files::SetUp();
+    store<std::uint16_t>(6, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 2, 1, 6);
+    fs::create_directory(folder);
+    fs::copy_file(path, movie);
+  }
+  [[nodiscard]] source_info noted(const std::string& text, const std::optional<scan_shape>& given = {}) const {
+    put_text(beside, text);
+    source_options options;
+    options.scan = given;
+    return open_source({movie}, options)->info();
+  }
+  [[nodiscard]] static std::string sized(const std::string& width, const std::string& height) {
+    return "Scan - Size X = " + width + "\nScan - Size Y = " + height + "\n";
+  }
+};
+
+TEST_F(movies, sizes_that_are_no_sizes_are_named) {
+  for (const char* wrong : {"4.0", "0", "-4", "4294967296", "99999999999999999999", "3x", "+3", "three", "0x3", "nan"}) {
+    for (const std::string& sizes : {sized(wrong, "2"), sized("3", wrong)}) {
+      const source_info info = noted(raster + sizes);
+      EXPECT_EQ(info.scan, (scan_shape{1, 6, 1})) << wrong;
+      expect_issue(info, "unreadable_number", 1, {"day_1_info.txt", std::string(" = ") + wrong, "one line"});
+    }
+  }
+  expect_issue(noted(raster + sized("-1", "no")), "unreadable_number", 1, {"Size X = -1 and Scan - Size Y = no"});
+  expect_issue(noted(raster + sized("3", "2") + "Scan - Camera Frames Per Point = few\n"), "unreadable_number", 1, {"few"});
+  expect_issue(noted(raster + "Scan - ROI Enable = Enable\n" + sized("3", "2")), "scan_without_size", 1, {"day_1_info.txt"});
+  expect_issue(noted(raster + "Scan - Size X = 3\nScan - Size Y = \n"), "scan_without_size", 1, {"one line"});
+  expect_issue(noted("Scan - Enable = Enable\n" + sized("3", "2")), "scan_is_no_raster", 1, {"without its type", "may be"});
+  // The product of the three is 6 beyond a multiple of 2^64.
+  const source_info most = noted(raster + sized("2724573685", "4272279229") + "Scan - Camera Frames Per Point = 3954436294\n");
+  EXPECT_EQ(most.scan, (scan_shape{1, 6, 1}));
+  expect_issue(most, "scan_disagrees", 1, {"2724573685 x 4272279229"});
+  expect_issue(noted(raster + sized("3", "2") + "Specimen Pixel Size X (nanometers) = wide\n"), "unreadable_number", 1,
+               {"Specimen Pixel Size X (nanometers) = wide", "not taken over"});
+  EXPECT_EQ(noted(raster + sized("3", "2") + "Specimen Pixel Size X (nanometers) = -1\n").issues.size(), 0U);
+}
+
+TEST_F(movies, descriptions_are_read_in_every_encoding) {
+  for (const std::string& text : encoded(raster + sized("3", "2") + steps)) {
+    const source_info info = noted(text);
+    EXPECT_EQ(info.scan, (scan_shape{2, 3, 1}));
+    EXPECT_DOUBLE_EQ(info.lengths.scan_step_nm, 0.5);
+  }
+  std::string lines = raster + sized("3", "2");
+  std::replace(lines.begin(), lines.end(), '\n', '\r');
+  EXPECT_EQ(noted(lines).scan, (scan_shape{2, 3, 1})) << "lines of old systems";
+}
+
+TEST_F(movies, descriptions_without_a_word_hide_no_other) {
+  const fs::path nearer = folder / "day_1_0_info.txt";
+  for (const char* text : {"", "\n\n", "Sample = gold\n", "\xff\xfe"}) {
+    put_text(nearer, text);
+    const source_info info = noted(raster + sized("3", "2"));
+    EXPECT_EQ(info.scan, (scan_shape{2, 3, 1}));
+    expect_issue(info, "empty_description", 1, {"day_1_0_info.txt", "not used"});
+  }
+  put_text(nearer, raster + sized("2", "3"));
+  EXPECT_EQ(noted(raster + sized("3", "2")).scan, (scan_shape{3, 2, 1})) << "the nearer one";
+}
+
+TEST_F(movies, steps_are_those_of_the_scan_that_is_given) {
+  const scan_shape given{2, 3, 1};
+  const source_info same = noted(raster + sized("3", "2") + steps, given);
+  EXPECT_DOUBLE_EQ(same.lengths.scan_step_nm, 0.5);
+  EXPECT_EQ(find_issue(same, "scan_step_not_taken"), nullptr);
+  const auto left_out = [&](const std::string& text, const std::string& words) {
+    const source_info other = noted(text + steps, given);
+    EXPECT_EQ(other.lengths.scan_step_nm, 0) << words;
+    expect_issue(other, "scan_step_not_taken", 1, {"day_1_info.txt", words, "3 x 2 positions", "give the step"});
+  };
+  left_out(raster + sized("2", "3"), "2 x 3 positions");
+  left_out(raster + sized("4.0", "2"), "unknown size");
+  left_out("Scan - Enable = Enable\nScan - Type = Random\n" + sized("3", "2"), "type Random");
+  left_out("Scan - Enable = Disable\n", "no scan");
+  EXPECT_TRUE(noted(raster + sized("2", "3"), given).issues.empty()) << "no step is noted";
+}
+
 TEST_F(mrc_files, a_camera_movie) {
   const fs::path movie = real_file("ROI_Random_Scan_movie.mrc");
   if (!fs::exists(movie)) GTEST_SKIP() << "the real movie " << movie << " is not on this machine";

@@ -40,4 +40,19 @@ inline fs::path real_file(const std::string& name) {
   return fs::path(COUNTEM_REAL_DATA) / name;
 }
 
+/// ASCII in the forms in which editors save it: UTF-8 with its mark, UTF-16 of both orders with and without theirs.
+inline std::vector<std::string> encoded(const std::string& text) {
+  std::string little;
+  std::string big;
+  for (const char letter : text) {
+    little += {letter, '\0'};
+    big += {'\0', letter};
+  }
+  return {"\xef\xbb\xbf" + text, "\xff\xfe" + little, "\xfe\xff" + big, little, big};
+}
+
+inline void put_text(const fs::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
 }  // namespace countem::testing_io

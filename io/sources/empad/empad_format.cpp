@@ -9,8 +9,10 @@
 
 #include <countem/error.hpp>
 
+#include "io/sources/description_text.hpp"
 #include "io/sources/empad/entries.hpp"
 #include "io/sources/flat/flat_source.hpp"
+#include "io/sources/noted_values.hpp"
 
 // EMPAD: frames of 130 rows of 128 f32, of which the last two are no image. The XML beside them names the file (raw_file,
 // attribute filename) and holds the size of the scan as pix_x and pix_y (older versions) or as scan_resolution_x and _y of the
@@ -26,6 +28,7 @@ constexpr frame_shape empad_image{128, 128};
 constexpr std::uint64_t empad_gap_bytes = std::uint64_t{2} * 128 * sizeof(float);
 constexpr std::uint64_t empad_frame_bytes = std::uint64_t{130} * 128 * sizeof(float);
 
+/// That a name has before other letters.
 std::uint32_t empad_number(std::string_view text) {
   std::uint32_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
@@ -63,48 +66,59 @@ std::optional<scan_shape> scan_of_name(const std::string& name) {
 }
 
 /// Sizes that a description and a name claim, the most reliable first.
-std::vector<scan_shape> empad_scans(std::string_view xml, const std::string& name) {
+std::vector<scan_shape> empad_scans(std::string_view xml, const std::string& name, unreadable_numbers& unreadable) {
   std::vector<scan_shape> found;
   const auto take = [&](const std::optional<scan_shape>& scan) {
     if (scan) found.push_back(*scan);
   };
-  const bool series = element_of(xml, "type") == "series";
-  take(scan_if_any(empad_number(element_of(xml, "series_count")), 1));
-  if (series) take(scan_if_any(empad_number(element_of(xml, "count")), 1));
-  take(scan_if_any(empad_number(element_of(xml, "pix_x")), empad_number(element_of(xml, "pix_y"))));
+  const auto size = [&](std::string_view part, const char* element) {
+    return unreadable.size(element, trimmed(element_of(part, element))).value_or(0);
+  };
+  const bool series = trimmed(element_of(xml, "type")) == "series";
+  take(scan_if_any(size(xml, "series_count"), 1));
+  if (series) take(scan_if_any(size(xml, "count"), 1));
+  take(scan_if_any(size(xml, "pix_x"), size(xml, "pix_y")));
   take(scan_of_name(name));
   constexpr std::string_view mode = "<scan_parameters mode=\"acquire\">";
   const std::size_t begin = xml.find(mode);
   if (begin != std::string_view::npos) {
     std::string_view acquire = xml.substr(begin + mode.size());
     acquire = acquire.substr(0, acquire.find("</scan_parameters>"));
-    take(scan_if_any(empad_number(element_of(acquire, "scan_resolution_x")),
-                     empad_number(element_of(acquire, "scan_resolution_y"))));
+    take(scan_if_any(size(acquire, "scan_resolution_x"), size(acquire, "scan_resolution_y")));
   }
   return found;
 }
 
 bool begins_as_xml(std::string_view bytes) {
-  return bytes.starts_with("<root") || (bytes.starts_with("<?xml") && bytes.find("<root") != std::string_view::npos);
+  const std::string text = as_utf8(bytes);
+  return text.starts_with("<root") || (text.starts_with("<?xml") && text.find("<root") != std::string::npos);
 }
 
-std::string description_text(const fs::path& path) {
+std::string empad_description(const fs::path& path) {
   constexpr std::size_t most = 1 << 22;
-  return first_bytes(path, most);
+  return description_text(path, most);
 }
 
 struct empad_files {
   fs::path raw;
-  std::string xml;  ///< empty: there is none
+  fs::path description;  ///< empty: there is none
+  std::string xml;
 };
 
-empad_files empad_files_of(const fs::path& given) {
+/// That of a .raw file may lie beside it. A file of its name that is none becomes an issue.
+empad_files with_description(const fs::path& raw, issue_list& issues) {
+  const fs::path beside = fs::path(raw).replace_extension(".xml");
   std::error_code unknown;
-  if (!begins_as_xml(first_bytes(given, source_format::shown_bytes))) {
-    const fs::path beside = fs::path(given).replace_extension(".xml");
-    return {given, fs::is_regular_file(beside, unknown) ? description_text(beside) : std::string()};
-  }
-  empad_files files{{}, description_text(given)};
+  if (!fs::is_regular_file(beside, unknown)) return {raw, {}, {}};
+  if (begins_as_xml(first_bytes(beside, source_format::shown_bytes))) return {raw, beside, empad_description(beside)};
+  issues.add("empty_description", beside, [] { return "is no description of EMPAD frames (XML); it is not used"; });
+  return {raw, {}, {}};
+}
+
+empad_files empad_files_of(const fs::path& given, issue_list& issues) {
+  std::error_code unknown;
+  if (!begins_as_xml(first_bytes(given, source_format::shown_bytes))) return with_description(given, issues);
+  empad_files files{{}, given, empad_description(given)};
   // Of the name alone: a description leads to no other folder.
   const fs::path named = fs::path(std::string(file_named_in(files.xml))).filename();
   if (named.empty()) throw format_error(given.string() + ": is no description of EMPAD frames: it names no raw_file");
@@ -117,10 +131,12 @@ empad_files empad_files_of(const fs::path& given) {
 }
 
 std::unique_ptr<frame_source> open_empad(const std::vector<fs::path>& given, const source_options& options, issue_list issues) {
-  const empad_files files = empad_files_of(given.front());
+  const empad_files files = empad_files_of(given.front(), issues);
   file_handle file = file_handle::open_read(files.raw);
   flat_layout layout{.shape = empad_image, .type = stored_type::f32, .gap_bytes = empad_gap_bytes};
-  const std::vector<scan_shape> scans = empad_scans(files.xml, files.raw.filename().string());
+  unreadable_numbers unreadable;
+  const std::vector<scan_shape> scans = empad_scans(files.xml, files.raw.filename().string(), unreadable);
+  unreadable.report(files.description, "the scan is what the others show", issues);
   if (scans.empty() && files.xml.empty() && file.size() % empad_frame_bytes != 0) {
     throw format_error(
         fmt::format("{}: is not an EMPAD file: its {} bytes are not frames of {} bytes, and no description lies beside it",
@@ -148,7 +164,7 @@ bool is_named_as_empad(const std::vector<fs::path>& files) {
   if (scan_of_name(name)) return true;
   const fs::path beside = fs::path(files.front()).replace_extension(".xml");
   std::error_code unknown;
-  return fs::is_regular_file(beside, unknown) && file_named_in(description_text(beside)) == name;
+  return fs::is_regular_file(beside, unknown) && file_named_in(empad_description(beside)) == name;
 }
 
 }  // namespace

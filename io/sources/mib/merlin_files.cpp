@@ -10,6 +10,7 @@
 #include <countem/work.hpp>
 
 #include "io/files/in_flight.hpp"
+#include "io/sources/description_text.hpp"
 #include "io/sources/noted_values.hpp"
 
 namespace countem::io {
@@ -18,6 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view frames_noted = "Frames in Acquisition (Number)";
+constexpr std::string_view per_trigger_noted = "Frames per Trigger (Number)";
+
 /// "scan" of "scan12", "scan_0012" and "scan-3".
 std::string without_number(const std::string& stem) {
   const std::size_t last = stem.find_last_not_of("0123456789");
@@ -25,12 +29,22 @@ std::string without_number(const std::string& stem) {
   return stem.substr(0, stem[last] == '_' || stem[last] == '-' ? last : last + 1);
 }
 
-std::optional<fs::path> description_beside(const fs::path& frames) {
+bool begins_as_description(const fs::path& path) {
+  constexpr std::size_t shown = 16;
+  return description_text(path, shown).starts_with(merlin_description_magic);
+}
+
+/// The first that is one. Another file of its name before it is an issue.
+std::optional<fs::path> description_beside(const fs::path& frames, issue_list& issues) {
   const std::string stem = frames.stem().string();
   for (const std::string& name : {stem, without_number(stem)}) {
     const fs::path candidate = frames.parent_path() / (name + ".hdr");
     std::error_code unknown;
-    if (fs::is_regular_file(candidate, unknown)) return candidate;
+    if (!fs::is_regular_file(candidate, unknown)) continue;
+    if (begins_as_description(candidate) || noted_values(candidate, '\t').have_any({"ScanX", frames_noted, per_trigger_noted}))
+      return candidate;
+    issues.add("empty_description", candidate,
+               [] { return "is no description of Merlin frames (lines NAME:<tab>VALUE after HDR,); it is not used"; });
   }
   return std::nullopt;
 }
@@ -52,10 +66,6 @@ std::vector<fs::path> frames_beside(const fs::path& description) {
   }
   std::sort(found.begin(), found.end());
   return found;
-}
-
-std::uint32_t merlin_value(const noted_values& values, std::string_view name) {
-  return values.number<std::uint32_t>(name).value_or(0);
 }
 
 /// Where the scan turns to the next row the beam takes longer: every interval but those is of one length. Needs all frames.
@@ -90,10 +100,10 @@ std::optional<scan_shape> scan_of_times(const std::vector<merlin_frame>& frames,
 
 }  // namespace
 
-merlin_inputs merlin_inputs_of(const std::vector<fs::path>& given) {
+merlin_inputs merlin_inputs_of(const std::vector<fs::path>& given, issue_list& issues) {
   merlin_inputs inputs;
   for (const fs::path& path : given) {
-    if (first_bytes(path, merlin_description_magic.size()) == merlin_description_magic) {
+    if (begins_as_description(path)) {
       if (inputs.description)
         throw format_error(fmt::format("{} and {}: are descriptions of two scans; give one scan", inputs.description->string(),
                                        path.string()));
@@ -103,7 +113,7 @@ merlin_inputs merlin_inputs_of(const std::vector<fs::path>& given) {
     }
   }
   if (inputs.frames.empty()) inputs.frames = frames_beside(*inputs.description);
-  if (!inputs.description) inputs.description = description_beside(inputs.frames.front());
+  if (!inputs.description) inputs.description = description_beside(inputs.frames.front(), issues);
   return inputs;
 }
 
@@ -155,11 +165,14 @@ std::optional<scan_shape> merlin_scan(const std::optional<fs::path>& description
                                       const fs::path& file, issue_list& issues) {
   if (!description) return scan_of_times(frames, file, issues);
   const noted_values values(*description, '\t');
-  const std::uint32_t width = merlin_value(values, "ScanX");
-  const std::uint32_t height = merlin_value(values, "ScanY");
+  unreadable_numbers unreadable;
+  const auto size = [&](std::string_view name) { return unreadable.size(name, values.text(name)).value_or(0); };
+  const std::uint32_t width = size("ScanX");
+  const std::uint32_t height = size("ScanY");
+  const std::uint32_t all = size(frames_noted);
+  const std::uint32_t per_trigger = size(per_trigger_noted);
+  unreadable.report(*description, "the scan is what the others show", issues);
   if (width > 0 && height > 0) return scan_shape{height, width, 1};
-  const std::uint32_t all = merlin_value(values, "Frames in Acquisition (Number)");
-  const std::uint32_t per_trigger = merlin_value(values, "Frames per Trigger (Number)");
   if (per_trigger > 1 && all > per_trigger && all % per_trigger == 0) {
     issues.add("scan_from_triggers", *description, [&] {
       return fmt::format("the scan of {} x {} positions (width x height) is taken from {} frames, {} for each trigger",

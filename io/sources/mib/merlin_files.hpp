@@ -21,8 +21,9 @@ struct merlin_inputs {
   std::optional<std::filesystem::path> description;
 };
 
-/// Of what was given, which may be a description alone: then its frames are found by its name. @throws format_error
-[[nodiscard]] merlin_inputs merlin_inputs_of(const std::vector<std::filesystem::path>& given);
+/// Of what was given, which may be a description alone: then its frames are found by its name. A
+/// file that has the name of a description and is none becomes an issue. @throws format_error
+[[nodiscard]] merlin_inputs merlin_inputs_of(const std::vector<std::filesystem::path>& given, issue_list& issues);
 
 /// A frame whose header was found.
 struct merlin_frame {

@@ -6,6 +6,7 @@
 
 #include <countem/error.hpp>
 
+#include "io/sources/description_text.hpp"
 #include "io/sources/indexed_source.hpp"
 #include "io/sources/mib/entries.hpp"
 #include "io/sources/mib/merlin_files.hpp"
@@ -63,7 +64,7 @@ std::uint64_t first_number(const std::vector<merlin_frame>& frames, const std::o
 }
 
 std::unique_ptr<frame_source> open_mib(const std::vector<fs::path>& given, const source_options& options, issue_list issues) {
-  const merlin_inputs inputs = merlin_inputs_of(given);
+  const merlin_inputs inputs = merlin_inputs_of(given, issues);
   placed_scan scan{.format = merlin_mib().facts.format};
   if (inputs.frames.size() > frame_index::max_files)
     throw format_error(
@@ -112,12 +113,14 @@ std::unique_ptr<frame_source> open_mib(const std::vector<fs::path>& given, const
 }  // namespace
 
 const source_format& merlin_mib() {
-  static const source_format entry{
-      .facts = {.format = input_format("mib"), .suffixes = {".mib"}, .several_files = true},
-      .assumed_by_suffix = true,
-      .begins =
-          [](std::string_view bytes) { return bytes.starts_with(merlin_magic) || bytes.starts_with(merlin_description_magic); },
-      .open = open_mib};
+  static const source_format entry{.facts = {.format = input_format("mib"), .suffixes = {".mib"}, .several_files = true},
+                                   .assumed_by_suffix = true,
+                                   .begins =
+                                       [](std::string_view bytes) {
+                                         return bytes.starts_with(merlin_magic) ||
+                                                as_utf8(bytes).starts_with(merlin_description_magic);
+                                       },
+                                   .open = open_mib};
   return entry;
 }
 

@@ -17,9 +17,9 @@ struct movie_description {
   stated_axes axes;
 };
 
-/// Empty where the movie has no description. A scan that is no raster, or not of so many frames, is an issue; without `frames`
-/// the scan is not looked for.
-[[nodiscard]] movie_description movie_description_of(const std::filesystem::path& movie, std::optional<std::uint64_t> frames,
-                                                     issue_list& issues);
+/// Empty where the movie has no description. A scan that is no raster, or not of so many frames, is an issue, and so are
+/// numbers that cannot be read. Where a scan is `given`, its size is that of the file if the steps are to be of use.
+[[nodiscard]] movie_description movie_description_of(const std::filesystem::path& movie, std::uint64_t frames,
+                                                     const std::optional<scan_shape>& given, issue_list& issues);
 
 }  // namespace countem::io

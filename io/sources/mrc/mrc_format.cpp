@@ -138,8 +138,7 @@ std::unique_ptr<frame_source> open_mrc(const std::vector<std::filesystem::path>&
   file_handle file = file_handle::open_read(files.front());
   flat_layout layout = mrc_layout(file, issues);
   if (!options.image && layout.claimed->width > 1) {
-    const auto frames = options.scan ? std::nullopt : std::optional(layout.claimed->frames());
-    const movie_description noted = movie_description_of(file.path(), frames, issues);
+    const movie_description noted = movie_description_of(file.path(), layout.claimed->frames(), options.scan, issues);
     stated_axes axes = noted.axes;
     if (!axes.row && !axes.column) {
       const stated_axes cell = cell_axes(file, layout.big_endian);
