@@ -127,7 +127,7 @@ std::string fault_of_mask(const std::vector<std::byte>& bytes) {
 /// What the bytes would be plausible as, where they are not as f32.
 std::string other_kind_of(const std::vector<std::byte>& bytes, image_role role) {
   if (is_text(bytes)) return "text";
-  if (size_of(flat_type(role)) == sizeof(float)) {
+  if (flat_type(role) == pixel_type::f32) {
     const std::vector<float> swapped = numbers_in<float>(bytes, true);
     if (fault_of_factors(swapped, role).empty()) {
       float least = most_weight;
@@ -153,7 +153,7 @@ std::string other_kind_of(const std::vector<std::byte>& bytes, image_role role) 
 
 void check_flat_image(const frame_source& image, const std::filesystem::path& path, image_role role) {
   const std::vector<std::byte> bytes = bytes_of(image);
-  const bool is_real = size_of(flat_type(role)) == sizeof(float);
+  const bool is_real = flat_type(role) == pixel_type::f32;
   std::string fault;
   if (is_real) fault = fault_of_factors(numbers_in<float>(bytes, false), role);
   if (role == image_role::mask) fault = fault_of_mask(bytes);

@@ -21,7 +21,7 @@ hdf5_handle make_group(hid_t parent, const std::string& path) {
   return {H5Gcreate2(parent, path.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), "group " + path};
 }
 
-bool has_path(hid_t location, const std::string& path) {
+bool has_link(hid_t location, const std::string& path) {
   const auto lock = hdf5_lock();
   std::size_t end = 0;
   do {
@@ -30,7 +30,12 @@ bool has_path(hid_t location, const std::string& path) {
     if (part.empty() || part == "/") continue;
     if (!hdf5_answer(H5Lexists(location, part.c_str(), H5P_DEFAULT), path)) return false;
   } while (end != std::string::npos);
-  return hdf5_answer(H5Oexists_by_name(location, path.c_str(), H5P_DEFAULT), path);
+  return true;
+}
+
+bool has_path(hid_t location, const std::string& path) {
+  const auto lock = hdf5_lock();
+  return has_link(location, path) && hdf5_answer(H5Oexists_by_name(location, path.c_str(), H5P_DEFAULT), path);
 }
 
 void compress(hid_t creation, const compression& wanted, const std::string& what) {

@@ -15,7 +15,10 @@ namespace countem::io {
 /// Makes a group whose attributes keep their order. No times are stored: the same contents, the same bytes.
 [[nodiscard]] hdf5_handle make_group(hid_t parent, const std::string& path);
 
-/// Whether every link of an absolute or relative path exists below `location`.
+/// Whether every link of an absolute or relative path exists below `location`, wherever the last one leads.
+[[nodiscard]] bool has_link(hid_t location, const std::string& path);
+
+/// The same, and there is an object.
 [[nodiscard]] bool has_path(hid_t location, const std::string& path);
 
 /// How chunks are stored.

@@ -37,11 +37,6 @@ class noted_values {
   [[nodiscard]] bool have_any(std::initializer_list<std::string_view> names) const;
   /// Empty where it is absent.
   [[nodiscard]] std::string_view text(std::string_view name) const;
-  /// Nothing where it is absent, or no number of this type.
-  template <class T>
-  [[nodiscard]] std::optional<T> number(std::string_view name) const {
-    return number_in<T>(text(name));
-  }
 
  private:
   std::map<std::string, std::string, std::less<>> values_;

@@ -33,9 +33,13 @@ void check_given_scan(const scan_shape& scan) {
       fmt::format("a scan of {} makes no sense: it must have 1 to {} frames", words_of(scan), max_scan_frames));
 }
 
-void check_claimed_scan(const scan_shape& claimed, std::uint64_t frames_found, const std::filesystem::path& file) {
+bool is_plausible_claim(std::uint64_t frames, std::uint64_t frames_found) {
   constexpr std::uint64_t always_believed = std::uint64_t{1} << 24;
-  if (makes_sense(claimed) && (claimed.frames() <= always_believed || claimed.frames() / 64 <= frames_found)) return;
+  return frames <= always_believed || frames / 64 <= frames_found;
+}
+
+void check_claimed_scan(const scan_shape& claimed, std::uint64_t frames_found, const std::filesystem::path& file) {
+  if (makes_sense(claimed) && is_plausible_claim(claimed.frames(), frames_found)) return;
   throw format_error(
       fmt::format("{}: claims a scan of {}, but {} frames of it were found", file.string(), words_of(claimed), frames_found),
       {{advice_kind::scan_size}});

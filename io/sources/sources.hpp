@@ -20,8 +20,11 @@ inline constexpr std::uint64_t max_scan_frames = std::uint64_t{1} << 28;
 /// @throws invalid_argument when the scan the caller gave is empty or has more than max_scan_frames frames.
 void check_given_scan(const scan_shape& scan);
 
-/// A scan size in a header is only a claim of a few bytes, and something is kept for every frame of it: above 2^24 frames,
-/// at least one in 64 must be in the files. @throws format_error
+/// A number of frames in a header is only a claim of a few bytes, and something is kept for each of them: above 2^24, at least
+/// one in 64 must be in the files.
+[[nodiscard]] bool is_plausible_claim(std::uint64_t frames, std::uint64_t frames_found);
+
+/// @throws format_error unless the size of a scan in a header is a plausible claim.
 void check_claimed_scan(const scan_shape& claimed, std::uint64_t frames_found, const std::filesystem::path& file);
 
 /// The scan made by `complete` frames of a format that stores them in scan order: the one the caller gave, else the one the

@@ -38,7 +38,12 @@ class frame_binner {
       bin_positions(events, shape_, {factor_, factor_}, rows_.data(), columns_.data());
       return insert(events.size(), out);
     }
-    if (!merge_pairs(events)) sort(events);
+    constexpr std::size_t worth_it = 8;  // events of a pair: as many rows again are to be found
+    if (factor_ == 2 && shape_.height < side && events.size() >= worth_it * grid_.height) {
+      sort_pairs(events);
+    } else {
+      sort(events);
+    }
     std::copy_n(sorted_.data(), events.size(), out);  // stores all over `out` would have waited for memory
   }
 
@@ -50,19 +55,17 @@ class frame_binner {
     return of.data();
   }
 
-  /// Where two rows become one, which are in order; false where it is not two, or where they have too few or too many events.
-  bool merge_pairs(frame_events events) {
-    constexpr std::size_t worth_it = 8;  // events of a pair: as many rows again are to be found
-    if (factor_ != 2 || shape_.height >= side || events.size() < worth_it * grid_.height) return false;
+  /// Where two rows become one, which are in order.
+  void sort_pairs(frame_events events) {
     bin_positions(events, shape_, {1, factor_}, rows_.data(), columns_.data());
-    const std::uint32_t rows = 2 * grid_.height;
-    find_rows(events.size(), rows);
-    const std::span<const std::uint32_t> row_at(row_at_);
-    for (std::uint32_t row = 0; row < rows; row += 2) {
-      if (row_at[row + 2] - row_at[row] > most_in_row) return false;
-    }
-    merge_pairs_of_rows(columns_.data(), row_at.subspan(1), grid_.width, sorted_.data());
-    return true;
+    find_rows(events.size(), 2 * grid_.height);
+    std::uint32_t fullest = 0;
+    for (std::size_t row = 0; row < grid_.height; ++row) fullest = std::max(fullest, row_at_[2 * row + 2] - row_at_[2 * row]);
+    if (fullest <= most_in_row)
+      return merge_pairs_of_rows(columns_.data(), std::span(row_at_).subspan(1), grid_.width, sorted_.data());
+    for (std::size_t i = 0; i < events.size(); ++i) rows_[i] = static_cast<std::uint16_t>(rows_[i] / 2);
+    for (std::size_t row = 0; row <= grid_.height; ++row) row_at_[row] = row_at_[2 * row];
+    sort_by_counting(events.size());
   }
 
   void sort(frame_events events) {

@@ -23,22 +23,12 @@ namespace fs = std::filesystem;
 
 constexpr const char* detector = "/entry/instrument/detector/";
 
-/// Whether a link is there, wherever it leads.
-bool is_linked(hid_t file, const std::string& path) {
-  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
-    if (H5Lexists(file, path.substr(0, end).c_str(), H5P_DEFAULT) <= 0) return false;
-    if (end == std::string::npos) return true;
-  }
-}
-
 /// Why the mask at a path is none for frames of this shape; empty: it is one.
 std::string what_is_wrong(hid_t file, const std::string& path, frame_shape shape, const std::string& what) {
   if (object_type(file, path) != H5O_TYPE_DATASET) return "it leads to no dataset that can be opened";
   const hdf5_handle dataset = open_dataset(file, path, what);
   const std::vector<hsize_t> extent = extent_of(dataset, what);
-  const bool fits = extent.size() >= 2 && extent[extent.size() - 2] == shape.height && extent.back() == shape.width &&
-                    std::all_of(extent.begin(), extent.end() - 2, [](hsize_t length) { return length == 1; });
-  if (!fits)
+  if (!is_one_image(extent, shape))
     return fmt::format("it is of {} elements, frames of {} x {} pixels", fmt::join(extent, " x "), shape.height, shape.width);
   bool is_written = stored_bytes(dataset, what) > 0;
   find_unwritten(dataset, what, [&](auto, auto) { is_written = false; });
@@ -48,7 +38,7 @@ std::string what_is_wrong(hid_t file, const std::string& path, frame_shape shape
 /// The mask at a path, if one of this shape is there. All but 0 masks.
 std::vector<std::uint8_t> mask_at(hid_t file, const std::string& path, frame_shape shape, const fs::path& name,
                                   issue_list& issues) {
-  if (!is_linked(file, path)) return {};
+  if (!has_link(file, path)) return {};
   const std::string what = fmt::format("{}: dataset {}", name.string(), path);
   if (const std::string wrong = what_is_wrong(file, path, shape, what); !wrong.empty()) {
     issues.add("pixel_mask_unused", name,

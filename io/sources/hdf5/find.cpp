@@ -44,10 +44,7 @@ bool holds_frames(hid_t file, const std::string& path) {
 
 /// Whether a dataset is one image of this shape.
 bool is_image(hid_t file, const std::string& path, frame_shape shape) {
-  const std::vector<std::uint64_t> extent = usual_extent(file, path);
-  const std::size_t axes = extent.size();
-  return axes >= 2 && extent[axes - 2] == shape.height && extent[axes - 1] == shape.width &&
-         std::all_of(extent.begin(), extent.end() - 2, [](std::uint64_t length) { return length == 1; });
+  return is_one_image(usual_extent(file, path), shape);
 }
 
 /// data_000001, data_000002, ... of a group, in order of their numbers; links that lead nowhere are among them.

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include <countem/frame.hpp>
 
 #include "io/hdf5/handle.hpp"
 #include "io/sources/hdf5/axes.hpp"
@@ -20,6 +23,13 @@ namespace countem::io {
 
 /// Length of each axis.
 [[nodiscard]] std::vector<hsize_t> extent_of(hid_t dataset, const std::string& what);
+
+/// Whether lengths of axes are those of one image of this shape, whatever axes of length 1 stand before it.
+template <class Length>
+[[nodiscard]] bool is_one_image(const std::vector<Length>& extent, frame_shape shape) {
+  return extent.size() >= 2 && extent[extent.size() - 2] == shape.height && extent.back() == shape.width &&
+         std::all_of(extent.begin(), extent.end() - 2, [](Length length) { return length == 1; });
+}
 
 /// Opens a dataset whose chunks the library can unpack, with a cache that suits reading in scan order; `name` is the file's.
 /// @throws format_error when a filter is not installed or chunks are too large

@@ -125,16 +125,15 @@ class placing {
     if (!run.frames || !leaps_ || !total_ || held_ <= *total_) return;
     throw format_error(
         fmt::format("{}: by number dataset {} would end with frame {} of {} that the scan has (nimages and ntrigger): numbers, "
-                    "image_nr_low "
-                    "or totals are wrong; count each dataset by its name",
+                    "image_nr_low or totals are wrong; count each dataset by its name",
                     name_, run.path, held_, *total_));
   }
 
   [[noreturn]] void throw_unplaced(const numbered_frames& run) const {
     throw format_error(
         fmt::format("{}: of the datasets before {} some are not there, and nothing shows how many frames they held "
-                    "(image_nr_low, the other "
-                    "datasets, nimages and ntrigger): put their files beside this one, or count each dataset by its name",
+                    "(image_nr_low, the other datasets, nimages and ntrigger): put their files beside this one, or count each "
+                    "dataset by its name",
                     name_, run.path));
   }
 

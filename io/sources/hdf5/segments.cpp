@@ -43,6 +43,10 @@ std::uint64_t number_of(const std::string& path) {
   return digits == 0 ? 0 : std::stoull(path.substr(path.size() - digits));
 }
 
+std::string words_of(const fs::path& file, const std::string& dataset) {
+  return file.string() + ": dataset " + dataset;
+}
+
 std::string target_of(hid_t file, const std::string& path) {
   H5L_info_t facts{};
   if (H5Lget_info(file, path.c_str(), &facts, H5P_DEFAULT) < 0 || facts.type != H5L_TYPE_EXTERNAL) return "another object";
@@ -122,17 +126,23 @@ void find_lost_chunks(segment& part, const fs::path& name, const std::string& wh
   });
 }
 
-segment opened_segment(hid_t file, const std::string& path, const std::string& axes, const fs::path& name, issue_list& issues) {
-  const std::string what = name.string() + ": dataset " + path;
+/// The axes as they were given, or as the file has them.
+frame_axes order_of(hid_t file, const std::string& path, hid_t dataset, const std::string& given, std::size_t rank,
+                    const std::string& what) {
+  return given.empty() ? axes_of(file, path, dataset, rank) : axes_from(given, rank, what);
+}
+
+/// `dataset`: opened before; it is closed, so that what is opened next can have a cache that suits its axes.
+segment opened_segment(hid_t file, const std::string& path, hdf5_handle dataset, const std::string& axes, const fs::path& name,
+                       issue_list& issues) {
+  const std::string what = words_of(name, path);
   segment part;
   part.path = path;
-  {
-    const hdf5_handle dataset = open_dataset(file, path, what);
-    part.extent = extent_of(dataset, what);
-    const std::size_t rank = part.extent.size();
-    if (rank < 2 || rank > 5) (void)extent_of_array({part.extent.begin(), part.extent.end()}, what);
-    part.axes = axes.empty() ? axes_of(file, path, dataset, rank) : axes_from(axes, rank, what);
-  }  // that what is opened next can have a cache that suits its axes
+  part.extent = extent_of(dataset, what);
+  const std::size_t rank = part.extent.size();
+  if (rank < 2 || rank > 5) (void)extent_of_array({part.extent.begin(), part.extent.end()}, what);
+  part.axes = order_of(file, path, dataset, axes, rank, what);
+  dataset.close();
   part.dataset = open_frame_dataset(file, path, part.axes, name, issues);
   const array_extent extent = extent_of_array(part.axes.usual(part.extent), what);
   check_claims(part.dataset, extent, name, what);
@@ -168,18 +178,13 @@ void report_missing_links(const std::vector<numbered_frames>& runs, const fs::pa
   }
 }
 
-}  // namespace
-
 /// Frames that were made room for, where none was written; nothing where some were.
-std::optional<std::uint64_t> length_of_unwritten(hid_t file, const std::string& path, const std::string& axes,
-                                                 const fs::path& name) {
-  const std::string what = name.string() + ": dataset " + path;
-  const hdf5_handle dataset = open_dataset(file, path, what);
+std::optional<std::uint64_t> length_of_unwritten(hid_t file, const std::string& path, hid_t dataset, const std::string& axes,
+                                                 const std::string& what) {
   if (stored_bytes(dataset, what) != 0) return std::nullopt;
   const std::vector<hsize_t> extent = extent_of(dataset, what);
   if (extent.size() < 3 || std::ranges::count(extent, 0) != 0) return 0;
-  const frame_axes order = axes.empty() ? axes_of(file, path, dataset, extent.size()) : axes_from(axes, extent.size(), what);
-  return extent_of_array(order.usual(extent), what).scan.frames();
+  return extent_of_array(order_of(file, path, dataset, axes, extent.size(), what).usual(extent), what).scan.frames();
 }
 
 /// The frames that a master claims, as far as those that are there make it plausible.
@@ -188,8 +193,7 @@ std::optional<std::uint64_t> believed_frames(hid_t file, const std::vector<numbe
   const std::optional<std::uint64_t> claimed = claimed_frames(file);
   std::uint64_t held = 0;
   for (const numbered_frames& run : runs) held += run.frames.value_or(0);
-  constexpr std::uint64_t always_believed = std::uint64_t{1} << 24U;
-  if (!claimed || *claimed <= always_believed || *claimed / 64 <= held) return claimed;
+  if (!claimed || is_plausible_claim(*claimed, held)) return claimed;
   issues.add("implausible_total", name, [&] {
     return fmt::format("claims {} frames (nimages and ntrigger), of which {} were found: the claim is not believed", *claimed,
                        held);
@@ -206,24 +210,32 @@ void report_missing_end(const placed_frames& placed, const fs::path& name, issue
   });
 }
 
+}  // namespace
+
 segments_of_scan open_segments(hid_t file, const frame_datasets& found, const std::string& axes, const fs::path& name,
                                issue_list& issues) {
   segments_of_scan scan;
   if (!found.are_numbered) {
-    scan.there.push_back(opened_segment(file, found.paths.front(), axes, name, issues));
+    const std::string& path = found.paths.front();
+    scan.there.push_back(opened_segment(file, path, open_dataset(file, path, words_of(name, path)), axes, name, issues));
     scan.frames = scan.there.front().frames;
     return scan;
   }
   std::vector<numbered_frames> runs;
   for (const std::string& path : found.paths) {
     numbered_frames run{path, number_of(path), {}, {}, {}};
-    if (has_path(file, path) && (run.length = length_of_unwritten(file, path, axes, name))) {
-      issues.add("unwritten_dataset", name,
-                 [&] { return fmt::format("dataset {} was made and never written: its frames are missing", path); });
-    } else if (has_path(file, path)) {
-      scan.there.push_back(opened_segment(file, path, axes, name, issues));
-      run.frames = scan.there.back().frames;
-      run.first = first_image(scan.there.back().dataset);
+    if (has_path(file, path)) {
+      const std::string what = words_of(name, path);
+      hdf5_handle dataset = open_dataset(file, path, what);
+      run.length = length_of_unwritten(file, path, dataset, axes, what);
+      if (run.length) {
+        issues.add("unwritten_dataset", name,
+                   [&] { return fmt::format("dataset {} was made and never written: its frames are missing", path); });
+      } else {
+        scan.there.push_back(opened_segment(file, path, std::move(dataset), axes, name, issues));
+        run.frames = scan.there.back().frames;
+        run.first = first_image(scan.there.back().dataset);
+      }
     }
     runs.push_back(std::move(run));
   }
@@ -236,7 +248,7 @@ segments_of_scan open_segments(hid_t file, const frame_datasets& found, const st
   const std::optional<std::uint64_t> total = believed_frames(file, runs, name, issues);
   const placed_frames placed = place_frames(runs, total, name.string());
   report_gaps(runs, placed, file, name, issues);
-  if (placed.held != total || placed.has_gaps) report_missing_links(runs, name, issues);
+  if (placed.has_gaps) report_missing_links(runs, name, issues);
   report_missing_end(placed, name, issues);
   auto part = scan.there.begin();
   for (std::size_t at = 0; at < runs.size(); ++at) {

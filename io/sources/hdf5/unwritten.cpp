@@ -95,12 +95,6 @@ void find_short_files(hid_t dataset, hid_t creation, const std::vector<hsize_t>&
   }
 }
 
-std::vector<hsize_t> lengths_of(hid_t space, const std::string& what) {
-  std::vector<hsize_t> lengths(static_cast<std::size_t>(std::max(H5Sget_simple_extent_ndims(space), 0)));
-  hdf5_check(H5Sget_simple_extent_dims(space, lengths.data(), nullptr), what);
-  return lengths;
-}
-
 /// What a selection takes along one axis: blocks at equal distances.
 struct axis_blocks {
   hsize_t start = 0;
@@ -122,20 +116,13 @@ struct axis_blocks {
 
 /// Those of a selection that is their product; nothing of any other.
 std::optional<std::vector<axis_blocks>> blocks_of(hid_t space, const std::string& what) {
-  std::vector<hsize_t> block = lengths_of(space, what);
-  std::vector<hsize_t> start(block.size(), 0);
-  std::vector<hsize_t> stride(block.size(), 1);
-  std::vector<hsize_t> count(block.size(), 1);
-  if (H5Sget_select_type(space) != H5S_SEL_ALL) {
-    if (H5Sis_regular_hyperslab(space) <= 0) return std::nullopt;
-    hdf5_check(H5Sget_regular_hyperslab(space, start.data(), stride.data(), count.data(), block.data()), what);
-  }
+  const std::optional<regular_blocks> of = regular_blocks_of(space, what);
+  if (!of) return std::nullopt;
   std::vector<axis_blocks> axes;
-  for (std::size_t axis = 0; axis < block.size(); ++axis) {
-    const bool is_one = count[axis] == 1 || stride[axis] == block[axis];
-    const hsize_t all = count[axis] * block[axis];
-    axes.push_back(is_one ? axis_blocks{start[axis], std::max<hsize_t>(all, 1), 1, all}
-                          : axis_blocks{start[axis], stride[axis], count[axis], block[axis]});
+  for (std::size_t axis = 0; axis < of->start.size(); ++axis) {
+    const axis_blocks some{of->start[axis], of->stride[axis], of->count[axis], of->block[axis]};
+    const bool is_one = some.count == 1 || some.stride == some.block;
+    axes.push_back(is_one ? axis_blocks{some.start, std::max<hsize_t>(some.size(), 1), 1, some.size()} : some);
   }
   return axes;
 }
@@ -211,11 +198,12 @@ class projection {
 /// correspond axis by axis. The source is opened, and its chunks are gone through, once.
 class lacking_source {
  public:
-  lacking_source(const virtual_makeup& makeup, const virtual_source& source, const std::string& what, const unwritten_part& use)
-      : makeup_(makeup), source_(source), what_(what), use_(use) {}
+  /// `extent`: of the virtual dataset.
+  lacking_source(const virtual_makeup& makeup, const virtual_source& source, const std::vector<hsize_t>& extent,
+                 const std::string& what, const unwritten_part& use)
+      : makeup_(makeup), source_(source), extent_(extent), what_(what), use_(use) {}
 
   void find(hid_t dataset) {
-    extent_ = extent_of(dataset, what_);
     const opened_source opened = open_source(dataset, source_, what_);
     for (const std::size_t number : source_.parts) add(number, opened.dataset);
     if (parts_.empty()) return;
@@ -263,16 +251,16 @@ class lacking_source {
 
   const virtual_makeup& makeup_;
   const virtual_source& source_;
+  const std::vector<hsize_t>& extent_;
   const std::string& what_;
   const unwritten_part& use_;
-  std::vector<hsize_t> extent_;  ///< of the virtual dataset
   std::vector<known_part> parts_;
 };
 
 /// What no part of a virtual dataset holds; nothing where a part has no end.
-void find_unmapped(hid_t dataset, const virtual_makeup& makeup, const std::string& what, const unwritten_part& use) {
+void find_unmapped(hid_t dataset, const virtual_makeup& makeup, const std::vector<hsize_t>& extent, const std::string& what,
+                   const unwritten_part& use) {
   const hdf5_handle unmapped(H5Dget_space(dataset), what);
-  const std::vector<hsize_t> extent = extent_of(dataset, what);
   hssize_t mapped = 0;
   for (std::size_t number = 0; number < makeup.parts; ++number) {
     const virtual_part part = part_within(makeup, number, extent, what);
@@ -293,10 +281,10 @@ void find_unmapped(hid_t dataset, const virtual_makeup& makeup, const std::strin
   use_boxes(unmapped, what, use);
 }
 
-void find_lacking_parts(hid_t dataset, const std::string& what, const unwritten_part& use) {
+void find_lacking_parts(hid_t dataset, const std::vector<hsize_t>& extent, const std::string& what, const unwritten_part& use) {
   const virtual_makeup makeup = makeup_of(dataset, what);
-  for (const virtual_source& source : makeup.sources) lacking_source(makeup, source, what, use).find(dataset);
-  find_unmapped(dataset, makeup, what, use);
+  for (const virtual_source& source : makeup.sources) lacking_source(makeup, source, extent, what, use).find(dataset);
+  find_unmapped(dataset, makeup, extent, what, use);
 }
 
 }  // namespace
@@ -305,7 +293,7 @@ void find_unwritten(hid_t dataset, const std::string& what, const unwritten_part
   const hdf5_handle creation(H5Dget_create_plist(dataset), what);
   const std::vector<hsize_t> extent = extent_of(dataset, what);
   if (extent.empty() || std::find(extent.begin(), extent.end(), 0U) != extent.end()) return;
-  if (H5Pget_layout(creation) == H5D_VIRTUAL) find_lacking_parts(dataset, what, use);
+  if (H5Pget_layout(creation) == H5D_VIRTUAL) find_lacking_parts(dataset, extent, what, use);
   if (H5Pget_layout(creation) == H5D_CHUNKED) find_unwritten_chunks(dataset, creation, extent, what, use);
   if (H5Pget_external_count(creation) > 0) find_short_files(dataset, creation, extent, what, use);
 }

@@ -1,7 +1,6 @@
 #include "io/sources/hdf5/virtual_parts.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include <countem/error.hpp>
 
@@ -9,25 +8,15 @@ namespace countem::io {
 
 namespace {
 
-/// Blocks at equal distances along each axis; along one there may be no end of them, or of the only one.
-struct growing_blocks {
-  std::vector<hsize_t> start;
-  std::vector<hsize_t> stride;
-  std::vector<hsize_t> count;
-  std::vector<hsize_t> block;
-  std::size_t axis = 0;  ///< that grows
+/// Along one axis there is no end of them, or of the only one.
+struct growing_blocks : regular_blocks {
+  std::size_t axis = 0;
 };
 
 std::optional<growing_blocks> growing_blocks_of(hid_t space, const std::string& what) {
-  if (H5Sget_select_type(space) != H5S_SEL_HYPERSLABS || H5Sis_regular_hyperslab(space) <= 0) return std::nullopt;
-  const auto rank = static_cast<std::size_t>(std::max(H5Sget_simple_extent_ndims(space), 0));
-  growing_blocks of{std::vector<hsize_t>(rank), std::vector<hsize_t>(rank), std::vector<hsize_t>(rank),
-                    std::vector<hsize_t>(rank)};
-  hdf5_check(H5Sget_regular_hyperslab(space, of.start.data(), of.stride.data(), of.count.data(), of.block.data()), what);
-  for (std::size_t axis = 0; axis < rank; ++axis) {
-    if (of.count[axis] != H5S_UNLIMITED && of.block[axis] != H5S_UNLIMITED) continue;
-    of.axis = axis;
-    return of;
+  const std::optional<regular_blocks> of = regular_blocks_of(space, what);
+  for (std::size_t axis = 0; of && axis < of->start.size(); ++axis) {
+    if (of->count[axis] == H5S_UNLIMITED || of->block[axis] == H5S_UNLIMITED) return growing_blocks{*of, axis};
   }
   return std::nullopt;
 }
@@ -48,12 +37,8 @@ hdf5_handle cut(const growing_blocks& of, std::vector<hsize_t> extent, hsize_t c
   growing_blocks whole = of;
   hsize_t& block = whole.block[of.axis];
   hsize_t& count = whole.count[of.axis];
-  if (block == H5S_UNLIMITED) {
-    block = std::max<hsize_t>(coordinates, 1);
-    count = coordinates == 0 ? 0 : 1;
-  } else {
-    count = coordinates / block;
-  }
+  if (block == H5S_UNLIMITED) block = std::max<hsize_t>(coordinates, 1);
+  count = coordinates / block;
   const hsize_t rest = coordinates - count * block;
   const hsize_t rest_start = of.start[of.axis] + count * of.stride[of.axis];
   const hsize_t end = rest > 0 ? rest_start + rest : count > 0 ? rest_start - of.stride[of.axis] + block : of.start[of.axis];
@@ -65,12 +50,8 @@ hdf5_handle cut(const growing_blocks& of, std::vector<hsize_t> extent, hsize_t c
         H5Sselect_hyperslab(space, H5S_SELECT_OR, some.start.data(), some.stride.data(), some.count.data(), some.block.data()),
         what);
   };
-  if (count > 0 && rest == 0) {  // stays regular
-    hdf5_check(H5Sselect_hyperslab(space, H5S_SELECT_SET, whole.start.data(), whole.stride.data(), whole.count.data(),
-                                   whole.block.data()),
-               what);
-  } else if (rest > 0) {
-    if (count > 0) add(whole);
+  if (count > 0) add(whole);
+  if (rest > 0) {
     whole.start[of.axis] = rest_start;
     count = 1;
     block = rest;
@@ -79,17 +60,29 @@ hdf5_handle cut(const growing_blocks& of, std::vector<hsize_t> extent, hsize_t c
   return space;
 }
 
-std::vector<hsize_t> lengths_of_space(hid_t space, const std::string& what) {
-  std::vector<hsize_t> lengths(static_cast<std::size_t>(std::max(H5Sget_simple_extent_ndims(space), 0)));
-  hdf5_check(H5Sget_simple_extent_dims(space, lengths.data(), nullptr), what);
-  return lengths;
-}
-
 }  // namespace
 
 bool has_end(hid_t space) {
   if (H5Sget_select_type(space) != H5S_SEL_HYPERSLABS) return true;
   return H5Sget_select_npoints(space) != static_cast<hssize_t>(H5S_UNLIMITED);
+}
+
+std::vector<hsize_t> lengths_of(hid_t space, const std::string& what) {
+  std::vector<hsize_t> lengths(static_cast<std::size_t>(std::max(H5Sget_simple_extent_ndims(space), 0)));
+  hdf5_check(H5Sget_simple_extent_dims(space, lengths.data(), nullptr), what);
+  return lengths;
+}
+
+std::optional<regular_blocks> regular_blocks_of(hid_t space, const std::string& what) {
+  regular_blocks of{.block = lengths_of(space, what)};
+  const std::size_t rank = of.block.size();
+  of.start.assign(rank, 0);
+  of.stride.assign(rank, 1);
+  of.count.assign(rank, 1);
+  if (H5Sget_select_type(space) == H5S_SEL_ALL) return of;
+  if (H5Sis_regular_hyperslab(space) <= 0) return std::nullopt;
+  hdf5_check(H5Sget_regular_hyperslab(space, of.start.data(), of.stride.data(), of.count.data(), of.block.data()), what);
+  return of;
 }
 
 virtual_part part_within(const virtual_makeup& makeup, std::size_t number, const std::vector<hsize_t>& extent,
@@ -100,7 +93,7 @@ virtual_part part_within(const virtual_makeup& makeup, std::size_t number, const
   const auto from = growing_blocks_of(part.from, what);
   if (!where || !from || where->start.size() != extent.size()) return part;
   const hsize_t coordinates = coordinates_below(*where, extent[where->axis]);
-  return {cut(*from, lengths_of_space(part.from, what), coordinates, what), cut(*where, extent, coordinates, what)};
+  return {cut(*from, lengths_of(part.from, what), coordinates, what), cut(*where, extent, coordinates, what)};
 }
 
 void use_boxes(hid_t space, const std::string& what, const unwritten_part& use) {

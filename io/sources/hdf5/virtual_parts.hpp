@@ -21,6 +21,19 @@ namespace countem::io {
 [[nodiscard]] virtual_part part_within(const virtual_makeup& makeup, std::size_t number, const std::vector<hsize_t>& extent,
                                        const std::string& what);
 
+/// Lengths of the axes of a dataspace.
+[[nodiscard]] std::vector<hsize_t> lengths_of(hid_t space, const std::string& what);
+
+/// Blocks at equal distances along each axis.
+struct regular_blocks {
+  std::vector<hsize_t> start{};
+  std::vector<hsize_t> stride{};
+  std::vector<hsize_t> count{};
+  std::vector<hsize_t> block{};
+};
+/// Those of a selection that is their product; nothing of any other.
+[[nodiscard]] std::optional<regular_blocks> regular_blocks_of(hid_t space, const std::string& what);
+
 /// The boxes that make up a selection of a dataspace; none of one without an end.
 void use_boxes(hid_t space, const std::string& what, const unwritten_part& use);
 
