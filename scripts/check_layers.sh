@@ -29,6 +29,7 @@ forbid "sources never include store" '(io/(store|convert|simulated)/|countem/(ev
 forbid "event files are no store's" '(io/(store|convert|simulated|hdf5)/|countem/(event_store|convert|saved_image))' io/event_files
 forbid "files and hdf5 know no format" '(io/(sources|store|convert|simulated|deflate)/)' io/files io/hdf5
 forbid "the store does not know raw frames" '(io/(sources|convert|simulated)/)' io/store
+forbid "recognition opens no store" '(io/(store|simulated)/)' io/recognition
 forbid "baselines need core only" '(kernels/|io/|tbb/|oneapi/|hwy/|fmt/|nlohmann/)' host/cli/bench/baselines
 forbid "data_gen makes frames; it does not count them" '(kernels/|host/)' data_gen
 forbid "the engine does not know the command line, nor analyses" '(host/(cli|analysis)|CLI/)' host/engine

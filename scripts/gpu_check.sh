@@ -1,58 +1,86 @@
 #!/usr/bin/env bash
-# On a machine with a GPU: builds the cuda backend for it, checks it against the reference, runs it under compute-sanitizer and times it.
-#   scripts/gpu_check.sh [RESULT.json]
-# Needs the CUDA toolkit, CMake, ninja and g++, no other package. Where the packages of scripts/install_dependencies.sh are there too, or COUNTEM_PROGRAM
-# names a program built with -DCOUNTEM_CUDA=ON, the whole program is timed as well.
-set -euo pipefail
+# On a machine with a GPU: checks the cuda backend against the reference, times it and the whole program, runs it under compute-sanitizer, and prints
+# each claim with what was measured, met or not met.
+#   scripts/gpu_check.sh [--quick] [RESULT.json]
+# Meant for 8 minutes on 16 cores with an H200; each step prints its seconds, and what begins after COUNTEM_SECONDS (default 420) is left out, with a
+# message. gpu_check is built for this device with the CUDA toolkit, CMake, ninja and g++; the whole program is the one that COUNTEM_PROGRAM names.
+# Programs of build/gpu_bundle/bundle (bin/countem, bin/gpu_check, architectures) are used instead where they were carried there.
+set -uo pipefail
 cd "$(dirname "$0")/.."
-result=${1:-build/gpu/gpu_check.json}
+quick=
+if [ "${1:-}" = --quick ]; then quick=--quick; shift; fi
 build=build/gpu
-step() { printf '\n== %s\n' "$*"; }
-
+result=${1:-$build/gpu_check.json}
+mkdir -p "$build" "$(dirname "$result")"
+rm -f "$build/check.json" "$build/whole.json"
+bundle=build/gpu_bundle/bundle
+most=${COUNTEM_SECONDS:-420}
+failed=0
 export PATH=$PATH:/usr/local/cuda/bin
-for tool in nvcc cmake ninja g++; do
-  command -v "$tool" >/dev/null || { echo "gpu_check: $tool is needed and not on the PATH" >&2; exit 1; }
-done
 
-architectures=native
-[ -e /dev/nvidia0 ] || architectures=${COUNTEM_CUDA_ARCHITECTURES:-80-real}
+# step NAME COMMAND...: runs it within what is left of the time
+step() {
+  local name=$1 start=$SECONDS left=$((most - SECONDS)) rc=0
+  shift
+  printf '\n== %s\n' "$name"
+  if [ "$left" -le 5 ]; then echo "gpu_check: $name: not run, no time is left"; failed=1; return 1; fi
+  timeout "$left" bash -c '"$@"' step "$@" || rc=$?  # also functions
+  [ "$rc" -eq 0 ] || { echo "gpu_check: $name: failed ($rc)"; failed=1; }
+  echo "-- $name: $((SECONDS - start)) s"
+  return "$rc"
+}
 
-step "build for $architectures"
-cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCOUNTEM_CUDA=ON -DCOUNTEM_CUDA_ARCHITECTURES="$architectures" \
-  -DCOUNTEM_IO=OFF -DCOUNTEM_TESTS=OFF -DCOUNTEM_BENCH=ON
-cmake --build "$build" > "$build/build.log" 2>&1 || { cat "$build/build.log"; exit 1; }
-check=$build/bench/gpu/gpu_check
-mkdir -p "$(dirname "$result")"
-nvidia-smi --query-gpu=name,memory.total,driver_version,pcie.link.gen.current,pcie.link.width.current --format=csv || true
+build_here() {
+  for tool in nvcc cmake ninja g++; do
+    command -v "$tool" >/dev/null || { echo "gpu_check: $tool is needed and not on the PATH" >&2; return 1; }
+  done
+  local architectures=native
+  [ -e /dev/nvidia0 ] || architectures=${COUNTEM_CUDA_ARCHITECTURES:-90-real}
+  cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCOUNTEM_CUDA=ON -DCOUNTEM_CUDA_ARCHITECTURES="$architectures" \
+    -DCOUNTEM_IO=OFF -DCOUNTEM_TESTS=OFF -DCOUNTEM_BENCH=ON > "$build/build.log" 2>&1 &&
+    cmake --build "$build" >> "$build/build.log" 2>&1 || { tail -40 "$build/build.log"; return 1; }
+}
 
-step "equal to the reference"
-COUNTEM_REQUIRE_GPU=1 "$check" --cases 600 --no-timing
-
-step "compute-sanitizer"
-if command -v compute-sanitizer >/dev/null; then
+sanitizers() {
+  local tool rc=0
+  command -v compute-sanitizer >/dev/null || { echo "gpu_check: compute-sanitizer is not installed" >&2; return 1; }
   for tool in memcheck racecheck initcheck synccheck; do
-    compute-sanitizer --tool "$tool" --error-exitcode 1 "$check" --cases 40 --no-timing --quick > "$build/$tool.log" ||
-      { cat "$build/$tool.log"; exit 1; }
+    compute-sanitizer --tool "$tool" --error-exitcode 1 "$check" --cases 40 --no-timing --quick > "$build/$tool.log" || { rc=1; tail -20 "$build/$tool.log"; }
     echo "$tool: $(grep 'ERROR SUMMARY\|RACECHECK SUMMARY' "$build/$tool.log")"
   done
-else
-  echo "gpu_check: compute-sanitizer is not installed; not run" >&2
-fi
+  return "$rc"
+}
 
-step "times"
-"$check" --cases 20 > "$result"
-echo "written to $result"
+times() { "$check" --cases 1 $quick > "$build/check.json"; }
 
-step "the whole program"
+export -f build_here times sanitizers
+export build check= quick
 program=${COUNTEM_PROGRAM:-}
-if [ -z "$program" ] && pkg-config --exists hdf5-serial tbb libhwy 2>/dev/null; then
-  cmake --preset cuda -DCOUNTEM_CUDA_ARCHITECTURES="$architectures" -DCOUNTEM_IO=ON -DCOUNTEM_TESTS=ON -DCOUNTEM_ORACLES=OFF -DCOUNTEM_PYTHON=OFF
-  cmake --build --preset cuda
-  COUNTEM_REQUIRE_GPU=1 ctest --test-dir build/cuda -R 'cuda' --output-on-failure --no-tests=error
-  program=build/cuda/countem
-fi
-if [ -n "$program" ]; then
-  bash scripts/gpu_whole_program.sh "$program"
+capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -1 | tr -d .)
+if [ -x "$bundle/bin/gpu_check" ] && [ -n "$capability" ] && grep -q "$capability" "$bundle/architectures"; then
+  check=$bundle/bin/gpu_check
+  program=${program:-$bundle/bin/countem}
 else
-  echo "gpu_check: not timed: its packages are not installed and COUNTEM_PROGRAM names no program" >&2
+  check=$build/bench/gpu/gpu_check
+  step "build" build_here || exit 1
 fi
+nvidia-smi --query-gpu=name,memory.total,driver_version,pcie.link.gen.current,pcie.link.width.current --format=csv 2>/dev/null
+if [ ! -e /dev/nvidia0 ]; then
+  echo "gpu_check: this machine has no NVIDIA device: nothing was run" >&2
+  exit 5
+fi
+
+cases=600
+[ -z "$quick" ] || cases=100
+step "equal to the reference in $cases cases" "$check" --cases "$cases" --no-timing || exit 1
+step "times" times
+if [ -n "$program" ]; then
+  step "the whole program" bash scripts/gpu_whole_program.sh "$program" --folders "$build" /dev/shm --json "$build/whole.json" $quick
+else
+  echo "gpu_check: the whole program: not run: no bundle is here, and COUNTEM_PROGRAM names no program"
+fi
+step "compute-sanitizer" sanitizers
+printf '\n== claims\n'
+python3 bench/gpu/report.py "$result" --check "$build/check.json" --whole "$build/whole.json"
+echo "written to $result, after $SECONDS s"
+exit "$failed"

@@ -72,6 +72,14 @@ double median_seconds(const cuda_stream& stream, Queue queue) {
   return seconds[rounds / 2];
 }
 
+unsigned multiprocessors() {
+  int device = 0;
+  int count = 0;
+  check(cudaGetDevice(&device), "asking for the device");
+  check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "reading the device's size");
+  return static_cast<unsigned>(count);
+}
+
 /// Bytes that no memory compresses or skips.
 device_buffer<uint4> uneven_bytes(std::size_t bytes, const cuda_stream& stream) {
   const std::size_t count = bytes / sizeof(uint4);
@@ -94,7 +102,7 @@ double device_read_gigabytes_per_s(std::size_t bytes) {
   device_buffer<std::uint32_t> sums(1);
   fill_with_zeros(sums.data(), 1, stream);
   const double seconds = median_seconds(stream, [&] {
-    launch({dim3(132 * 4), dim3(threads)}, stream.get(), read_kernel, buffer.data(), buffer.size(), sums.data());
+    launch({dim3(multiprocessors() * 4), dim3(threads)}, stream.get(), read_kernel, buffer.data(), buffer.size(), sums.data());
   });
   return static_cast<double>(buffer.bytes()) / seconds / 1e9;
 }

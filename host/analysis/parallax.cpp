@@ -55,7 +55,11 @@ std::vector<std::uint64_t> sum_of_complete(const event_store& store, const scan_
 
 found_beam disk_of(const event_store& store, const parallax_options& options, std::span<const std::uint64_t> sum) {
   const found_beam beam = options.beam ? *options.beam : find_stored_beam(sum, store.description());
-  if (beam.guess) throw invalid_argument("no bright-field disk is found in the summed pattern: give its centre and its radius");
+  if (beam.guess) {
+    throw invalid_argument("no bright-field disk is found in the summed pattern" +
+                           (beam.candidates.empty() ? std::string() : " (" + beam.how + ")") +
+                           ": give its centre and its radius");
+  }
   return beam;
 }
 

@@ -9,7 +9,8 @@ std::string worded(const advice& given) {
       return given.value.empty() ? "name it with --input-format" : "give --input-format " + given.value;
     case advice_kind::scan_size: return "give the true scan with --scan WxH";
     case advice_kind::check_input: return "check --scan and --input-format";
-    case advice_kind::dataset: return "name one with --dataset, or as FILE:/PATH";
+    case advice_kind::dataset:
+      return given.value.empty() ? "name one with --dataset, or as FILE:/PATH" : "name one as FILE:/PATH";
     case advice_kind::raw_layout: return "give --shape HxW and --dtype";
     case advice_kind::thresholds: return "give the thresholds (--threshold, --xray-threshold)";
     case advice_kind::background_sigmas:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <utility>
 
 #include <countem/centre.hpp>
 #include <countem/detector_image.hpp>
@@ -32,6 +33,9 @@ std::string beam_words(const found_beam& beam) {
 }
 
 nlohmann::ordered_json beam_json(const found_beam& beam) {
+  nlohmann::ordered_json candidates = nlohmann::ordered_json::array();
+  for (const beam_candidate& disk : beam.candidates)
+    candidates.push_back({{"row", disk.centre.row}, {"column", disk.centre.column}, {"electrons", disk.electrons}});
   return {{"row", beam.centre.row},
           {"column", beam.centre.column},
           {"row_error", number(beam.centre_error.row)},
@@ -41,7 +45,8 @@ nlohmann::ordered_json beam_json(const found_beam& beam) {
           {"electrons", beam.found ? nlohmann::ordered_json(beam.electrons) : nullptr},
           {"found", beam.found},
           {"guess", beam.guess},
-          {"how", beam.how}};
+          {"how", beam.how},
+          {"candidates", std::move(candidates)}};
 }
 
 std::optional<found_beam> centre_from(const std::string& text, const store_description& scan, unsigned threads) {

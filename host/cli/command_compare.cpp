@@ -66,17 +66,10 @@ reference_events from_event_store(const fs::path& path) {
 }
 
 reference_events open_reference(const fs::path& path) {
-  std::string not_truth;
   try {
     return from_truth_file(path);
-  } catch (const format_error& reason) {
-    not_truth = reason.what();
-  }
-  try {
+  } catch (const other_kind_error&) {
     return from_event_store(path);
-  } catch (const format_error& reason) {
-    throw format_error(
-        fmt::format("{} can be neither: as a truth file: {}; as an event store: {}", path.string(), not_truth, reason.what()));
   }
 }
 

@@ -6,7 +6,6 @@
 #include <countem/convert.hpp>
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
-#include <countem/frame_source.hpp>
 
 #include "host/cli/command.hpp"
 #include "host/cli/folding_arguments.hpp"
@@ -27,17 +26,6 @@ struct convert_options {
   std::optional<double> cluster_ns;
 };
 
-bool holds_frames(const std::filesystem::path& input) {
-  try {
-    static_cast<void>(open_source({input}, {}));
-    return true;
-  } catch (const interrupted&) {
-    throw;
-  } catch (const error&) {
-    return false;
-  }
-}
-
 void import_store(const convert_options& wanted, context& ctx) {
   import_options options;
   options.command_line = ctx.command_line;
@@ -48,21 +36,14 @@ void import_store(const convert_options& wanted, context& ctx) {
   if (!wanted.shape.empty()) options.frame = shape_from(wanted.shape);
   options.dwell_us = wanted.dwell_us;
   options.cluster_ns = wanted.cluster_ns;
-  try {
-    ctx.warn_of(import_events(wanted.input, wanted.output, options, ctx.rules({wanted.input})));
-  } catch (const format_error&) {
-    if (!holds_frames(wanted.input)) throw;
-    throw format_error(wanted.input.string() +
-                       ": holds frames and no events: countem count makes a store of frames, with --method counts where each "
-                       "pixel is a number of electrons");
-  }
+  ctx.warn_of(import_events(wanted.input, wanted.output, options, ctx.rules({wanted.input})));
 }
 
 bool is_store(const std::filesystem::path& input) {
   try {
     static_cast<void>(open_event_store(input));
     return true;
-  } catch (const format_error&) {
+  } catch (const other_kind_error&) {
     return false;
   }
 }

@@ -9,10 +9,11 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <string_view>
+#include <span>
 #include <thread>
 
 #include <countem/calibrate.hpp>
+#include <countem/convert.hpp>
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
 #include <countem/folded_store.hpp>
@@ -24,7 +25,7 @@
 #include "host/cli/progress.hpp"
 #include "host/cli/source_arguments.hpp"
 #include "host/cli/store_facts.hpp"
-#include "io/files/file.hpp"
+#include "host/core/frame_status.hpp"
 #include "io/files/file_lock.hpp"
 #include "io/files/output_file.hpp"
 
@@ -40,6 +41,13 @@ json to_json(frame_shape shape) {
 
 json to_json(const scan_shape& scan) {
   return {{"width", scan.width}, {"height", scan.height}, {"frames_per_position", scan.frames_per_position}};
+}
+
+json to_json(std::span<const source_issue> issues) {
+  json told = json::array();
+  for (const source_issue& issue : issues)
+    told.push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});
+  return told;
 }
 
 json describe(const scan_path& path) {
@@ -82,7 +90,7 @@ json describe(const event_store& store) {
     }
     events += count;
     most = std::max(most, count);
-    incomplete += (store.status()[frame] & status_sectors) != all_sectors;
+    incomplete += !is_complete(store.status()[frame]);
     xrays += store.xrays()[frame];
   }
   const std::uint64_t counted = store.frames() - missing;
@@ -159,10 +167,27 @@ json describe(const frame_source& source) {
   if (!info.masked.empty())
     told["masked_pixels"] = info.masked.size() - static_cast<std::size_t>(std::ranges::count(info.masked, std::uint8_t{0}));
   told.update(describe(info.lengths));
-  told["issues"] = json::array();
-  for (const source_issue& issue : info.issues) {
-    told["issues"].push_back({{"kind", issue.kind}, {"text", issue.text}, {"occurrences", issue.occurrences}});
-  }
+  told["issues"] = to_json(info.issues);
+  return told;
+}
+
+json describe(const timed_hits_facts& times) {
+  json told{{"hits", times.hits}, {"chips", times.chips}};
+  constexpr std::array edges{"input_1_rising", "input_2_rising", "input_1_falling", "input_2_falling"};
+  for (std::size_t edge = 0; edge < edges.size(); ++edge) told["marks"][edges[edge]] = times.marks[edge];
+  told["duration_s"] = times.duration_s;
+  return told;
+}
+
+json describe(const event_file_facts& facts) {
+  json told{{"kind", "event file"}, {"format", facts.format}};
+  if (facts.scan) told["scan"] = to_json(*facts.scan);
+  told["frame"] = to_json(facts.frame);
+  told["upsample"] = facts.upsample;
+  if (facts.scan) told["frames"] = facts.scan->frames();
+  if (facts.times) told.update(describe(*facts.times));
+  told["bytes"] = facts.file.bytes;
+  told["issues"] = to_json(facts.issues);
   return told;
 }
 
@@ -185,37 +210,32 @@ std::unique_ptr<event_store> folded(std::unique_ptr<event_store> store, const so
   return fold(std::move(store), {options.scan, options.path});
 }
 
-/// Whether a file may be one of our own, which are HDF5; else only what it is, or may be, is worth a word.
-bool begins_as_hdf5(const std::filesystem::path& path) {
-  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
-  std::array<char, signature.size()> start{};
-  const std::size_t got = io::file_handle::open_read(path).read_at(0, start.data(), start.size());
-  return std::string_view(start.data(), got) == signature;
-}
-
-/// Whatever the inputs are: one of our own HDF5 files, else raw frames. Where nothing fits, each reason is reported.
-json describe_inputs(const source_arguments& inputs) {
-  std::string reasons;
-  if (inputs.inputs().size() == 1 && std::filesystem::is_regular_file(inputs.inputs().front())) {
-    const std::filesystem::path& path = inputs.inputs().front();
-    if (!begins_as_hdf5(path)) return describe(*open_source(inputs.inputs(), inputs.options()));
-    try {
-      return describe(*folded(open_event_store(path), inputs.options()));
-    } catch (const format_error& reason) {
-      refuse_growing_store(path);
-      reasons += std::string("; not an event store: ") + reason.what();
-    }
-    try {
-      return describe(load_calibration(path));
-    } catch (const format_error& reason) {
-      reasons += std::string("; not a calibration: ") + reason.what();
-    }
+/// One of our own HDF5 files. Null: it is another file.
+json describe_own(const std::filesystem::path& path, const source_options& options) {
+  try {
+    return describe(*folded(open_event_store(path), options));
+  } catch (const other_kind_error&) {  // may still be a calibration
+  } catch (const format_error&) {
+    refuse_growing_store(path);
+    throw;
   }
   try {
-    return describe(*open_source(inputs.inputs(), inputs.options()));
-  } catch (const format_error& reason) {
-    throw format_error(reason.what() + reasons, reason.advised());
+    return describe(load_calibration(path));
+  } catch (const other_kind_error&) {
+    return nullptr;
   }
+}
+
+/// Whatever the inputs are: one of our own files, events of a camera or another program, else raw frames.
+json describe_inputs(const source_arguments& inputs) {
+  const source_options options = inputs.options();
+  const std::filesystem::path& path = inputs.inputs().front();
+  const bool is_stated = options.format || options.raw || !options.dataset.empty();
+  if (inputs.inputs().size() == 1 && !is_stated && std::filesystem::is_regular_file(path)) {
+    if (json told = describe_own(path, options); !told.is_null()) return told;
+    if (const auto facts = describe_event_file(path, options.scan)) return describe(*facts);
+  }
+  return describe(*open_source(inputs.inputs(), options));
 }
 
 /// The same facts for people: one line each, numbers with separators, nested objects indented.
@@ -333,8 +353,10 @@ struct info_options {
 
 void add_info(CLI::App& app, context& ctx) {
   auto chosen = std::make_shared<info_options>();
-  CLI::App* command =
-      app.add_subcommand("info", "Report what a file is and what it holds: an event store, a calibration, raw frames");
+  CLI::App* command = app.add_subcommand(
+      "info",
+      "Report what a file is and what it holds: an event store, a calibration, raw frames, or the events of an EER, TPX3, "
+      "stempy or binsparse file");
   chosen->inputs.add_to(*command);
   ctx.add_output_options(*command);
   command->add_flag("--follow", chosen->following,

@@ -82,7 +82,7 @@ nlohmann::ordered_json aberrations_json(const parallax_result& result) {
 class parallax_run {
  public:
   parallax_run(parallax_arguments& wanted, context& ctx)
-      : wanted_(wanted), ctx_(ctx), store_(wanted.fold.folded(open_counted(wanted.input), wanted.input, ctx)) {
+      : wanted_(wanted), ctx_(ctx), store_(wanted.fold.folded(open_event_store(wanted.input), wanted.input, ctx)) {
     reading_.threads = wanted.threads;
     reading_.stop = &ctx.stop;
   }

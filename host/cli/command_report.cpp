@@ -180,7 +180,7 @@ void inform_of(const report::scan_content& content, bool find_rotation, context&
 
 void run(const report_arguments& wanted, context& ctx) {
   const auto start = std::chrono::steady_clock::now();
-  const std::unique_ptr<event_store> store = wanted.fold.folded(open_counted(wanted.input), wanted.input, ctx);
+  const std::unique_ptr<event_store> store = wanted.fold.folded(open_event_store(wanted.input), wanted.input, ctx);
   output_rules rules = ctx.rules({wanted.input});
   if (!wanted.counted.empty()) rules.inputs.push_back(wanted.counted);
   rules.inputs.insert(rules.inputs.end(), wanted.excluded.begin(), wanted.excluded.end());

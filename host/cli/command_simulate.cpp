@@ -90,7 +90,7 @@ std::vector<std::string> names(const std::vector<fs::path>& paths) {
 }
 
 void simulate(simulate_arguments& chosen, context& ctx) {
-  chosen.options.scan = scan_from(chosen.scan);
+  chosen.options.scan = with_repeats(scan_from(chosen.scan), 1);
   chosen.options.frame = shape_from(chosen.frame);
   chosen.output.format = input_format_from(chosen.format);
   chosen.output.rules = ctx.rules({}, existing_file::kept);

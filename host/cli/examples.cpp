@@ -58,7 +58,7 @@ constexpr row table[]{
     {"countem bench", {"counting on four threads", "countem bench count --threads 4"}},
     {"countem bench count", {"counting on four threads, as JSON", "countem bench count --threads 4 --json"}},
     {"countem bench reductions", {"the first frames of a store", "countem bench reductions --store counted.h5"}},
-    {"countem bench machine", {"memory, and the disk of this folder", "countem bench machine --files ."}},
+    {"countem bench machine", {"memory, the disk of this folder, and the bus to a GPU", "countem bench machine --files ."}},
     {"countem version", {"facts of the build, as JSON", "countem version --json"}},
     {"countem help", {"the options of count", "countem help count"}},
 };

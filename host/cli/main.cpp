@@ -2,13 +2,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <type_traits>
 
 #include <countem/stop.hpp>
 #include <countem/threads.hpp>
@@ -101,23 +104,40 @@ int print_asked(const CLI::App& app, const CLI::Success& asked) {
   return code;
 }
 
-/// "nan" is a number to the parser, and ranges do not exclude it.
-void refuse_nan(CLI::App& app) {
+/// The greatest or least number of 64 bits, which the parser takes for all beyond it.
+template <class Number>
+std::string beyond_64_bits(const std::string& text) {
+  errno = 0;
+  if constexpr (std::is_signed_v<Number>) {
+    static_cast<void>(std::strtoll(text.c_str(), nullptr, 0));
+  } else {
+    static_cast<void>(std::strtoull(text.c_str(), nullptr, 0));
+  }
+  return errno == ERANGE ? text + " is beyond the numbers of 64 bits" : "";
+}
+
+/// "nan" is a number to the parser, and ranges do not exclude it; numbers beyond 64 bits become others.
+void refuse_no_numbers(CLI::App& app) {
   const CLI::Validator is_number(
       [](const std::string& text) { return std::isnan(std::strtod(text.c_str(), nullptr)) ? text + " is not a number" : ""; },
       "");
+  const CLI::Validator is_signed([](const std::string& text) { return beyond_64_bits<std::int64_t>(text); }, "");
+  const CLI::Validator is_unsigned([](const std::string& text) { return beyond_64_bits<std::uint64_t>(text); }, "");
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     for (CLI::Option* option : command->get_options()) {
-      if (option->get_type_name().starts_with("FLOAT")) option->check(is_number);
+      const std::string type = option->get_type_name();
+      if (type.starts_with("FLOAT")) option->check(is_number);
+      if (type.starts_with("INT")) option->check(is_signed);
+      if (type.starts_with("UINT")) option->check(is_unsigned);
     }
-    refuse_nan(*command);
+    refuse_no_numbers(*command);
   }
 }
 
 int parse_and_run(int argc, char** argv, context& ctx) {
   CLI::App app{"Electron counting and sparse reduction for direct-detector data", "countem"};
   add_commands(app, ctx);
-  refuse_nan(app);
+  refuse_no_numbers(app);
   try {
     require_known_command(app, {argv + 1, argv + argc});
     app.parse(argc, argv);

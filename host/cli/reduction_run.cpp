@@ -52,7 +52,7 @@ class reduction_run {
 
  private:
   void prepare() {
-    store_ = wanted_.fold.folded(open_counted(wanted_.input), wanted_.input, ctx_);
+    store_ = wanted_.fold.folded(open_event_store(wanted_.input), wanted_.input, ctx_);
     used_ = choose_backend(wanted_.where);
     reading_.threads = wanted_.threads;
     reading_.stop = &ctx_.stop;
@@ -64,6 +64,8 @@ class reduction_run {
     made_.geometry = with_lengths(made_.geometry, plan_);
     if (all_.is_first()) check_outputs();
     inform_of_remainder();
+    lacking_ = lacking_in_copy(*store_, part_, wanted_.input.string());
+    ctx_.warn_of(lacking_);
     if (!makes_images() && !makes_store())
       throw invalid_argument(
           "nothing is asked for: --sum, --com, --virtual disk:20, --crop 100:400,100:400, ... (countem reduce --help)");
@@ -139,10 +141,11 @@ class reduction_run {
     return facts;
   }
 
-  /// Warns of them, too.
+  /// Those of what is read, and what merged positions lack. Warns of the former, too.
   [[nodiscard]] std::vector<source_issue> input_changes() const {
     std::vector<source_issue> issues = changed_inputs(store_->files());
     ctx_.warn_of(issues);
+    issues.insert(issues.begin(), lacking_.begin(), lacking_.end());
     return issues;
   }
 
@@ -169,13 +172,16 @@ class reduction_run {
   void warn_of_incomplete(const reduction_result& result) {
     incomplete_ = result.incomplete_frames;
     missing_ = result.missing_frames;
-    if (incomplete_ != 0) {
+    if (incomplete_ != 0 && lacking_.empty()) {  // what merged positions lack has its own sentence
       const char* const used = plan_.incomplete == incomplete_frames::skip ? "they are left out"
                                : plan_.incomplete == incomplete_frames::scale
                                    ? "images are divided by the share of the detector that arrived"
                                    : "images are those of what arrived (--incomplete skip or scale does otherwise)";
-      ctx_.warn(fmt::format("{} of {} frames lack a part of the detector: {}; _completeness beside each image is the share",
-                            incomplete_, result.frames, used));
+      // Which share of its frames a merged position has is not known any more.
+      const bool merged = made_.geometry.scan_row.step != 1;
+      ctx_.warn(fmt::format("{} of {} frames lack a part of the detector{}: {}; _completeness beside each image is the share{}",
+                            incomplete_, result.frames, merged ? ", or frames that should have been merged into them" : "",
+                            used, merged ? " of the detector, not of the merged frames" : ""));
     }
     if (missing_ != 0)
       ctx_.warn(fmt::format("{} of {} frames never arrived: what is made of them alone is NaN", missing_, result.frames));
@@ -315,7 +321,8 @@ class reduction_run {
   reading_options reading_;
   output_rules rules_;
   copy_plan part_;
-  store_description made_;  ///< what the part is
+  store_description made_;             ///< what the part is
+  std::vector<source_issue> lacking_;  ///< by merged positions
   reduction_plan plan_ = empty_plan();
   std::optional<found_beam> beam_;
   std::optional<coincidence_result> coincidence_;

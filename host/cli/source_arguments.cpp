@@ -106,6 +106,14 @@ std::set<std::string> endings_of(const std::filesystem::path& given) {
   return endings;
 }
 
+/// Refuses an option that is not for files of the format that is named, if one is.
+template <class Suits>
+void require(const char* option, const source_options& options, const Suits& suits) {
+  if (!options.format || suits(facts_of(*options.format))) return;
+  throw invalid_argument(std::string(option) + " is for --input-format " + names_of_formats(suits) + ", not for " +
+                         std::string(to_string(*options.format)));
+}
+
 bool end_alike(const std::vector<std::filesystem::path>& some, const std::vector<std::filesystem::path>& others) {
   if (some.empty() || others.empty()) return false;
   const std::set<std::string> endings = endings_of(others.front());
@@ -121,8 +129,8 @@ scan_shape scan_from(std::string_view text) {
         "scan size '" + std::string(text) +
         "' is not WIDTHxHEIGHT (or WIDTHxHEIGHTxFRAMES with several frames at each position), each at least 1");
   }
-  const scan_shape scan{extents[1], extents[0], extents.size() == 3 ? extents[2] : 1};
-  if (scan.positions() > std::numeric_limits<std::uint64_t>::max() / scan.frames_per_position) {
+  const scan_shape scan{extents[1], extents[0], extents.size() == 3 ? extents[2] : 0};
+  if (scan.positions() > std::numeric_limits<std::uint64_t>::max() / with_repeats(scan, 1).frames_per_position) {
     throw invalid_argument("scan size '" + std::string(text) + "' is more frames than can be numbered");
   }
   return scan;
@@ -172,8 +180,9 @@ void source_arguments::add_to(CLI::App& command, bool required) {
             ->type_name("{" + words + "}"));
   group(command.add_option("--index", index_,
                            "4D Camera: what countem index made of these files, so that not every record is read to open them"));
-  group(command.add_option("--scan", scan_,
-                           "Scan size WIDTHxHEIGHT, or WIDTHxHEIGHTxFRAMES with several frames at each position"));
+  group(command.add_option(
+      "--scan", scan_,
+      "Scan size WIDTHxHEIGHT, with as many frames at each position as the files state, or WIDTHxHEIGHTxFRAMES"));
   for (CLI::Option* option : add_path_options(command, path_)) group(option);
   CLI::Option* shape = command.add_option("--shape", shape_, "Flat binary: frame shape HEIGHTxWIDTH");
   CLI::Option* layout[] = {
@@ -195,10 +204,10 @@ void source_arguments::add_to(CLI::App& command, bool required) {
             ->check(CLI::Range(1e-30, 1e30))
             ->capture_default_str());
   group(command.add_option("--dataset", dataset_, "HDF5: path of the dataset; found by convention when not given"));
-  group(command.add_option(
-      "--axes", axes_,
-      "HDF5: what the dataset's axes are, in its order, of frame, scan_row, scan_column, repeat, row, column; "
-      "by its writer's convention when not given"));
+  group(command.add_option("--axes", axes_,
+                           "HDF5, NPY: what the axes of the frames' array, and of the darks', are, in its order, of frame, "
+                           "scan_row, scan_column, repeat, row, column; "
+                           "by its writer's convention when not given"));
 }
 
 raw_layout source_arguments::layout() const {
@@ -211,12 +220,8 @@ source_options source_arguments::format_options() const {
   source_options options;
   if (!format_.empty()) options.format = input_format_from(format_);
   if (shape_.empty()) return options;
-  // A shape describes files that do not describe themselves, and nothing else; it also names their format.
   const auto needs_layout = [](const input_format_facts& facts) { return facts.needs_layout; };
-  const std::vector<input_format_facts> formats = input_formats();
-  const auto described = std::find_if(formats.begin(), formats.end(), needs_layout);
-  if (!options.format && described != formats.end()) options.format = described->format;
-  if (!needs_layout(facts_of(*options.format))) {
+  if (options.format && !needs_layout(facts_of(*options.format))) {
     throw invalid_argument("--shape is for --input-format " + names_of_formats(needs_layout) + "; " + format_ +
                            " files say their shape themselves");
   }
@@ -227,6 +232,7 @@ source_options source_arguments::format_options() const {
 source_options source_arguments::options_for_darks(const std::vector<std::filesystem::path>& darks) const {
   source_options options = end_alike(darks, inputs_) ? format_options() : source_options{};
   options.darks = true;
+  options.axes = axes_;
   options.scale = scale_;
   return options;
 }
@@ -234,12 +240,8 @@ source_options source_arguments::options_for_darks(const std::vector<std::filesy
 source_options source_arguments::options() const {
   source_options options = format_options();
   if (!scan_.empty()) options.scan = scan_from(scan_);
-  const auto has_datasets = [](const input_format_facts& facts) { return facts.has_datasets; };
-  const char* const named = !dataset_.empty() ? "--dataset" : !axes_.empty() ? "--axes" : nullptr;
-  if (named != nullptr && options.format && !has_datasets(facts_of(*options.format))) {
-    throw invalid_argument(std::string(named) + " is for --input-format " + names_of_formats(has_datasets) + "; " +
-                           std::string(to_string(*options.format)) + " files hold no datasets");
-  }
+  if (!dataset_.empty()) require("--dataset", options, [](const input_format_facts& facts) { return facts.has_datasets; });
+  if (!axes_.empty()) require("--axes", options, [](const input_format_facts& facts) { return facts.has_axes; });
   options.path = path_;
   options.headers = index_;
   options.dataset = dataset_;

@@ -16,7 +16,7 @@
 
 namespace countem::cli {
 
-/// "WxH" or "WxHxN" (N frames at each position): scans are named width first, as microscopes do.
+/// "WxH" or "WxHxN" (N frames at each position; 0 where it is not given): scans are named width first, as microscopes do.
 /// @throws invalid_argument
 [[nodiscard]] scan_shape scan_from(std::string_view text);
 
@@ -44,7 +44,8 @@ class source_arguments {
   /// @throws invalid_argument when the options contradict each other.
   [[nodiscard]] source_options options() const;
   /// How to open darks of the same detector. What describes the inputs' format describes them too
-  /// where their names end alike; else their format is found out from the files.
+  /// where their names end alike; else their format is found out from the files. The order of axes
+  /// holds for them in any case.
   [[nodiscard]] source_options options_for_darks(const std::vector<std::filesystem::path>& darks) const;
 
  private:

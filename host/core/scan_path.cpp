@@ -72,12 +72,8 @@ std::string words_of(const scan_path& path) {
 
 scan_shape along(const scan_path& path, const scan_shape& recording, const std::optional<scan_shape>& given,
                  const std::string& name) {
-  scan_shape scan = given.value_or(recording);
-  if (given) {
-    if (scan.frames_per_position == 1 && scan.positions() == recording.positions())
-      scan.frames_per_position = recording.frames_per_position;
-    return scan;
-  }
+  if (given) return with_repeats(*given, recording.frames_per_position);
+  scan_shape scan = recording;
   const std::uint32_t repeats = scan.frames_per_position;
   if (scan.height > 1) {
     if (path.flyback % repeats != 0 || path.flyback / repeats >= scan.width) {
@@ -209,6 +205,26 @@ std::vector<source_issue> misfits(const frame_order& order) {
                      sentence("whole frame", is_plain ? "the last ones are missing" : share + " frames are missing"), lacking});
   }
   return found;
+}
+
+std::optional<raster_place> place_in_raster(const scan_shape& raster, const scan_shape& scan, const scan_path& path) {
+  const std::int64_t repeats = raster.frames_per_position;
+  if (repeats == 0 || raster.width == 0 || scan.frames_per_position != repeats) return std::nullopt;
+  if (path.skip % repeats != 0 || path.flyback % repeats != 0) return std::nullopt;
+  const std::int64_t first = path.skip / repeats;
+  if (scan.height == 1 && raster.height == 1) return raster_place{0, first};  // the line may be longer than what was recorded
+  const std::int64_t width = raster.width;
+  const bool turns = path.snake && scan.height > 1;
+  if (scan.height > 1 && scan.width + path.flyback / repeats != width) return std::nullopt;
+  const std::int64_t column = (first % width + width) % width;
+  if (column + scan.width > width || (turns && scan.width != width)) return std::nullopt;
+  return raster_place{(first - column) / width, column};
+}
+
+std::string words_of_lost_step(const scan_shape& raster, const scan_shape& scan, const scan_path& path) {
+  const std::string along = path.is_plain() ? "" : " (" + words_of(path) + ")";
+  return "states the step of a scan of " + words_of(raster) + ", of which the scan of " + words_of(scan) + along +
+         " is no part: step and origin are not taken over; give the step of the scan";
 }
 
 std::string words_of_foldings(std::uint64_t frames, const scan_shape& wanted) {

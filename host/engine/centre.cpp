@@ -1,5 +1,7 @@
 #include <countem/centre.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <exception>
@@ -66,6 +68,23 @@ std::uint32_t cells_a_pixel(const store_geometry& geometry) {
   return static_cast<std::uint32_t>(std::max(1.0, std::round(1 / geometry.row.step)));
 }
 
+/// In detector pixels, with words of the other disk that may be the beam.
+found_beam named_in_pixels(found_beam beam, const store_geometry& geometry) {
+  beam = in_pixels(std::move(beam), geometry);
+  if (beam.candidates.size() < 2) return beam;
+  const beam_candidate& first = beam.candidates[0];
+  const beam_candidate& second = beam.candidates[1];
+  const std::string other = fmt::format(
+      "at row {:.1f}, column {:.1f}, {:.1f} pixels away, with {:.0f} % of its electrons", second.centre.row,
+      second.centre.column, std::hypot(second.centre.row - first.centre.row, second.centre.column - first.centre.column),
+      100 * second.electrons / first.electrons);
+  if (beam.guess)
+    beam.how += fmt::format(": one at row {:.1f}, column {:.1f}, another {}", first.centre.row, first.centre.column, other);
+  else
+    beam.how += " (another disk lies " + other + ")";
+  return beam;
+}
+
 found_beam beam_of_store(const std::filesystem::path& path, frame_shape grid, unsigned threads) {
   const std::unique_ptr<event_store> store = open_event_store(path);
   const store_description& described = store->description();
@@ -123,6 +142,8 @@ found_beam in_pixels(found_beam beam, const store_geometry& geometry) {
   beam.radius *= step;
   beam.radius_error *= step;
   beam.rim_width *= step;
+  for (beam_candidate& disk : beam.candidates)
+    disk.centre = {geometry.row.at(disk.centre.row), geometry.column.at(disk.centre.column)};
   return beam;
 }
 
@@ -143,7 +164,7 @@ found_beam find_stored_beam(std::span<const std::uint64_t> sum, frame_shape grid
                             const std::vector<std::uint8_t>& masked, const std::string& where,
                             std::span<const std::uint8_t> excluded) {
   const std::vector<std::uint8_t> left_out = either(masked, excluded);
-  return in_pixels(find_beam(sum, grid, {left_out, cells_a_pixel(geometry), where}), geometry);
+  return named_in_pixels(find_beam(sum, grid, {left_out, cells_a_pixel(geometry), where}), geometry);
 }
 
 found_beam sampled_beam(const frame_source& source, const counting_setup& setup, std::span<const std::uint8_t> excluded) {
@@ -163,8 +184,8 @@ found_beam sampled_beam(const frame_source& source, const counting_setup& setup,
   }
   const store_geometry geometry = counted_geometry(setup.shape, setup.options.upsample);
   const std::vector<std::uint8_t> masked = either(masked_events(setup.calibrated, grid, geometry), excluded);
-  return in_pixels(find_beam(sum, grid, {masked, setup.options.upsample, "the sum of " + std::to_string(sampled) + " frames"}),
-                   geometry);
+  return named_in_pixels(
+      find_beam(sum, grid, {masked, setup.options.upsample, "the sum of " + std::to_string(sampled) + " frames"}), geometry);
 }
 
 found_beam vacuum_beam(const std::filesystem::path& path, frame_shape grid, const store_geometry& geometry, unsigned threads) {
@@ -173,8 +194,10 @@ found_beam vacuum_beam(const std::filesystem::path& path, frame_shape grid, cons
     beam = beam_of_store(path, grid, threads);
   } else {
     const std::vector<float> image = read_image(*open_detector_image(path, grid, image_role::weights), "vacuum pattern");
-    beam = in_pixels(find_beam(image, grid, {{}, cells_a_pixel(geometry), path.filename().string()}), geometry);
+    beam = named_in_pixels(find_beam(image, grid, {{}, cells_a_pixel(geometry), path.filename().string()}), geometry);
   }
+  if (!beam.candidates.empty() && !beam.found)
+    throw invalid_argument(path.string() + ": shows no beam alone (" + beam.how + "); give the centre as ROW,COLUMN");
   if (!beam.found) {
     throw invalid_argument(path.string() +
                            ": shows no beam; give a vacuum scan with more electrons, or the centre as ROW,COLUMN");

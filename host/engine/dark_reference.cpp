@@ -84,8 +84,8 @@ dark_reference average_darks(const frame_source& darks, unsigned threads) {
   std::vector<pixel_sums> sums(info.shape.pixels());
   average.frames = add_frames(darks, threads, sums);
   if (average.frames == 0) {
-    throw format_error("none of the " + std::to_string(info.scan.frames()) +
-                       " dark frames arrived: there is nothing to average");
+    throw format_error((info.files.empty() ? std::string() : info.files.front().path.string() + ": ") + "none of the " +
+                       std::to_string(info.scan.frames()) + " dark frames arrived: there is nothing to average");
   }
   engine::dark_statistics statistics;
   statistics.shape = info.shape;

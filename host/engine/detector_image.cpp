@@ -1,7 +1,12 @@
 #include <countem/detector_image.hpp>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include <countem/error.hpp>
 
@@ -12,12 +17,12 @@ namespace countem {
 
 namespace {
 
-/// Which version of the 4D Camera wrote a frame is not in its bytes, and a wrong one turns its quarters into each other.
-/// @throws format_error
-void refuse_camera_frames(const frame_source& image, const std::filesystem::path& path) {
-  if (facts_of(image.info().format).family.empty()) return;
-  throw format_error(path.string() +
-                     ": holds raw frames of a camera and no image of factors or weights: save the image as .npy");
+/// Where a flat file would do, how large it would be.
+std::string words_of_flat_file(const format_error& reason, frame_shape shape, pixel_type flat) {
+  const auto is_flat = [](const advice& given) { return given.kind == advice_kind::raw_layout; };
+  if (std::ranges::none_of(reason.advised(), is_flat)) return {};
+  return fmt::format(", or as a flat file of one {} a pixel, which has {} bytes", to_string(flat),
+                     shape.pixels() * size_of(flat));
 }
 
 }  // namespace
@@ -45,11 +50,13 @@ std::unique_ptr<frame_source> open_detector_image(const std::filesystem::path& p
   std::unique_ptr<frame_source> image;
   try {
     image = open_source({path}, options);
-    refuse_camera_frames(*image, path);
+  } catch (const other_kind_error&) {
+    throw;
   } catch (const format_error& reason) {
-    throw format_error(std::string(reason.what()) + " (a flat file of one " + std::string(to_string(flat)) +
-                           " a pixel would have " + std::to_string(shape.pixels() * size_of(flat)) + " bytes)",
-                       reason.advised());
+    const std::string text = reason.what() + words_of_flat_file(reason, shape, flat);
+    std::vector<advice> advised = reason.advised();  // of those, images have but one
+    std::erase_if(advised, [](const advice& given) { return given.kind != advice_kind::dataset; });
+    throw format_error(text, std::move(advised));
   }
   image = of_shape(std::move(image), shape, path);
   if (image->info().format == input_format("raw")) engine::check_flat_image(*image, path, role);

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <countem/error.hpp>
@@ -122,6 +124,48 @@ std::optional<fitted_disk> search(beam_pattern& pattern) {
   return std::nullopt;
 }
 
+/// A disk so bright in terms of the one that was found is named beside it.
+constexpr double named_share = 0.5;
+/// Of two disks that differ by less, either may be the beam.
+constexpr double alike_share = 0.7;
+/// Disks of one convergence angle have one radius; what is smaller or larger by more is something else.
+constexpr double most_radii = 1.5;
+
+double electrons_of(const fitted_disk& fit) {
+  return fit.level * std::numbers::pi * fit.radius * fit.radius;
+}
+
+/// Of electrons and of electrons per pixel the lesser share: weaker disks that are taken for one large one have few per pixel.
+double share_of(const fitted_disk& other, const fitted_disk& first) {
+  return std::min(electrons_of(other) / electrons_of(first), other.level / first.level);
+}
+
+/// Whether a square that fits into any disk of this radius is somewhere nearly half as bright: else no search is needed.
+bool has_bright_place(const beam_pattern& pattern, const fitted_disk& disk) {
+  const auto side = static_cast<std::int64_t>(std::max(1.0, 0.7 * disk.radius));
+  const auto step = static_cast<std::int64_t>(std::max(1.0, 0.5 * disk.radius));
+  const double least = disk.background + 0.8 * named_share * disk.level;
+  for (std::int64_t row = 0; row < pattern.height; row += step) {
+    for (std::int64_t column = 0; column < pattern.width; column += step) {
+      const beam_pattern::content box = pattern.within(row, row + side, column, column + side);
+      if (box.cells > 0 && box.counts >= least * box.cells) return true;
+    }
+  }
+  return false;
+}
+
+/// The brightest disk beside the one that was found, where it is nearly as bright. The pattern loses that one.
+std::optional<fitted_disk> second_disk(beam_pattern& pattern, const fitted_disk& first) {
+  drop(pattern, {first.centre, first.radius + 3 * first.rim_width});
+  if (!has_bright_place(pattern, first)) return std::nullopt;
+  const std::optional<fitted_disk> other = search(pattern);
+  if (!other || share_of(*other, first) < named_share) return std::nullopt;
+  const double away = std::hypot(other->centre.row - first.centre.row, other->centre.column - first.centre.column);
+  const double radii = other->radius / first.radius;
+  const bool alike = radii <= most_radii && radii >= 1 / most_radii && away > std::max(other->radius, first.radius);
+  return alike ? other : std::nullopt;
+}
+
 found_beam find(std::vector<double> values, frame_shape shape, const beam_search& known) {
   beam_pattern pattern = make_beam_pattern(std::move(values), shape, known);
   const std::optional<fitted_disk> fit = search(pattern);
@@ -137,6 +181,18 @@ found_beam find(std::vector<double> values, frame_shape shape, const beam_search
   beam.rim_width = fit->rim_width * block;
   beam.electrons = electrons_within(pattern, *fit);
   beam.how = "found in " + known.where;
+  const std::optional<fitted_disk> other = second_disk(pattern, *fit);
+  if (!other) return beam;
+  const auto candidate = [&](const fitted_disk& disk) -> beam_candidate {
+    return {{pixel(disk.centre.row), pixel(disk.centre.column)}, electrons_of(disk)};
+  };
+  std::vector<beam_candidate> candidates{candidate(*fit), candidate(*other)};
+  if (share_of(*other, *fit) >= alike_share) {
+    std::ranges::stable_sort(candidates, std::greater{}, &beam_candidate::electrons);
+    beam = no_beam(shape, known.where);
+    beam.how = "the frame's middle, since two disks in " + known.where + " are alike";
+  }
+  beam.candidates = std::move(candidates);
   return beam;
 }
 

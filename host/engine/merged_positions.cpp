@@ -3,9 +3,11 @@
 #include <oneapi/tbb/parallel_for.h>
 
 #include <algorithm>
+#include <string>
 
 #include <countem/centre.hpp>
 
+#include "host/core/frame_status.hpp"
 #include "threads/arena.hpp"
 
 namespace countem::engine {
@@ -184,3 +186,58 @@ void merged_positions::take(event_batch& out) {
 }
 
 }  // namespace countem::engine
+
+namespace countem {
+
+namespace {
+
+/// What merged frames lack.
+struct merged_losses {
+  std::uint64_t frames = 0;      ///< of the copy
+  std::uint64_t fewer = 0;       ///< of those, made of some that arrived, but not of all in whole
+  std::uint64_t none = 0;        ///< nothing of which arrived
+  std::uint64_t missing = 0;     ///< of the store, in frames of the first kind
+  std::uint64_t incomplete = 0;  ///< likewise
+};
+
+merged_losses losses_of(const event_store& from, const copy_plan& plan) {
+  const scan_shape& scan = from.description().scan;
+  const scan_shape merged = axes_of_copy(from.description(), plan).scan;
+  const std::vector<std::uint8_t>& status = from.status();
+  merged_losses losses{.frames = merged.frames()};
+  for (std::uint32_t row = 0; row < merged.height; ++row) {
+    for (std::uint32_t column = 0; column < merged.width; ++column) {
+      for (std::uint32_t repeat = 0; repeat < merged.frames_per_position; ++repeat) {
+        std::uint64_t arrived = 0;
+        std::uint64_t missing = 0;
+        std::uint64_t incomplete = 0;
+        engine::for_sources(scan, plan, row, column, repeat, [&](std::uint64_t frame) {
+          ++(has_arrived(status[frame]) ? arrived : missing);
+          if (has_arrived(status[frame]) && !is_complete(status[frame])) ++incomplete;
+        });
+        if (arrived == 0) ++losses.none;
+        if (arrived == 0 || missing + incomplete == 0) continue;
+        ++losses.fewer;
+        losses.missing += missing;
+        losses.incomplete += incomplete;
+      }
+    }
+  }
+  return losses;
+}
+
+}  // namespace
+
+std::vector<source_issue> lacking_in_copy(const event_store& from, const copy_plan& plan, const std::string& name) {
+  if (plan.scan_bin == 1) return {};
+  const merged_losses losses = losses_of(from, plan);
+  if (losses.fewer == 0) return {};
+  std::string words = name + ": " + std::to_string(losses.fewer) + " of " + std::to_string(losses.frames) +
+                      " merged frames hold less than the others, since of the frames that go into them " +
+                      std::to_string(losses.missing) + " never arrived and " + std::to_string(losses.incomplete) +
+                      " lack a part: they are the sum of what arrived and are marked as incomplete";
+  if (losses.none > 0) words += "; " + std::to_string(losses.none) + " more, of which nothing arrived, are missing";
+  return {{"merged_frames_lack_some", words, losses.fewer}};
+}
+
+}  // namespace countem

@@ -100,6 +100,17 @@ std::vector<float> read_mask(const std::filesystem::path& file, frame_shape grid
   return read_image(*open_detector_image(file, grid, role), "mask");
 }
 
+/// @throws format_error where a pixel has no weight; what is beyond f32 has none
+std::vector<float> read_weights(const std::filesystem::path& file, frame_shape grid) {
+  std::vector<float> weights = read_image(*open_detector_image(file, grid, image_role::weights), "weight image");
+  const auto bad = std::ranges::find_if_not(weights, [](float weight) { return std::isfinite(weight); });
+  if (bad == weights.end()) return weights;
+  const auto pixel = static_cast<std::uint64_t>(bad - weights.begin());
+  throw format_error(file.string() + ": the weight of row " + std::to_string(pixel / grid.width) + ", column " +
+                     std::to_string(pixel % grid.width) +
+                     " is no finite number of 32 bits: give pixels that are not to count the weight 0");
+}
+
 /// Pixels of one value beside 0 are a mask, of several they are weights.
 void read_aperture(event_aperture& aperture, frame_shape grid) {
   const std::filesystem::path& file = aperture.detector.mask_file;
@@ -293,7 +304,7 @@ void read_detector_images(reduction_plan& plan, frame_shape grid) {
   if (!plan.excluded_files.empty()) plan.excluded = read_excluded(plan.excluded_files, grid);
   for (weight_map& map : plan.weights) {
     if (map.file.empty()) continue;
-    map.weights = read_image(*open_detector_image(map.file, grid, image_role::weights), "weight image");
+    map.weights = read_weights(map.file, grid);
   }
 }
 

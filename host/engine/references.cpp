@@ -55,7 +55,8 @@ std::vector<float> read_image(const frame_source& image, const char* what) {
   image.read(0, 1, batch);
   const frame_view& frame = batch.frames.front();
   const std::uint8_t whole = frame.split == sector_split::none ? 1 : all_sectors;
-  if ((frame.present & whole) != whole) throw format_error(name + ": the " + what + " is not complete");
+  if ((frame.present & whole) != whole)
+    throw format_error(name + ": the " + what + " is not complete" + reasons_of(image.info().issues));
   return values_of(frame);
 }
 

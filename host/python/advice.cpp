@@ -13,7 +13,7 @@ std::string worded(const advice& given) {
     case advice_kind::input_format: return given.value.empty() ? "name it with format" : "give format='" + given.value + "'";
     case advice_kind::scan_size: return "give the true scan with scan=(rows, columns)";
     case advice_kind::check_input: return "check scan and format";
-    case advice_kind::dataset: return "name one with dataset";
+    case advice_kind::dataset: return given.value.empty() ? "name one with dataset" : "name one as 'FILE:/PATH'";
     case advice_kind::raw_layout: return "give shape=(rows, columns) and dtype";
     case advice_kind::thresholds: return "give threshold and xray_threshold";
     case advice_kind::background_sigmas:
@@ -51,6 +51,12 @@ std::string sentence(const error& failure) {
 
 std::string sentence(const source_issue& issue) {
   return with_advice(issue.text, issue.advised);
+}
+
+std::vector<std::string> sentences(std::span<const source_issue> issues) {
+  std::vector<std::string> words;
+  for (const source_issue& issue : issues) words.push_back(sentence(issue));
+  return words;
 }
 
 }  // namespace countem::python

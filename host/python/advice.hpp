@@ -1,6 +1,8 @@
 #pragma once
 
+#include <span>
 #include <string>
+#include <vector>
 
 #include <countem/error.hpp>
 #include <countem/source_issue.hpp>
@@ -11,5 +13,7 @@ namespace countem::python {
 [[nodiscard]] std::string sentence(const error& failure);
 /// The same of an issue.
 [[nodiscard]] std::string sentence(const source_issue& issue);
+/// One of each issue.
+[[nodiscard]] std::vector<std::string> sentences(std::span<const source_issue> issues);
 
 }  // namespace countem::python

@@ -218,12 +218,6 @@ void bind_opening(nb::module_& m) {
       .def_rw("snake", &opening::snake);
 }
 
-std::vector<std::string> sentences(const std::vector<source_issue>& issues) {
-  std::vector<std::string> words;
-  for (const source_issue& issue : issues) words.push_back(sentence(issue));
-  return words;
-}
-
 }  // namespace
 
 void bind_frames(nb::module_& m) {

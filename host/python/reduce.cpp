@@ -249,7 +249,13 @@ void bind_reductions(nb::module_& m, nb::class_<shared_store>& store) {
       .def_ro("radius", &found_beam::radius)
       .def_ro("radius_error", &found_beam::radius_error)
       .def_ro("electrons", &found_beam::electrons)
-      .def_ro("how", &found_beam::how);
+      .def_ro("how", &found_beam::how)
+      .def_prop_ro("candidates", [](const found_beam& self) {
+        std::vector<std::tuple<double, double, double>> disks;
+        for (const beam_candidate& disk : self.candidates)
+          disks.emplace_back(disk.centre.row, disk.centre.column, disk.electrons);
+        return disks;
+      });
   nb::class_<reduced>(m, "Reduced")
       .def("images",
            [](const reduced& self, const std::vector<std::string>& items) {

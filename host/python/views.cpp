@@ -24,6 +24,7 @@
 #include <countem/store_copy.hpp>
 
 #include "host/engine/threads.hpp"
+#include "host/python/advice.hpp"
 #include "host/python/arrays.hpp"
 #include "host/python/bindings.hpp"
 #include "host/python/desk.hpp"
@@ -130,7 +131,7 @@ void save(const shared_store& self, const part_numbers& numbers, const std::file
     reading_options reading;
     reading.threads = threads;
     copy_frames(store, part, *sink, reading);
-    sink->finish();
+    sink->finish({}, lacking_in_copy(store, part, input.empty() ? "the scan" : input.string()));
   };
   call_stoppable([&] { self.with(copy); });
 }
@@ -158,6 +159,8 @@ void bind_views(nb::class_<shared_store>& store) {
                  whole.detector.row, whole.detector.column, whole.detector.shape.height, whole.detector.shape.width,
                  whole.bin,          whole.scan_bin};
            })
+      .def("lacking", [](const shared_store& self, const part_numbers& part,
+                         const std::string& name) { return sentences(lacking_in_copy(self.get(), plan_of(part), name)); })
       .def("load_part",
            [](const shared_store& self, const part_numbers& part, unsigned threads) {
              event_batch events;

@@ -58,6 +58,7 @@ std::uint64_t write_csr(const event_store& store, const output_file& output) {
   write_attribute(file, "frames_per_position", std::int64_t{description.scan.frames_per_position});
   write_attribute(file, "height", std::int64_t{description.shape.height});
   write_attribute(file, "width", std::int64_t{description.shape.width});
+  write_grid(file, description);
   close_hdf5(file, output.path().string());
   return all_merged;
 }

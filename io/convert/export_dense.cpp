@@ -13,6 +13,7 @@
 #include "io/files/npy_output.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/hyperslab.hpp"
+#include "io/store/labelled_axes.hpp"
 #include "io/store/layout.hpp"
 
 namespace countem::io {
@@ -58,7 +59,8 @@ std::uint64_t write_npy(const event_store& store, const output_file& output) {
   return cut;
 }
 
-/// One dataset /data, one chunk per frame, for programs that want 16-bit counts or no bytes behind the compressed ones.
+/// One dataset /data, one chunk per frame, for programs that want 16-bit counts or no bytes behind the compressed ones; beside
+/// it the coordinates of its axes, and both as NeXus.
 std::uint64_t write_hdf5(const event_store& store, const output_file& output) {
   auto lock = hdf5_lock();
   hdf5_handle file = create_export(output);
@@ -72,6 +74,10 @@ std::uint64_t write_hdf5(const event_store& store, const output_file& output) {
   compress(creation, {.shuffle = false, .deflate = 1}, "data");
   hdf5_handle data(H5Dcreate2(file, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
   write_attribute(data, "units", "electrons");
+  write_attribute(data, "interpretation", "image");
+  const std::vector<std::string> axes = layout::axis_names(store.description().scan);
+  write_axes(file, store.description(), axes);
+  link_plot(file, store.description(), "data", axes);
   std::vector<std::uint16_t> frame(static_cast<std::size_t>(store.description().shape.pixels()));
   std::uint64_t cut = 0;
   lock.unlock();

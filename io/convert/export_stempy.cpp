@@ -71,6 +71,7 @@ void write_stempy(const event_store& store, const output_file& output) {
   write_attribute(scan, "Nx", std::int64_t{description.scan.width});
   write_attribute(scan, "Ny", std::int64_t{description.scan.height});
   write_stempy_metadata(file, description.calibrated);
+  write_grid(file, description);
   for (hdf5_handle* written : {&lists, &scan, &group}) written->close(output.path().string());
   close_hdf5(file, output.path().string());
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <countem/error.hpp>
+#include <countem/event_store.hpp>
 #include <countem/version.hpp>
 
 #include "io/hdf5/attribute.hpp"
@@ -15,6 +16,7 @@
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/hdf5/output.hpp"
+#include "io/store/geometry_attributes.hpp"
 
 // HDF5 files that the exports write.
 namespace countem::io {
@@ -33,6 +35,13 @@ namespace countem::io {
   return has_attribute(file, "written_by") && read_text_attribute(file, "written_by").starts_with("countem ");
 } catch (const format_error&) {
   return false;
+}
+
+/// What the axes of the events' grid and of the scan mean, as attributes: other programs ignore them, described() reads them.
+/// @throws io_error
+inline void write_grid(hid_t file, const store_description& description) {
+  write_attribute(file, "upsample", std::int64_t{description.options.upsample});
+  write_geometry(file, description.geometry);
 }
 
 }  // namespace countem::io

@@ -40,8 +40,7 @@ class csr_rows final : public list_source {
       throw format_error("pointers_to_1, indices_1 and values contradict each other");
     }
     same_value_ = values_.length() == 1 && pointers_.back() != 1;
-    const bool described = has_attribute(file, "height");
-    if (described) {
+    if (has_attribute(file, "height")) {
       frame_ = {side_of(file, "height"), side_of(file, "width")};
       scan_ = {side_of(file, "scan_height"), side_of(file, "scan_width"), side_of(file, "frames_per_position")};
     } else if (options.frame && options.scan) {
@@ -53,9 +52,10 @@ class csr_rows final : public list_source {
     if (scan_.frames() != pointers_.size() - 1)
       throw format_error("the matrix has " + std::to_string(pointers_.size() - 1) + " rows where the scan has " +
                          std::to_string(scan_.frames()) + " frames");
+    description_ = described(file, frame_, scan_);
   }
 
-  [[nodiscard]] store_description description() const override { return described(frame_, scan_); }
+  [[nodiscard]] store_description description() const override { return description_; }
 
   [[nodiscard]] bool append_frame(std::uint64_t row, std::vector<std::uint32_t>& events) override {
     const std::uint64_t count = pointers_[row + 1] - pointers_[row];
@@ -107,6 +107,7 @@ class csr_rows final : public list_source {
   std::vector<std::uint32_t> counts_;
   frame_shape frame_;
   scan_shape scan_;
+  store_description description_;
 };
 
 }  // namespace

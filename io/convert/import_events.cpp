@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +13,7 @@
 
 #include <countem/convert.hpp>
 #include <countem/error.hpp>
+#include <countem/scan_path.hpp>
 #include <countem/version.hpp>
 #include <countem/work.hpp>
 
@@ -20,8 +23,10 @@
 #include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/file.hpp"
+#include "io/recognition/recognise.hpp"
 #include "io/sources/sources.hpp"
 #include "io/store/background_writer.hpp"
+#include "io/store/geometry_attributes.hpp"
 
 namespace countem {
 
@@ -29,19 +34,20 @@ namespace io {
 namespace {
 
 struct hdf5_importer {
+  std::string_view name;
   bool (*recognise)(hid_t file);
   std::unique_ptr<list_source> (*open)(hid_t file, const import_options& options);
 };
 
 /// Tried in this order.
 constexpr std::array hdf5_importers = {
-    hdf5_importer{is_stempy, open_stempy},
-    hdf5_importer{is_csr, open_csr},
+    hdf5_importer{"stempy", is_stempy, open_stempy},
+    hdf5_importer{"csr", is_csr, open_csr},
 };
 
 hdf5_handle open_hdf5_file(const std::filesystem::path& input) {
   const auto lock = hdf5_lock();
-  return open_hdf5(input);
+  return open_expected(input, expected_file::events);
 }
 
 std::unique_ptr<list_source> open_hdf5_lists(hid_t file, const std::filesystem::path& input, const import_options& options) {
@@ -53,7 +59,49 @@ std::unique_ptr<list_source> open_hdf5_lists(hid_t file, const std::filesystem::
   } catch (const io_error& reason) {
     throw with_name(reason, input);
   }
-  throw format_error("is neither a stempy file (electron_events), a binsparse matrix, an EER nor a TPX3 file");
+  refuse_other_file(input, expected_file::events);
+}
+
+/// What is described of a file without its events.
+event_file_facts facts_of(list_source& lists, std::string_view format) {
+  const store_description description = lists.description();
+  event_file_facts facts;
+  facts.format = format;
+  const std::uint32_t upsample = description.options.upsample;  // a part of a finer grid may be no whole number of pixels
+  if (description.shape.height % upsample == 0 && description.shape.width % upsample == 0) facts.upsample = upsample;
+  facts.frame = {description.shape.height / facts.upsample, description.shape.width / facts.upsample};
+  facts.scan = description.scan;
+  facts.issues = lists.take_issues();
+  return facts;
+}
+
+event_file_facts facts_of_hits(const file_handle& file) {
+  tpx3_index index = index_tpx3(file);
+  timed_hits_facts times;
+  times.hits = index.hits;
+  for (unsigned chip = 0; chip < std::numeric_limits<std::uint8_t>::digits; ++chip) {
+    if ((index.chips >> chip & 1U) != 0) times.chips.push_back(chip);
+  }
+  std::uint64_t first = index.blocks.front().first_time;
+  for (std::size_t edge = 0; edge < times.marks.size(); ++edge) {
+    times.marks[edge] = index.marks[edge].size();
+    if (times.marks[edge] > 0) first = std::min(first, index.marks[edge].front());
+  }
+  times.duration_s = static_cast<double>(index.last_time - first) * tpx3_ns * 1e-9;
+  event_file_facts facts;
+  facts.format = "tpx3";
+  facts.frame = index.shape;
+  facts.times = std::move(times);
+  facts.issues = std::move(index.issues);
+  return facts;
+}
+
+std::optional<event_file_facts> facts_of_hdf5(hid_t file, const import_options& options) {
+  const auto lock = hdf5_lock();
+  for (const hdf5_importer& form : hdf5_importers) {
+    if (form.recognise(file)) return facts_of(*form.open(file, options), form.name);
+  }
+  return std::nullopt;
 }
 
 /// The frames from `first` on as a block: up to `end`, or to some 2^19 events.
@@ -118,12 +166,34 @@ std::unique_ptr<list_source> open_lists(file_form form, hid_t hdf5, const std::f
   return form == file_form::eer ? open_eer(input, options) : open_hdf5_lists(hdf5, input, options);
 }
 
+/// No file of events states several frames at a position where the scan is to be given. @throws invalid_argument
+import_options checked(import_options given) {
+  if (!given.scan) return given;
+  check_given_scan(*given.scan);
+  given.scan = with_repeats(*given.scan, 1);
+  return given;
+}
+
 }  // namespace
 
 void require_given_frame(const std::filesystem::path& path, frame_shape shape, const import_options& options) {
   if (!options.frame || *options.frame == shape) return;
   throw invalid_argument(fmt::format("{}: its frames are of {} x {} pixels, not {} x {}", path.string(), shape.height,
                                      shape.width, options.frame->height, options.frame->width));
+}
+
+store_description described(hid_t file, frame_shape frame, scan_shape scan) {
+  constexpr std::uint32_t most_upsample = 64;
+  store_description made = described(frame, scan);
+  if (!has_geometry(file)) return made;
+  try {
+    made.options.upsample = read_number_attribute<std::uint32_t>(file, "upsample", {.lowest = 1, .highest = most_upsample});
+    made.geometry = read_geometry(file);
+    validate(made.geometry);
+  } catch (const invalid_argument& reason) {
+    throw format_error(std::string("what it states of its axes contradicts itself: ") + reason.what());
+  }
+  return made;
 }
 
 std::uint64_t most_elements(hid_t file) {
@@ -136,9 +206,9 @@ std::uint64_t most_elements(hid_t file) {
 }  // namespace io
 
 std::vector<source_issue> import_events(const std::filesystem::path& input, const std::filesystem::path& output,
-                                        const import_options& options, output_rules rules) {
+                                        const import_options& given, output_rules rules) {
   using namespace io;
-  if (options.scan) check_given_scan(*options.scan);
+  const import_options options = checked(given);
   const file_handle file = file_handle::open_read(input);
   const input_file opened[] = {file.opened()};
   const file_form form = form_of(file);
@@ -160,8 +230,32 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
     std::ranges::move(changed_inputs(opened), std::back_inserter(issues));
     writer->finish({}, issues);
     return issues;
+  } catch (const other_kind_error&) {
+    throw;
   } catch (const format_error& reason) {
     throw format_error(input.string() + ": " + reason.what());
+  }
+}
+
+std::optional<event_file_facts> describe_event_file(const std::filesystem::path& input, const std::optional<scan_shape>& scan) {
+  using namespace io;
+  import_options given;
+  given.scan = scan;
+  const import_options options = checked(given);
+  const file_handle file = file_handle::open_read(input);
+  const file_form form = form_of(file);
+  const hdf5_handle hdf5 = form == file_form::hdf5 && holds_hdf5(input) ? open_hdf5_file(input) : hdf5_handle();
+  try {
+    if (form == file_form::hdf5 && !hdf5) return std::nullopt;
+    std::optional<event_file_facts> facts = form == file_form::tpx3  ? facts_of_hits(file)
+                                            : form == file_form::eer ? facts_of(*open_eer(input, options), "eer")
+                                                                     : facts_of_hdf5(hdf5, options);
+    if (facts) facts->file = file.opened();
+    return facts;
+  } catch (const format_error& reason) {
+    throw format_error(input.string() + ": " + reason.what());
+  } catch (const io_error& reason) {
+    throw with_name(reason, input);
   }
 }
 

@@ -53,9 +53,10 @@ class stempy_rows final : public list_source {
     } else {
       order_by_position(read_dataset<std::int64_t>(file, "electron_events/scan_positions", nullptr, rows_));
     }
+    description_ = described(file, frame_, scan_);
   }
 
-  [[nodiscard]] store_description description() const override { return described(frame_, scan_); }
+  [[nodiscard]] store_description description() const override { return description_; }
 
   [[nodiscard]] bool append_frame(std::uint64_t frame, std::vector<std::uint32_t>& events) override {
     const std::optional<std::uint64_t> row = row_of(frame);
@@ -157,6 +158,7 @@ class stempy_rows final : public list_source {
   number_lists read_;                ///< lists read ahead
   frame_shape frame_;
   scan_shape scan_;
+  store_description description_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> by_frame_;  ///< frame, row, sorted; empty: row is frame
 };
 

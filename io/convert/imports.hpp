@@ -42,6 +42,10 @@ void require_given_frame(const std::filesystem::path& path, frame_shape shape, c
   return made;
 }
 
+/// The same of an HDF5 file, which also states its axes where an export of countem is, or was made into it. Callers hold
+/// hdf5_lock(). @throws format_error when they contradict themselves
+[[nodiscard]] store_description described(hid_t file, frame_shape frame, scan_shape scan);
+
 /// Whether the file holds stempy's events, version 1 to 3.
 [[nodiscard]] bool is_stempy(hid_t file);
 /// @throws format_error

@@ -154,12 +154,15 @@ eer_code code_of(const tiff_directories& tiff, std::size_t directory) {
   const auto y = maker_number(tiff, y_bits_tag);
   constexpr unsigned most_run_bits = 16;
   constexpr unsigned most_sub_bits = 2;
-  if (!run || !x || !y || *run < 1 || *run > most_run_bits || *x > most_sub_bits || x != y) {
-    const auto text = [](std::optional<unsigned> number) { return number ? std::to_string(*number) : "none"; };
+  if (!run || !x || !y) {
+    throw format_error(fmt::format("directory {} does not state in whole numbers how its electrons are packed (tags {} to {})",
+                                   directory, run_bits_tag, y_bits_tag));
+  }
+  if (*run < 1 || *run > most_run_bits || *x > most_sub_bits || x != y) {
     throw format_error(
         fmt::format("directory {} packs electrons in {} bits of empty pixels and {} x {} of places in a pixel (tags {} to {}); "
                     "known are 1 to {}, and 0 to {} alike along both axes",
-                    directory, text(run), text(x), text(y), run_bits_tag, y_bits_tag, most_run_bits, most_sub_bits));
+                    directory, *run, *x, *y, run_bits_tag, y_bits_tag, most_run_bits, most_sub_bits));
   }
   return {*run, *x};
 }

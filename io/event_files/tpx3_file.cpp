@@ -189,6 +189,7 @@ class tpx3_indexing {
     }
     const std::uint32_t side = std::has_single_bit(last.chips) ? chip_side : 2 * chip_side;
     made_.shape = {side, side};
+    made_.chips = last.chips;
   }
 
   const file_handle& file_;

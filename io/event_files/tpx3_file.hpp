@@ -49,6 +49,7 @@ struct tpx3_index {
   std::vector<tpx3_block> blocks;                   ///< those with hits, by first_time
   std::array<std::vector<std::uint64_t>, 4> marks;  ///< times by tpx3_edge, ascending, each once
   std::uint64_t hits = 0;
+  std::uint8_t chips = 0;  ///< a bit each
   std::uint64_t last_time = 0;
   std::vector<source_issue> issues;
 };

@@ -37,7 +37,14 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+/// What stands for a stream elsewhere is not made as a file of that name by accident.
+void refuse_stream(const fs::path& path) {
+  if (path != "-") return;
+  throw invalid_argument("-: outputs are files and do not go to standard output: name a file, or ./- for one of that name");
+}
+
 void require_folder(const fs::path& path) {
+  refuse_stream(path);
   if (path.filename().empty()) throw io_error(path.string() + ": is no name of a file: name the file to write");
   const fs::path folder = folder_of(path);
   const std::optional<struct stat> facts = facts_of(folder);
@@ -261,6 +268,7 @@ void output_file::become_part() {
 }
 
 void make_folder(const fs::path& wanted) {
+  refuse_stream(wanted);
   std::vector<fs::path> absent;
   for (fs::path folder = wanted; !folder.empty() && !fs::is_directory(folder); folder = folder.parent_path()) {
     absent.push_back(folder);

@@ -1,6 +1,7 @@
 #include "io/hdf5/attribute.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <countem/error.hpp>
 
@@ -114,5 +115,17 @@ template std::int64_t read_number_attribute<std::int64_t>(hid_t, const std::stri
 template std::int32_t read_number_attribute<std::int32_t>(hid_t, const std::string&, const number_range<std::int32_t>&);
 template std::uint64_t read_number_attribute<std::uint64_t>(hid_t, const std::string&, const number_range<std::uint64_t>&);
 template std::uint32_t read_number_attribute<std::uint32_t>(hid_t, const std::string&, const number_range<std::uint32_t>&);
+
+std::optional<std::int64_t> find_number_attribute(hid_t object, const std::string& name) {
+  const auto lock = hdf5_lock();
+  if (!has_attribute(object, name)) return std::nullopt;
+  try {
+    return read_number_attribute<std::int64_t>(object, name);
+  } catch (const format_error& problem) {
+    std::array<char, 4096> path{};
+    H5Iget_name(object, path.data(), path.size());
+    throw format_error(place_of(object, std::string(path.data()) + ": " + problem.what()));
+  }
+}
 
 }  // namespace countem::io

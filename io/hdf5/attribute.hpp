@@ -3,6 +3,7 @@
 #include <hdf5.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,5 +32,8 @@ void write_attribute(hid_t object, const std::string& name, std::uint64_t value)
 template <class T>
 [[nodiscard]] T read_number_attribute(hid_t object, const std::string& name,
                                       const number_range<std::type_identity_t<T>>& expected = {});
+
+/// The same; nothing where there is no such attribute. @throws format_error that names the file and the object
+[[nodiscard]] std::optional<std::int64_t> find_number_attribute(hid_t object, const std::string& name);
 
 }  // namespace countem::io

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <string>
 
 #include <countem/notices.hpp>
@@ -66,6 +67,17 @@ bool is_marked_open(const std::string& name) {
   return has_mark && (start[11] & 1U) != 0;
 }
 
+/// Where HDF5 reports that a file is shorter than it states.
+std::string words_of_cut_file(const hdf5_failure& failure) {
+  unsigned long long there = 0;
+  unsigned long long base = 0;
+  unsigned long long stated = 0;
+  constexpr const char* report = "truncated file: eof = %llu, sblock->base_addr = %llu, stored_eof = %llu";
+  if (std::sscanf(failure.text.c_str(), report, &there, &base, &stated) != 3) return {};
+  return "was cut, or is not written to its end: " + std::to_string(there) + " of the " + std::to_string(base + stated) +
+         " bytes are there that it states as its length";
+}
+
 }  // namespace
 
 hdf5_handle open_hdf5(const std::filesystem::path& path, hdf5_reading reading) {
@@ -85,16 +97,21 @@ hdf5_handle open_hdf5(const std::filesystem::path& path, hdf5_reading reading) {
     throw io_error(name + ": another program has this file open for writing: wait until it has closed it");
   }
   if (failure.system_error == 0 && !failure.out_of_memory) {
-    const htri_t is_hdf5 = H5Fis_hdf5(name.c_str());
-    if (is_hdf5 < 0) throw_hdf5(name + ": cannot be read", hdf5_last_failure());
-    if (is_hdf5 == 0) throw format_error(name + ": is not an HDF5 file");
+    if (!is_hdf5(path)) throw not_hdf5(name + ": is not an HDF5 file");
     if (is_marked_open(name)) {
       throw unclosed_hdf5(name +
                           ": was not closed by the program that writes it: wait until it has; if it ended early, only a copy "
                           "that it closed can be trusted");
     }
   }
-  throw_hdf5(name + ": cannot be opened as HDF5", failure);
+  if (const std::string cut = words_of_cut_file(failure); !cut.empty()) throw hdf5_refusal(name + ": " + cut);
+  throw_hdf5(name + ": cannot be opened as HDF5: it is damaged, or was not written to its end", failure);
+}
+
+bool is_hdf5(const std::filesystem::path& path) {
+  const htri_t answer = H5Fis_hdf5(path.c_str());
+  if (answer < 0) throw_hdf5(path.string() + ": cannot be read", hdf5_last_failure());
+  return answer > 0;
 }
 
 void switch_locking_off([[maybe_unused]] hid_t access) {

@@ -18,6 +18,11 @@ enum class hdf5_reading : std::uint8_t {
   growing,   ///< its writer appends (HDF5's single writer, multiple readers)
 };
 
+class not_hdf5 : public format_error {
+ public:
+  using format_error::format_error;
+};
+
 /// A file that its writer has not closed, and that cannot be read as `finished`; perhaps as `growing`.
 class unclosed_hdf5 : public format_error {
  public:
@@ -25,9 +30,12 @@ class unclosed_hdf5 : public format_error {
 };
 
 /// Opens an HDF5 file for reading. The caller holds hdf5_lock().
-/// @throws io_error the system refuses, it is no regular file, or another program has it open for writing; format_error it is
-/// no HDF5 file; unclosed_hdf5; hdf5_refusal HDF5 does not open it: it is damaged, or was not closed
+/// @throws io_error the system refuses, it is no regular file, or another program has it open for writing; not_hdf5;
+/// unclosed_hdf5; hdf5_refusal HDF5 does not open it: it is damaged, or was not closed
 [[nodiscard]] hdf5_handle open_hdf5(const std::filesystem::path& path, hdf5_reading reading = hdf5_reading::finished);
+
+/// Whether a file is HDF5, perhaps behind bytes of another program. The caller holds hdf5_lock(). @throws io_error
+[[nodiscard]] bool is_hdf5(const std::filesystem::path& path);
 
 /// Files that are opened with these access properties are not locked by HDF5, where its version can do without.
 void switch_locking_off(hid_t access);

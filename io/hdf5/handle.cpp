@@ -91,7 +91,13 @@ void throw_hdf5(const std::string& what, const hdf5_failure& failure) {
     throw io_error(what + ": not enough memory, or a damaged file that claims too much: HDF5 reports: " + failure.text);
   }
   if (failure.system_error != 0) throw io_error(what + ": " + failure.text);
-  throw hdf5_refusal(what + ": HDF5 reports: " + failure.text);
+  std::string newer;
+  if (failure.text.find("version") != std::string::npos) {
+    newer = "; a newer HDF5 than " + std::to_string(H5_VERS_MAJOR) + "." + std::to_string(H5_VERS_MINOR) + "." +
+            std::to_string(H5_VERS_RELEASE) +
+            ", which reads it here, may have written it: write it for older versions (in h5py libver='v110')";
+  }
+  throw hdf5_refusal(what + ": HDF5 reports: " + failure.text + newer);
 }
 
 bool hdf5_answer(htri_t answer, const std::string& what) {

@@ -14,6 +14,7 @@
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/output.hpp"
 #include "io/hdf5/storage.hpp"
+#include "io/recognition/recognise.hpp"
 
 namespace countem::io {
 
@@ -22,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t truth_version = 1;
+constexpr const char* version_name = "truth_version";
 
 /// The numbers of simulation_options under the names they have in the file.
 template <class Options, class Visit>
@@ -44,15 +46,14 @@ void visit_extents(Options& options, const Visit& visit) {
 }
 
 void write_options(hid_t file, const simulation_options& options) {
-  write_attribute(file, "truth_version", truth_version);
+  write_attribute(file, version_name, truth_version);
   write_attribute(file, "seed", options.seed);
   visit_numbers(options, [&](const char* name, double value) { write_attribute(file, name, value); });
   visit_extents(options, [&](const char* name, std::uint32_t value) { write_attribute(file, name, std::uint64_t{value}); });
 }
 
 simulation_options read_options(hid_t file) {
-  if (!has_attribute(file, "truth_version")) throw format_error("it does not hold the truth of a simulation");
-  const std::int64_t version = read_number_attribute<std::int64_t>(file, "truth_version");
+  const std::int64_t version = read_number_attribute<std::int64_t>(file, version_name);
   if (version != truth_version) {
     throw format_error(fmt::format("its truth_version is {} where {} is known: use a newer countem", version, truth_version));
   }
@@ -83,7 +84,8 @@ class truth_file : public truth_reader {
  public:
   explicit truth_file(const fs::path& path) : path_(path) {
     const auto lock = hdf5_lock();
-    file_ = open_hdf5(path);
+    file_ = open_expected(path, expected_file::truth);
+    if (!has_attribute(file_, version_name)) refuse_other_file(path, expected_file::truth);
     try {
       options_ = read_options(file_);
       read_indptr();

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <iterator>
+#include <map>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include <countem/error.hpp>
@@ -11,6 +13,8 @@
 #include <countem/record_headers.hpp>
 
 #include "io/files/file.hpp"
+#include "io/sources/find_format.hpp"
+#include "io/sources/frame_axes.hpp"
 #include "io/sources/input_files.hpp"
 #include "io/sources/ordered_source.hpp"
 #include "io/sources/other_formats.hpp"
@@ -24,38 +28,56 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The first entry for which `fits` holds; null where there is none.
-template <class Fits>
-const io::source_format* first_that(const Fits& fits) {
-  const auto all = io::source_formats();
-  const auto found = std::find_if(all.begin(), all.end(), [&](const io::source_format* entry) { return fits(*entry); });
-  return found == all.end() ? nullptr : *found;
+constexpr std::string_view image_expected = "an image of the detector is expected: save it as NPY, MRC or HDF5";
+
+/// Images have no format that could be named, but may be flat.
+[[noreturn]] void refuse_unknown(const fs::path& file, std::string_view bytes, const source_options& options) {
+  const std::string text = fmt::format("{}: its format cannot be told from its name or its first bytes{}{}", file.string(),
+                                       io::what_else_reads_so(bytes) ? ", which read as text" : "",
+                                       options.image ? fmt::format(", and {}", image_expected) : std::string());
+  throw format_error(text, {{options.image ? advice_kind::raw_layout : advice_kind::input_format}});
+}
+
+[[noreturn]] void refuse_other(const fs::path& file, const io::other_format& other, const source_options& options) {
+  const std::string expected =
+      options.image ? std::string(image_expected) : fmt::format("raw frames are expected: {}", other.to_count);
+  throw other_kind_error(fmt::format("{}: {}, and {}", file.string(), other.words, expected));
+}
+
+/// Which version of the 4D Camera wrote a frame is not in its bytes, and a wrong one turns its quarters into each other.
+void refuse_camera_frames(const fs::path& file, const io::source_format& format, const source_options& options) {
+  if (!options.image || format.facts.family.empty()) return;
+  throw other_kind_error(
+      fmt::format("{}: holds raw frames of a camera ({}), and {}", file.string(), format.facts.family, image_expected));
+}
+
+/// A layout of flat frames was given for a file that shows to be something else.
+void refuse_layout(const fs::path& file, std::string_view bytes) {
+  const io::source_format* const known = io::format_by_beginning(file, bytes);
+  const std::optional<io::other_format> other = io::what_else_begins_so(file, bytes);
+  if (known == nullptr && !other) return;
+  throw format_error(
+      fmt::format(
+          "{}: {}, and a layout of flat frames was given: leave it out, or state that the frames are flat", file.string(),
+          known != nullptr ? fmt::format("is a file of format {}", to_string(known->facts.format)) : std::string(other->words)),
+      {{advice_kind::input_format, std::string(to_string(io::format_by_description()->facts.format))}});
 }
 
 /// By description, first bytes, contents and name, in this order: a name is the weakest evidence.
 const io::source_format& find_format(const std::vector<fs::path>& files, const source_options& options) {
-  const auto needs_layout = [](const io::source_format& entry) { return entry.facts.needs_layout; };
-  const io::source_format* const described = options.raw ? first_that(needs_layout) : nullptr;
-  if (described != nullptr && !options.raw_unless_recognised) return *described;
+  const io::source_format* const described = options.raw ? io::format_by_description() : nullptr;
   const fs::path& first = files.front();
-  std::array<char, io::source_format::shown_bytes> start{};
-  const std::size_t got = io::file_handle::open_read(first).read_at(0, start.data(), start.size());
-  const std::string_view bytes(start.data(), got);
-  const auto begins = [&](const io::source_format& entry) { return entry.begins != nullptr && entry.begins(bytes); };
-  if (const auto* known = first_that(begins)) return *known;
-  const auto fits = [&](const io::source_format& entry) {
-    return entry.fits != nullptr && io::has_suffix_of(first, entry) && entry.fits(files);
-  };
-  if (const auto* known = first_that(fits)) return *known;
-  const std::string other = io::what_else_begins_so(first, bytes);
-  if (described != nullptr && other.empty()) return *described;
-  const auto assumed = [&](const io::source_format& entry) {
-    return entry.assumed_by_suffix && io::has_suffix_of(first, entry);
-  };
-  if (const auto* known = first_that(assumed)) return *known;
-  if (!other.empty()) throw format_error(first.string() + ": " + other);
-  throw format_error(first.string() + ": its format cannot be told from its name or its first bytes",
-                     {{advice_kind::input_format}});
+  const std::string bytes = io::first_bytes(first, io::source_format::shown_bytes);
+  if (described != nullptr && !options.raw_unless_recognised) {
+    refuse_layout(first, bytes);
+    return *described;
+  }
+  if (const auto* known = io::format_by_contents(files, bytes)) return *known;
+  const std::optional<io::other_format> other = io::what_else_begins_so(first, bytes);
+  if (described != nullptr && !other) return *described;
+  if (const auto* known = io::format_by_suffix(first)) return *known;
+  if (other) refuse_other(first, *other, options);
+  refuse_unknown(first, bytes, options);
 }
 
 void require_records(const io::source_format& format) {
@@ -77,6 +99,18 @@ void split_dataset(fs::path& input, source_options& options) {
   input = text.substr(0, colon);
 }
 
+/// "2 of .h5 (a.h5, ...), 1 of .npy (b.npy)"
+std::string kinds_of(const std::vector<fs::path>& files) {
+  std::map<std::string, std::vector<fs::path>> kinds;
+  for (const fs::path& file : files) kinds[file.extension().string()].push_back(file);
+  std::string words;
+  for (const auto& [suffix, alike] : kinds) {
+    words += fmt::format("{}{} {} ({}{})", words.empty() ? "" : ", ", alike.size(), suffix.empty() ? "without suffix" : suffix,
+                         alike.front().string(), alike.size() > 1 ? ", ..." : "");
+  }
+  return words;
+}
+
 /// Of files that are no scan together: the one that leads to the others, as a DECTRIS master does. @throws invalid_argument
 fs::path leading_file(const std::vector<fs::path>& files, const io::source_format& format) {
   std::vector<fs::path> masters;
@@ -85,6 +119,11 @@ fs::path leading_file(const std::vector<fs::path>& files, const io::source_forma
   if (masters.size() == 1) return masters.front();
   constexpr std::size_t most_names = 4;
   const std::vector<fs::path>& choice = masters.empty() ? files : masters;
+  const auto differs = [&](const fs::path& file) { return file.extension() != choice.front().extension(); };
+  if (std::any_of(choice.begin(), choice.end(), differs)) {
+    throw invalid_argument(
+        fmt::format("files of several formats were given, {}: name the one that holds the scan", kinds_of(choice)));
+  }
   std::string names;
   for (std::size_t at = 0; at < std::min(choice.size(), most_names); ++at) names += (at == 0 ? "" : ", ") + choice[at].string();
   throw invalid_argument(fmt::format("{} {} files were given, a scan of this format is one file: name it ({}{})", files.size(),
@@ -104,13 +143,25 @@ found_scan find_scan(std::vector<fs::path> inputs, source_options& options) {
   if (options.scan) io::check_given_scan(*options.scan);
   io::issue_list issues;
   const io::source_format* const named = options.format ? &io::entry_of(options.format->name()) : nullptr;
-  std::vector<fs::path> files = io::find_input_files(inputs, named, options.darks, issues);
-  const io::source_format& format = named != nullptr ? *named : find_format(files, options);
+  const io::source_format* const described =
+      options.raw && !options.raw_unless_recognised ? io::format_by_description() : nullptr;
+  std::vector<fs::path> files = io::find_input_files(inputs, named != nullptr ? named : described, options.darks, issues);
+  const io::source_format* found = named != nullptr ? named : &find_format(files, options);
+  if (!found->facts.several_files && files.size() != 1) {
+    files = {leading_file(files, *found)};
+    if (named == nullptr) found = &find_format(files, options);
+  }
+  const io::source_format& format = *found;
+  refuse_camera_frames(files.front(), format, options);
   if (!options.dataset.empty() && !format.facts.has_datasets) {
     throw invalid_argument(fmt::format("{}: is a file of format {}, which holds no datasets: leave out the name {}",
                                        files.front().string(), to_string(format.facts.format), options.dataset));
   }
-  if (!format.facts.several_files && files.size() != 1) files = {leading_file(files, format)};
+  if (options.darks) options.axes = options.axes.empty() || !format.facts.has_axes ? "" : io::axes_of_darks(options.axes);
+  if (!options.axes.empty() && !format.facts.has_axes) {
+    throw invalid_argument(fmt::format("{}: is a file of format {}, which defines its axes: leave out the names {}",
+                                       files.front().string(), to_string(format.facts.format), options.axes));
+  }
   if (!options.headers.empty()) require_records(format);
   return {std::move(files), format, std::move(issues)};
 }

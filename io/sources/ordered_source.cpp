@@ -167,17 +167,24 @@ void count_lacking(const frame_source& recording, const frame_order& order, sour
 }  // namespace
 
 std::unique_ptr<frame_source> along_path(const recording_opener& open, const source_options& options) {
-  if (options.path.is_plain()) return open(options);
   source_options recorded_as = options;
+  if (options.scan) {
+    const std::uint64_t least = frame_order(with_repeats(*options.scan, 1), options.path, 0).needed();
+    recorded_as.wanted = {least, least + options.path.flyback};
+  }
+  if (options.path.is_plain()) return open(recorded_as);
   recorded_as.scan.reset();
   recorded_as.path = {};
   std::unique_ptr<frame_source> recording = open(recorded_as);
   const scan_shape known = recording->info().scan;
+  const axis_lengths lengths = recording->info().lengths;
   if (const std::uint64_t more = frames_left_out(recording->info()); more > 0) {
     recorded_as.scan = scan_shape{1, static_cast<std::uint32_t>(known.frames() + more), 1};
     recording = open(recorded_as);
   }
   source_info info = recording->info();
+  info.lengths = lengths;  // of the scan that the files claim, which was opened first
+  std::erase_if(info.issues, [](const source_issue& issue) { return issue.kind == "scan_step_not_taken"; });
   const std::filesystem::path& file = info.files.front().path;
   const std::uint64_t recorded = info.scan.frames();
   const scan_shape scan = along(options.path, known, options.scan, file.string());
@@ -191,6 +198,7 @@ std::unique_ptr<frame_source> along_path(const recording_opener& open, const sou
   info.path = options.path;
   count_lacking(*recording, order, info);
   issue_list issues;
+  place_stated_scan(info, file, issues);
   add_misfit(order, file, issues);
   std::ranges::move(issues.take(), std::back_inserter(info.issues));
   return std::make_unique<ordered_source>(std::move(info), order, std::move(recording));

@@ -163,6 +163,8 @@ std::unique_ptr<frame_source> open_placed(placed_scan scan, const source_options
   info.shape = scan.coding.shape;
   info.type = frame_type(scan.coding.type);
   info.scan = scan_of_sequence(end, scan.claimed, options.scan, first_file, issues);
+  if (!info.stated_scan) info.stated_scan = scan.claimed;
+  place_stated_scan(info, first_file, issues);
   const std::uint64_t within = std::min(end, info.scan.frames());
   const std::uint64_t arrived = frames_below(scan.runs, info.scan.frames());
   issues.add(

@@ -19,18 +19,16 @@ bool makes_sense(const scan_shape& scan) {
 
 scan_shape chosen(std::uint64_t complete, const std::optional<scan_shape>& claimed, const std::optional<scan_shape>& given) {
   if (!given) return claimed ? *claimed : scan_shape{1, static_cast<std::uint32_t>(complete), 1};
-  scan_shape scan = *given;
-  const bool same_positions = claimed && claimed->positions() == scan.positions();
-  if (same_positions && scan.frames_per_position == 1) scan.frames_per_position = claimed->frames_per_position;
-  return scan;
+  return with_repeats(*given, claimed ? claimed->frames_per_position : 1);
 }
 
 }  // namespace
 
 void check_given_scan(const scan_shape& scan) {
-  if (makes_sense(scan)) return;
+  const scan_shape least = with_repeats(scan, 1);
+  if (makes_sense(least)) return;
   throw invalid_argument(
-      fmt::format("a scan of {} makes no sense: it must have 1 to {} frames", words_of(scan), max_scan_frames));
+      fmt::format("a scan of {} makes no sense: it must have 1 to {} frames", words_of(least), max_scan_frames));
 }
 
 bool is_plausible_claim(std::uint64_t frames, std::uint64_t frames_found) {
@@ -57,6 +55,19 @@ scan_shape scan_of_sequence(std::uint64_t complete, const std::optional<scan_sha
   return scan;
 }
 
+void place_stated_scan(source_info& info, const std::filesystem::path& file, issue_list& issues) {
+  axis_lengths& lengths = info.lengths;
+  if (lengths.scan_step_nm == 0 || !info.stated_scan) return;
+  if (const std::optional<raster_place> first = place_in_raster(*info.stated_scan, info.scan, info.path)) {
+    lengths.scan_origin_nm.row += static_cast<double>(first->row) * lengths.scan_step_nm;
+    lengths.scan_origin_nm.column += static_cast<double>(first->column) * lengths.scan_step_nm;
+    return;
+  }
+  lengths.scan_step_nm = 0;
+  lengths.scan_origin_nm = {};
+  issues.add("scan_step_not_taken", file, [&] { return words_of_lost_step(*info.stated_scan, info.scan, info.path); });
+}
+
 void add_misfit(const frame_order& order, const std::filesystem::path& file, issue_list& issues) {
   for (const source_issue& one : misfits(order))
     issues.add(
@@ -69,16 +80,26 @@ void check_frame_shape(frame_shape shape, const std::string& name) {
                                  name, shape.height, shape.width));
 }
 
-array_extent extent_of_array(const std::vector<std::uint64_t>& axes, const std::string& name) {
+void check_extent(const std::vector<std::uint64_t>& axes, const std::string& name, const std::optional<frame_shape>& image) {
   const std::size_t rank = axes.size();
   const bool fits = rank >= 2 && rank <= 5 &&
                     std::all_of(axes.begin(), axes.end(), [](std::uint64_t axis) { return axis > 0 && axis <= 0xffff'ffff; });
+  if (!fits && image) {
+    throw format_error(fmt::format("{}: an array of shape ({}) is not an image of the detector, whose two axes are ({}, {})",
+                                   name, fmt::join(axes, ", "), image->height, image->width));
+  }
   if (!fits) {
     throw format_error(
         fmt::format("{}: an array of shape ({}) is not a scan: it must have 3 to 5 axes, none empty: (frame, row, column), "
                     "(scan row, scan column, row, column) or (scan row, scan column, repeat, row, column)",
                     name, fmt::join(axes, ", ")));
   }
+}
+
+array_extent extent_of_array(const std::vector<std::uint64_t>& axes, const std::string& name,
+                             const std::optional<frame_shape>& image) {
+  check_extent(axes, name, image);
+  const std::size_t rank = axes.size();
   const auto axis = [&](std::size_t number) { return static_cast<std::uint32_t>(axes[number]); };
   array_extent extent{{axis(rank - 2), axis(rank - 1)}, {1, 1, 1}};
   check_frame_shape(extent.shape, name);

@@ -24,6 +24,8 @@ struct source_format {
   bool assumed_by_suffix = false;
   /// Whether a file that begins with these bytes is of this format, whatever its name. Null: the first bytes do not show it.
   bool (*begins)(std::string_view first_bytes) = nullptr;
+  /// Whether a file that begins otherwise is of this format all the same, whatever its name. Null: it cannot be.
+  bool (*begins_later)(const std::filesystem::path& file) = nullptr;
   /// Whether the contents of files, the first of which has one of the suffixes, fit. Null: not looked into.
   bool (*fits)(const std::vector<std::filesystem::path>& files) = nullptr;
   /// Whether a file with one of the suffixes is a result that countem made of frames, or a simulation's truth, and no

@@ -182,8 +182,10 @@ axis_lengths lengths_of(const stated_axes& stated, const std::filesystem::path& 
     if (!found->refused.empty()) refused.push_back(found->refused);
   }
   if (!taken.empty()) {
-    issues.add("axes_taken", file,
-               [&] { return fmt::format("states {}: taken over where nothing else is given", fmt::join(taken, " and ")); });
+    issues.add("axes_taken", file, [&] {
+      return fmt::format("states {}: taken over where nothing else is given{}", fmt::join(taken, " and "),
+                         scan.taken.empty() ? "" : ", the step for the scan that the file states and parts of it alone");
+    });
   }
   if (!refused.empty()) {
     issues.add("axes_not_taken", file, [&] { return fmt::format("{}: not taken over", fmt::join(refused, "; ")); });

@@ -11,6 +11,7 @@
 #include "io/hdf5/file.hpp"
 #include "io/hdf5/output.hpp"
 #include "io/hdf5/storage.hpp"
+#include "io/recognition/recognise.hpp"
 #include "io/store/calibration_group.hpp"
 
 namespace countem {
@@ -45,12 +46,9 @@ void save_calibration(const calibration& saved, const std::filesystem::path& pat
 
 calibration load_calibration(const std::filesystem::path& path) {
   const auto lock = io::hdf5_lock();
-  const io::hdf5_handle file = io::open_hdf5(path);
+  const io::hdf5_handle file = io::open_expected(path, io::expected_file::calibration);
+  if (!io::has_path(file, group_name)) io::refuse_other_file(path, io::expected_file::calibration);
   try {
-    if (!io::has_path(file, group_name)) {
-      throw format_error(std::string("there is no group /") + group_name +
-                         "; give a file that countem calibrate or countem count wrote");
-    }
     return io::read_calibration(io::open_group(file, group_name));
   } catch (const format_error& reason) {
     throw format_error(path.string() + ": " + reason.what());

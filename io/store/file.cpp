@@ -13,7 +13,9 @@
 #include "io/hdf5/hyperslab.hpp"
 #include "io/hdf5/object.hpp"
 #include "io/hdf5/storage.hpp"
+#include "io/recognition/recognise.hpp"
 #include "io/store/layout.hpp"
+#include "io/store/scan.hpp"
 
 namespace countem::io {
 
@@ -21,11 +23,11 @@ namespace {
 
 hdf5_handle open_file(const std::filesystem::path& path, store_state state) {
   try {
-    return open_hdf5(path, state == store_state::running ? hdf5_reading::growing : hdf5_reading::finished);
+    return open_expected(path, expected_file::event_store,
+                         state == store_state::running ? hdf5_reading::growing : hdf5_reading::finished);
   } catch (const hdf5_refusal& reason) {
-    throw format_error(reason.what() +
-                       std::string("; it is still being written, was not closed, or is damaged: wait, or save its frames with "
-                                   "countem recover"));
+    if (!begins_with_recovery_record(path)) throw;
+    throw format_error(reason.what() + std::string("; wait until it is whole, or save its frames with countem recover"));
   }
 }
 
@@ -51,6 +53,7 @@ event_store_file::event_store_file(const std::filesystem::path& path, store_stat
   opened_ = file.opened();
   const auto lock = hdf5_lock();
   file_ = open_file(path, state);
+  if (!layout::is_store(file_)) refuse_other_file(path, expected_file::event_store);
   try {
     description_ = layout::read_description(file_);
     open_data();

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -94,15 +96,56 @@ ordered_run folded_order::run(std::uint64_t first, std::uint64_t end) const {
   return {first, 1, stored(first), false};
 }
 
+namespace {
+
+/// Whether a step that is known for the store's scan is that of the folding, which it is for any folding of one line: what
+/// follows one another there does so in the lines of the folding, too.
+enum class kept_step : std::uint8_t { none, of_line, of_raster };
+
+kept_step step_kept(const scan_shape& raster, const frame_order& order) {
+  if (place_in_raster(raster, order.scan(), order.path())) return kept_step::of_raster;
+  return raster.height == 1 && raster.width > 1 && order.scan().frames_per_position == raster.frames_per_position
+             ? kept_step::of_line
+             : kept_step::none;
+}
+
+/// Its frames lie elsewhere.
+void fold_scan_axes(store_geometry& geometry, const scan_shape& raster, const frame_order& order) {
+  const std::optional<raster_place> first = place_in_raster(raster, order.scan(), order.path());
+  if (geometry.scan_step_nm > 0 && first) {
+    const double step = geometry.scan_step_nm;
+    geometry.scan_origin_nm.row += step * geometry.scan_row.at(static_cast<double>(first->row));
+    geometry.scan_origin_nm.column += step * geometry.scan_column.at(static_cast<double>(first->column));
+  } else {
+    geometry.scan_origin_nm = {};
+    if (step_kept(raster, order) == kept_step::none) geometry.scan_step_nm = 0;
+  }
+  geometry.scan_row = geometry.scan_column = {};
+}
+
+}  // namespace
+
 store_description folded_description(const store_description& from, const folded_order& order, const folding& wanted) {
   store_description folded = from;
   folded.scan = order.scan();
-  folded.geometry.scan_row = folded.geometry.scan_column = {};
+  fold_scan_axes(folded.geometry, from.scan, order.order());
   record_path(folded, wanted.path);
   return folded;
 }
 
 namespace {
+
+std::vector<source_issue> lost_step(const store_description& from, const frame_order& order) {
+  switch (step_kept(from.scan, order)) {
+    case kept_step::of_raster: break;
+    case kept_step::none: return {{"scan_step_not_taken", words_of_lost_step(from.scan, order.scan(), order.path())}};
+    case kept_step::of_line:
+      return {{"scan_step_of_line",
+               fmt::format("its step of {:.6g} nm is known along one line: it is taken for the rows of the scan of {}, too",
+                           from.geometry.scan_step_nm, words_of(order.scan()))}};
+  }
+  return {};
+}
 
 class folded_store final : public file_event_store {
  public:
@@ -210,6 +253,8 @@ std::unique_ptr<event_store> fold(std::unique_ptr<event_store> store, const fold
 std::vector<source_issue> misfits(const event_store& store, const folding& wanted, const std::string& name) {
   const io::folded_order order(store.description(), wanted, name);
   std::vector<source_issue> issues = misfits(order.order());
+  if (store.description().geometry.scan_step_nm > 0)
+    std::ranges::move(io::lost_step(store.description(), order.order()), std::back_inserter(issues));
   for (source_issue& issue : issues) issue.text = name + ": " + issue.text;
   return issues;
 }

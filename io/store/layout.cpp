@@ -1,5 +1,7 @@
 #include "io/store/layout.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <exception>
@@ -17,40 +19,15 @@
 #include "io/hdf5/object.hpp"
 #include "io/hdf5/storage.hpp"
 #include "io/store/calibration_group.hpp"
+#include "io/store/choice_attribute.hpp"
 #include "io/store/chunk_footer.hpp"
+#include "io/store/geometry_attributes.hpp"
+#include "io/store/labelled_axes.hpp"
 #include "io/store/scan.hpp"
 
 namespace countem::io::layout {
 
 namespace {
-
-template <class Value>
-void write_choice(hid_t group, const std::string& name, Value value) {
-  write_attribute(group, name.c_str(), std::string(word_of(value)));
-}
-
-template <class Value>
-Value read_choice(hid_t group, const std::string& name) {
-  const std::string word = read_text_attribute(group, name);
-  if (const std::optional<Value> known = find_choice<Value>(word)) return *known;
-  throw format_error("attribute " + name + " \"" + word + "\" is unknown to this version of countem");
-}
-
-void write_text_list(hid_t object, const std::string& name, const std::vector<std::string>& texts) {
-  const hdf5_handle type(H5Tcopy(H5T_C_S1), "string type");
-  hdf5_check(H5Tset_size(type, H5T_VARIABLE), "string type");
-  hdf5_check(H5Tset_cset(type, H5T_CSET_UTF8), "string type");
-  const hsize_t count = texts.size();
-  const hdf5_handle space(H5Screate_simple(1, &count, nullptr), "attribute " + name);
-  const hdf5_handle attribute(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), "attribute " + name);
-  std::vector<const char*> pointers(texts.size());
-  std::transform(texts.begin(), texts.end(), pointers.begin(), [](const std::string& text) { return text.c_str(); });
-  hdf5_check(H5Awrite(attribute, type, pointers.data()), "attribute " + name);
-}
-
-void link(hid_t file, const std::string& target, const std::string& name) {
-  hdf5_check(H5Lcreate_hard(file, target.c_str(), file, name.c_str(), H5P_DEFAULT, H5P_DEFAULT), "link " + name);
-}
 
 hdf5_handle dataset_properties(const char* path) {
   hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), path);
@@ -94,53 +71,18 @@ void create_per_frame(hid_t file, const char* path, std::uint64_t frames, T fill
   made.close(what);  // the fill values are written now
 }
 
-std::string axis_path(std::size_t axis) {
-  return std::string(counts_group) + "/dim" + std::to_string(axis + 1);
-}
-
-/// What an axis of the dataset is labelled with.
-struct labelled_axis {
-  axis_scale scale;
-  double units = 1;  ///< in one pixel or position
-  std::string name_of_units;
-  double origin = 0;  ///< in these units
-};
-
-/// As many as axis_names().
-std::vector<labelled_axis> labelled_axes(const store_description& description) {
-  const store_geometry& geometry = description.geometry;
-  const auto labelled = [](const axis_scale& scale, double units, double origin, const char* name) {
-    return units > 0 ? labelled_axis{scale, units, name, origin} : labelled_axis{scale, 1, "pixels"};
-  };
-  const plane_origin& scan = geometry.scan_origin_nm;
-  const plane_origin& detector = geometry.detector_origin_mrad;
-  std::vector<labelled_axis> axes{labelled(geometry.scan_row, geometry.scan_step_nm, scan.row, "nm"),
-                                  labelled(geometry.scan_column, geometry.scan_step_nm, scan.column, "nm")};
-  if (description.scan.frames_per_position > 1) axes.push_back({{}, 1, ""});
-  axes.push_back(labelled(geometry.row, geometry.pixel_mrad, detector.row, "mrad"));
-  axes.push_back(labelled(geometry.column, geometry.pixel_mrad, detector.column, "mrad"));
-  return axes;
-}
-
-/// EMD 0.1: the group, its data and one dimN per axis.
-void create_axes(hid_t file, const store_description& description) {
-  const std::vector<hsize_t> extent = data_extent(description);
-  const std::vector<std::string> names = axis_names(description.scan);
-  const std::vector<labelled_axis> axes = labelled_axes(description);
-  for (std::size_t axis = 0; axis < extent.size(); ++axis) {
-    std::vector<double> coordinates(static_cast<std::size_t>(extent[axis]));
-    for (std::size_t i = 0; i < coordinates.size(); ++i)
-      coordinates[i] = axes[axis].origin + axes[axis].scale.at(static_cast<double>(i)) * axes[axis].units;
-    write_dataset(file, axis_path(axis), {extent[axis]}, coordinates.data());
-    const hdf5_handle made = open_dataset(file, axis_path(axis));
-    write_attribute(made, "name", names[axis]);
-    write_attribute(made, "units", axes[axis].name_of_units);
-  }
+/// EMD 0.1: one dimN per axis beside the data.
+std::vector<std::string> axis_paths(const store_description& description) {
+  std::vector<std::string> paths;
+  for (std::size_t axis = 1; axis <= axis_names(description.scan).size(); ++axis)
+    paths.push_back(fmt::format("{}/dim{}", counts_group, axis));
+  return paths;
 }
 
 /// The same dataset as EMD 1.0, the way py4DSTEM writes it.
 void create_emd1_links(hid_t file, const store_description& description) {
   const std::vector<std::string> names = axis_names(description.scan);
+  const std::vector<std::string> paths = axis_paths(description);
   write_attribute(file, "emd_group_type", "file");
   write_attribute(file, "version_major", std::int64_t{1});
   write_attribute(file, "version_minor", std::int64_t{0});
@@ -152,81 +94,16 @@ void create_emd1_links(hid_t file, const store_description& description) {
   const hdf5_handle cube = make_group(file, "/datacube_root/datacube");
   write_attribute(cube, "emd_group_type", "array");
   write_attribute(cube, "python_class", names.size() == 4 ? "DataCube" : "Array");
-  link(file, data, "/datacube_root/datacube/data");
+  add_link(file, data, "/datacube_root/datacube/data");
   for (std::size_t axis = 0; axis < names.size(); ++axis)
-    link(file, axis_path(axis), "/datacube_root/datacube/dim" + std::to_string(axis));
+    add_link(file, paths[axis], "/datacube_root/datacube/dim" + std::to_string(axis));
 }
 
-/// The same dataset as NeXus: viewers draw /entry/data at once.
-void create_nexus_links(hid_t file, const store_description& description) {
-  const std::vector<std::string> names = axis_names(description.scan);
-  write_attribute(file, "default", "entry");
-  const hdf5_handle entry = make_group(file, "/entry");
-  write_attribute(entry, "NX_class", "NXentry");
-  write_attribute(entry, "default", "data");
-  const hdf5_handle plot = make_group(file, "/entry/data");
-  write_attribute(plot, "NX_class", "NXdata");
-  write_attribute(plot, "signal", "data");
-  write_attribute(plot, "interpretation", "image");  // hyperspy reads it here, others at the data
-  write_text_list(plot, "axes", names);
-  link(file, data, "/entry/data/data");
-  for (std::size_t axis = 0; axis < names.size(); ++axis) link(file, axis_path(axis), "/entry/data/" + names[axis]);
-}
-
-void write_axis(hid_t group, const std::string& name, const axis_scale& scale) {
-  write_attribute(group, name + "_first", scale.first);
-  write_attribute(group, name + "_step", scale.step);
-}
-
-axis_scale read_axis(hid_t group, const std::string& name) {
-  return {read_number_attribute<double>(group, name + "_first"), read_number_attribute<double>(group, name + "_step")};
-}
-
-/// Where none is stated there is no attribute.
-void write_origin(hid_t group, const std::string& name, const plane_origin& origin, const std::string& units) {
-  if (origin == plane_origin{}) return;
-  write_attribute(group, name + "row_origin_" + units, origin.row);
-  write_attribute(group, name + "column_origin_" + units, origin.column);
-}
-
-plane_origin read_origin(hid_t group, const std::string& name, const std::string& units) {
-  if (!has_attribute(group, name + "row_origin_" + units)) return {};
-  return {read_number_attribute<double>(group, name + "row_origin_" + units),
-          read_number_attribute<double>(group, name + "column_origin_" + units)};
-}
-
-void write_geometry(hid_t group, const store_geometry& geometry) {
-  write_axis(group, "row", geometry.row);
-  write_axis(group, "column", geometry.column);
-  write_axis(group, "scan_row", geometry.scan_row);
-  write_axis(group, "scan_column", geometry.scan_column);
-  write_attribute(group, "detector_height", std::int64_t{geometry.detector.height});
-  write_attribute(group, "detector_width", std::int64_t{geometry.detector.width});
-  write_choice(group, "sector_split", geometry.split);
-  write_attribute(group, "pixel_mrad", geometry.pixel_mrad);
-  write_attribute(group, "scan_step_nm", geometry.scan_step_nm);
-  write_origin(group, "", geometry.detector_origin_mrad, "mrad");
-  write_origin(group, "scan_", geometry.scan_origin_nm, "nm");
-}
-
-store_geometry read_geometry(hid_t group, const store_description& description) {
-  if (!has_attribute(group, "row_first")) {  // stores of the first versions have none: they are whole scans
-    const std::uint32_t upsample = description.options.upsample;
-    return counted_geometry({description.shape.height / upsample, description.shape.width / upsample}, upsample);
-  }
-  store_geometry geometry;
-  geometry.row = read_axis(group, "row");
-  geometry.column = read_axis(group, "column");
-  geometry.scan_row = read_axis(group, "scan_row");
-  geometry.scan_column = read_axis(group, "scan_column");
-  geometry.detector = {read_number_attribute<std::uint32_t>(group, "detector_height"),
-                       read_number_attribute<std::uint32_t>(group, "detector_width")};
-  geometry.split = read_choice<sector_split>(group, "sector_split");
-  geometry.pixel_mrad = read_number_attribute<double>(group, "pixel_mrad");
-  geometry.scan_step_nm = read_number_attribute<double>(group, "scan_step_nm");
-  geometry.detector_origin_mrad = read_origin(group, "", "mrad");
-  geometry.scan_origin_nm = read_origin(group, "scan_", "nm");
-  return geometry;
+store_geometry geometry_of(hid_t group, const store_description& description) {
+  if (has_geometry(group)) return read_geometry(group);
+  // Stores of the first versions have none: they are whole scans.
+  const std::uint32_t upsample = description.options.upsample;
+  return counted_geometry({description.shape.height / upsample, description.shape.width / upsample}, upsample);
 }
 
 void write_description(hid_t group, const store_description& description) {
@@ -334,12 +211,12 @@ void create(hid_t file, const store_description& description, bool wide_counts, 
   write_dataset(file, recovery_record, {record.size()}, record.data());
   create_description(file, description, wide_counts ? 2 : 1);
   create_data(file, description, wide_counts, elsewhere);
-  create_axes(file, description);
+  write_axes(file, description, axis_paths(description));
   create_per_frame<std::uint32_t>(file, counts, description.scan.frames(), not_written);
   create_per_frame<std::uint8_t>(file, status, description.scan.frames(), 0);
   create_per_frame<std::uint32_t>(file, xrays, description.scan.frames(), 0);
   create_emd1_links(file, description);
-  create_nexus_links(file, description);
+  link_plot(file, description, data, axis_paths(description));
 }
 
 void add_issues(hid_t file, std::span<const source_issue> issues) {
@@ -355,12 +232,13 @@ unsigned read_element_bytes(hid_t file) {
   return read_number_attribute<std::uint32_t>(open_group(file, counts_group), "element_bytes", {1, 2});
 }
 
+bool is_store(hid_t file) {
+  return has_path(file, counts_group) && has_attribute(open_group(file, counts_group), "countem_format_version");
+}
+
 store_description read_description(hid_t file) {
   const auto lock = hdf5_lock();
   const hdf5_handle group = open_group(file, counts_group);
-  if (!has_attribute(group, "countem_format_version")) {
-    throw format_error("/electron_counts was not written by countem (no countem_format_version)");
-  }
   const std::int64_t stored_version = read_number_attribute<std::int64_t>(group, "countem_format_version");
   if (stored_version != format_version) {
     throw format_error("event store format " + std::to_string(stored_version) +
@@ -382,7 +260,7 @@ store_description read_description(hid_t file) {
   description.options.max_cluster_size = read_number_attribute<std::uint32_t>(group, "max_cluster_size");
   description.options.upsample = read_number_attribute<std::uint32_t>(group, "upsample");
   try {
-    if (description.options.upsample != 0) description.geometry = read_geometry(group, description);
+    if (description.options.upsample != 0) description.geometry = geometry_of(group, description);
     validate(description, false);
   } catch (const invalid_argument& reason) {
     throw format_error(std::string("the stored description contradicts itself: ") + reason.what());

@@ -53,6 +53,9 @@ void add_issues(hid_t file, std::span<const source_issue> issues);
 /// Bytes of an element of the dense form. @throws format_error
 [[nodiscard]] unsigned read_element_bytes(hid_t file);
 
+/// Whether create() made it, as far as its marks show.
+[[nodiscard]] bool is_store(hid_t file);
+
 /// What create() put beside the events. @throws format_error
 [[nodiscard]] store_description read_description(hid_t file);
 

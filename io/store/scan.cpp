@@ -14,6 +14,7 @@
 
 #include "io/deflate/crc32c.hpp"
 #include "io/hdf5/handle.hpp"
+#include "io/recognition/recognise.hpp"
 #include "io/store/chunk_checker.hpp"
 #include "io/store/layout.hpp"
 
@@ -49,6 +50,7 @@ class scanner {
       start += got - (chunk_magic.size() - 1);  // a magic may lie across two windows
     }
     if (!described_) {
+      refuse_if_known(file_.path(), expected_file::event_store);
       throw format_error(file_.path().string() +
                          ": holds no trace of an event store: it is not one, or it was cut before its description was written");
     }
@@ -194,6 +196,13 @@ std::vector<std::uint8_t> make_recovery_record(const store_description& descript
   const std::uint32_t crc = crc32c(record.data(), record.size() - sizeof crc);
   std::memcpy(record.data() + record.size() - sizeof crc, &crc, sizeof crc);
   return record;
+}
+
+bool begins_with_recovery_record(const std::filesystem::path& path) {
+  constexpr std::size_t near = std::size_t{64} << 10U;
+  const std::string start = first_bytes(path, near);
+  return std::search(start.begin(), start.end(), record_magic.begin(), record_magic.end(),
+                     [](char byte, std::uint8_t wanted) { return static_cast<std::uint8_t>(byte) == wanted; }) != start.end();
 }
 
 std::vector<std::uint8_t> image_of_record(std::span<const std::uint8_t> record) {

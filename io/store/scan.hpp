@@ -19,6 +19,9 @@ namespace countem::io {
 /// The store's description as bytes that can be found in a file by their magic and proven by their CRC (docs/event_store.md).
 [[nodiscard]] std::vector<std::uint8_t> make_recovery_record(const store_description& description, bool wide_counts);
 
+/// Whether a store's description begins near the start of a file, where it is written first of all. @throws io_error
+[[nodiscard]] bool begins_with_recovery_record(const std::filesystem::path& path);
+
 /// The HDF5 file image in a record, for read_recovery_image(). @throws format_error it is no record
 [[nodiscard]] std::vector<std::uint8_t> image_of_record(std::span<const std::uint8_t> record);
 

@@ -13,7 +13,7 @@
 #include "kernels/cpu/frame_in_work.hpp"
 #include "kernels/cpu/hit_bits.hpp"
 #include "kernels/cpu/hit_finder.hpp"
-#include "kernels/cpu/local_maxima.hpp"
+#include "kernels/cpu/peak_candidates.hpp"
 #include "kernels/cpu/peak_judge.hpp"
 #include "kernels/cpu/peaks.hpp"
 #include "kernels/cpu/small_components.hpp"
@@ -50,17 +50,17 @@ template <class Pixel>
 class frame_plan final : public counting_plan, public std::enable_shared_from_this<frame_plan<Pixel>> {
  public:
   explicit frame_plan(const counting_setup& given) : counting_plan(given), prepared(setup()) {
-    if (setup().options.method != counting_method::peaks) return;
-    without_charge = pixels_without_charge(setup().calibrated, setup().shape);
-    beside_none = pixels_beside_none(without_charge, setup().shape);
+    const counting_method method = setup().options.method;
+    if (method == counting_method::peaks) without_charge = pixels_without_charge(setup().calibrated, setup().shape);
+    if (method == counting_method::peaks || method == counting_method::maximum)
+      beside_none = pixels_beside_none(without_charge, setup().shape);
   }
 
   [[nodiscard]] std::unique_ptr<counter> make_counter() const override;
 
   const prepared_calibration<Pixel> prepared;
-  // Method peaks, which asks for charges of pixels that are no hits.
-  hit_bits without_charge;
-  hit_bits beside_none;
+  hit_bits without_charge;  ///< method peaks, which asks for charges of pixels that are no hits
+  hit_bits beside_none;     ///< methods peaks and maximum
 };
 
 template <class Pixel>
@@ -204,38 +204,25 @@ class frame_counter final : public counter {
     }
   }
 
-  template <class ChargeOf>
-  void count_maxima(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
-    work.xrays += maxima_.find(work.hits, first, last, setup_.calibrated.xray16, charge_of,
-                               [&](std::uint32_t y, std::uint32_t x, std::int32_t charge) {
-                                 const auto value = kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1);
-                                 keep(work, y * setup_.shape.width + x, value);
-                               });
+  std::span<const peak_candidate> list_candidates(const frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last) {
+    const bool whole = std::is_integral_v<Pixel> && work.frame->present == all_sectors;  // no pixel is missing or a NaN
+    return candidates_.list(work.hits, first, last, whole ? &plan_->beside_none : nullptr);
   }
 
-  /// The hits of some rows, in order; returns how many.
-  std::size_t list_candidates(const frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last) {
-    const bool whole = std::is_integral_v<Pixel> && work.frame->present == all_sectors;  // no pixel is missing or a NaN
-    // Words with hits are listed first, without a branch: whether a word has any nothing could predict.
-    const auto words = static_cast<std::uint32_t>(work.hits.words());
-    words_with_hits_.resize(std::size_t{last - first} * words + 1);
-    std::size_t listed = 0;
-    for (std::uint32_t y = first; y < last; ++y) {
-      const std::uint64_t* const row = work.hits.row(y);
-      for (std::uint32_t w = 0; w < words; ++w) {
-        words_with_hits_[listed] = {y, w};
-        listed += row[w] != 0 ? 1 : 0;
+  template <class ChargeOf>
+  void count_maxima(frame_in_work<Pixel>& work, std::uint32_t first, std::uint32_t last, const ChargeOf& charge_of) {
+    const std::int32_t xray16 = setup_.calibrated.xray16;
+    const std::span<const peak_candidate> candidates = list_candidates(work, first, last);
+    judge(candidates, charge_of, maximum_rule{work.hits, xray16}, next_strip(work, last), judged_);
+    for (const judged_peak& peak : judged_) {
+      const std::int32_t charge = peak.judged ? peak.charge : hit_charge(charge_of, peak.row, peak.column);
+      if (charge >= xray16) {
+        ++work.xrays;
+      } else if (peak.judged || is_maximum(work.hits, peak.row, peak.column, charge, xray16, charge_of)) {
+        const auto value = kept_value(setup_.options.values, static_cast<std::uint64_t>(charge), 1);
+        keep(work, peak.row * setup_.shape.width + peak.column, value);
       }
     }
-    candidates_.resize(std::max(candidates_.size(), listed * hit_bits::bits_per_word));
-    peak_candidate* to = candidates_.data();
-    for (const auto& [y, w] : std::span(words_with_hits_).first(listed)) {
-      const std::uint64_t asked = whole ? plan_->beside_none.row(y)[w] : ~std::uint64_t{0};
-      for_set_bits(work.hits.row(y)[w], 0, [&, y = y, w = w](std::uint32_t bit) {
-        *to++ = {y, w * hit_bits::bits_per_word + bit, ((asked >> bit) & 1U) == 0};
-      });
-    }
-    return static_cast<std::size_t>(to - candidates_.data());
   }
 
   template <class ChargeOf>
@@ -244,11 +231,10 @@ class frame_counter final : public counter {
     const std::uint32_t upsample = setup_.options.upsample;
     const bool only_indices = values == event_value::none && upsample == 1;
     const neighbourhoods charges(work, plan_->without_charge, charge_of);
-    const std::size_t hits = list_candidates(work, first, last);
-    const peak_limits limits{*setup_.calibrated.score16, setup_.calibrated.xray16};
-    judge_peaks({candidates_.data(), hits}, charge_of, limits, next_strip(work, last), judged_);
+    const peak_rule rule{*setup_.calibrated.score16, setup_.calibrated.xray16};
+    judge(list_candidates(work, first, last), charge_of, rule, next_strip(work, last), judged_);
     for (const judged_peak& peak : judged_) {
-      if (peak.judged && peak.charge >= limits.xray16) {
+      if (peak.judged && peak.charge >= rule.xray16) {
         ++work.xrays;
       } else if (peak.judged && only_indices) {
         work.indices.push_back(peak.row * setup_.shape.width + peak.column);
@@ -334,9 +320,7 @@ class frame_counter final : public counter {
   summed_components components_;
   std::vector<std::uint32_t> others_;  // windows
   component_fill fill_;
-  local_maxima maxima_;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> words_with_hits_;  // row and word
-  std::vector<peak_candidate> candidates_;
+  peak_candidates candidates_;
   std::vector<judged_peak> judged_;
   event_order order_;
   std::vector<std::uint64_t> keys_;

@@ -34,13 +34,14 @@ HWY_INLINE std::int16_t narrow_charge(std::int32_t raw, std::int32_t dark16) {
 
 #if HWY_TARGET != HWY_SCALAR
 
-/// -1 where a number is below `limit`, without a round trip through mask registers, which are slow where there are any.
+/// Adds 1 to the lanes of `found` whose number is below `limit`.
 template <class Vector>
-HWY_INLINE Vector minus_one_below(Vector numbers, Vector limit) {
+HWY_INLINE Vector add_below(Vector found, Vector numbers, Vector limit) {
+  const charge_tag tag;
 #if HWY_TARGET <= HWY_AVX3
-  return hn::ShiftRight<15>(hn::SaturatedSub(numbers, limit));
+  return hn::IfThenElse(hn::Lt(numbers, limit), hn::Add(found, hn::Set(tag, std::int16_t{1})), found);
 #else
-  return hn::VecFromMask(charge_tag(), hn::Lt(numbers, limit));
+  return hn::Sub(found, hn::VecFromMask(tag, hn::Lt(numbers, limit)));
 #endif
 }
 

@@ -35,8 +35,7 @@ HWY_INLINE std::int64_t count_up_to(const narrow_half_row& half, std::int32_t li
   const std::size_t end = counted(half);
   const auto too_high = hn::Set(tag, static_cast<std::int16_t>(limit + 1));
   auto found = hn::Zero(tag);
-  for (std::size_t i = 0; i < end; i += lanes)
-    found = hn::Sub(found, minus_one_below(hn::LoadU(tag, half.charges + i), too_high));
+  for (std::size_t i = 0; i < end; i += lanes) found = add_below(found, hn::LoadU(tag, half.charges + i), too_high);
   return sum_of(found);
 #endif
 }
@@ -96,11 +95,10 @@ HWY_INLINE void try_values(const narrow_half_row* halves, std::int32_t step, med
   const std::size_t lanes = hn::Lanes(tag);
   const std::size_t end = counted(halves[0]);
   for (std::size_t i = 0; i < end; i += lanes) {
-    const auto ones = [&](std::size_t h, auto limit) { return minus_one_below(hn::LoadU(tag, halves[h].charges + i), limit); };
-    found_0 = hn::Sub(found_0, ones(0, too_high_0));
-    found_1 = hn::Sub(found_1, ones(1, too_high_1));
-    found_2 = hn::Sub(found_2, ones(2, too_high_2));
-    found_3 = hn::Sub(found_3, ones(3, too_high_3));
+    found_0 = add_below(found_0, hn::LoadU(tag, halves[0].charges + i), too_high_0);
+    found_1 = add_below(found_1, hn::LoadU(tag, halves[1].charges + i), too_high_1);
+    found_2 = add_below(found_2, hn::LoadU(tag, halves[2].charges + i), too_high_2);
+    found_3 = add_below(found_3, hn::LoadU(tag, halves[3].charges + i), too_high_3);
   }
   const auto up_to = four_sums(sum_tag, wide_sums(found_0), wide_sums(found_1), wide_sums(found_2), wide_sums(found_3));
   const auto enough = hn::Gt(up_to, hn::Load(four, searches.rank.data()));

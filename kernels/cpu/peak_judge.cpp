@@ -1,6 +1,8 @@
 #include "kernels/cpu/peak_judge.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <limits>
 
 #undef HWY_TARGET_INCLUDE
@@ -62,17 +64,85 @@ HWY_INLINE charge_vector load_charges(const narrow_denoised_charges<Pixel>& char
   return hn::Sub(charge, hn::IfThenElse(in_left_half, hn::Set(tag, noise[0]), hn::Set(tag, noise[1])));
 }
 
-/// Writes every candidate and overwrites it by the next where it is not wanted, without a branch that data could mislead.
+/// The charges left of a hit, its own and right of it, for the row above, its own and the row below.
 template <class Charges>
-HWY_INLINE std::size_t judge(std::span<const peak_candidate> candidates, const Charges charges, const peak_limits limits,
-                             fetch_ahead ahead, judged_peak* const kept) {
+HWY_INLINE void load_nine(const Charges& charges, const peak_candidate& hit, charge_vector& above, charge_vector& row,
+                          charge_vector& below) {
+  above = load_charges(charges, hit.row - 1, hit.column - 1);
+  row = load_charges(charges, hit.row, hit.column - 1);
+  below = load_charges(charges, hit.row + 1, hit.column - 1);
+}
+
+/// Whether one of the first three lanes is set.
+template <class Mask>
+HWY_INLINE bool any_of_three(Mask mask) {
+  std::uint8_t bits[8];
+  hn::StoreMaskBits(charge_tag(), mask, bits);
+  return (bits[0] & 7U) != 0;
+}
+
+/// Whether the candidate is to be kept; `charge` is its own.
+template <class Charges>
+HWY_INLINE bool keeps(const peak_rule& rule, const Charges& charges, const peak_candidate& hit, std::int32_t& charge) {
   const charge_tag tag;
   // A charge before the hit beats it if it is as great: one more, and all are compared alike.
-  const auto one = hn::Set(tag, 1);
   alignas(16) static constexpr std::int32_t before_in_row[4] = {1, 0, 0, 0};
-  const auto one_before = hn::Load(tag, before_in_row);
+  auto above = hn::Zero(tag);
+  auto row = hn::Zero(tag);
+  auto below = hn::Zero(tag);
+  load_nine(charges, hit, above, row, below);
+  const auto middle = hn::Broadcast<1>(row);
+  const auto others = hn::Max(hn::Max(hn::Add(above, hn::Set(tag, 1)), hn::Add(row, hn::Load(tag, before_in_row))), below);
+  const bool beaten = any_of_three(hn::Gt(others, middle));
+  // Lanes 0 and 1 of `blocks`: the greater block left and right of the hit.
+  const auto upper = hn::Add(above, row);
+  const auto lower = hn::Add(row, below);
+  const auto upper_blocks = hn::Add(upper, hn::ShiftRightLanes<1>(tag, upper));
+  const auto lower_blocks = hn::Add(lower, hn::ShiftRightLanes<1>(tag, lower));
+  const auto blocks = hn::Max(upper_blocks, lower_blocks);
+  const auto greatest = hn::Max(blocks, hn::ShiftRightLanes<1>(tag, blocks));
+  charge = hn::GetLane(middle);
+  const std::int32_t score = 2 * charge + hn::GetLane(greatest);
   const auto most_noise =
-      static_cast<std::int32_t>(std::clamp<std::int64_t>(limits.score16, 0, std::numeric_limits<std::int32_t>::max()));
+      static_cast<std::int32_t>(std::clamp<std::int64_t>(rule.score16, 0, std::numeric_limits<std::int32_t>::max()));
+  const bool wanted = (score > most_noise) | (charge >= rule.xray16);
+  return !beaten & wanted & (charge > 0);
+}
+
+/// The bits of three neighbouring pixels.
+HWY_INLINE std::uint8_t three_bits(const std::uint64_t* row, std::uint32_t column) {
+  std::uint16_t bits = 0;
+  std::memcpy(&bits, reinterpret_cast<const std::uint8_t*>(row) + column / 8, sizeof bits);
+  return static_cast<std::uint8_t>((bits >> (column % 8)) & 7U);
+}
+
+template <class Charges>
+HWY_INLINE bool keeps(const maximum_rule& rule, const Charges& charges, const peak_candidate& hit, std::int32_t& charge) {
+  static_assert(std::endian::native == std::endian::little, "bytes of bit rows are read as columns in ascending order");
+  const charge_tag tag;
+  auto above = hn::Zero(tag);
+  auto row = hn::Zero(tag);
+  auto below = hn::Zero(tag);
+  load_nine(charges, hit, above, row, below);
+  const auto middle = hn::Broadcast<1>(row);
+  const auto less = hn::Sub(middle, hn::Set(tag, 1));  // others that are as great beat it
+  const auto xray = hn::Set(tag, rule.xray16);
+  const std::uint64_t* const words = rule.hits.row(hit.row);
+  const std::size_t stride = rule.hits.stride();
+  const auto beaten_in = [&](charge_vector others, const std::uint64_t* of, std::uint8_t asked) {
+    const auto bits = static_cast<std::uint8_t>(three_bits(of, hit.column - 1) & asked);
+    return hn::And(hn::And(hn::Gt(others, less), hn::Lt(others, xray)), hn::LoadMaskBits(tag, &bits));
+  };
+  const auto beaten =
+      hn::Or(hn::Or(beaten_in(above, words - stride, 7), beaten_in(row, words, 5)), beaten_in(below, words + stride, 7));
+  charge = hn::GetLane(middle);
+  return (hn::AllFalse(tag, beaten) & (charge > 0)) | (charge >= rule.xray16);
+}
+
+/// Writes every candidate and overwrites it by the next where it is not wanted, without a branch that data could mislead.
+template <class Charges, class Rule>
+HWY_INLINE std::size_t judge_all(std::span<const peak_candidate> candidates, const Charges charges, const Rule rule,
+                                 fetch_ahead ahead, judged_peak* const kept) {
   const std::size_t lines_each = candidates.empty() ? 0 : std::min<std::size_t>(ahead.lines_left() / candidates.size() + 1, 2);
   constexpr std::size_t fetched_before = 8;
   std::size_t count = 0;
@@ -87,30 +157,7 @@ HWY_INLINE std::size_t judge(std::span<const peak_candidate> candidates, const C
     next.row = hit.row;
     next.column = hit.column;
     next.judged = hit.plain;
-    if (!hit.plain) {
-      ++count;
-      continue;
-    }
-    const auto above = load_charges(charges, hit.row - 1, hit.column - 1);
-    const auto row = load_charges(charges, hit.row, hit.column - 1);
-    const auto below = load_charges(charges, hit.row + 1, hit.column - 1);
-    const auto middle = hn::Broadcast<1>(row);
-    const auto others = hn::Max(hn::Max(hn::Add(above, one), hn::Add(row, one_before)), below);
-    std::uint8_t beaten_by[8];
-    hn::StoreMaskBits(tag, hn::Gt(others, middle), beaten_by);
-    // Lanes 0 and 1 of `blocks`: the greater block left and right of the hit.
-    const auto upper = hn::Add(above, row);
-    const auto lower = hn::Add(row, below);
-    const auto upper_blocks = hn::Add(upper, hn::ShiftRightLanes<1>(tag, upper));
-    const auto lower_blocks = hn::Add(lower, hn::ShiftRightLanes<1>(tag, lower));
-    const auto blocks = hn::Max(upper_blocks, lower_blocks);
-    const auto greatest = hn::Max(blocks, hn::ShiftRightLanes<1>(tag, blocks));
-    const std::int32_t charge = hn::GetLane(middle);
-    const std::int32_t score = 2 * charge + hn::GetLane(greatest);
-    next.charge = charge;
-    const bool wanted = (score > most_noise) | (charge >= limits.xray16);
-    count += static_cast<std::size_t>((beaten_by[0] & 7U) == 0) & static_cast<std::size_t>(wanted) &
-             static_cast<std::size_t>(charge > 0);
+    count += !hit.plain || keeps(rule, charges, hit, next.charge) ? 1 : 0;
   }
   return count;
 }
@@ -118,28 +165,32 @@ HWY_INLINE std::size_t judge(std::span<const peak_candidate> candidates, const C
 #else
 
 /// Without vectors each is asked by itself.
-template <class Charges>
-std::size_t judge(std::span<const peak_candidate> candidates, const Charges&, const peak_limits&, fetch_ahead,
-                  judged_peak* kept) {
+template <class Charges, class Rule>
+std::size_t judge_all(std::span<const peak_candidate> candidates, const Charges&, const Rule&, fetch_ahead, judged_peak* kept) {
   for (const peak_candidate& hit : candidates) *kept++ = {hit.row, hit.column, 0, false};
   return candidates.size();
 }
 
 #endif
 
-#define COUNTEM_JUDGE(name, charges_of)                                                                              \
-  std::size_t name(std::span<const peak_candidate> candidates, const charges_of& charges, const peak_limits& limits, \
-                   fetch_ahead ahead, judged_peak* kept) {                                                           \
-    return judge(candidates, charges, limits, ahead, kept);                                                          \
+// Each of charges and rules has a name, as Highway chooses functions by name.
+#define COUNTEM_JUDGE(name, charges_of, rule_of)                                                               \
+  std::size_t name(std::span<const peak_candidate> candidates, const charges_of& charges, const rule_of& rule, \
+                   fetch_ahead ahead, judged_peak* kept) {                                                     \
+    return judge_all(candidates, charges, rule, ahead, kept);                                                  \
   }
-COUNTEM_JUDGE(judge_raw_u8, raw_charges<std::uint8_t>)
-COUNTEM_JUDGE(judge_raw_u16, raw_charges<std::uint16_t>)
-COUNTEM_JUDGE(judge_at_limit_u8, limit_charges<std::uint8_t>)
-COUNTEM_JUDGE(judge_at_limit_u16, limit_charges<std::uint16_t>)
-COUNTEM_JUDGE(judge_gained_u8, gained_charges<std::uint8_t>)
-COUNTEM_JUDGE(judge_gained_u16, gained_charges<std::uint16_t>)
-COUNTEM_JUDGE(judge_denoised_u8, narrow_denoised_charges<std::uint8_t>)
-COUNTEM_JUDGE(judge_denoised_u16, narrow_denoised_charges<std::uint16_t>)
+#define COUNTEM_JUDGE_EACH(charges, pixel, name)                    \
+  COUNTEM_JUDGE(judge_peaks_##name, charges<std::pixel>, peak_rule) \
+  COUNTEM_JUDGE(judge_maxima_##name, charges<std::pixel>, maximum_rule)
+COUNTEM_JUDGE_EACH(raw_charges, uint8_t, raw_u8)
+COUNTEM_JUDGE_EACH(raw_charges, uint16_t, raw_u16)
+COUNTEM_JUDGE_EACH(limit_charges, uint8_t, at_limit_u8)
+COUNTEM_JUDGE_EACH(limit_charges, uint16_t, at_limit_u16)
+COUNTEM_JUDGE_EACH(gained_charges, uint8_t, gained_u8)
+COUNTEM_JUDGE_EACH(gained_charges, uint16_t, gained_u16)
+COUNTEM_JUDGE_EACH(narrow_denoised_charges, uint8_t, denoised_u8)
+COUNTEM_JUDGE_EACH(narrow_denoised_charges, uint16_t, denoised_u16)
+#undef COUNTEM_JUDGE_EACH
 #undef COUNTEM_JUDGE
 
 }  // namespace
@@ -149,36 +200,32 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace countem::cpu {
 
-HWY_EXPORT(judge_raw_u8);
-HWY_EXPORT(judge_raw_u16);
-HWY_EXPORT(judge_at_limit_u8);
-HWY_EXPORT(judge_at_limit_u16);
-HWY_EXPORT(judge_gained_u8);
-HWY_EXPORT(judge_gained_u16);
-HWY_EXPORT(judge_denoised_u8);
-HWY_EXPORT(judge_denoised_u16);
-
 void keep_all(std::span<const peak_candidate> candidates, std::vector<judged_peak>& kept) {
   kept.clear();
   for (const peak_candidate& hit : candidates) kept.push_back({hit.row, hit.column, 0, false});
 }
 
-#define COUNTEM_JUDGE_PEAKS(charges_of, function, precondition)                                                      \
-  void judge_peaks(std::span<const peak_candidate> candidates, const charges_of& charges, const peak_limits& limits, \
-                   fetch_ahead ahead, std::vector<judged_peak>& kept) {                                              \
-    if (!(precondition)) return keep_all(candidates, kept);                                                          \
-    kept.resize(candidates.size() + 1);                                                                              \
-    kept.resize(HWY_DYNAMIC_DISPATCH(function)(candidates, charges, limits, ahead, kept.data()));                    \
+#define COUNTEM_JUDGE(function, charges_of, rule_of, precondition)                                                          \
+  HWY_EXPORT(function);                                                                                                     \
+  void judge(std::span<const peak_candidate> candidates, const charges_of& charges, const rule_of& rule, fetch_ahead ahead, \
+             std::vector<judged_peak>& kept) {                                                                              \
+    if (!(precondition)) return keep_all(candidates, kept);                                                                 \
+    kept.resize(candidates.size() + 1);                                                                                     \
+    kept.resize(HWY_DYNAMIC_DISPATCH(function)(candidates, charges, rule, ahead, kept.data()));                             \
   }
-COUNTEM_JUDGE_PEAKS(raw_charges<std::uint8_t>, judge_raw_u8, true)
-COUNTEM_JUDGE_PEAKS(raw_charges<std::uint16_t>, judge_raw_u16, true)
-COUNTEM_JUDGE_PEAKS(limit_charges<std::uint8_t>, judge_at_limit_u8, true)
-COUNTEM_JUDGE_PEAKS(limit_charges<std::uint16_t>, judge_at_limit_u16, true)
-COUNTEM_JUDGE_PEAKS(gained_charges<std::uint8_t>, judge_gained_u8, charges.moderate)
-COUNTEM_JUDGE_PEAKS(gained_charges<std::uint16_t>, judge_gained_u16, charges.moderate)
-COUNTEM_JUDGE_PEAKS(narrow_denoised_charges<std::uint8_t>, judge_denoised_u8, true)
-COUNTEM_JUDGE_PEAKS(narrow_denoised_charges<std::uint16_t>, judge_denoised_u16, true)
-#undef COUNTEM_JUDGE_PEAKS
+#define COUNTEM_JUDGE_EACH(charges_of, pixel, name, precondition)                    \
+  COUNTEM_JUDGE(judge_peaks_##name, charges_of<std::pixel>, peak_rule, precondition) \
+  COUNTEM_JUDGE(judge_maxima_##name, charges_of<std::pixel>, maximum_rule, precondition)
+COUNTEM_JUDGE_EACH(raw_charges, uint8_t, raw_u8, true)
+COUNTEM_JUDGE_EACH(raw_charges, uint16_t, raw_u16, true)
+COUNTEM_JUDGE_EACH(limit_charges, uint8_t, at_limit_u8, true)
+COUNTEM_JUDGE_EACH(limit_charges, uint16_t, at_limit_u16, true)
+COUNTEM_JUDGE_EACH(gained_charges, uint8_t, gained_u8, charges.moderate)
+COUNTEM_JUDGE_EACH(gained_charges, uint16_t, gained_u16, charges.moderate)
+COUNTEM_JUDGE_EACH(narrow_denoised_charges, uint8_t, denoised_u8, true)
+COUNTEM_JUDGE_EACH(narrow_denoised_charges, uint16_t, denoised_u16, true)
+#undef COUNTEM_JUDGE_EACH
+#undef COUNTEM_JUDGE
 
 }  // namespace countem::cpu
 #endif

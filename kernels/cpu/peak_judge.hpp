@@ -6,15 +6,10 @@
 
 #include "kernels/cpu/charge_forms.hpp"
 #include "kernels/cpu/fetch_ahead.hpp"
+#include "kernels/cpu/hit_bits.hpp"
+#include "kernels/cpu/peak_candidates.hpp"
 
 namespace countem::cpu {
-
-/// A hit of method peaks.
-struct peak_candidate {
-  std::uint32_t row;
-  std::uint32_t column;
-  bool plain;  ///< all pixels around it have a charge, and so has the one two columns to the right
-};
 
 /// A candidate that is left after judging.
 struct judged_peak {
@@ -24,37 +19,42 @@ struct judged_peak {
   bool judged;          ///< it is a peak, and an X-ray or an event; others still have to be asked
 };
 
-/// What a peak must reach.
-struct peak_limits {
+/// What a peak must be: it beats all pixels beside it, whether they are hits or not, and has a score.
+struct peak_rule {
   std::int64_t score16;  ///< an event's score is above it
   std::int32_t xray16;   ///< an X-ray's charge reaches it
 };
 
-/// Drops the plain candidates that are neither event nor X-ray, in the order of the list; keeps all others. Fetches the lines
-/// of `ahead` meanwhile.
-void judge_peaks(std::span<const peak_candidate> candidates, const raw_charges<std::uint8_t>& charges,
-                 const peak_limits& limits, fetch_ahead ahead, std::vector<judged_peak>& kept);
-void judge_peaks(std::span<const peak_candidate> candidates, const raw_charges<std::uint16_t>& charges,
-                 const peak_limits& limits, fetch_ahead ahead, std::vector<judged_peak>& kept);
-void judge_peaks(std::span<const peak_candidate> candidates, const limit_charges<std::uint8_t>& charges,
-                 const peak_limits& limits, fetch_ahead ahead, std::vector<judged_peak>& kept);
-void judge_peaks(std::span<const peak_candidate> candidates, const limit_charges<std::uint16_t>& charges,
-                 const peak_limits& limits, fetch_ahead ahead, std::vector<judged_peak>& kept);
-void judge_peaks(std::span<const peak_candidate> candidates, const gained_charges<std::uint8_t>& charges,
-                 const peak_limits& limits, fetch_ahead ahead, std::vector<judged_peak>& kept);
-void judge_peaks(std::span<const peak_candidate> candidates, const gained_charges<std::uint16_t>& charges,
-                 const peak_limits& limits, fetch_ahead ahead, std::vector<judged_peak>& kept);
-void judge_peaks(std::span<const peak_candidate> candidates, const narrow_denoised_charges<std::uint8_t>& charges,
-                 const peak_limits& limits, fetch_ahead ahead, std::vector<judged_peak>& kept);
-void judge_peaks(std::span<const peak_candidate> candidates, const narrow_denoised_charges<std::uint16_t>& charges,
-                 const peak_limits& limits, fetch_ahead ahead, std::vector<judged_peak>& kept);
+/// What a maximum must be: brighter than the hits beside it that are no X-rays. An X-ray need not be a maximum.
+struct maximum_rule {
+  const hit_bits& hits;
+  std::int32_t xray16;  ///< an X-ray's charge reaches it
+};
+
+// judge(): drops the plain candidates that are neither event nor X-ray, in the order of the list; keeps all others. Fetches the
+// lines of `ahead` meanwhile.
+
+#define COUNTEM_JUDGE_DECLARED(charges_of)                                                                                    \
+  void judge(std::span<const peak_candidate> candidates, const charges_of& charges, const peak_rule& rule, fetch_ahead ahead, \
+             std::vector<judged_peak>& kept);                                                                                 \
+  void judge(std::span<const peak_candidate> candidates, const charges_of& charges, const maximum_rule& rule,                 \
+             fetch_ahead ahead, std::vector<judged_peak>& kept);
+COUNTEM_JUDGE_DECLARED(raw_charges<std::uint8_t>)
+COUNTEM_JUDGE_DECLARED(raw_charges<std::uint16_t>)
+COUNTEM_JUDGE_DECLARED(limit_charges<std::uint8_t>)
+COUNTEM_JUDGE_DECLARED(limit_charges<std::uint16_t>)
+COUNTEM_JUDGE_DECLARED(gained_charges<std::uint8_t>)
+COUNTEM_JUDGE_DECLARED(gained_charges<std::uint16_t>)
+COUNTEM_JUDGE_DECLARED(narrow_denoised_charges<std::uint8_t>)
+COUNTEM_JUDGE_DECLARED(narrow_denoised_charges<std::uint16_t>)
+#undef COUNTEM_JUDGE_DECLARED
 
 void keep_all(std::span<const peak_candidate> candidates, std::vector<judged_peak>& kept);
 
 /// The same for charges that no vector gives.
-template <class Charges>
-void judge_peaks(std::span<const peak_candidate> candidates, const Charges&, const peak_limits&, fetch_ahead,
-                 std::vector<judged_peak>& kept) {
+template <class Charges, class Rule>
+void judge(std::span<const peak_candidate> candidates, const Charges&, const Rule&, fetch_ahead,
+           std::vector<judged_peak>& kept) {
   keep_all(candidates, kept);
 }
 

@@ -101,6 +101,26 @@ template <class ChargeAt>
   return nine;
 }
 
+/// Whether a hit of this charge, which is no X-ray, is brighter than all hits beside it that are none (docs/semantics.md,
+/// method maximum).
+template <class ChargeOf>
+[[nodiscard]] bool is_maximum(const hit_bits& hits, std::uint32_t y, std::uint32_t x, std::int32_t charge, std::int32_t xray16,
+                              const ChargeOf& charge_of) {
+  if (charge <= 0) return false;
+  const auto beats = [&](std::uint32_t row, std::uint32_t column) {
+    const bool inside = row < hits.shape().height && column < hits.shape().width;  // wraps above and left of the frame
+    if (!inside || (row == y && column == x) || !hits.test(row, column)) return false;
+    const std::int32_t other = charge_of(row, column);
+    return other >= charge && other < xray16;
+  };
+  for (std::uint32_t row = y - 1; row != y + 2; ++row) {
+    for (std::uint32_t column = x - 1; column != x + 2; ++column) {
+      if (beats(row, column)) return false;
+    }
+  }
+  return true;
+}
+
 /// The charges around hits of one frame.
 template <class Pixel, class ChargeOf>
 class neighbourhoods {

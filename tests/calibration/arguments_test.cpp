@@ -26,7 +26,8 @@ using cli::calibration_arguments;
 using cli::source_arguments;
 
 TEST(scan_size, is_named_width_first) {
-  EXPECT_EQ(cli::scan_from("64x32"), (scan_shape{32, 64, 1}));
+  EXPECT_EQ(cli::scan_from("64x32"), (scan_shape{32, 64, 0})) << "as many as the file states";
+  EXPECT_EQ(cli::scan_from("64x32x1"), (scan_shape{32, 64, 1}));
   EXPECT_EQ(cli::scan_from("64x32x5"), (scan_shape{32, 64, 5}));
 }
 
@@ -69,14 +70,14 @@ TEST(source_arguments, describe_a_flat_file) {
   const source_options options =
       parsed({"a.bin", "--shape", "4x6", "--dtype", "f32be", "--offset", "512", "--gap", "8", "--scan", "3x2"})
           .inputs.options();
-  EXPECT_EQ(options.format, input_format("raw")) << "a shape says so";
+  EXPECT_FALSE(options.format.has_value()) << "the layout decides, unless the bytes show another format";
   ASSERT_TRUE(options.raw.has_value());
   EXPECT_EQ(options.raw->shape, (countem::frame_shape{4, 6}));
   EXPECT_EQ(options.raw->type, pixel_type::f32);
   EXPECT_TRUE(options.raw->big_endian);
   EXPECT_EQ(options.raw->offset_bytes, 512U);
   EXPECT_EQ(options.raw->gap_bytes, 8U);
-  EXPECT_EQ(options.scan, (scan_shape{2, 3, 1}));
+  EXPECT_EQ(options.scan, (scan_shape{2, 3, 0}));
 }
 
 TEST(source_arguments, that_contradict_each_other_are_refused) {
@@ -95,6 +96,12 @@ TEST(source_arguments, describe_other_frames_whose_names_end_alike) {
   EXPECT_FALSE(alike.scan.has_value());
   const source_options other = line.inputs.options_for_darks({"dark.npy"});
   EXPECT_FALSE(other.raw || other.format || other.scan);
+}
+
+TEST(source_arguments, axes_hold_for_darks_whatever_their_names) {
+  const parsed line({"a.npy", "--axes", "row,column,frame"});
+  EXPECT_EQ(line.inputs.options_for_darks({"dark.npy"}).axes, "row,column,frame");
+  EXPECT_EQ(line.inputs.options_for_darks({"dark.h5"}).axes, "row,column,frame");
 }
 
 TEST(source_arguments, hidden_files_make_no_folders_alike) {

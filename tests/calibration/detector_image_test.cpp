@@ -49,7 +49,7 @@ TEST(detector_images, are_flat_under_any_name_where_no_format_is_recognised) {
   for (const char* name : {"gain.bin", "gain", "gain.data", "gain.npy", "gain.h5", "scan_x2_y2.bin"})
     EXPECT_EQ(gain_in(test::save_flat(directory / name, "", twos)), twos) << name;
   EXPECT_THAT([&] { (void)gain_in(test::save_flat(directory / "short.bin", "", std::vector<float>(63, 2.0F))); },
-              testing::ThrowsMessage<format_error>(HasSubstr("one f32 a pixel would have 256 bytes")));
+              testing::ThrowsMessage<format_error>(HasSubstr("one f32 a pixel, which has 256 bytes")));
   calibration masked;
   std::vector<std::uint8_t> mask(square.pixels(), 0);
   mask[1] = mask[4] = 1;  // as a TVIPS series begins

@@ -68,7 +68,10 @@ class gaussian_noise {
  public:
   explicit gaussian_noise(std::uint64_t seed) : bits_(seed) {}
   double uniform() { return (static_cast<double>(bits_() >> 11) + 0.5) * 0x1p-53; }
-  double operator()() { return std::sqrt(-2 * std::log(uniform())) * std::cos(2 * std::numbers::pi * uniform()); }
+  double operator()() {
+    const double away = std::sqrt(-2 * std::log(uniform()));
+    return away * std::cos(2 * std::numbers::pi * uniform());
+  }
 
  private:
   std::mt19937_64 bits_;

@@ -25,16 +25,17 @@ class Beam(ProgramTest):
                          b"".join(array.array(typecode, frame).tobytes() for frame in frames))
         return path
 
-    def counted(self, name, centre, radius=9):
-        """A store of 40 frames with about 90 electrons each in a disk."""
+    def counted(self, name, centre, radius=9, others=()):
+        """A store of 40 frames with about 90 electrons each in a disk, and so many in each other disk: (row, column, electrons)."""
         dice = random.Random(4)
         height, width = self.SHAPE
         frames = []
         for _ in range(40):
             frame = [0] * (height * width)
-            for _ in range(90 if radius else 0):
-                away, angle = radius * dice.random() ** 0.5, 2 * math.pi * dice.random()
-                frame[math.floor(centre[0] + away * math.sin(angle) + 0.5) * width + math.floor(centre[1] + away * math.cos(angle) + 0.5)] += 1
+            for row, column, electrons in ((*centre, 90 if radius else 0), *others):
+                for _ in range(electrons):
+                    away, angle = radius * dice.random() ** 0.5, 2 * math.pi * dice.random()
+                    frame[math.floor(row + away * math.sin(angle) + 0.5) * width + math.floor(column + away * math.cos(angle) + 0.5)] += 1
             frames.append(frame)
         if not radius:
             frames[0][0] = 1
@@ -59,6 +60,7 @@ class Beam(ProgramTest):
             self.assertLess(abs(centre[name] - value), 4 * centre[f"{name}_error"], name)
             self.assertLess(centre[f"{name}_error"], 0.1, name)
         self.assertEqual((centre["found"], centre["guess"], centre["how"]), (True, False, "found in the summed pattern"))
+        self.assertEqual(centre["candidates"], [])
         self.assertAlmostEqual(centre["electrons"], 3600, delta=150)
         self.assertEqual(told["warnings"], [])
         self.assertEqual(around["centre_from"], '"found in the summed pattern"')
@@ -72,7 +74,8 @@ class Beam(ProgramTest):
     def test_is_given(self):
         told, around, _ = self.reduced(self.counted("scan", (25.3, 41.8)), "--centre", "20,30.5")
         self.assertEqual(told["centre"], {"row": 20, "column": 30.5, "row_error": None, "column_error": None, "radius": None, "radius_error": None,
-                                          "electrons": None, "found": False, "guess": False, "how": "given"})
+                                          "electrons": None, "found": False, "guess": False, "how": "given",
+                                          "candidates": []})
         self.assertEqual(around["centre_from"], '"given"')
         self.assertNotIn("beam_radius", around)
 
@@ -116,6 +119,38 @@ class Beam(ProgramTest):
         self.assertTrue(any("--live-centre ROW,COLUMN" in one for one in live["warnings"]), live["warnings"])
         self.assertTrue(any("bright and dark field" in one for one in live["warnings"]), live["warnings"])
         self.assertIn("the sum of 40 frames", self.attributes(self.directory / "live.h5", "radial")["centre_from"])
+
+    def test_is_not_found_where_two_disks_are_alike(self):
+        store = self.counted("two", (20.3, 21.8), others=[(40.1, 60.2, 88)])
+        told, around, _ = self.reduced(store)
+        centre = told["centre"]
+        self.assertEqual((centre["row"], centre["column"], centre["found"], centre["guess"]), (29.5, 39.5, False, True))
+        first, second = sorted(centre["candidates"], key=lambda disk: disk["row"])
+        for disk, (row, column, electrons) in ((first, (20.3, 21.8, 3600)), (second, (40.1, 60.2, 3520))):
+            self.assertAlmostEqual(disk["row"], row, delta=0.4)
+            self.assertAlmostEqual(disk["column"], column, delta=0.4)
+            self.assertAlmostEqual(disk["electrons"], electrons, delta=250)
+        (warning,) = [one for one in told["warnings"] if "guess" in one]
+        self.assertRegex(warning, r"two disks in the summed pattern are alike: one at row [\d.]+, column [\d.]+, another at row [\d.]+, column [\d.]+, "
+                                  r"43\.\d pixels away, with \d+ % of its electrons; give it with --centre ROW,COLUMN")
+        self.assertIn("are alike", around["centre_from"])
+        live = self.succeed_json("count", self.directory / "two.npy", "-o", self.directory / "live.h5", "--method", "counts", "--no-png", "--live", "radial")
+        self.assertTrue(any("are alike" in one and "--live-centre ROW,COLUMN" in one for one in live["warnings"]), live["warnings"])
+        page = self.succeed_json("report", store, "-o", self.directory / "page.html")
+        self.assertEqual(page["centre"]["candidates"], centre["candidates"])
+        self.assertTrue(any("are alike" in one for one in page["warnings"]), page["warnings"])
+        self.refuse(2, "reduce", store, "-o", self.directory / "x.h5", "--virtual", "disk:3", "--centre", store, mentions=["two.h5", "no beam alone", "are alike"])
+
+    def test_is_found_beside_a_lesser_disk_and_names_it(self):
+        told, around, _ = self.reduced(self.counted("lesser", (20.3, 21.8), others=[(40.1, 60.2, 54)]))
+        centre = told["centre"]
+        self.assertTrue(centre["found"])
+        self.assertAlmostEqual(centre["row"], 20.3, delta=0.3)
+        self.assertRegex(centre["how"], r"^found in the summed pattern \(another disk lies at row 40\.\d, column 60\.\d, 43\.\d pixels away, with \d\d % of its electrons\)$")
+        self.assertEqual(around["centre_from"], f'"{centre["how"]}"')
+        self.assertEqual([centre["candidates"][0][axis] for axis in ("row", "column")], [centre["row"], centre["column"]])
+        self.assertAlmostEqual(centre["candidates"][1]["electrons"] / centre["candidates"][0]["electrons"], 0.6, delta=0.07)
+        self.assertEqual(told["warnings"], [])
 
     def test_is_needed_only_by_what_depends_on_it(self):
         told = self.succeed_json("reduce", self.counted("empty", (25, 40), radius=0), "-o", self.directory / "reduced.h5", "--sum", "--com")

@@ -52,6 +52,39 @@ class Inputs(ProgramTest):
         for word in ("u12", "<", "<u16", "be"):
             self.refuse(USAGE, "info", self.directory / "f_9.bin", "--shape", "2x2", f"--dtype={word}", mentions=["--dtype", "numpy's name"])
 
+    def test_axes_are_those_of_the_darks_too(self):
+        rows, columns, count = 8, 9, 8
+        dark = [60 if (row, column) == (2, 7) else 0 for row in range(rows) for column in range(columns)]
+        turned = {"f": [100] * rows * columns * count, "d": [value for value in dark for _ in range(count)]}
+        for name, values in turned.items():
+            (self.directory / f"{name}.npy").write_bytes(npy((rows, columns, count), struct.pack(f"<{len(values)}H", *values)))
+        (self.directory / "d4.npy").write_bytes(npy((rows, columns, 2, 4), struct.pack(f"<{len(turned['d'])}H", *turned["d"])))
+        (self.directory / "d2.npy").write_bytes(npy((rows, columns), struct.pack(f"<{len(dark)}H", *dark)))
+        for name in ("d", "d4", "d2"):
+            store, arrays = self.directory / "store.h5", self.directory / "arrays"
+            self.succeed("count", self.directory / "f.npy", "--axes", "row,column,frame", "--dark", self.directory / f"{name}.npy", "--method", "pixels",
+                         "--threshold", 50, "--xray-threshold", "inf", "--no-png", "-o", store, "--force")
+            self.succeed("reduce", store, "-o", self.directory / "r.h5", "--sum", "--npy", arrays, "--force")
+            content = next(path for path in arrays.glob("r_*.npy") if path.stem in ("r_sum", "r_pattern")).read_bytes()
+            numbers = content[10 + int.from_bytes(content[8:10], "little"):]
+            sums = struct.unpack(f"<{len(numbers) // 8}d", numbers)
+            self.assertEqual(sums, tuple(0 if value else 8 for value in dark), name)
+        frames4, axes = self.directory / "f4.npy", "row,scan_row,column,scan_column"
+        frames4.write_bytes(npy((rows, 2, columns, 4), struct.pack(f"<{len(turned['f'])}H", *turned["f"])))
+        self.refuse(USAGE, "count", frames4, "--axes", axes, "--dark", self.directory / "d.npy", "-o", self.directory / "no.h5",
+                    mentions=["d.npy", "has 3 axes", axes, "frame,row,column"])
+
+    def test_axes_are_named_or_refused(self):
+        array = self.saved("turned.npy", (2, 3, 5), range(30), "<u2")
+        self.assertEqual(self.succeed_json("info", array)["axes"], "frame, row, column")
+        told = self.succeed_json("info", array, "--axes", "row,column,frame")
+        self.assertEqual((told["axes"], told["scan"]["width"], told["frame"]), ("row, column, frame", 5, {"height": 2, "width": 3}))
+        self.refuse(USAGE, "info", array, "--axes", "row,column", mentions=["turned.npy", "frame,row,column"])
+        flat = self.directory / "flat.bin"
+        flat.write_bytes(bytes(60))
+        self.refuse(USAGE, "info", flat, "--shape", "2x3", "--axes", "row,column,frame", mentions=["flat.bin", "defines its axes"])
+        self.refuse(USAGE, "info", flat, "--input-format", "mib", "--axes", "row,column,frame", mentions=["--axes is for --input-format npy or hdf5"])
+
     # -- dark references -----------------------------------------------------------------------------------------------
 
     def test_darks(self):

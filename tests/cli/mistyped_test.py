@@ -71,18 +71,37 @@ class Mistyped(ProgramTest):
     def test_frames_are_no_events(self):
         frames = self.directory / "frames.npy"
         frames.write_bytes(npy((4, 8, 8), bytes(512)))
-        self.refuse(3, "convert", frames, "-o", self.directory / "s.h5", "--to", "store", mentions=["frames.npy", "--method counts"])
+        self.refuse(3, "convert", frames, "-o", self.directory / "s.h5", "--to", "store", mentions=["frames.npy", "count it first", "method counts"])
         other = self.directory / "other.txt"
         other.write_text("no frames")
-        self.refuse(3, "convert", other, "-o", self.directory / "s.h5", "--to", "store", mentions=["other.txt", "not an HDF5 file"])
+        self.refuse(3, "convert", other, "-o", self.directory / "s.h5", "--to", "store", mentions=["other.txt", "reads as text"])
+
+    def test_files_of_another_kind(self):
+        """Every command that reads a store names what else it was given, and what makes a store of it."""
+        other, out = self.directory / "other", self.directory / "out"
+        commands = [("convert", other, "--to", "csr", "-o", out), ("reduce", other, "-o", out, "--sum"),
+                    ("report", other, "-o", out), ("parallax", other, "-o", out), ("merge", other, other, "-o", out),
+                    ("recover", other, "-o", out), ("compare", other, other), ("bench", "reductions", "--store", other)]
+        kinds = [(b"II*\0" + bytes(20), ["TIFF file without frames of electrons"]), (b"", ["is empty"]),
+                 (b"TPX3" + bytes(20), ["is a TPX3 file", "convert it to a store first"]),
+                 (npy((4, 8, 8), bytes(512)), ["raw frames (format npy)", "count it first"])]
+        for content, words in kinds:
+            other.write_bytes(content)
+            for command in commands:
+                with self.subTest(content=content[:4], command=command[0]):
+                    self.refuse(3, *command, mentions=["other: ", *words, "an event store is expected"])
+                    self.assertFalse(out.exists())
+            code, _, err = self.run_program("verify", other)
+            self.assertEqual(code, 3)
+            self.assertIn(words[0], err)
 
     def test_reductions_are_no_store(self):
         frames = write_scan(self.directory)
         store, images = self.directory / "out.h5", self.directory / "v.h5"
         self.succeed("count", *frames, "-o", store, *THRESHOLDS)
         self.succeed("reduce", store, "-o", images, "--sum")
-        self.refuse(3, "reduce", images, "-o", self.directory / "w.h5", "--sum", mentions=["v.h5", "holds reductions"])
-        self.refuse(3, "report", images, "-o", self.directory / "w.html", mentions=["v.h5", "holds reductions"])
+        self.refuse(3, "reduce", images, "-o", self.directory / "w.h5", "--sum", mentions=["v.h5", "holds reductions", "give the store"])
+        self.refuse(3, "report", images, "-o", self.directory / "w.html", mentions=["v.h5", "holds reductions", "give the store"])
 
 
 if __name__ == "__main__":

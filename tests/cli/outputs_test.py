@@ -67,6 +67,16 @@ class Outputs(ProgramTest):
                             self.refuse(USAGE, *command, *force, mentions=["to be read"])
         self.assertEqual(self.bytes_of(self.raw, self.dark, self.counted), before)
 
+    def test_standard_output_is_no_file(self):
+        reduced = ("reduce", self.counted, "--sum", "-o", "r.h5")
+        for command in (*(command for _, command in self.commands("-")), (*reduced, "--png", "-"), (*reduced, "--npy", "-"),
+                        ("simulate", "-", "--scan", "1x1")):
+            with self.subTest(command=command):
+                self.refuse(USAGE, *command, cwd=self.directory, mentions=["-: outputs are files", "./-"])
+                self.assertFalse((self.directory / "-").exists())
+        self.succeed(*reduced[:-1], "./-", cwd=self.directory)
+        self.assertTrue((self.directory / "-").is_file())
+
     def test_files_of_others_stay(self):
         for _, command in self.commands(self.thesis):
             with self.subTest(command=command[0]):

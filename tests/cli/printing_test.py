@@ -28,7 +28,7 @@ DOCUMENTED = {
     "report": {"output", "bytes", "events", "incomplete_frames", "missing_frames", "arrived_share", "centre", "scan_rotation", "embedded_frames"},
     "compare": {"counted", "truth", "events", "matched", "recall", "precision"},
     "bench count": {"backend", "frames", "frames_per_s", "files_frames_per_s", "checked"},
-    "bench machine": {"version", "threads", "megabytes", "files", "rates"},
+    "bench machine": {"version", "threads", "megabytes", "files", "rates", "bus"},
     "bench reductions": {"version", "threads", "checked", "rates", "store"},
 }
 
@@ -84,6 +84,17 @@ class Printing(ProgramTest):
         for name, command in self.commands().items():
             with self.subTest(name):
                 self.assertEqual(self.succeed(*command, "--quiet"), ("", ""))
+
+    def test_bench_machine_has_the_bus_of_each_device_or_null(self):
+        command = ("bench", "machine", "--files", self.directory, "--megabytes", 2, "--threads", 1, "--repetitions", 1)
+        bus = self.succeed_json(*command)["bus"]
+        lines = [line for line in self.succeed(*command)[0].splitlines() if line.startswith("bus ")]
+        if bus is None:
+            self.assertEqual(len(lines), 1)
+            self.assertRegex(lines[0], "^bus to a device: not measured: (this countem was built without CUDA|no CUDA device answers|this machine has)")
+        else:
+            self.assertEqual([rate["what"] for rate in bus], ["bus_to_device", "bus_from_device"] * (len(bus) // 2))
+            self.assertEqual(len(lines), len(bus))
 
     def test_warnings_are_in_the_object(self):
         frames = write_scan(self.directory, modules=(0, 1, 3))

@@ -77,6 +77,26 @@ class ScanPath(ProgramTest):
         store, _ = self.count(self.recording(12), "repeats.h5", "--scan", "3x2x2", "--snake")
         self.assertEqual(self.electrons(store), [1 + 2, 3 + 4, 5 + 6, 11 + 12, 9 + 10, 7 + 8])
 
+    def test_frames_at_each_position_are_the_files_unless_they_are_given(self):
+        raw = self.directory / "repeats.npy"
+        values = [1 if pixel <= number else 0 for number in range(12) for pixel in range(SIDE * SIDE)]
+        raw.write_bytes(npy((3, 2, 2, SIDE, SIDE), struct.pack(f"<{len(values)}H", *values)))
+        pairs = [2 * at + 1 + 2 * at + 2 for at in range(6)]
+        store, _ = self.count(raw, "five_axes.h5")
+        for size, path, wanted in (("2x3", (), pairs), ("3x2", (), pairs), ("2x2", (), pairs[:4]), ("2x3x1", (), [1, 2, 3, 4, 5, 6]),
+                                   ("3x4x1", (), list(range(1, 13))), ("2x2x3", (), [6, 15, 24, 33]),
+                                   ("2x2", ("--skip", "2"), pairs[1:5]), ("2x2x1", ("--skip", "2"), [3, 4, 5, 6])):
+            counted, _ = self.count(raw, "counted.h5", "--scan", size, *path, "--force")
+            self.assertEqual(self.electrons(counted), wanted, (size, path))
+            self.assertEqual(self.electrons(store, "--scan", size, *path), wanted, (size, path))
+
+    def test_numbers_that_the_parser_does_not_hold_are_refused_as_they_were_given(self):
+        raw = self.recording(6)
+        for option, number in (("--skip", "18446744073709551615"), ("--skip", "-9223372036854775809"), ("--offset", "18446744073709551616")):
+            shape = ("--shape", "8x8") if option == "--offset" else ()
+            self.refuse(2, "info", raw, *shape, f"{option}={number}", mentions=[number, "64 bits"])
+        self.refuse(2, "info", raw, "--skip", "9223372036854775807", mentions=["9223372036854775807"])
+
     def test_a_missing_last_row_is_missing_everywhere(self):
         store, err = self.count(self.recording(7), "short.h5", "--scan", "3x3", "--skip", "1")
         self.assertIn("holds 7 whole frames, the scan of 3 x 3 positions (width x height) (1 frame skipped) takes 10; "
@@ -95,6 +115,31 @@ class ScanPath(ProgramTest):
             third = len(values) // 3
             self.assertTrue(all(value != value for value in values[2 * third:]), name)
             self.assertTrue(any(value == value for value in values[:2 * third]), name)
+
+    def test_merged_positions_that_lack_frames_are_counted_in_one_warning(self):
+        store, _ = self.count(self.recording(10), "short.h5", "--scan", "4x4")
+        out, sentence = self.directory / "merged.h5", "1 of 4 merged frames hold less than the others, since of the frames that go into them 2 never arrived and 0 lack a part"
+        told = self.succeed_json("reduce", store, "-o", out, "--scan-bin", 2, "--sum")
+        warnings = [line for line in told["warnings"] if "merged" in line or "lack" in line]
+        self.assertEqual(len(warnings), 1, told["warnings"])
+        self.assertIn(f"{store}: {sentence}", warnings[0])
+        self.assertIn("1 more, of which nothing arrived, are missing", warnings[0])
+        self.succeed("verify", out)
+        facts = self.succeed_json("info", out)
+        self.assertEqual((facts["incomplete_frames"], facts["missing_frames"]), (1, 1))
+        self.assertTrue(any(sentence in text for text in self.strings(out)), "kept among the store's issues")
+        # By hand: frames 0 1 4 5, 2 3 6 7, 8 9 of 8 9 12 13, none of 10 11 14 15; frame n has n + 1 electrons.
+        self.assertEqual(self.electrons(out), [14, 22, 19, None])
+        self.assertEqual(self.electrons(out, "--incomplete", "skip"), [14, 22, None, None])
+        told = self.succeed_json("reduce", out, "-o", self.directory / "images.h5", "--sum")
+        self.assertTrue(any("frames that should have been merged into them" in line for line in told["warnings"]), told["warnings"])
+        # What is whole, and what is smaller because the scan ends there, is no loss.
+        for options in (("--scan-crop", "0:2,0:4"), ("--scan-crop", "0:2,0:3", "--keep-remainder")):
+            told = self.succeed_json("reduce", store, "-o", out, "--scan-bin", 2, "--force", *options)
+            self.assertEqual(told["warnings"], [], options)
+
+    def strings(self, path):
+        return [part.decode("latin-1") for part in path.read_bytes().split(b"\0") if len(part) > 30]
 
     def test_more_frames_than_positions(self):
         _, err = self.count(self.recording(17), "more.h5", "--scan", "3x3")

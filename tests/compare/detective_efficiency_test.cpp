@@ -186,8 +186,9 @@ TEST(detective_efficiency, false_events_are_noise) {
   const counter_of_one all = finds(1, random);
   const auto half_false = [&](counted_frames& out, double row, double column) {
     all(out, row, column);
-    if (uniform(random, 0, 1) < 0.5)
-      out.event(uniform(random, -0.5, frame.height - 0.5), uniform(random, -0.5, frame.width - 0.5));
+    if (uniform(random, 0, 1) >= 0.5) return;
+    const double anywhere = uniform(random, -0.5, frame.height - 0.5);
+    out.event(anywhere, uniform(random, -0.5, frame.width - 0.5));
   };
   const counting_spectrum found = even_illumination(half_false).spectrum();
   for (const spectrum_point& point : found.points) expect_efficiency(point, 1 / 1.5);

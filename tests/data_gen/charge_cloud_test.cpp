@@ -95,7 +95,9 @@ std::vector<cloud> simulated(double kilovolts, std::uint64_t count) {
     random_stream random(99, event, purpose::electrons);
     std::fill(pairs.begin(), pairs.end(), std::uint16_t{0});
     charge_frame frame(shape, pairs.data());
-    model.deposit(40 + random.uniform(), 40 + random.uniform(), random, frame);
+    const double row = 40 + random.uniform();
+    const double column = 40 + random.uniform();
+    model.deposit(row, column, random, frame);
     cloud& made = clouds.emplace_back();
     for (const std::uint16_t each : pairs) {
       if (each != 0) made.push_back(each / static_cast<double>(pairs_per_adu));

@@ -204,6 +204,12 @@ std::vector<std::pair<std::string, std::vector<std::uint8_t>>> source_seeds() {
   add("mrc", input_format("mrc"), mrc);
   for (const input_format format : {input_format("raw"), input_format("npy")})
     add(std::string(to_string(format)), format, load(write_sample(format)));
+  std::vector<std::uint8_t> fortran = load(write_sample(input_format("npy")));
+  constexpr std::string_view order = "False";
+  const auto at = std::search(fortran.begin(), fortran.end(), order.begin(), order.end());
+  if (at == fortran.end()) throw std::logic_error("a .npy sample names no order");
+  std::ranges::copy(std::string_view("True "), at);
+  add("npy_fortran", input_format("npy"), fortran);
   for (const auto& [name, bytes] : instrument_seeds()) add(name, input_format(name.substr(0, name.find('_'))), bytes);
   for (const auto& [name, recipe] : hdf5_frames_seeds()) add("hdf5_" + name, input_format("hdf5"), recipe);
   return seeds;

@@ -32,6 +32,25 @@ TEST_P(every_version, several_frames_a_position) {
   expect_pattern(*source);
 }
 
+TEST_P(every_version, frames_at_each_position_are_those_given) {
+  scan.scan = {1, 2, 3};
+  const auto files = write();
+  source_options options;
+  options.format = scan.format;
+  options.scan = scan_shape{1, 2, 0};
+  EXPECT_EQ(open_source(files, options)->info().scan, (scan_shape{1, 2, 3}));
+  for (const std::uint32_t repeats : {1U, 2U}) {
+    options.scan = scan_shape{1, 2, repeats};
+    const auto source = open_source(files, options);
+    EXPECT_EQ(source->info().scan, (scan_shape{1, 2, repeats}));
+    EXPECT_EQ(source->info().missing_frames, 0U);
+    EXPECT_NE(find_issue(source->info(), "frame_outside_scan"), nullptr);
+    frame_batch batch;
+    source->read(repeats, 1, batch);
+    EXPECT_TRUE(pixels_of<std::uint16_t>(batch.frames[0]) == pattern_frame(3, {576, 576})) << "the second position's first";
+  }
+}
+
 TEST_F(camera_source, row_sectors_are_bands_at_whole_cache_lines) {
   const auto source = open(write());
   EXPECT_EQ(source->info().split, sector_split::rows);

@@ -266,7 +266,7 @@ TEST_P(conforming_source, a_file_that_lost_its_end_keeps_its_complete_frames) {
   const std::vector<fs::path> files = write();
   fs::resize_file(files.front(), fs::file_size(files.front()) - 1);
   if (!sample().opens_when_cut) {
-    expect_error<format_error>(files, with_scan(known), {name_of(files.front()), "truncated"});
+    expect_error<format_error>(files, with_scan(known), {name_of(files.front()), "was cut"});
     return;
   }
   const auto source = open_source(files, with_scan(known));

@@ -163,7 +163,7 @@ TEST_F(dm5_files, thumbnails_that_the_file_names) {
   put_thumbnail();  // and beside a spectrum it is no frame
   const std::vector<float> spectrum(8, 1.0F);
   io::write_dataset<float>(group_at(image(1) + "/ImageData"), "Data", {8}, spectrum.data());
-  refuse({"frames.h5", "no dataset with the axes of frames"});
+  refuse({"frames.h5", "no dataset of numbers with the axes of frames"});
 }
 
 /// Index i of an axis lies at (i - Origin) Scale, in fractions that floating point has.
@@ -180,6 +180,42 @@ TEST_F(dm5_files, origins_steps_and_units) {
   EXPECT_EQ(lengths.scan_step_nm, 1.5);
   EXPECT_EQ(lengths.scan_origin_nm, (plane_origin{-12, 6}));
   expect_issue(source->info(), "axes_taken", 1, {"0.25 mrad", "1.5 nm"});
+}
+
+/// Two lines of three positions, 1.5 nm apart, the first at (-12, 6).
+TEST_F(dm5_files, axes_of_the_scan_are_those_of_the_scan_that_is_opened) {
+  put_scan();
+  calibrate(1, 2, -4.0, 1.5, "nm");
+  calibrate(1, 3, 8.0, 1.5, "nm");
+  static_cast<void>(open());  // closes what was written
+  const auto opened = [&](const std::optional<scan_shape>& scan, const scan_path& along) {
+    source_options options;
+    options.scan = scan;
+    options.path = along;
+    return open_source({path}, options)->info();
+  };
+  const auto expect_kept = [&](const std::optional<scan_shape>& scan, const scan_path& along, plane_origin origin) {
+    const source_info info = opened(scan, along);
+    EXPECT_EQ(info.lengths.scan_step_nm, 1.5);
+    EXPECT_EQ(info.lengths.scan_origin_nm, origin);
+    EXPECT_EQ(find_issue(info, "scan_step_not_taken"), nullptr);
+  };
+  expect_kept(scan_shape{1, 3, 1}, {}, {-12, 6});
+  expect_kept(scan_shape{1, 3, 1}, {3, 0, false}, {-10.5, 6});
+  expect_kept({}, {3, 0, false}, {-10.5, 6});  // the second line is missing
+  expect_kept({}, {0, 1, false}, {-12, 6});
+  expect_kept(scan_shape{2, 2, 1}, {1, 1, false}, {-12, 7.5});
+  expect_kept({}, {0, 0, true}, {-12, 6});
+  const auto expect_dropped = [&](const std::optional<scan_shape>& scan, const scan_path& along, const std::string& words) {
+    const source_info info = opened(scan, along);
+    EXPECT_EQ(info.lengths.scan_step_nm, 0);
+    EXPECT_EQ(info.lengths.scan_origin_nm, plane_origin{});
+    expect_issue(info, "scan_step_not_taken", 1, {"frames.h5: states the step of a scan of 3 x 2 positions", words});
+  };
+  expect_dropped(scan_shape{1, 6, 1}, {}, "the scan of 6 x 1 positions (width x height) is no part");
+  expect_dropped(scan_shape{3, 2, 1}, {}, "2 x 3 positions");
+  expect_dropped({}, {1, 0, false}, "3 x 2 positions (width x height) (1 frame skipped) is no part");
+  expect_dropped(scan_shape{2, 2, 1}, {2, 0, false}, "2 x 2 positions");
 }
 
 /// 0.1 / nm at 300 kV, whose wavelength is 1.96875 pm.
@@ -222,7 +258,7 @@ TEST_F(dm5_files, dimensions_that_contradict_the_pixels) {
   refuse({"contradicts itself", "Dimensions are (5)"});
   file = {H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "again"};
   io::write_attribute(group_at(dimensions), "[1]", "four");
-  refuse({"frames.h5", pixels(1), "Dimensions", "[1]"});
+  refuse({"frames.h5", dimensions, "[1]"});
 }
 
 TEST_F(dm5_files, pixels_that_are_not_what_the_file_states) {

@@ -72,6 +72,36 @@ TEST_F(turned_source, hyperspy_reverses_all_axes_in_emd) {
   expect_frames(*open(), {2, 3, 1}, "column, row, scan_column, scan_row");
 }
 
+TEST_F(turned_source, elements_that_are_no_numbers_are_named) {
+  const hsize_t extent[] = {3, 4, 5};
+  const hdf5_handle space(H5Screate_simple(3, extent, nullptr), "space");
+  hdf5_handle(H5Dcreate2(file, "flags", H5T_STD_B16LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "flags").close();
+  refuse({"frames.h5", "holds no dataset of numbers", "left out: /flags: its elements are not numbers"});
+}
+
+TEST_F(turned_source, spectra_of_hyperspy_are_no_frames) {
+  for (const std::size_t of_signal : {1U, 2U, 3U}) {
+    const std::string name = "Experiments/scan" + std::to_string(of_signal);
+    if (of_signal == 1) hdf5_handle(group("Experiments")).close();
+    hdf5_handle signal = group(name);
+    put_turned(signal, "data", {0, 1, 2, 3}, {2, 3, 4, 5});
+    for (std::size_t number = 0; number < 4; ++number) {
+      const hdf5_handle axis = group(name + "/axis-" + std::to_string(number));
+      io::write_attribute(axis, "navigate", std::int64_t{number + of_signal < 4 ? 1 : 0});
+    }
+    signal.close();
+  }
+  source_options options;
+  options.dataset = "/Experiments/scan2/data";
+  expect_frames(*open(options.dataset), {2, 3, 1}, "scan_row, scan_column, row, column");
+  options.dataset = "/Experiments/scan1/data";
+  expect_error<format_error>({path}, options, {"scan1/data", "1 signal axis and 3 that navigate", "name its axes"});
+  options.dataset = "/Experiments/scan3/data";
+  expect_error<format_error>({path}, options, {"scan3/data", "3 signal axes and 1 that navigate"});
+  options.axes = "scan_row,scan_column,row,column";
+  expect_frames(*open_source({path}, options), {2, 3, 1}, "scan_row, scan_column, row, column");
+}
+
 TEST_F(turned_source, matlab_counts_its_axes_from_the_other_end) {
   put_turned(file, "movie", {0, 2, 1}, {6, 4, 5}, {2, 3, 4});
   {

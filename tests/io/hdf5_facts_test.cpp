@@ -98,6 +98,44 @@ TEST_F(hdf5_source, a_mask_of_all_pixels_is_not_used) {
   expect_issue(source->info(), "pixel_mask", 1, {"1 of 20 pixels"});
 }
 
+/// A dataset of records, as tables of other programs are.
+void put_records(hid_t file, const std::string& name, const std::vector<hsize_t>& extent) {
+  const hdf5_handle type(H5Tcreate(H5T_COMPOUND, 8), name);
+  H5Tinsert(type, "x", 0, H5T_NATIVE_FLOAT);
+  H5Tinsert(type, "y", 4, H5T_NATIVE_FLOAT);
+  const hdf5_handle space(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), name);
+  const hdf5_handle made(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), name);
+}
+
+TEST_F(hdf5_source, what_holds_no_numbers_is_not_taken_for_frames) {
+  put_records(file, "records", {3, 4, 5});
+  put_records(file, "image_of_records", {4, 5});
+  file.close();
+  refuse({"frames.h5", "holds no dataset of numbers with the axes of frames"});
+  source_options image;
+  image.image = small;
+  expect_error<format_error>({path}, image, {"frames.h5", "holds no image of 4 x 5 numbers"});
+  file = {H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "again"};
+  put(file, "frames", {2, 4, 5});
+  EXPECT_EQ(open()->info().dataset, "/frames");
+}
+
+TEST_F(hdf5_source, several_images_are_named_behind_the_file) {
+  put(file, "dark", {4, 5});
+  put(file, "gain", {4, 5});
+  put_records(file, "records", {4, 5});
+  file.close();
+  source_options options;
+  options.image = small;
+  try {
+    static_cast<void>(open_source({path}, options));
+    FAIL();
+  } catch (const format_error& reason) {
+    EXPECT_EQ(reason.what(), path.string() + ": holds several datasets that may be the image (dark, gain)");
+    EXPECT_EQ(reason.advised(), (std::vector<advice>{{advice_kind::dataset, "behind its file"}}));
+  }
+}
+
 /// Eight frames in which pixels 3 and 4 hold sentinels always, and pixel 5 now and then.
 std::vector<std::uint16_t> frames_with_sentinels() {
   std::vector<std::uint16_t> all;
@@ -220,6 +258,39 @@ TEST_F(hdf5_source, a_file_that_a_detector_writes_is_read_as_far_as_it_is) {
   source->read(0, 4, batch);
   EXPECT_EQ(pixels_of<std::uint16_t>(batch.frames[1]), pattern_frame(1, small));
   EXPECT_EQ(batch.frames[2].present, 0);
+}
+
+TEST_F(hdf5_source, chunks_of_two_frames_that_the_cache_does_not_hold_are_reported) {
+  // Two rows of frames in chunks of 2 x 64 x 8192 pixels: 128 of these fill 256 MiB.
+  for (const hsize_t chunks : {hsize_t{128}, hsize_t{129}}) {
+    const std::string name = "in_" + std::to_string(chunks);
+    const hsize_t extent[] = {2, 64 * chunks, 8192};
+    const hsize_t chunk[] = {2, 64, 8192};
+    const hsize_t one[] = {1, 1, 1};
+    const hsize_t origin[] = {0, 0, 0};
+    const std::uint16_t pixel = 1;
+    const hdf5_handle space(H5Screate_simple(3, extent, nullptr), name);
+    const hdf5_handle creation(H5Pcreate(H5P_DATASET_CREATE), name);
+    H5Pset_chunk(creation, 3, chunk);
+    H5Pset_deflate(creation, 1);
+    const hdf5_handle dataset(H5Dcreate2(file, name.c_str(), H5T_NATIVE_UINT16, space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                              name);
+    const hdf5_handle memory(H5Screate_simple(3, one, nullptr), name);
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, origin, nullptr, one, nullptr);
+    io::hdf5_check(H5Dwrite(dataset, H5T_NATIVE_UINT16, memory, space, H5P_DEFAULT, &pixel), name);
+    H5Dflush(dataset);
+    hsize_t bytes = 0;
+    std::uint32_t filters = 0;
+    io::hdf5_check(H5Dget_chunk_storage_size(dataset, origin, &bytes), name);
+    std::vector<char> packed(bytes);
+    io::hdf5_check(H5Dread_chunk(dataset, H5P_DEFAULT, origin, &filters, packed.data()), name);
+    for (hsize_t row = 64; row < extent[1]; row += 64) {
+      const hsize_t at[] = {0, row, 0};
+      io::hdf5_check(H5Dwrite_chunk(dataset, H5P_DEFAULT, filters, at, packed.size(), packed.data()), name);
+    }
+  }
+  EXPECT_EQ(find_issue(open("in_128")->info(), "slow_chunks"), nullptr);
+  expect_issue(open("in_129")->info(), "slow_chunks", 1, {"frames.h5", "in_129", "2 x 64 x 8192"});
 }
 
 }  // namespace

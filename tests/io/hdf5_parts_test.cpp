@@ -237,6 +237,75 @@ TEST_F(pieced_source, virtual_sources_are_followed) {
   expect_there(*open(), {0, 2});
 }
 
+/// Frames of two modules, columns 0 and 1 and columns 3 and 4, which lie in files of their own.
+struct modules_source : pieced_source {
+  /// The first `frames` frames of the module's file become those of the dataset of 4.
+  void map_module(const std::string& name, hsize_t column, hsize_t frames) {
+    const hdf5_handle where = space_of({4, 4, 5});
+    const hdf5_handle from = space_of({4, 4, 5});
+    const hsize_t start[] = {0, 0, column};
+    const hsize_t count[] = {frames, 4, 2};
+    io::hdf5_check(H5Sselect_hyperslab(where, H5S_SELECT_SET, start, nullptr, count, nullptr), name);
+    io::hdf5_check(H5Sselect_hyperslab(from, H5S_SELECT_SET, start, nullptr, count, nullptr), name);
+    io::hdf5_check(H5Pset_virtual(creation, where, name.c_str(), "data", from), name);
+  }
+
+  void expect_gap(const frame_source& source, const std::vector<std::uint64_t>& there) {
+    std::vector<std::uint8_t> gap(20);
+    for (std::size_t row = 0; row < 4; ++row) gap[row * 5 + 2] = 1;
+    EXPECT_EQ(source.info().masked, gap);
+    expect_issue(source.info(), "unmapped_pixels", 1, {"4 of its 20 pixels in any frame", "masked"});
+    frame_batch batch;
+    source.read(0, 4, batch);
+    for (std::uint64_t frame = 0; frame < 4; ++frame) {
+      const bool is_there = std::find(there.begin(), there.end(), frame) != there.end();
+      EXPECT_EQ(batch.frames[frame].present != 0, is_there) << frame;
+      if (!is_there) continue;
+      std::vector<std::uint16_t> expected = pattern_frame(frame, small);
+      std::vector<std::uint16_t> read = pixels_of<std::uint16_t>(batch.frames[frame]);
+      for (std::size_t pixel = 0; pixel < 20; ++pixel) EXPECT_TRUE(gap[pixel] != 0 || read[pixel] == expected[pixel]) << pixel;
+    }
+  }
+};
+
+TEST_F(modules_source, a_module_that_all_frames_lack_is_named) {
+  put(part("a.h5"), "data", {4, 4, 5}, {});
+  map_module("a.h5", 0, 4);
+  map_module("gone.h5", 3, 4);
+  make(file, {4, 4, 5});
+  refuse({"frames.h5", "dataset /data: of 4 frames not one is there", "gone.h5, which cannot be opened"});
+}
+
+TEST_F(modules_source, what_lies_between_modules_is_masked) {
+  put(part("a.h5"), "data", {4, 4, 5}, {});
+  map_module("a.h5", 0, 4);
+  map_module("a.h5", 3, 4);
+  make(file, {4, 4, 5});
+  expect_gap(*open(), {0, 1, 2, 3});
+}
+
+TEST_F(modules_source, frames_that_lack_a_module_are_missing) {
+  put(part("a.h5"), "data", {4, 4, 5}, {});
+  put_some(part("b.h5"), "data", {4, 4, 5}, {1, 4, 5}, {0, 1, 2}, 0);
+  map_module("a.h5", 0, 4);
+  map_module("b.h5", 3, 2);  // not of frames 2 and 3
+  make(file, {4, 4, 5});
+  const auto source = open();
+  expect_gap(*source, {0, 1});
+  expect_issue(source->info(), "unwritten_frame", 1, {"2 were never written", "frame 2"});
+}
+
+TEST_F(modules_source, gaps_of_virtual_sources_are_those_of_the_whole) {
+  put(part("a.h5"), "data", {4, 4, 5}, {});
+  map_module("a.h5", 0, 4);
+  map_module("a.h5", 3, 4);
+  make(part("between.h5"), {4, 4, 5});
+  creation = {H5Pcreate(H5P_DATASET_CREATE), "creation"};
+  map({4, 4, 5}, 0, 1, "between.h5", {4, 4, 5});
+  make(file, {4, 4, 5});
+  expect_gap(*open(), {0, 1, 2, 3});
+}
+
 TEST_F(virtual_source, bytes_from_another_folder_are_refused_by_name) {
   std::filesystem::create_directory(scratch / "out");
   std::ofstream(scratch / "out" / "raw.bin") << std::string(4 * 5 * 3, 's');

@@ -3,7 +3,6 @@
 
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/hyperslab.hpp"
-#include "io/sources/hdf5/placement.hpp"
 #include "tests/io/hdf5_fixture.hpp"
 
 // What was never written, or lies in files that are not there, is missing; what is there keeps its place.
@@ -14,7 +13,8 @@ using io::hdf5_handle;
 
 struct written : hdf5_source {
   /// Datasets of two frames each in files of their own, as DECTRIS writes them; 0 frames: a link that leads nowhere.
-  void put_runs(const std::map<int, std::uint64_t>& frames_of_run, bool numbered, std::uint64_t images = 0) {
+  void put_runs(const std::map<int, std::uint64_t>& frames_of_run, bool numbered, std::uint64_t images = 0,
+                std::int64_t base = 1) {
     const hdf5_handle data = runs_group();
     for (const auto& [number, frames] : frames_of_run) {
       const std::string name = "part_" + std::to_string(number) + ".h5";
@@ -23,17 +23,16 @@ struct written : hdf5_source {
         const hdf5_handle part(H5Fcreate((scratch / name).c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), name);
         put(part, "data", {frames, 4, 5}, {1, 4, 5}, first);
         const hdf5_handle dataset(H5Dopen2(part, "data", H5P_DEFAULT), name);
-        if (numbered) io::write_attribute(dataset, "image_nr_low", static_cast<std::int64_t>(first + 1));
+        if (numbered) io::write_attribute(dataset, "image_nr_low", base + static_cast<std::int64_t>(first));
       }
       H5Lcreate_external(name.c_str(), "/data", data, ("data_00000" + std::to_string(number)).c_str(), H5P_DEFAULT,
                          H5P_DEFAULT);
     }
-    if (images > 0) {
-      const std::uint64_t one = 1;
-      const std::string facts = "entry/instrument/detector/detectorSpecific/";
-      io::write_dataset<std::uint64_t>(file, facts + "nimages", {1}, &images);
-      io::write_dataset<std::uint64_t>(file, facts + "ntrigger", {1}, &one);
-    }
+    if (images > 0) put_total("nimages", images);
+  }
+
+  void put_total(const std::string& name, std::uint64_t number) {
+    io::write_dataset<std::uint64_t>(file, "entry/instrument/detector/detectorSpecific/" + name, {1}, &number);
   }
 
   hdf5_handle runs_group() {
@@ -153,12 +152,81 @@ TEST_F(written, a_run_whose_place_nothing_shows_is_refused) {
   refuse({"frames.h5", "data_000003", "image_nr_low"});
 }
 
+TEST_F(written, what_should_be_a_number_is_refused_with_its_file_and_place) {
+  put_runs({{1, 2}, {2, 2}}, false, 4);
+  {
+    const hdf5_handle part(H5Fopen((scratch / "part_2.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "part_2.h5");
+    const hdf5_handle dataset(H5Dopen2(part, "data", H5P_DEFAULT), "data");
+    io::write_attribute(dataset, "image_nr_low", "3");
+  }
+  refuse({"part_2.h5: /data: attribute image_nr_low", "numbers"});
+  fs::remove(scratch / "part_2.h5");
+  file = {H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "again"};
+  const std::string total = "entry/instrument/detector/detectorSpecific/nimages";
+  H5Ldelete(file, total.c_str(), H5P_DEFAULT);
+  const double half = 2.5;
+  io::write_dataset<double>(file, total, {1}, &half);
+  refuse({"frames.h5: dataset", "nimages"});
+}
+
 TEST_F(written, frames_behind_the_last_run_are_missing_with_a_sentence) {
   put_runs({{1, 2}, {2, 2}}, false, 6);
   const auto source = open();
   EXPECT_EQ(source->info().scan.frames(), 6U);
   expect_issue(source->info(), "missing_dataset", 1, {"datasets of 4 frames, and 6 by nimages", "the last 2 are missing"});
   expect_there(*source, {0, 1, 2, 3});
+}
+
+TEST_F(written, images_of_triggers_whose_number_is_not_stated_are_of_one) {
+  put_runs({{1, 2}, {2, 2}}, false, 6);
+  EXPECT_EQ(open()->info().scan.frames(), 6U);
+  file = {H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), "again"};
+  put_total("ntrigger", 2);
+  EXPECT_EQ(open()->info().scan.frames(), 12U);
+}
+
+TEST_F(written, triggers_alone_are_no_total) {
+  put_runs({{1, 2}, {2, 2}}, false);
+  put_total("ntrigger", 6);
+  EXPECT_EQ(open()->info().scan.frames(), 4U);
+}
+
+TEST_F(written, the_total_shows_how_many_frames_lack) {
+  put_runs({{1, 1}, {3, 2}}, false, 6);
+  const auto source = open();
+  expect_issue(source->info(), "missing_dataset", 1, {"data_000003, but none of number 2: its 3 frames are missing"});
+  frame_batch batch;
+  source->read(0, 6, batch);
+  for (std::uint64_t frame = 0; frame < 6; ++frame)
+    EXPECT_EQ(batch.frames[frame].present != 0, frame == 0 || frame > 3) << frame;
+}
+
+TEST_F(written, images_are_counted_from_0_where_the_first_dataset_is) {
+  put_runs({{1, 2}, {2, 2}, {3, 2}}, true, 6, 0);
+  const auto source = open();
+  EXPECT_TRUE(source->info().issues.empty());
+  expect_there(*source, {0, 1, 2, 3, 4, 5});
+}
+
+TEST_F(written, images_are_counted_from_0_where_the_lengths_show_it) {
+  put_runs({{1, 0}, {2, 2}, {3, 2}}, true, 6, 0);
+  const auto source = open();
+  expect_issue(source->info(), "missing_file", 1, {"data_000001", "its 2 frames are missing"});
+  expect_there(*source, {2, 3, 4, 5});
+}
+
+TEST_F(written, datasets_that_lack_in_a_row_share_a_gap) {
+  put_runs({{1, 0}, {2, 0}, {3, 2}}, true);
+  const auto source = open();
+  expect_issue(source->info(), "missing_file", 2, {"data_000001", "2 datasets in a row", "4 frames are missing"});
+  expect_there(*source, {4, 5});
+}
+
+TEST_F(written, frames_between_datasets_are_missing_with_a_sentence) {
+  put_runs({{1, 1}, {2, 2}}, true);
+  const auto source = open();
+  expect_issue(source->info(), "missing_dataset", 1, {"data_000002 begins with image 3", "1 frames before it"});
+  expect_there(*source, {0, 2, 3});
 }
 
 TEST_F(written, a_total_that_nothing_bears_out_is_not_believed) {
@@ -184,44 +252,11 @@ TEST_F(written, a_run_that_was_made_and_never_written_is_missing) {
       const hdf5_handle dataset(H5Dcreate2(holder, "data", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT), "data");
     }
     const auto source = open();
-    expect_issue(source->info(), "unwritten_dataset", 1, {"data_000002", "never written"});
+    expect_issue(source->info(), "unwritten_dataset", 1,
+                 {"data_000002", "never written: its " + std::to_string(made == 3 ? 3 : 2) + " frames"});
     EXPECT_EQ(source->info().scan.frames(), made == 3 ? 7U : 6U);
     EXPECT_EQ(source->info().missing_frames, made == 3 ? 3U : 2U);
   }
-}
-
-TEST(placement, runs_that_are_the_whole_scan_follow_one_another) {
-  using io::place_frames;
-  const auto first = std::vector<std::uint64_t>{0, 3, 6, 9};
-  EXPECT_EQ(place_frames({{"a", 1, 3, {}}, {"b", 3, 3, {}}, {"c", 5, 3, {}}, {"d", 7, 3, {}}}, 12, "x").first, first);
-  EXPECT_EQ(place_frames({{"a", 11, 3, {}}, {"b", 12, 3, {}}, {"c", 13, 3, {}}, {"d", 14, 3, {}}}, 12, "x").first, first);
-}
-
-TEST(placement, of_numbers_that_contradict_one_another_is_refused) {
-  using io::numbered_frames;
-  const auto refused = [](const std::vector<numbered_frames>& runs, std::optional<std::uint64_t> total, const char* part) {
-    expect_error<format_error>([&] { (void)io::place_frames(runs, total, "x"); }, {"x: ", part});
-  };
-  refused({{"a", 1, 3, 3}, {"b", 2, 3, 0}, {"c", 3, 3, 9}, {"d", 4, 3, 6}}, 12, "dataset b begins with image 1 (image_nr_low)");
-  refused({{"a", 1, 3, 0}, {"b", 2, 3, 3}, {"c", 3, 3, 4}, {"d", 4, 3, 9}}, {}, "dataset c begins with image 5");
-  refused({{"a", 1, 3, 0}, {"b", 2, 3, 3}, {"c", 3, 3, 6'999'999}}, 12, "dataset c would end with frame 7000002 of 12");
-  refused({{"a", 1, 5, {}}, {"b", 2, {}, {}}, {"c", 3, {}, {}}, {"d", 4, 1, {}}}, 12,
-          "dataset d would end with frame 16 of 12");
-  refused({{"a", 1, 3, {}}, {"b", 3, 3, {}}, {"c", 5, 3, {}}}, 12, "dataset c would end with frame 15 of 12");
-}
-
-TEST(placement, of_runs_that_differ) {
-  using io::numbered_frames;
-  using io::place_frames;
-  const std::vector<numbered_frames> uneven{{"a", 1, 3, {}}, {"b", 2, 5, {}}, {"c", 3, {}, {}}, {"d", 4, 2, {}}};
-  EXPECT_THROW((void)place_frames(uneven, {}, "x"), format_error);
-  EXPECT_EQ(place_frames(uneven, 14, "x").first, (std::vector<std::uint64_t>{0, 3, 8, 12}));
-  EXPECT_EQ(place_frames({{"a", 0, 3, {}}, {"b", 1, 3, {}}}, {}, "x").end, 6U);
-  // Image numbers that begin anew in each run are no places in the scan.
-  EXPECT_EQ(place_frames({{"a", 1, 3, 0}, {"b", 2, 3, 0}}, {}, "x").first, (std::vector<std::uint64_t>{0, 3}));
-  EXPECT_THROW((void)place_frames({{"a", 1, 3, {}}, {"b", 1, 3, {}}}, {}, "x"), format_error);
-  EXPECT_THROW((void)place_frames({{"a", 1, 3, {}}, {"b", 999'999'999, 3, {}}}, {}, "x"), format_error);
-  EXPECT_EQ(place_frames({{"a", 1, 3, {}}}, ~std::uint64_t{0}, "x").end, 3U) << "a claim beyond all scans";
 }
 
 }  // namespace

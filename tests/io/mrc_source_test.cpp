@@ -231,6 +231,11 @@ TEST_F(movies, steps_are_those_of_the_scan_that_is_given) {
   left_out("Scan - Enable = Enable\nScan - Type = Random\n" + sized("3", "2"), "type Random");
   left_out("Scan - Enable = Disable\n", "no scan");
   EXPECT_TRUE(noted(raster + sized("2", "3"), given).issues.empty()) << "no step is noted";
+  const std::string pairs = raster + sized("3", "1") + "Scan - Camera Frames Per Point = 2\n";
+  EXPECT_EQ(noted(pairs, scan_shape{1, 3, 0}).scan, (scan_shape{1, 3, 2}));
+  EXPECT_EQ(noted(pairs, scan_shape{3, 1, 0}).scan, (scan_shape{3, 1, 2}));
+  EXPECT_EQ(noted(pairs, given).scan, given);
+  EXPECT_DOUBLE_EQ(noted(pairs + steps, scan_shape{1, 3, 0}).lengths.scan_step_nm, 0.5);
 }
 
 TEST_F(mrc_files, a_camera_movie) {

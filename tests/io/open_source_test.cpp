@@ -1,5 +1,8 @@
 #include <sys/stat.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "io/files/file.hpp"
 
 #include "tests/io/source_fixture.hpp"
@@ -44,7 +47,7 @@ TEST_F(opening, format_from_magic_even_under_another_name) {
 }
 
 TEST_F(opening, format_that_cannot_be_told) {
-  save(scratch / "frames.xyz", std::vector<char>(100, 'x'));
+  save(scratch / "frames.xyz", std::vector<char>(100, '\1'));
   expect_error<format_error>({scratch / "frames.xyz"}, {}, {"frames.xyz", "cannot be told"},
                              advised(advice_kind::input_format));
 }
@@ -57,8 +60,8 @@ TEST_F(opening, one_file_where_the_format_is_one_file) {
 
 TEST_F(opening, absurd_scans_of_the_caller) {
   const fs::path npy = make(input_format("npy"));
-  for (const scan_shape wrong : {scan_shape{0, 3, 1}, scan_shape{0xffff'ffff, 0xffff'ffff, 0xffff'ffff}, scan_shape{1, 1, 0},
-                                 scan_shape{65536, 65536, 1}}) {
+  for (const scan_shape wrong : {scan_shape{0, 3, 1}, scan_shape{0xffff'ffff, 0xffff'ffff, 0xffff'ffff}, scan_shape{0, 1, 0},
+                                 scan_shape{65536, 65536, 0}}) {
     source_options options;
     options.scan = wrong;
     expect_error<invalid_argument>({npy}, options, {"makes no sense"});
@@ -90,6 +93,41 @@ TEST_F(opening, contents_say_more_than_the_name) {
   const fs::path npy = make(input_format("npy"));
   fs::rename(npy, scratch / "x_module0.data");
   EXPECT_EQ(open_source({scratch / "x_module0.data"}, {})->info().format, input_format("npy"));
+}
+
+TEST_F(opening, a_layout_of_flat_frames_is_not_used_for_files_that_describe_themselves) {
+  source_options layout;
+  layout.raw = raw_layout{{1, 1}, pixel_type::u8};
+  const std::vector<advice> flat_all_the_same{{advice_kind::input_format, "raw"}};
+  for (const char* name : {"npy", "hdf5"}) {
+    const fs::path file = make(input_format(name));
+    const std::string words = "is a file of format " + std::string(name);
+    expect_error<format_error>({file}, layout, {file.filename().string(), words, "layout of flat frames"}, flat_all_the_same);
+    source_options stated = layout;
+    stated.format = input_format("raw");
+    EXPECT_EQ(open_source({file}, stated)->info().scan.frames(), fs::file_size(file)) << name;
+    fs::remove(file);
+  }
+  save(scratch / "picture.raw", {'\x89', 'P', 'N', 'G', '\r', '\n', '\x1a', '\n'});
+  expect_error<format_error>({scratch / "picture.raw"}, layout, {"picture.raw", "is a PNG picture"}, flat_all_the_same);
+}
+
+TEST_F(opening, hdf5_behind_a_block_of_another_program) {
+  const fs::path file = make(input_format("hdf5"));
+  std::ifstream stored(file, std::ios::binary);
+  const std::vector<char> hdf5{std::istreambuf_iterator<char>(stored), {}};
+  for (const std::size_t block : {512U, 1024U, 4096U}) {
+    std::vector<char> bytes(block, ' ');
+    bytes.insert(bytes.end(), hdf5.begin(), hdf5.end());
+    const fs::path matlab = scratch / "frames.mat";
+    save(matlab, bytes);
+    const auto source = open_source({matlab}, {});
+    EXPECT_EQ(source->info().format, input_format("hdf5"));
+    expect_pattern(*source);
+  }
+  const std::string before_hdf5 = "MATLAB 5.0 MAT-file, Platform: GLNXA64" + std::string(128, ' ');
+  save(scratch / "old.mat", {before_hdf5.begin(), before_hdf5.end()});
+  expect_error<format_error>({scratch / "old.mat"}, {}, {"old.mat", "before 7.3", "save it with -v7.3"});
 }
 
 TEST_F(opening, a_directory_of_camera_files_among_others) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <countem/error.hpp>
@@ -91,6 +93,39 @@ TEST(scan_path, names_what_else_would_fit) {
             "110 frames fill 10 x 11, 11 x 10 or 5 x 22 positions (width x height), or 10 x 10 with 1 frame of flyback behind "
             "each line");
   EXPECT_EQ(words_of_foldings(3, {10, 10, 1}), "");
+}
+
+/// "row,column" of the scan's first position in a raster of 3 lines of 4 positions; "none".
+std::string place_of(const scan_shape& scan, const scan_path& path, const scan_shape& raster = {3, 4, 1}) {
+  const std::optional<raster_place> place = place_in_raster(raster, scan, path);
+  return place ? std::to_string(place->row) + "," + std::to_string(place->column) : "none";
+}
+
+TEST(scan_path, a_scan_is_a_part_of_the_raster_of_its_frames) {
+  EXPECT_EQ(place_of({3, 4, 1}, {}), "0,0");
+  EXPECT_EQ(place_of({2, 4, 1}, {4, 0, false}), "1,0");
+  EXPECT_EQ(place_of({4, 4, 1}, {-4, 0, false}), "-1,0");
+  EXPECT_EQ(place_of({3, 4, 1}, {0, 0, true}), "0,0") << "the same positions in another order";
+  EXPECT_EQ(place_of({3, 3, 1}, {0, 1, false}), "0,0") << "without the last column";
+  EXPECT_EQ(place_of({2, 3, 1}, {5, 1, false}), "1,1") << "without the first one";
+  EXPECT_EQ(place_of({1, 2, 1}, {6, 0, false}), "1,2") << "a part of one line";
+  EXPECT_EQ(place_of({1, 9, 1}, {3, 0, false}, {1, 12, 1}), "0,3") << "a part of the only line";
+  EXPECT_EQ(place_of({2, 4, 2}, {8, 0, false}, {3, 4, 2}), "1,0") << "two frames at each position";
+}
+
+TEST(scan_path, a_scan_is_no_part_of_another_raster) {
+  EXPECT_EQ(place_of({1, 12, 1}, {}), "none");
+  EXPECT_EQ(place_of({4, 3, 1}, {}), "none");
+  EXPECT_EQ(place_of({2, 6, 1}, {}), "none");
+  EXPECT_EQ(place_of({3, 4, 1}, {1, 0, false}), "none") << "lines would go round the edge";
+  EXPECT_EQ(place_of({1, 4, 1}, {1, 0, false}), "none");
+  EXPECT_EQ(place_of({3, 4, 1}, {-1, 0, false}), "none");
+  EXPECT_EQ(place_of({2, 4, 1}, {0, 1, false}), "none");
+  EXPECT_EQ(place_of({2, 3, 1}, {6, 1, false}), "none");
+  EXPECT_EQ(place_of({3, 3, 1}, {0, 1, true}), "none") << "which column the flyback is depends on the line";
+  EXPECT_EQ(place_of({3, 4, 1}, {}, {1, 12, 1}), "none");
+  EXPECT_EQ(place_of({3, 2, 2}, {}), "none");
+  EXPECT_EQ(place_of({2, 4, 2}, {1, 0, false}, {3, 4, 2}), "none") << "half a position";
 }
 
 }  // namespace

@@ -216,7 +216,7 @@ TEST(other_files, are_named) {
   };
   file_bytes bytes;
   append_text(bytes, std::string("TPX3\0\0\x10\0", 8));
-  refused("a.tpx3", bytes, {"a.tpx3", "TPX3", "no frames"});
+  refused("a.tpx3", bytes, {"a.tpx3", "TPX3", "raw frames are expected"});
   const auto tiff = [](std::initializer_list<std::uint16_t> compressions) {
     std::vector<test::tiff_directory> directories;
     for (const std::uint16_t compression : compressions)
@@ -224,7 +224,7 @@ TEST(other_files, are_named) {
     const std::string file = test::tiff_file(directories);
     return file_bytes(file.begin(), file.end());
   };
-  refused("a.eer", tiff({65001}), {"a.eer", "EER", "list of electrons", "convert it"});
+  refused("a.eer", tiff({65001}), {"a.eer", "EER", "electrons that a Falcon camera counted", "convert it"});
   refused("a.eer", tiff({1, 65002}), {"a.eer", "EER"});
   refused("a.tif", tiff({1}), {"a.tif", "TIFF", "MRC"});
   bytes = tiff({65000});

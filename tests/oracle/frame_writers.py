@@ -49,7 +49,7 @@ def npy(folder: pathlib.Path, stem: str, pixels: np.ndarray) -> pathlib.Path:
 
 
 def fortran(folder: pathlib.Path, stem: str, pixels: np.ndarray) -> pathlib.Path:
-    return npy(folder, stem, np.asfortranarray(pixels) if pixels.size == pixels.shape[-1] * pixels.shape[-2] else pixels)
+    return npy(folder, stem, np.asfortranarray(pixels))
 
 
 def hdf5(folder: pathlib.Path, stem: str, pixels: np.ndarray) -> pathlib.Path:

@@ -20,7 +20,7 @@ LOWS = {"u1": 150, "i1": -50, "u2": 40_000, "i2": -30_000, "u4": 1_000_003, "i4"
         "f2": -5.5, "f4": 1000.25, "f8": -1000.0625, "?": 0}
 NUMBERS = ["u1", "i1", *(order + code for code in LOWS if code[1:] not in ("", "1") for order in "<>")]
 CAMERA = (576, 576)
-OF_CAMERA = "raw frames of a camera and no image of factors"
+OF_CAMERA = "holds raw frames of a camera (4D Camera), and an image of the detector is expected"
 NO_FORMAT = "its format cannot be told from its name or its first bytes"
 
 
@@ -32,12 +32,12 @@ def kind(name: str, write: writers.Writer, dtype: str, type: str = "", **more: o
 def flat(dtype: str) -> Kind:
     """Flat images hold f32, as masks bytes."""
     size = np.dtype(dtype).itemsize
-    unlike = "a flat file of one f32 a pixel would have 256 bytes"
+    unlike = "a flat file of one f32 a pixel, which has 256 bytes"
     if size == 4:
         unlike = "seems to hold big-endian f32" if dtype == ">f4" else "seems to hold whole numbers of 32 bits"
     return kind("raw", writers.raw, dtype, options=("--shape", "8x8", "--dtype", dtype if dtype[0] in "<>" else f"|{dtype}"),
                 holds_scan=False, image="" if dtype == "<f4" else unlike,
-                mask="" if size == 1 else "a flat file of one u8 a pixel would have 64 bytes")
+                mask="" if size == 1 else "a flat file of one u8 a pixel, which has 64 bytes")
 
 
 def camera(version: str, write: writers.Writer, why: str, named: bool, **more: object) -> Kind:
@@ -69,9 +69,9 @@ KINDS = [
     *(kind("blo", writers.blo, dtype) for dtype in ("u1", "<u2")),
     *(kind("ser", writers.ser(number), dtype) for number, dtype in enumerate(SER_TYPES, 1)),
     *(kind("seq", writers.seq, dtype, holds_scan=False) for dtype in ("u1", "<u2", "<u4")),
-    camera("v1", writers.blocks(1), "module", True, holds_scan=False),
-    camera("v2", writers.blocks(2), "module", True, holds_scan=False, shape=CAMERA),
-    camera("v3", writers.records(3), OF_CAMERA, False, shape=CAMERA, image="no record has a position inside the scan"),
+    camera("v1", writers.blocks(1), OF_CAMERA, True, holds_scan=False),
+    camera("v2", writers.blocks(2), OF_CAMERA, True, holds_scan=False, shape=CAMERA),
+    camera("v3", writers.records(3), OF_CAMERA, False, shape=CAMERA),
     camera("v4", writers.records(4), OF_CAMERA, True, shape=CAMERA),
     camera("v5", writers.records(5), OF_CAMERA, False, shape=CAMERA),
 ]

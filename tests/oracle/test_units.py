@@ -108,6 +108,29 @@ def test_digital_micrograph_5(program: Program, tmp_path: pathlib.Path) -> None:
     assert (facts["dataset"], facts["axes"]) == ("/ImageList/[1]/ImageData/Data", "scan_row, scan_column, row, column")
 
 
+def test_the_angle_of_a_pixel_in_front_of_a_detector_of_dectris(program: Program, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "made_master.h5"
+    with h5py.File(file, "w") as made:
+        made["entry/data/data_000001"] = FRAMES.reshape(12, 8, 10)
+        detector = made.create_group("entry/instrument/detector")
+        for name, length in (("x_pixel_size", 1e-4), ("y_pixel_size", 1e-4), ("detector_distance", 0.4)):
+            detector[name] = length
+            detector[name].attrs["units"] = "m"
+    facts = program.run("info", file, "--json")
+    assert facts["pixel_mrad"] == pytest.approx(0.25)
+    with h5py.File(file, "a") as made:
+        made["entry/instrument/detector/detector_distance"][...] = 0
+    assert "pixel_mrad" not in program.run("info", file, "--json"), "as an ARINA writes it where nobody told it"
+
+
+def test_spectra_are_no_frames(program: Program, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "spectra.hspy"
+    hyperspy.signals.Signal1D(FRAMES).save(file)
+    words = program.refuse("info", file)
+    assert "spectra.hspy" in words and "1 signal axis and 3 that navigate" in words
+    assert program.run("info", file, "--axes", "scan_row,scan_column,row,column", "--json")["frame"] == {"height": 8, "width": 10}
+
+
 def test_parts_keep_them(program: Program, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "made.hspy"
     signal(STATED).save(file)
@@ -118,6 +141,39 @@ def test_parts_keep_them(program: Program, tmp_path: pathlib.Path) -> None:
     with h5py.File(tmp_path / "images.h5") as images:
         shown = images["reductions/sum"].attrs
         assert (shown["axis_units"], shown["row_first"], shown["row_step"]) == ("mrad", 0, 0.5)
+
+
+SCANS = [(("--scan", "4x2", "--skip", "4"), ("nm", [12, 14]), ("nm", [-4, -2])),
+         (("--skip", "-4"), ("nm", [8, 10]), ("nm", [-4, -2])),
+         (("--scan", "3x3", "--skip", "1", "--flyback", "1"), ("nm", [10, 12]), ("nm", [-2, 0])),
+         (("--snake",), ("nm", [10, 12]), ("nm", [-4, -2])),
+         (("--scan", "6x2"), ("pixels", [0, 1]), ("pixels", [0, 1])),
+         (("--scan", "4x3", "--skip", "1"), ("pixels", [0, 1]), ("pixels", [0, 1]))]
+
+
+@pytest.mark.parametrize(("options", "rows", "columns"), SCANS)
+def test_a_scan_along_a_path_has_its_own(program: Program, tmp_path: pathlib.Path, options: tuple[str, ...], rows: tuple[str, list[float]],
+                                         columns: tuple[str, list[float]]) -> None:
+    """Frames of the file, and of the store that was counted of it, lie where they lay; what makes no part of that raster lies nowhere."""
+    file, made = tmp_path / "made.hspy", tmp_path / "made.h5"
+    signal(STATED).save(file)
+    store, _ = counted(program, file)
+    for command in (("count", file, "--method", "counts", "--no-png"), ("convert", store), ("reduce", store, "--scan-crop", ":,:")):
+        told = program.run(*command, *options, "-o", made, "--json", "--force")
+        assert axes_of(made) == [rows, columns, ("mrad", [-1, -0.75]), ("mrad", [-1.25, -1])], command
+        lost = [line for line in told["warnings"] if "states the step of a scan of 4 x 3 positions" in line]
+        assert len(lost) == (rows[0] == "pixels"), told["warnings"]
+
+
+def test_a_line_has_a_step_for_every_folding(program: Program, tmp_path: pathlib.Path) -> None:
+    np.save(tmp_path / "line.npy", FRAMES.reshape(12, 8, 10))
+    store, made = tmp_path / "line.h5", tmp_path / "made.h5"
+    program.run("count", tmp_path / "line.npy", "--method", "counts", "--no-png", "-o", store, "--scan-step", "0.5", "--json")
+    told = program.run("convert", store, "--scan", "4x3", "-o", made, "--json")
+    assert axes_of(made)[:2] == [("nm", [0, 0.5])] * 2
+    assert any("0.5 nm is known along one line" in line for line in told["warnings"])
+    told = program.run("convert", store, "--skip", "2", "-o", made, "--json", "--force")
+    assert axes_of(made)[1] == ("nm", [1, 1.5]) and not told["warnings"]
 
 
 def test_given_lengths_come_first(program: Program, tmp_path: pathlib.Path) -> None:

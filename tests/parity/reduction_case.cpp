@@ -66,7 +66,8 @@ reduction_case random_reduction_case(std::uint64_t seed) {
   detector_point centre = middle_of(drawn.shape);
   centre.row += static_cast<double>(random() % 41) / 8 - 2.5;
   centre.column += static_cast<double>(random() % 3) / 2;
-  drawn.rings = make_rings(drawn.shape, centre, random() % 2 == 0 ? 1 : 1.5, static_cast<std::uint32_t>(random() % 6));
+  const double width = random() % 2 == 0 ? 1 : 1.5;
+  drawn.rings = make_rings(drawn.shape, centre, width, static_cast<std::uint32_t>(random() % 6));
   drawn.factor = 1 + static_cast<std::uint32_t>(random() % 9);
   drawn.window.row = static_cast<std::uint32_t>(random() % drawn.shape.height);
   drawn.window.column = static_cast<std::uint32_t>(random() % drawn.shape.width);

@@ -5,6 +5,7 @@ import math
 import pathlib
 import pickle
 
+import h5py
 import numpy as np
 import pytest
 
@@ -62,6 +63,13 @@ def test_references_may_be_paths_frames_or_arrays(raw: ct.Raw, simulated: Simula
     np.testing.assert_array_equal(made.gain, gain.astype(np.float32))
     np.testing.assert_array_equal(made.mask & 8 != 0, mask)
     assert ct.calibrate(raw, dark, tmp_path / "gain.npy", mask=tmp_path / "mask.npy").background_adu == made.background_adu
+
+
+def test_a_gain_reference_that_was_written_in_part(raw: ct.Raw, tmp_path: pathlib.Path) -> None:
+    with h5py.File(tmp_path / "gain.h5", "w") as file:
+        file.create_dataset("gain", raw.shape[-2:], np.float32, chunks=(1, raw.shape[-1]))[:4] = 1
+    with pytest.raises(ValueError, match="gain.h5: the gain reference is not complete: .*1 were never written or only in part"):
+        ct.calibrate(raw, gain=tmp_path / "gain.h5")
 
 
 def test_the_folder_of_a_simulation(simulated: Simulated) -> None:

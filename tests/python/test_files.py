@@ -35,6 +35,15 @@ def test_exports_that_are_refused(scan: ct.Scan, tmp_path: pathlib.Path) -> None
         scan.export(tmp_path / "x.h5", "paper")
 
 
+def test_files_of_another_kind_are_named(tmp_path: pathlib.Path) -> None:
+    np.save(tmp_path / "frames.npy", np.zeros((4, 8, 8), np.uint16))
+    (tmp_path / "a.tpx3").write_bytes(b"TPX3" + bytes(20))
+    for name, words in [("frames.npy", r"frames.npy: holds raw frames \(format npy\), .* count it first"),
+                        ("a.tpx3", "a.tpx3: is a TPX3 file, .* convert it to a store first")]:
+        with pytest.raises(ValueError, match=words):
+            ct.open(tmp_path / name)
+
+
 def test_a_sound_store_has_no_faults(counted: pathlib.Path, tmp_path: pathlib.Path) -> None:
     assert ct.verify(counted) == []
     broken = damaged(counted, tmp_path / "broken.h5")

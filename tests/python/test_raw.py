@@ -51,6 +51,74 @@ def test_a_dataset_of_hdf5(tmp_path: pathlib.Path) -> None:
     assert ct.open_raw(tmp_path / "two.h5", dataset="b/frames")[0, 1].tolist() == [[7] * 5] * 4
 
 
+def test_files_of_a_relative_path_that_lead_to_others(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = np.arange(2 * 4 * 5, dtype=np.uint16).reshape(2, 4, 5)
+    with h5py.File(tmp_path / "part.h5", "w") as part:
+        part["frames"] = frames
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        layout = h5py.VirtualLayout((2, 4, 5), np.uint16)
+        layout[:] = h5py.VirtualSource(tmp_path / "part.h5", "frames", (2, 4, 5))
+        file.create_virtual_dataset("frames", layout)
+    monkeypatch.chdir(tmp_path)
+    raw = ct.open_raw("all.h5")
+    assert {file.is_absolute() for file in raw.files} == {False, True}, "what this test is about"
+    np.testing.assert_array_equal(raw[0, 1], frames[1])
+    assert str(tmp_path) in repr(raw)
+
+
+def test_a_dataset_that_a_newer_hdf5_wrote(tmp_path: pathlib.Path) -> None:
+    frames = np.arange(2 * 4 * 5, dtype=np.uint16).reshape(2, 4, 5)
+    with h5py.File(tmp_path / "new.h5", "w", libver="latest") as file:
+        file["one"] = frames
+        layout = h5py.VirtualLayout((2, 4, 5), np.uint16)
+        layout[:] = h5py.VirtualSource(".", "one", (2, 4, 5))
+        file.create_virtual_dataset("two", layout)
+    with pytest.raises(ValueError, match=r"holds several datasets that may be frames \(/one, /two\)"):
+        ct.open_raw(tmp_path / "new.h5")
+    np.testing.assert_array_equal(ct.open_raw(tmp_path / "new.h5", dataset="/one")[0, 1], frames[1])
+    try:
+        np.testing.assert_array_equal(ct.open_raw(tmp_path / "new.h5", dataset="/two")[0, 1], frames[1])
+    except ValueError as problem:
+        assert "a newer HDF5 than" in str(problem)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("axes", ["scan_row,scan_column,row,column", "row,column,scan_row,scan_column", "column,scan_row,row,scan_column"])
+def test_axes_of_numpy_files(tmp_path: pathlib.Path, axes: str, order: str) -> None:
+    names = ["scan_row", "scan_column", "row", "column"]
+    frames = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
+    turned = frames.transpose([names.index(name) for name in axes.split(",")])
+    np.save(tmp_path / "turned.npy", np.asarray(turned, order=order))
+    raw = ct.open_raw(tmp_path / "turned.npy", axes=axes)
+    assert raw.shape == frames.shape
+    for place in np.ndindex(2, 3):
+        np.testing.assert_array_equal(raw[place], frames[place])
+
+
+def test_axes_are_those_of_the_darks_too(tmp_path: pathlib.Path) -> None:
+    dark = np.arange(8 * 9, dtype=np.uint16).reshape(8, 9)
+    np.save(tmp_path / "frames.npy", np.full((8, 9, 4, 5), 100, np.uint16))
+    raw = ct.open_raw(tmp_path / "frames.npy", axes="row,column,scan_row,scan_column")
+    for name, repeats in (("same", (4, 5)), ("three", (6,)), ("one", ())):
+        np.save(tmp_path / f"{name}.npy", np.broadcast_to(dark.reshape(8, 9, *(1,) * len(repeats)), (8, 9, *repeats)))
+        np.testing.assert_array_equal(ct.calibrate(raw, dark=tmp_path / f"{name}.npy", threshold=50, accept_masked=True).dark, dark)
+
+
+def test_frames_at_each_position(tmp_path: pathlib.Path) -> None:
+    np.save(tmp_path / "five.npy", np.zeros((3, 2, 2, 8, 9), np.uint16))
+    assert ct.open_raw(tmp_path / "five.npy", scan=(2, 3)).shape == (2, 3, 2, 8, 9)
+    assert ct.open_raw(tmp_path / "five.npy", scan=(3, 4, 1)).shape == (3, 4, 8, 9)
+    assert ct.frames(np.load(tmp_path / "five.npy"), scan=(6, 1)).shape == (6, 1, 2, 8, 9)
+    with pytest.warns(ct.CountemWarning, match="takes 6; the rest is left out"):
+        assert ct.open_raw(tmp_path / "five.npy", scan=(3, 2, 1)).shape == (3, 2, 8, 9)
+
+
+def test_axes_of_a_format_that_defines_them(tmp_path: pathlib.Path) -> None:
+    np.zeros((2, 4, 5), np.uint16).tofile(tmp_path / "flat.bin")
+    with pytest.raises(ValueError, match="flat.bin: is a file of format raw, which defines its axes"):
+        ct.open_raw(tmp_path / "flat.bin", shape=(4, 5), axes="row,column,frame")
+
+
 def test_what_is_missing_is_known(simulated: Simulated) -> None:
     with pytest.warns(ct.CountemWarning, match=r"data.npy: holds 12 whole frames, the scan of 5 x 4 positions .* the last ones are missing"):
         raw = ct.open_raw(simulated.raw, scan=(4, 5))
@@ -62,9 +130,10 @@ def test_what_is_missing_is_known(simulated: Simulated) -> None:
 
 
 def test_refusals(simulated: Simulated, tmp_path: pathlib.Path) -> None:
-    (tmp_path / "other").write_bytes(b"?" * 100)
+    (tmp_path / "other").write_bytes(b"\xfe" * 100)
+    (tmp_path / "notes").write_bytes(b"a scan\n" * 10)
     for path, error, words in (("absent.npy", FileNotFoundError, "absent.npy"), ("*.npy", FileNotFoundError, "no file has such a name"),
-                               ("other", ValueError, "name it with format")):
+                               ("other", ValueError, "name it with format"), ("notes", ValueError, "first bytes, which read as text; name it with format")):
         with pytest.raises(error, match=words):
             ct.open_raw(tmp_path / path)
     for options, words in (({"scan": (3,)}, r"scan=\(3,\) is not"), ({"scan": (0, 12)}, "each at least 1"), ({"dtype": "u2"}, "give shape"),

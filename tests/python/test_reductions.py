@@ -166,6 +166,24 @@ def test_a_beam_that_is_known_is_that_which_is_found(tmp_path: pathlib.Path) -> 
     assert len(centres) >= 4, "of all, of a part, without excluded pixels, given"
 
 
+@pytest.mark.parametrize("share", [1.0, 0.6, 0.2])
+def test_another_disk_beside_the_beam_is_named(share: float) -> None:
+    rows, columns = np.indices((96, 112))
+    disks = np.hypot(rows - 30, columns - 28) < 9, np.hypot(rows - 62, columns - 70) < 9
+    frames = np.random.default_rng(3).poisson(0.5 * disks[0] + 0.5 * share * disks[1], (4, 5, 96, 112)).astype(np.uint8)
+    scan = ct.count(ct.frames(frames), method="counts")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        beam = scan.centre()
+    assert beam.found == (share < 1)
+    assert ["are alike" in str(one.message) for one in caught] == ([] if beam.found else [True])
+    assert tuple(beam) == pytest.approx((30, 28) if beam.found else (47.5, 55.5), abs=0.2)
+    assert len(beam.candidates) == (0 if share < 0.5 else 2)
+    for (row, column, electrons), (place, disk) in zip(sorted(beam.candidates), (((30, 28), disks[0]), ((62, 70), disks[1])), strict=False):
+        assert (row, column) == pytest.approx(place, abs=0.2)
+        assert electrons == pytest.approx(frames[..., disk].sum(), rel=0.06)
+
+
 def test_a_vacuum_scan_gives_the_centre(both: tuple[ct.Scan, np.ndarray], counted: pathlib.Path) -> None:
     with pytest.raises((ValueError, OSError)):
         both[0].virtual(ct.disk(3), centre="absent.h5")

@@ -53,6 +53,23 @@ def test_raw_frames_and_stores_fold_as_numpy_does(tmp_path: pathlib.Path, skip: 
     np.testing.assert_array_equal(np.asarray(ct.open(tmp_path / "saved.h5")), wanted)
 
 
+def test_merged_positions_that_lack_frames(tmp_path: pathlib.Path) -> None:
+    path, array = recording(tmp_path, 14)
+    run("count", path, "-o", tmp_path / "short.h5", "--method", "counts", "--no-png", "--scan", "4x4")
+    scan = ct.open(tmp_path / "short.h5")
+    with pytest.warns(ct.CountemWarning, match="1 of 4 merged frames hold less") as caught:
+        part = scan.bin(scan=2)
+    assert len(caught) == 1
+    sums = np.concatenate([array, np.zeros((2, SIDE, SIDE), np.uint16)]).sum(axis=(1, 2)).reshape(2, 2, 2, 2).sum(axis=(1, 3))
+    np.testing.assert_array_equal(part.counts, sums)
+    np.testing.assert_array_equal(part.status, [[15, 15], [15, 31]])
+    assert "merged_frames_lack_some" in part.save(tmp_path / "merged.h5").provenance["issues"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scan.bin(2)
+        scan[:2].bin(scan=2)
+
+
 def test_a_row_that_is_missing(tmp_path: pathlib.Path) -> None:
     path, array = recording(tmp_path, (ROWS - 1) * COLUMNS)
     run("count", path, "-o", tmp_path / "line.h5", "--method", "counts", "--no-png")

@@ -13,47 +13,12 @@
 #include <countem/error.hpp>
 #include <countem/found_beam.hpp>
 
+#include "tests/reductions/drawn_pattern.hpp"
+
 namespace {
 
 using namespace countem;
-
-struct pattern {
-  frame_shape shape{576, 576};
-  std::vector<std::uint64_t> sum;
-  std::vector<std::uint8_t> masked;
-};
-
-/// Numbers that are the same with every standard library.
-class dice {
- public:
-  explicit dice(std::uint64_t seed) : bits_(seed) {}
-  double uniform() { return static_cast<double>(bits_() >> 11U) * 0x1p-53; }
-  double normal() { return std::sqrt(-2 * std::log(1 - uniform())) * std::cos(2 * std::numbers::pi * uniform()); }
-
- private:
-  std::mt19937_64 bits_;
-};
-
-void add(pattern& into, double row, double column) {
-  const double r = std::floor(row + 0.5);
-  const double c = std::floor(column + 0.5);
-  if (r < 0 || c < 0 || r >= into.shape.height || c >= into.shape.width) return;
-  ++into.sum[static_cast<std::size_t>(r) * into.shape.width + static_cast<std::size_t>(c)];
-}
-
-void add_disk(pattern& into, dice& random, detector_point centre, double radius, double electrons, double blur = 0) {
-  for (double i = 0; i < electrons; ++i) {
-    const double away = radius * std::sqrt(random.uniform());
-    const double angle = 2 * std::numbers::pi * random.uniform();
-    add(into, centre.row + away * std::sin(angle) + (blur > 0 ? blur * random.normal() : 0),
-        centre.column + away * std::cos(angle) + (blur > 0 ? blur * random.normal() : 0));
-  }
-}
-
-void add_flat(pattern& into, dice& random, double electrons) {
-  for (double i = 0; i < electrons; ++i)
-    add(into, random.uniform() * into.shape.height - 0.5, random.uniform() * into.shape.width - 0.5);
-}
+using namespace countem::test;
 
 /// What is drawn over a scene: pixels for which dark(row, column) holds see nothing.
 struct scene {
@@ -78,7 +43,7 @@ pattern draw(const scene& drawn, detector_point centre, std::uint64_t seed) {
   add_disk(made, random, centre, drawn.radius, drawn.electrons, drawn.blur);
   add_flat(made, random, drawn.flat * drawn.electrons);
   for (double i = 0; i < drawn.halo * drawn.electrons; ++i)
-    add(made, centre.row + 90 * random.normal(), centre.column + 90 * random.normal());
+    add(made, {centre.row + 90 * random.normal(), centre.column + 90 * random.normal()});
   for (int k = 0; k < 6 && drawn.bragg > 0; ++k) {
     const double angle = k * std::numbers::pi / 3 + 0.3;
     const detector_point beside{centre.row + 2.6 * drawn.radius * std::sin(angle),
@@ -102,10 +67,6 @@ pattern draw(const scene& drawn, detector_point centre, std::uint64_t seed) {
     made.sum[static_cast<std::size_t>(random.uniform() * static_cast<double>(made.sum.size()))] =
         1000 + static_cast<std::uint64_t>(1e6 * random.uniform());
   return made;
-}
-
-found_beam find(const pattern& in) {
-  return find_beam(in.sum, in.shape, {in.masked, 1, "the summed pattern"});
 }
 
 double rms(const std::vector<double>& values) {
@@ -180,7 +141,7 @@ TEST(found_beam, nothing_is_found_where_nothing_is) {
   for (const double electrons : {1e3, 1e5}) {  // what is diffuse has no rim
     dice random(8);
     pattern& halo = empty.emplace_back(pattern{shape, std::vector<std::uint64_t>(shape.pixels(), 0), {}});
-    for (double i = 0; i < electrons; ++i) add(halo, 100 + 60 * random.normal(), 150 + 60 * random.normal());
+    for (double i = 0; i < electrons; ++i) add(halo, {100 + 60 * random.normal(), 150 + 60 * random.normal()});
   }
   pattern& line = empty.emplace_back(pattern{shape, std::vector<std::uint64_t>(shape.pixels(), 0), {}});
   for (std::size_t column = 0; column < shape.width; ++column) line.sum[30 * shape.width + column] = 100;
@@ -265,7 +226,7 @@ TEST(found_beam, clusters_of_hot_pixels_are_none) {
 TEST(found_beam, a_small_spot_without_a_rim_has_a_centre) {
   dice random(6);
   pattern spot{{128, 128}, std::vector<std::uint64_t>(128 * 128, 0), {}};
-  for (int i = 0; i < 10'000; ++i) add(spot, 60.25 + 2 * random.normal(), 70.5 + 2 * random.normal());
+  for (int i = 0; i < 10'000; ++i) add(spot, {60.25 + 2 * random.normal(), 70.5 + 2 * random.normal()});
   const found_beam beam = find(spot);
   ASSERT_TRUE(beam.found);
   EXPECT_NEAR(beam.centre.row, 60.25, 0.15);  // that of the mean is 0.02

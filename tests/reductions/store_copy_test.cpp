@@ -14,6 +14,8 @@ namespace {
 
 using namespace countem;
 using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
 
 struct stored_frame {
   std::vector<std::uint32_t> events;
@@ -112,6 +114,37 @@ TEST(merged_frame, that_lacks_some_of_what_goes_into_it_is_truncated) {
   const copied_frames copy = copied(store, plan);
   EXPECT_THAT(copy.status, ElementsAre(all_sectors, 0x7 | status_truncated, 0x7, all_sectors | status_truncated, 0));
   EXPECT_THAT(copy.frames, ElementsAre(ElementsAre(0, 1), ElementsAre(0, 1), ElementsAre(0, 1), ElementsAre(0), ElementsAre()));
+}
+
+TEST(lacking_in_copy, counts_merged_frames_that_are_made_of_less) {
+  // The same pairs: sectors that both lack are lacking, too.
+  const memory_store store({2, 2}, {1, 10, 1},
+                           {{{0}}, {{1}}, {{0}}, {{1}, 0x7}, {{0}, 0x7}, {{1}, 0x7}, {{0}}, {{}, 0}, {{}, 0}, {{}, 0}});
+  copy_plan plan = whole_of(store);
+  EXPECT_TRUE(lacking_in_copy(store, plan, "s.h5").empty());
+  plan.scan_bin = 2;
+  const std::vector<source_issue> found = lacking_in_copy(store, plan, "s.h5");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].kind, "merged_frames_lack_some");
+  EXPECT_EQ(found[0].occurrences, 3U);
+  EXPECT_THAT(found[0].text, HasSubstr("s.h5: 3 of 5 merged frames"));
+  EXPECT_THAT(found[0].text, HasSubstr("1 never arrived and 3 lack a part"));
+  EXPECT_THAT(found[0].text, HasSubstr("1 more, of which nothing arrived, are missing"));
+  plan.scan.width = 2;
+  EXPECT_TRUE(lacking_in_copy(store, plan, "s.h5").empty());
+  plan.scan = {0, 8, 1, 2};  // nothing arrived of any: no merged frame is less than it seems
+  EXPECT_TRUE(lacking_in_copy(store, plan, "s.h5").empty());
+}
+
+TEST(lacking_in_copy, counts_each_repeat) {
+  // Two positions with two frames each; the second frame of the second position is missing.
+  const memory_store store({2, 2}, {1, 2, 2}, {{{0}}, {{1}}, {{0}}, {{}, 0}});
+  copy_plan plan = whole_of(store);
+  plan.scan_bin = 2;
+  const std::vector<source_issue> found = lacking_in_copy(store, plan, "s.h5");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_THAT(found[0].text, HasSubstr("1 of 2 merged frames"));
+  EXPECT_THAT(found[0].text, Not(HasSubstr("are missing")));
 }
 
 /// The frames of a copy whose positions are merged, each from the frames that go into it.

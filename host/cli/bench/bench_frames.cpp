@@ -7,10 +7,6 @@
 #include <cstring>
 #include <thread>
 
-#include <countem/error.hpp>
-
-#include "kernels/cpu/streaming_read.hpp"
-
 namespace countem::cli {
 
 double run_shared(unsigned threads, std::uint64_t items, const std::function<void(std::uint64_t, std::uint64_t)>& work) {
@@ -90,19 +86,6 @@ counting_setup bench_frames::setup(bench_calibration kind, const counting_option
     }
   }
   return made;
-}
-
-double bench_frames::streaming_read_seconds(unsigned threads, std::uint64_t first_frame, std::uint64_t last_frame) const {
-  std::atomic<std::uint64_t> total{0};
-  const double seconds = run_shared(threads, last_frame - first_frame, [&](std::uint64_t first, std::uint64_t last) {
-    const std::byte* start = views().front().bands[0] + (first_frame + first) * bytes_per_frame();
-    total += cpu::streaming_read(reinterpret_cast<const std::uint64_t*>(start),
-                                 (last - first) * bytes_per_frame() / sizeof(std::uint64_t));
-  });
-  // A sum that is never used might not be taken.
-  if (total == 0)
-    throw invalid_argument("the simulated frames are all zero: there is nothing to count; use a baseline above 0");
-  return seconds;
 }
 
 }  // namespace countem::cli

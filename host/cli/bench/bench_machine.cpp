@@ -1,4 +1,4 @@
-// countem bench machine: what memory, page cache and disk allow, whatever is counted.
+// countem bench machine: what memory, page cache, disk and bus allow, whatever is counted.
 #include "host/cli/bench/bench_machine.hpp"
 
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <iterator>
 #include <memory>
 
+#include <countem/devices.hpp>
 #include <countem/error.hpp>
 #include <countem/stop.hpp>
 #include <countem/threads.hpp>
@@ -105,6 +106,7 @@ class machine {
     told["megabytes"] = bytes_ / 1'000'000;
     told["threads"] = chosen_.threads;
     told["rates"] = std::move(rates);
+    told["bus"] = bus_rates();
     return told;
   }
 
@@ -131,12 +133,36 @@ class machine {
       });
       if (repetition > 0) rates.push_back(static_cast<double>(bytes_) / 1e9 / seconds);  // the first one warms up
     }
-    const spread found = spread_of(rates);
-    return {{"what", one.what},
-            {"threads", one.threads},
-            {"gigabytes_per_s", found.median},
-            {"gigabytes_per_s_low", found.low},
-            {"gigabytes_per_s_high", found.high}};
+    json told{{"what", one.what}, {"threads", one.threads}};
+    add_spread(told, rates);
+    return told;
+  }
+
+  static void add_spread(json& told, const std::vector<double>& gigabytes_per_s) {
+    const spread found = spread_of(gigabytes_per_s);
+    told["gigabytes_per_s"] = found.median;
+    told["gigabytes_per_s_low"] = found.low;
+    told["gigabytes_per_s_high"] = found.high;
+  }
+
+  /// Copies between page-locked memory and each device; null where no device answers.
+  [[nodiscard]] json bus_rates() const {
+    constexpr std::uint64_t most = std::uint64_t{256} << 20U;  // page-locked memory is taken from everybody else
+    const std::uint64_t bytes = std::min(bytes_, most);
+    json rates;
+    for (unsigned device = 0; device < cuda::device_count(); ++device) {
+      check_stop();
+      const cuda::bus_copies copies = cuda::time_bus(device, bytes, chosen_.repetitions);
+      const auto add = [&](std::string_view what, std::vector<double> seconds) {
+        for (double& one : seconds) one = static_cast<double>(bytes) / 1e9 / one;
+        json told{{"what", what}, {"device", device}};
+        add_spread(told, seconds);
+        rates.push_back(std::move(told));
+      };
+      add("bus_to_device", copies.to_device_s);
+      add("bus_from_device", copies.from_device_s);
+    }
+    return rates;
   }
 
   bench_machine_options chosen_;
@@ -150,13 +176,16 @@ class machine {
 std::string text_of(const json& told) {
   std::string text = fmt::format("{} MB, files in {}\n{:<18}{:>8}{:>10}{:>12}\n", told["megabytes"].get<std::uint64_t>(),
                                  told["files"].get<std::string>(), "GB/s", "threads", "median", "quartiles");
-  for (const json& rate : told["rates"]) {
+  const auto add = [&](const json& rate, const std::string& by) {
     std::string what = rate["what"].get<std::string>();
     std::replace(what.begin(), what.end(), '_', ' ');
-    fmt::format_to(std::back_inserter(text), "{:<18}{:>8}{:>10.2f}{:>8.2f} - {:.2f}\n", what, rate["threads"].get<unsigned>(),
+    fmt::format_to(std::back_inserter(text), "{:<18}{:>8}{:>10.2f}{:>8.2f} - {:.2f}\n", what, by,
                    rate["gigabytes_per_s"].get<double>(), rate["gigabytes_per_s_low"].get<double>(),
                    rate["gigabytes_per_s_high"].get<double>());
-  }
+  };
+  for (const json& rate : told["rates"]) add(rate, std::to_string(rate["threads"].get<unsigned>()));
+  for (const json& rate : told["bus"]) add(rate, "gpu " + std::to_string(rate["device"].get<unsigned>()));
+  if (told["bus"].is_null()) text += fmt::format("bus to a device: not measured: {}\n", cuda::device_reason());
   return text;
 }
 
@@ -164,8 +193,8 @@ std::string text_of(const json& told) {
 
 void add_bench_machine(CLI::App& bench, context& ctx) {
   auto chosen = std::make_shared<bench_machine_options>();
-  CLI::App* command =
-      bench.add_subcommand("machine", "What memory, page cache and disk allow: reads, copies and writes, with their spread");
+  CLI::App* command = bench.add_subcommand(
+      "machine", "What memory, page cache, disk and the bus to a GPU allow: reads, copies and writes, with their spread");
   command->add_option("--files", chosen->files, "Folder of the disk to measure")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -9,7 +10,9 @@
 #include <vector>
 
 #include <countem/event_store.hpp>
+#include <countem/input_file.hpp>
 #include <countem/output.hpp>
+#include <countem/source_issue.hpp>
 #include <countem/types.hpp>
 
 namespace countem {
@@ -70,5 +73,29 @@ struct import_options {
 /// check_output()
 std::vector<source_issue> import_events(const std::filesystem::path& input, const std::filesystem::path& output,
                                         const import_options& options, output_rules rules = {});
+
+/// Hits of a detector with their times, and the marks of other devices among them.
+struct timed_hits_facts {
+  std::uint64_t hits = 0;                ///< as they were sent, before any are joined to electrons
+  std::vector<unsigned> chips;           ///< numbers of those that sent something, ascending
+  std::array<std::uint64_t, 4> marks{};  ///< rising edges of inputs 1 and 2, falling edges of inputs 1 and 2
+  double duration_s = 0;                 ///< from the first of all to the last
+};
+
+/// What a file holds of which import_events() makes a store.
+struct event_file_facts {
+  std::string_view format;                ///< "eer", "tpx3", "stempy" or "csr"
+  input_file file;                        ///< as it was when it was opened
+  frame_shape frame{};                    ///< of the detector, in pixels
+  std::uint32_t upsample = 1;             ///< places of an electron in a pixel along each axis
+  std::optional<scan_shape> scan;         ///< as it would be imported; nothing where only marks in time define it
+  std::optional<timed_hits_facts> times;  ///< of TPX3
+  std::vector<source_issue> issues;       ///< what an import would report of what was read
+};
+
+/// Describes such a file without going through its events, but for TPX3, which is read once. Nothing where it is no such file.
+/// `scan`: as in import_options. @throws io_error, format_error, invalid_argument as import_events()
+[[nodiscard]] std::optional<event_file_facts> describe_event_file(const std::filesystem::path& input,
+                                                                  const std::optional<scan_shape>& scan = {});
 
 }  // namespace countem

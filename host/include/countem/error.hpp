@@ -15,7 +15,7 @@ enum class advice_kind : std::uint8_t {
   input_format,       ///< name the format of the input; value: the format that fits, or empty
   scan_size,          ///< give the scan size
   check_input,        ///< check the scan size and the format that were given
-  dataset,            ///< name the dataset of an HDF5 file
+  dataset,            ///< name the dataset of an HDF5 file; value: empty, or "behind its file" where that is the only way
   raw_layout,         ///< describe a flat binary file: frame shape and pixel type
   thresholds,         ///< give the background threshold and the X-ray threshold
   background_sigmas,  ///< give the background threshold in sigmas of the noise; value: how many, or empty
@@ -65,6 +65,12 @@ class invalid_argument : public error {
 class format_error : public error {
  public:
   using error::error;  ///< as the root is made
+};
+
+/// A file of another kind than was expected: what it is and what to do with it (exit code 3).
+class other_kind_error : public format_error {
+ public:
+  using format_error::format_error;  ///< as the root is made
 };
 
 /// The operating system refused: no such file, no permission, disk full, read failure (exit code 4).

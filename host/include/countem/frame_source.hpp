@@ -57,6 +57,7 @@ struct input_format_facts {
   bool several_files = false;                ///< a scan may lie in several files
   bool needs_layout = false;                 ///< the files do not describe themselves: source_options::raw is required
   bool has_datasets = false;                 ///< source_options::dataset may name where in the file the frames are
+  bool has_axes = false;                     ///< source_options::axes may state what the axes of the frames' array are
 };
 
 /// All formats that open_source() reads, in the order in which they are listed to a reader.
@@ -79,13 +80,24 @@ struct raw_layout {
   std::string stored_as{};
 };
 
+/// How many frames a recording has if none is lost, as the scan that is wanted of it shows.
+struct frames_wanted {
+  std::uint64_t least = 0;  ///< without the flyback of the last line
+  std::uint64_t most = 0;   ///< with it
+};
+
 /// How to open raw input. What is left unset is found out from the files.
 struct source_options {
   std::optional<input_format> format;  ///< unset: recognised from contents and suffix
-  std::optional<scan_shape> scan;  ///< required where the format does not define it and more than a line of frames is wanted
+  /// Required where the format does not define it and more than a line of frames is wanted. 0 frames at each position: as many
+  /// as the files state, else 1 (with_repeats()).
+  std::optional<scan_shape> scan;
   /// How the recorded frames lie in that scan. A path that is not plain counts frames as they follow one another in the files,
   /// or in the scan that the files define; without `scan` it is that scan, its lines shorter by the flyback.
   scan_path path{};
+  /// What follows from `scan` and `path` where `scan` is given; open_source() sets it for the formats, which are not shown the
+  /// path.
+  std::optional<frames_wanted> wanted{};
   std::optional<raw_layout> raw;  ///< required where input_format_facts::needs_layout
   /// `raw` describes the files only where their bytes show no other format.
   bool raw_unless_recognised = false;
@@ -93,8 +105,9 @@ struct source_options {
   /// where there are others beside them.
   bool darks = false;
   std::string dataset;  ///< HDF5: path of the dataset; empty: found by convention
-  /// HDF5: what the dataset's axes stand for, in its order, with commas ("row,column,frame"); of frame, scan_row, scan_column,
-  /// repeat, row, column. Empty: found by the convention of the program that wrote the file.
+  /// HDF5, NPY: what the array's axes stand for, in its order, with commas ("row,column,frame"); of frame, scan_row,
+  /// scan_column, repeat, row, column. Empty: found by the convention of the program that wrote the file. Of darks: what holds
+  /// for the frames (docs/formats.md); of no meaning for other formats.
   std::string axes;
   /// 4D Camera, versions 3 to 5: the headers of all records as save_record_headers() kept them (countem/record_headers.hpp);
   /// empty: they are read from the files.
@@ -128,8 +141,9 @@ struct source_info {
   std::uint64_t missing_frames = 0;         ///< frames of the scan of which nothing arrived
   std::uint64_t incomplete_frames = 0;      ///< frames of the scan that lack a sector or were cut short
   std::string dataset;                      ///< HDF5: path of the dataset that holds the frames, or of the first of several
-  std::string axes;                         ///< HDF5: what its axes stand for, in its order: "frame, row, column"
-  axis_lengths lengths{};                   ///< that the files state for their axes
+  std::string axes;                         ///< HDF5, NPY: what the array's axes stand for, in its order: "frame, row, column"
+  axis_lengths lengths{};                   ///< that the files state for their axes, as they are those of the scan
+  std::optional<scan_shape> stated_scan{};  ///< of which the files state a step; the scan may be another
   std::vector<std::uint8_t> masked;         ///< by pixel: not 0 where the file marks it as unusable; empty: it marks none
 };
 

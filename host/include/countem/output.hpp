@@ -31,7 +31,7 @@ struct output_kind {
 
 /// Checks before any work is spent on it that an output can be made; the function that makes it checks again. Nothing is
 /// written.
-/// @throws invalid_argument it is one of the inputs, or a file that the rules do not allow to replace; io_error it is no
+/// @throws invalid_argument it is "-", one of the inputs, or a file that the rules do not allow to replace; io_error it is no
 /// regular file, or its folder is absent or cannot be written to
 void check_output(const std::filesystem::path& path, const output_kind& kind, const output_rules& rules);
 

@@ -25,8 +25,14 @@ struct scan_path {
 /// "2 frames skipped, 1 frame of flyback behind each line, every second line backwards"; empty for a plain path.
 [[nodiscard]] std::string words_of(const scan_path& path);
 
-/// The scan that a recording makes along a path: `given`, with the repeats of the recording where the positions are as many and
-/// no repeats are given; else that of the recording, its lines shorter by the flyback. `name` begins sentences.
+/// A scan as it is given, with 0 frames at each position where their number is not: then they are as many as the files state.
+[[nodiscard]] constexpr scan_shape with_repeats(scan_shape given, std::uint32_t stated) {
+  if (given.frames_per_position == 0) given.frames_per_position = stated;
+  return given;
+}
+
+/// The scan that a recording makes along a path: `given`, as with_repeats() has it with those of the recording; else that of
+/// the recording, its lines shorter by the flyback. `name` begins sentences.
 /// @throws invalid_argument where the scan must be given, or its lines are shorter than the flyback
 [[nodiscard]] scan_shape along(const scan_path& path, const scan_shape& recording, const std::optional<scan_shape>& given,
                                const std::string& name);
@@ -78,6 +84,21 @@ class frame_order {
 /// What an order lacks ("missing_frame") and leaves over ("more_frames_than_scan"), as what a file is found to be: the
 /// sentences lack its name.
 [[nodiscard]] std::vector<source_issue> misfits(const frame_order& order);
+
+/// A position of a raster, which may lie before its first row.
+struct raster_place {
+  std::int64_t row = 0;     ///< negative: above the raster's first one
+  std::int64_t column = 0;  ///< from the left
+};
+
+/// Where in a raster the first position of a scan lies, if the scan's rows and columns are some of the raster's; nothing where
+/// they are not, so that a step of the raster is none of the scan. `raster`: what the recording's frames are one after another;
+/// the scan is made of them along a path.
+[[nodiscard]] std::optional<raster_place> place_in_raster(const scan_shape& raster, const scan_shape& scan,
+                                                          const scan_path& path);
+
+/// The sentence of "scan_step_not_taken", without the file's name: the step is known for the raster, the scan is no part of it.
+[[nodiscard]] std::string words_of_lost_step(const scan_shape& raster, const scan_shape& scan, const scan_path& path);
 
 /// A sentence's end about the scans into which a number of positions would fold, those most like `wanted` first: "110 frames
 /// fill 10 x 11 or 11 x 10 positions (width x height)".

@@ -22,4 +22,13 @@ struct source_issue {
   return issue.kind != "axes_taken";
 }
 
+/// ": first; second": the faults as the end of a sentence; empty where there are none.
+[[nodiscard]] inline std::string reasons_of(const std::vector<source_issue>& issues) {
+  std::string reasons;
+  for (const source_issue& issue : issues) {
+    if (is_fault(issue)) reasons += (reasons.empty() ? ": " : "; ") + issue.text;
+  }
+  return reasons;
+}
+
 }  // namespace countem

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <countem/event_store.hpp>
 #include <countem/reductions.hpp>
 #include <countem/result_images.hpp>
 #include <countem/scan_window.hpp>
+#include <countem/source_issue.hpp>
 #include <countem/store_batches.hpp>
 
 namespace countem {
@@ -32,6 +34,12 @@ struct copy_plan {
 /// thresholds of its calibration but not its images, which are per detector pixel.
 /// @throws invalid_argument when the plan keeps nothing, or windows reach beyond scan or detector.
 [[nodiscard]] store_description describe_copy(const store_description& from, const copy_plan& plan);
+
+/// Of a copy whose positions are merged: one issue ("merged_frames_lack_some") that counts the frames which some of the store's
+/// frames would have gone into but never arrived, or not whole; nothing where none is so. `name` begins the sentence.
+/// @throws as axes_of_copy()
+[[nodiscard]] std::vector<source_issue> lacking_in_copy(const event_store& from, const copy_plan& plan,
+                                                        const std::string& name);
 
 /// masked_events() of describe_copy(), without the other images of the calibration. @throws as axes_of_copy()
 [[nodiscard]] std::vector<std::uint8_t> masked_in_copy(const store_description& from, const copy_plan& plan);

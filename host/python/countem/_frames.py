@@ -174,7 +174,7 @@ def _files(paths: Paths) -> list[str]:
 def _opened(paths: Paths, options: dict[str, Any], opening: _countem.Opening) -> Raw:
     native = _countem.open_files(_files(paths), opening)
     files = native.files
-    name = str(files[0]) if len(files) == 1 else os.path.commonpath([str(file.parent) for file in files]) or "."
+    name = str(files[0]) if len(files) == 1 else os.path.commonpath([str(file.parent.absolute()) for file in files])
     given = os.fspath(paths) if isinstance(paths, (str, os.PathLike)) else [os.fspath(path) for path in paths]
     raw = Raw(native, name, (given, options), open_raw)
     warn(raw.issues)
@@ -193,8 +193,8 @@ def open_raw(paths: Paths, *, scan: Sequence[int] | None = None, format: str | N
     `format`: a name of docs/formats.md ("v5", "npy", "hdf5", "raw", ...); found out when not given.
     `shape`, `dtype`, `offset`, `gap`: flat binary files alone: (rows, columns) of a frame, type of a pixel (uint16), bytes before
     the first frame and between two in each file. `dataset`: path within an HDF5 file ("FILE.h5:/path" as the only path does the same);
-    `axes`: what its axes are, in its order ("row,column,frame"), of frame, scan_row, scan_column, repeat, row, column; the order
-    of the program that wrote the file when not given.
+    `axes`: what the axes of a dataset or a .npy file are, in its order ("row,column,frame"), of frame, scan_row, scan_column, repeat, row, column, for darks
+    that `calibrate` opens, too; the order of the program that wrote the file when not given.
     `scale`: factor on all raw values, for data in another unit than ADU. `index`: what `index_raw` made of these files.
     `skip`: frames recorded before the first position (-N: the first N positions were not recorded); `flyback`: frames recorded behind
     each line of the scan; `snake`: every second line runs backwards (docs/formats.md).

@@ -32,8 +32,10 @@ class Beam:
     column_error: float
     radius_error: float
     electrons: int  #: within the radius
-    found: bool  #: False: the pattern shows no disk; row, column and radius are a guess, or were given
+    found: bool  #: False: the pattern shows no disk, or two that are alike; row, column and radius are a guess, or were given
     how: str  #: where it comes from
+    #: (row, column, electrons) of two disks of which the lesser is at least half as bright: either may be the beam; otherwise empty
+    candidates: tuple[tuple[float, float, float], ...] = ()
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.row, self.column))
@@ -257,7 +259,7 @@ class Reductions:
         assert beam is not None
         if beam.guess:
             warnings.warn(f"{beam.how}: give the centre", CountemWarning, stacklevel=2)
-        return Beam(*beam.centre, beam.radius, *beam.centre_error, beam.radius_error, beam.electrons, beam.found, beam.how)
+        return Beam(*beam.centre, beam.radius, *beam.centre_error, beam.radius_error, beam.electrons, beam.found, beam.how, tuple(beam.candidates))
 
 
 def split(detectors: Sequence[Any]) -> tuple[list[tuple[str, npt.NDArray[np.uint8] | None]], list[npt.NDArray[np.float32]]]:

@@ -45,6 +45,8 @@ def dark_frames(given: Any, alike: Raw) -> Raw:
     files = raw_frames._files(paths)
     same = alike._maker is raw_frames.open_raw and pathlib.Path(files[0]).suffix == alike.files[0].suffix
     options = dict(scan=None, format=None, shape=None, dtype=None, offset=0, gap=0, dataset=None, scale=scale)
+    if alike._maker is raw_frames.open_raw:
+        options["axes"] = alike._source[1]["axes"]
     if same:
         options |= {name: alike._source[1][name] for name in ("format", "shape", "dtype", "offset", "gap")}
     opening = raw_frames._opening(**options)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 
 def lengths(name: str, given: Sequence[int], most: int) -> list[int]:
-    """`given` as numbers, one frame at each position where no number is given."""
+    """`given` as numbers, 0 frames at each position where no number is given: as many as the files state."""
     numbers = [operator.index(length) for length in given]
     if not 2 <= len(numbers) <= most or min(numbers) < 1 or max(numbers) >= 2**32:
         wanted = "(rows, columns)" if most == 2 else "(rows, columns) or (rows, columns, frames at each position)"
         raise ValueError(f"{name}={tuple(given)} is not {wanted}, each at least 1")
-    return numbers + [1] * (most - len(numbers))
+    return numbers + [0] * (most - len(numbers))
 
 
 def path_numbers(skip: int, flyback: int, snake: bool) -> tuple[int, int, bool]:

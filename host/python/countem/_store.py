@@ -316,7 +316,7 @@ class Scan(Reducing, HandOvers, Shown):
 
     def bin(self, detector: int = 1, scan: int = 1, *, keep_remainder: bool = False) -> Scan:
         """A part whose pixels are `detector` x `detector` pixels and whose positions are `scan` x `scan` positions. What fills no
-        whole bin is left out, as py4DSTEM and hyperspy do, unless `keep_remainder`.
+        whole bin is left out, as py4DSTEM and hyperspy do, unless `keep_remainder`. Warns (CountemWarning) of merged frames that lack some.
 
         Raises ValueError when nothing is left.
 
@@ -326,7 +326,10 @@ class Scan(Reducing, HandOvers, Shown):
             raise ValueError("a bin factor is at least 1")
         part = self._part
         part = Part(part.scan_rows.merge(scan), part.scan_columns.merge(scan), part.rows.merge(detector), part.columns.merge(detector))
-        return self._with(part if keep_remainder else Part.of(self._store.whole_bins(part.numbers)))
+        part = part if keep_remainder else Part.of(self._store.whole_bins(part.numbers))
+        if scan > 1:
+            warn(self._store.lacking(part.numbers, self._path or "the scan"))
+        return self._with(part)
 
     def load(self) -> Scan:
         """The scan, or what the part shows, in memory: 4 bytes per electron. What is computed from it then reads no file.

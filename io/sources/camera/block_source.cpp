@@ -72,7 +72,7 @@ class block_indexer {
     source_info info;
     info.format = format_;
     info.shape = shape_;
-    info.scan = given ? *given : scan_shape{1, line_length(), 1};
+    info.scan = given ? with_repeats(*given, 1) : scan_shape{1, line_length(), 1};
     if (!given) check_claimed_scan(info.scan, found_.size(), path);
     frame_index index = build_index(info.scan);
     const auto arrived = static_cast<std::uint64_t>(

@@ -4,6 +4,7 @@
 #include <tbb/parallel_sort.h>
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 #include <countem/error.hpp>
@@ -38,8 +39,9 @@ class record_indexer {
   record_indexer(const std::vector<record_file>& files, const camera_layout& layout, const scan_identity& identity,
                  const source_options& options, issue_list& issues)
       : files_(files), layout_(layout), identity_(identity), issues_(issues) {
-    scan_ = options.scan ? *options.scan : scan_shape{identity.height, identity.width, 1};
+    scan_ = options.scan ? with_repeats(*options.scan, 1) : scan_shape{identity.height, identity.width, 1};
     scan_given_ = options.scan.has_value();
+    repeats_given_ = options.scan && options.scan->frames_per_position != 0;
     if (scan_.positions() == 0) {
       throw format_error(fmt::format("{}: its headers claim a scan of {} x {} positions (width x height)",
                                      files.front().path().string(), identity.width, identity.height),
@@ -47,6 +49,7 @@ class record_indexer {
     }
     for (std::size_t file = 0; file < files.size(); ++file) collect(file);
     tbb::parallel_sort(entries_.begin(), entries_.end());
+    if (repeats_given_) leave_out_further_frames();
     count_repeats_of_position();
     check_scan();
   }
@@ -116,6 +119,30 @@ class record_indexer {
           "{})",
           where(record, layout_), header.scan_width, header.scan_height, identity_.width, identity_.height, header.x, header.y);
     });
+  }
+
+  /// Of more frames at a position than were given those of the highest numbers.
+  void leave_out_further_frames() {
+    std::uint64_t kept = 0;
+    std::uint32_t frames_here = 0;
+    std::optional<entry> before;
+    for (const entry& one : entries_) {
+      const bool same_position = before && one.position == before->position;
+      const bool same_frame = before && one.same_frame(*before);
+      if (!same_frame) frames_here = same_position ? frames_here + 1 : 1;
+      before = one;
+      if (frames_here <= scan_.frames_per_position) {
+        entries_[kept++] = one;
+      } else if (!same_frame) {
+        issues_.add("frame_outside_scan", files_[one.file].path(), [&] {
+          return fmt::format("{} is a further frame (number {}) at column {}, row {}, and {} there {} given; left out",
+                             where(one.record, layout_), one.frame_number, one.position % scan_.width,
+                             one.position / scan_.width, scan_.frames_per_position,
+                             scan_.frames_per_position == 1 ? "was" : "were");
+        });
+      }
+    }
+    entries_.resize(kept);
   }
 
   /// Several frames at one position are kept apart; the position with the most sets how many every position has.
@@ -199,6 +226,7 @@ class record_indexer {
   scan_identity identity_;
   issue_list& issues_;
   scan_shape scan_{};
+  bool repeats_given_ = false;
   bool scan_given_ = false;
   std::vector<entry> entries_;
 };

@@ -45,19 +45,16 @@ const dm_image& image_of_frames(const dm_contents& contents, const std::string& 
                                  name, fmt::join(list, ", ")));
 }
 
-struct dm_layout {
-  flat_layout flat{};
-  bool scattered = false;  ///< frames are the fastest axes
-};
-
-dm_layout layout_of_image(const dm_image& image, bool big_endian, const std::string& name) {
+scattered_layout layout_of_image(const dm_image& image, bool big_endian, const std::string& name) {
   const auto type = dm_pixel_type(*image.type);
   if (!type) throw format_error(fmt::format("{}: pixels of DataType {} cannot be read: real numbers can", name, *image.type));
   if (image.format == "Spectrum image") throw format_error(name + ": holds a spectrum image, not frames");
-  dm_layout layout;
+  scattered_layout layout;
   // Fastest first: (x, y, frame) or (x, y, scan x, scan y); where the order was not swapped (scan x, scan y, x, y).
-  std::vector<std::uint64_t> axes(image.dimensions.rbegin(), image.dimensions.rend());
-  if (axes.size() == 4) {
+  layout.extent.assign(image.dimensions.rbegin(), image.dimensions.rend());
+  check_extent(layout.extent, name);
+  layout.axes = usual_axes(layout.extent.size());
+  if (layout.extent.size() == 4) {
     if (!image.order_swapped) {
       throw format_error(
           fmt::format("{}: whether the scan or the detector comes first in its 4 axes ({}) cannot be told, since it has no tag "
@@ -65,10 +62,9 @@ dm_layout layout_of_image(const dm_image& image, bool big_endian, const std::str
                       "save the frames in another format",
                       name, fmt::join(image.dimensions, ", ")));
     }
-    layout.scattered = !*image.order_swapped;
-    if (layout.scattered) std::rotate(axes.begin(), axes.begin() + 2, axes.end());
+    if (!*image.order_swapped) layout.axes = image_first_axes(4);
   }
-  const array_extent extent = extent_of_array(axes, name);
+  const array_extent extent = extent_of_array(layout.axes.usual(layout.extent), name);
   layout.flat.shape = extent.shape;
   layout.flat.type = *type;
   layout.flat.big_endian = big_endian;
@@ -108,10 +104,11 @@ std::unique_ptr<frame_source> open_dm(const std::vector<fs::path>& files, const 
   const std::string name = file.path().string();
   const dm_contents contents = read_dm_tags(file);
   const dm_image& image = image_of_frames(contents, name);
-  dm_layout layout = layout_of_image(image, contents.big_endian, name);
-  if (!options.image) layout.flat.known.lengths = lengths_of(calibrated_axes(image, layout.scattered), file.path(), issues);
+  scattered_layout layout = layout_of_image(image, contents.big_endian, name);
+  const bool scattered = !layout.axes.are_usual();
+  if (!options.image) layout.flat.known.lengths = lengths_of(calibrated_axes(image, scattered), file.path(), issues);
   const input_format format = digital_micrograph().facts.format;
-  if (layout.scattered) return open_scattered(std::move(file), format, layout.flat, options, std::move(issues));
+  if (scattered) return open_scattered(std::move(file), format, layout, options, std::move(issues));
   return open_flat(std::move(file), format, layout.flat, options, std::move(issues));
 }
 

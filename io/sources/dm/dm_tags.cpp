@@ -37,7 +37,7 @@ class dm_reader {
   [[nodiscard]] std::string name() const { return file_.path().string(); }
 
   void skip(std::uint64_t bytes) {
-    if (bytes > bytes_ - at_) fail("they lead beyond the end of the file, which is truncated");
+    if (bytes > bytes_ - at_) fail("they lead beyond the end of the file, which was cut");
     at_ += bytes;
   }
 
@@ -56,12 +56,12 @@ class dm_reader {
 
  private:
   std::string_view take(std::size_t size) {
-    if (size > bytes_ - at_) fail("they lead beyond the end of the file, which is truncated");
+    if (size > bytes_ - at_) fail("they lead beyond the end of the file, which was cut");
     if (at_ < window_at_ || at_ + size > window_at_ + window_.size()) {
       window_.resize(std::max<std::size_t>(size, std::size_t{1} << 16));
       window_.resize(file_.read_at(at_, window_.data(), window_.size()));
       window_at_ = at_;
-      if (window_.size() < size) fail("they lead beyond the end of the file, which is truncated");
+      if (window_.size() < size) fail("they lead beyond the end of the file, which was cut");
     }
     const std::string_view taken = std::string_view(window_).substr(at_ - window_at_, size);
     at_ += size;

@@ -23,6 +23,16 @@ namespace fs = std::filesystem;
 
 constexpr const char* detector = "/entry/instrument/detector/";
 
+/// @throws format_error that names the file, too
+template <class T>
+std::vector<T> numbers_at(hid_t file, const std::string& path, std::uint64_t limit) {
+  try {
+    return read_dataset<T>(file, path, nullptr, limit);
+  } catch (const format_error& problem) {
+    throw format_error(place_of(file, problem.what()));
+  }
+}
+
 /// Why the mask at a path is none for frames of this shape; empty: it is one.
 std::string what_is_wrong(hid_t file, const std::string& path, frame_shape shape, const std::string& what) {
   if (object_type(file, path) != H5O_TYPE_DATASET) return "it leads to no dataset that can be opened";
@@ -31,7 +41,7 @@ std::string what_is_wrong(hid_t file, const std::string& path, frame_shape shape
   if (!is_one_image(extent, shape))
     return fmt::format("it is of {} elements, frames of {} x {} pixels", fmt::join(extent, " x "), shape.height, shape.width);
   bool is_written = stored_bytes(dataset, what) > 0;
-  find_unwritten(dataset, what, [&](auto, auto) { is_written = false; });
+  find_unwritten(dataset, what, [&](auto, auto, absence) { is_written = false; });
   return is_written ? "" : "it was never written, or only in part";
 }
 
@@ -45,14 +55,10 @@ std::vector<std::uint8_t> mask_at(hid_t file, const std::string& path, frame_sha
                [&] { return fmt::format("has a mask ({}) that masks no pixel here: {}", path, wrong); });
     return {};
   }
-  try {
-    const auto values = read_dataset<double>(file, path, nullptr, shape.pixels());
-    std::vector<std::uint8_t> masked(values.size());
-    std::transform(values.begin(), values.end(), masked.begin(), [](double reasons) { return reasons == 0 ? 0 : 1; });
-    return masked;
-  } catch (const format_error& reason) {
-    throw format_error(fmt::format("{}: {}", name.string(), reason.what()));
-  }
+  const std::vector<double> values = numbers_at<double>(file, path, shape.pixels());
+  std::vector<std::uint8_t> masked(values.size());
+  std::transform(values.begin(), values.end(), masked.begin(), [](double reasons) { return reasons == 0 ? 0 : 1; });
+  return masked;
 }
 
 }  // namespace
@@ -63,11 +69,12 @@ bool is_of_dectris(hid_t file) {
 }
 
 std::optional<std::uint64_t> claimed_frames(hid_t file) {
+  const std::string facts = std::string(detector) + "detectorSpecific/";
+  if (object_type(file, facts + "nimages") != H5O_TYPE_DATASET) return std::nullopt;
   std::uint64_t frames = 1;
   for (const char* name : {"nimages", "ntrigger"}) {
-    const std::string path = std::string(detector) + "detectorSpecific/" + name;
-    if (object_type(file, path) != H5O_TYPE_DATASET) return std::nullopt;
-    const auto number = read_dataset<std::uint64_t>(file, path, nullptr, 1);
+    if (object_type(file, facts + name) != H5O_TYPE_DATASET) continue;  // one trigger
+    const std::vector<std::uint64_t> number = numbers_at<std::uint64_t>(file, facts + name, 1);
     if (number.size() != 1 || __builtin_mul_overflow(frames, number[0], &frames)) return std::nullopt;
   }
   return frames == 0 ? std::nullopt : std::optional(frames);

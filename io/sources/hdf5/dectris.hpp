@@ -17,7 +17,7 @@ namespace countem::io {
 /// Whether the file is a master or has what a master has: facts of the detector, or frames in numbered datasets.
 [[nodiscard]] bool is_of_dectris(hid_t file);
 
-/// Frames that the file claims: images of each trigger, times triggers. Empty where it claims none.
+/// Frames that the file claims: images of each trigger, times triggers, one where none is stated. Empty where it claims none.
 [[nodiscard]] std::optional<std::uint64_t> claimed_frames(hid_t file);
 
 /// The scan that lies beside PREFIX_master.h5 in PREFIX.h5 (group "STEM Metadata": NumPixelsX, NumPixelsY), as ARINA's program

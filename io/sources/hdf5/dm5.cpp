@@ -41,16 +41,6 @@ std::string meta_data_of(const std::string& path) {
   return group_of_image(path) + "/ImageTags/Meta Data";
 }
 
-/// A number that an image states of itself; empty where it does not.
-std::optional<std::int64_t> stated_number(hid_t group, const std::string& attribute, const std::string& what) {
-  if (!has_attribute(group, attribute)) return std::nullopt;
-  try {
-    return read_number_attribute<std::int64_t>(group, attribute);
-  } catch (const format_error& problem) {
-    throw format_error(fmt::format("{}: {}", what, problem.what()));
-  }
-}
-
 /// Dimensions count from x; the dataset's last axis is x.
 void check_dimensions(hid_t file, const std::string& path, const std::vector<hsize_t>& extent, const std::string& what) {
   const std::string dimensions = group_of_image(path) + "/ImageData/Dimensions";
@@ -59,7 +49,7 @@ void check_dimensions(hid_t file, const std::string& path, const std::vector<hsi
   constexpr std::size_t most_axes = 8;
   std::vector<std::int64_t> stated;
   while (stated.size() < most_axes) {
-    const auto length = stated_number(group, fmt::format("[{}]", stated.size()), what + ": Dimensions");
+    const auto length = find_number_attribute(group, fmt::format("[{}]", stated.size()));
     if (!length) break;
     stated.push_back(*length);
   }
@@ -81,13 +71,13 @@ void check_pixels(hid_t image_data, hid_t dataset, const std::string& what, cons
                   issue_list& issues) {
   const hdf5_handle type(H5Dget_type(dataset), what);
   const auto bytes = static_cast<std::int64_t>(H5Tget_size(type));
-  if (const auto depth = stated_number(image_data, "PixelDepth", what); depth && *depth != bytes) {
+  if (const auto depth = find_number_attribute(image_data, "PixelDepth"); depth && *depth != bytes) {
     throw format_error(
         fmt::format("{}: the file contradicts itself: its PixelDepth is {} bytes, and its pixels have {}; save it again from "
                     "Digital Micrograph",
                     what, *depth, bytes));
   }
-  const auto code = stated_number(image_data, "DataType", what);
+  const auto code = find_number_attribute(image_data, "DataType");
   if (!code) return;
   const auto stated = *code < 0 ? std::nullopt : dm_pixel_type(static_cast<std::uint64_t>(*code));
   if (!stated) throw format_error(fmt::format("{}: pixels of DataType {} cannot be read: real numbers can", what, *code));
@@ -125,7 +115,7 @@ std::vector<std::string> dm5_thumbnails(hid_t file) {
   for (std::size_t number = 0; number < most; ++number) {
     const std::string thumbnail = fmt::format("/Thumbnails/[{}]", number);
     if (!is_group(file, thumbnail)) break;
-    const auto image = stated_number(open_group(file, thumbnail), "ImageIndex", place_of(file, thumbnail));
+    const auto image = find_number_attribute(open_group(file, thumbnail), "ImageIndex");
     if (image) paths.push_back(fmt::format("{}[{}]{}", list_of_images, *image, pixels_of_image));
   }
   if (paths.empty()) paths.push_back(fmt::format("{}[0]{}", list_of_images, pixels_of_image));
@@ -141,7 +131,7 @@ std::optional<bool> dm5_order_swapped(hid_t file, const std::string& path) {
   const std::string text = in_small_letters(find_text_attribute(group, tag));
   if (text == "true" || text == "1") return true;
   if (text == "false" || text == "0") return false;
-  return stated_number(group, tag, place_of(file, meta_data)) != std::int64_t{0};
+  return find_number_attribute(group, tag) != std::int64_t{0};
 }
 
 void check_dm5_image(hid_t file, const std::string& path, hid_t dataset, const std::filesystem::path& name,

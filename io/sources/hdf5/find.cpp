@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <span>
 
 #include <countem/error.hpp>
 
@@ -19,7 +20,8 @@ namespace countem::io {
 
 namespace {
 
-constexpr std::size_t most_choices = 8;  // that a sentence lists
+constexpr std::size_t most_choices = 8;                          // that a sentence lists
+constexpr std::string_view behind_its_file = "behind its file";  // images have no option for a dataset
 
 bool has_kind(hid_t file, const std::string& path, H5O_type_t kind) {
   return object_type(file, path) == kind;
@@ -29,11 +31,16 @@ std::string join(const std::string& group, const std::string& child) {
   return group.ends_with('/') ? group + child : group + "/" + child;
 }
 
-/// Lengths of a dataset's axes as frames have them (scan, row, column); empty where it has not 2 to 5 axes.
-std::vector<std::uint64_t> usual_extent(hid_t file, const std::string& path) {
+/// Lengths of a dataset's axes as frames have them (scan, row, column); empty where it has not 2 to 5 axes, or no numbers.
+/// `are_numbers`: becomes false where it has the axes of frames and holds something else.
+std::vector<std::uint64_t> usual_extent(hid_t file, const std::string& path, bool* are_numbers = nullptr) {
   const hdf5_handle dataset(H5Dopen2(file, path.c_str(), H5P_DEFAULT), path);
   const std::vector<hsize_t> extent = extent_of(dataset, path);
   if (extent.size() < 2 || extent.size() > 5) return {};
+  if (!number_type_of(dataset, path)) {
+    if (are_numbers != nullptr && extent.size() > 2) *are_numbers = false;
+    return {};
+  }
   return axes_of(file, path.starts_with('/') ? path : join("", path), dataset, extent.size()).usual(extent);
 }
 
@@ -89,8 +96,9 @@ struct census {
   std::vector<std::string> dm5;  ///< images of Digital Micrograph with more than two axes
   std::vector<std::string> dm5_single;
   std::vector<std::string> others;
-  std::vector<std::string> narrow;  ///< frames with a side of 1 to 3 pixels: rather a table of vectors or matrices
-  std::vector<std::string> images;  ///< of two axes
+  std::vector<std::string> narrow;   ///< frames with a side of 1 to 3 pixels: rather a table of vectors or matrices
+  std::vector<std::string> images;   ///< of two axes
+  std::vector<std::string> refused;  ///< with the axes of frames, and why they cannot be read
 };
 
 bool is_emd_group(hid_t group) {
@@ -109,7 +117,9 @@ bool is_nexus_data(hid_t group, const std::string& dataset) {
 }
 
 void take_object(hid_t file, bool of_velox, const std::string& path, census& found) {
-  const std::vector<std::uint64_t> extent = usual_extent(file, path);
+  bool are_numbers = true;
+  const std::vector<std::uint64_t> extent = usual_extent(file, path, &are_numbers);
+  if (!are_numbers) found.refused.push_back(join("", path) + ": its elements are not numbers of up to 64 bits");
   if (extent.size() < 2) return;
   const std::size_t slash = path.find_last_of('/');
   const std::string parent = slash == std::string::npos ? "/" : join("", path.substr(0, slash));
@@ -136,6 +146,8 @@ census take_census(hid_t file, const std::string& name) {
   const auto look = [&](const char* path, H5O_type_t type) {
     try {
       if (type == H5O_TYPE_DATASET) take_object(file, of_velox, path, found);
+    } catch (const hdf5_refusal&) {  // for a reason that it shows when it is named
+      found.others.push_back(join("", path));
     } catch (const format_error& problem) {
       throw format_error(what + ": " + problem.what());
     }
@@ -146,13 +158,17 @@ census take_census(hid_t file, const std::string& name) {
   return found;
 }
 
-std::string only_one(std::vector<std::string> paths, const std::string& name) {
+std::string only_one(std::vector<std::string> paths, const std::string& name, bool is_image) {
   if (paths.size() == 1) return paths.front();
   const bool more = paths.size() > most_choices;
   if (more) paths.resize(most_choices);
-  throw format_error(
-      fmt::format("{}: holds several datasets that may be frames ({}{})", name, fmt::join(paths, ", "), more ? ", ..." : ""),
-      {{advice_kind::dataset}});
+  throw format_error(fmt::format("{}: holds several datasets that may be {} ({}{})", name, is_image ? "the image" : "frames",
+                                 fmt::join(paths, ", "), more ? ", ..." : ""),
+                     {{advice_kind::dataset, is_image ? std::string(behind_its_file) : std::string()}});
+}
+
+std::span<const std::string> first_of(const std::vector<std::string>& all) {
+  return std::span(all).first(std::min(all.size(), most_choices));
 }
 
 frame_datasets find_wanted(hid_t file, const std::string& wanted, const std::string& name) {
@@ -168,7 +184,8 @@ frame_datasets find_wanted(hid_t file, const std::string& wanted, const std::str
 
 }  // namespace
 
-frame_datasets find_frame_datasets(hid_t file, const std::string& wanted, const std::string& name) {
+frame_datasets find_frame_datasets(hid_t file, const std::string& wanted, const std::string& name,
+                                   const std::optional<frame_shape>& image) {
   const auto lock = hdf5_lock();
   if (!wanted.empty()) return find_wanted(file, wanted, name);
   if (auto segments = decimal_segments(file, "/entry/data"); !segments.empty()) return {std::move(segments), true};
@@ -176,15 +193,17 @@ frame_datasets find_frame_datasets(hid_t file, const std::string& wanted, const 
   const census found = take_census(file, name);
   for (const auto* kind :
        {&found.velox, &found.velox_single, &found.emd, &found.nexus, &found.dm5, &found.dm5_single, &found.others}) {
-    if (!kind->empty()) return {{only_one(*kind, name)}};
+    if (!kind->empty()) return {{only_one(*kind, name, image.has_value())}};
   }
-  if (!found.narrow.empty()) {
+  if (!found.narrow.empty() && !image) {
     throw format_error(fmt::format("{}: holds {}, whose frames would have a side of 1 to 3 pixels: name it if it is meant",
                                    name, fmt::join(found.narrow, ", ")),
                        {{advice_kind::dataset}});
   }
-  if (!found.images.empty()) return {{only_one(found.images, name)}};
-  throw format_error(name + ": holds no dataset with the axes of frames (3 to 5 of them)");
+  if (!found.images.empty()) return {{only_one(found.images, name, image.has_value())}};
+  if (image) throw format_error(fmt::format("{}: holds no image of {} x {} numbers", name, image->height, image->width));
+  throw format_error(fmt::format("{}: holds no dataset of numbers with the axes of frames (3 to 5 of them){}{}", name,
+                                 found.refused.empty() ? "" : "; left out: ", fmt::join(first_of(found.refused), "; ")));
 }
 
 std::string find_image_dataset(hid_t file, frame_shape shape, const std::string& name) {
@@ -198,7 +217,7 @@ std::string find_image_dataset(hid_t file, frame_shape shape, const std::string&
   visit_objects(file, look, name + ": cannot be searched for images");
   for (const std::string& thumbnail : dm5_thumbnails(file)) std::erase(images, thumbnail.substr(1));
   if (std::ranges::find(images, own_sum) != images.end()) return own_sum;
-  return images.empty() ? std::string() : only_one(std::move(images), name);
+  return images.empty() ? std::string() : only_one(std::move(images), name, true);
 }
 
 }  // namespace countem::io

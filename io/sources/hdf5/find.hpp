@@ -20,8 +20,10 @@ struct frame_datasets {
 /// NXdata and NXdetector, images of Digital Micrograph (DM5; those with more than two axes, else those with two that are no
 /// thumbnails), the only dataset of 3 to 5 axes whose frames have at least 4 rows and columns, the only one of 2 axes. `name`
 /// is the file's, for sentences. Holds hdf5_lock().
+/// `image`: one of this shape is wanted, for sentences.
 /// @throws format_error naming the choices where there are several.
-[[nodiscard]] frame_datasets find_frame_datasets(hid_t file, const std::string& wanted, const std::string& name);
+[[nodiscard]] frame_datasets find_frame_datasets(hid_t file, const std::string& wanted, const std::string& name,
+                                                 const std::optional<frame_shape>& image = {});
 
 /// Path of the dataset that holds one image of this shape, in two axes or with others of length 1 before them; of several the
 /// sum that `countem reduce` wrote. Empty where there is none. Holds hdf5_lock(). @throws format_error naming the choices where

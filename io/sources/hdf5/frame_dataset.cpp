@@ -33,7 +33,7 @@ hid_t memory_type(stored_type type) {
   return H5I_INVALID_HID;
 }
 
-stored_type type_of(hid_t dataset, const std::string& what) {
+std::optional<stored_type> number_type_of(hid_t dataset, const std::string& what) {
   using enum stored_type;
   hdf5_handle type(H5Dget_type(dataset), what);
   if (H5Tget_class(type) == H5T_ENUM) type = hdf5_handle(H5Tget_super(type), what);  // as h5py writes booleans
@@ -47,7 +47,13 @@ stored_type type_of(hid_t dataset, const std::string& what) {
     if (bytes <= 4) return is_signed ? i32 : u32;
     return is_signed ? i64 : u64;
   }
-  throw format_error(what + ": its elements are not numbers of up to 64 bits");
+  return std::nullopt;
+}
+
+stored_type type_of(hid_t dataset, const std::string& what) {
+  const std::optional<stored_type> type = number_type_of(dataset, what);
+  if (!type) throw format_error(what + ": its elements are not numbers of up to 64 bits");
+  return *type;
 }
 
 std::vector<hsize_t> extent_of(hid_t dataset, const std::string& what) {
@@ -77,8 +83,9 @@ void check_filters(hid_t creation, const std::string& what) {
     const H5Z_filter_t filter = H5Pget_filter2(creation, static_cast<unsigned>(number), &flags, &values, nullptr,
                                                filter_name.size() - 1, filter_name.data(), nullptr);
     if (H5Zfilter_avail(filter) > 0) continue;
-    throw format_error(fmt::format("{}: is compressed with the HDF5 filter {} ({}), which is not installed: {}", what, filter,
-                                   filter_name.data(), advice_on_filter(filter)));
+    const std::string named = filter_name[0] == '\0' ? "" : fmt::format(" ({})", filter_name.data());
+    throw format_error(fmt::format("{}: is compressed with the HDF5 filter {}{}, which is not installed: {}", what, filter,
+                                   named, advice_on_filter(filter)));
   }
 }
 

@@ -21,6 +21,9 @@ namespace countem::io {
 /// The smallest of our types that holds what the dataset's type does. @throws format_error when `what` holds no numbers
 [[nodiscard]] stored_type type_of(hid_t dataset, const std::string& what);
 
+/// The same; nothing where it holds no numbers.
+[[nodiscard]] std::optional<stored_type> number_type_of(hid_t dataset, const std::string& what);
+
 /// Length of each axis.
 [[nodiscard]] std::vector<hsize_t> extent_of(hid_t dataset, const std::string& what);
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 #include <countem/error.hpp>
@@ -17,10 +18,12 @@
 #include "io/sources/hdf5/entries.hpp"
 #include "io/sources/hdf5/find.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
+#include "io/sources/hdf5/own_files.hpp"
 #include "io/sources/hdf5/segments.hpp"
 #include "io/sources/hdf5/sentinels.hpp"
 #include "io/sources/hdf5/units.hpp"
 #include "io/sources/indexed_source.hpp"
+#include "io/sources/other_formats.hpp"
 #include "io/sources/sources.hpp"
 
 namespace countem::io {
@@ -153,6 +156,22 @@ class hdf5_source final : public frame_source {
   std::string path_;
 };
 
+/// Pixels that no source of a virtual dataset holds.
+void mask_gaps(const std::vector<segment>& segments, std::vector<std::uint8_t>& masked, const std::filesystem::path& name,
+               issue_list& issues) {
+  for (const segment& part : segments) {
+    if (part.gaps.empty()) continue;
+    masked.resize(part.gaps.size());
+    std::ranges::transform(masked, part.gaps, masked.begin(), std::bit_or<>());
+    issues.add("unmapped_pixels", name, [&] {
+      return fmt::format(
+          "no source of dataset {} holds {} of its {} pixels in any frame, as between the modules of a detector: they are "
+          "masked",
+          part.path, std::ranges::count(part.gaps, std::uint8_t{1}), part.gaps.size());
+    });
+  }
+}
+
 /// Where the pixels of a dataset lie as they are, one after another, in one file: they are then read past the library, by many
 /// threads.
 std::optional<flat_layout> plain_layout(const segment& part, const array_extent& extent, stored_type type) {
@@ -208,31 +227,26 @@ std::vector<input_file> files_of(const std::vector<segment>& segments, const inp
   return files;
 }
 
-bool has_mark(hid_t file, const char* group, const char* attribute) {
-  return has_path(file, group) && has_attribute(open_group(file, group), attribute);
+/// What countem made of frames holds numbers that would pass as frames.
+void refuse_own_files(hid_t file, const std::string& name, const source_options& options) {
+  const own_file made = what_countem_made(file);
+  const bool may_be_wanted = made.kind == own_kind::images && options.image;
+  if (made.kind == own_kind::none || may_be_wanted) return;
+  throw other_kind_error(
+      fmt::format("{}: {}, and raw frames are expected: give the files that the camera wrote", name, made.words));
 }
 
-/// What countem made of frames holds numbers that would pass as frames. Empty: it is none of that.
-std::string_view what_countem_made(hid_t file) {
-  if (has_mark(file, "/electron_counts", "countem_format_version"))
-    return "an event store, whose electrons are counted already";
-  if (has_mark(file, "/calibration", "charge_units_per_adu")) return "a calibration, made of frames and no frames itself";
-  if (has_attribute(file, "truth_version")) return "the truth of a simulation, a list of electrons";
-  return {};
-}
-
-void refuse_own_files(hid_t file, const std::string& name) {
-  const std::string_view what = what_countem_made(file);
-  if (what.empty()) return;
-  throw format_error(fmt::format("{}: is {}, and raw frames are expected: give the files that the camera wrote", name, what));
+/// Programs may put a block of their own before everything, as MATLAB does: of 512 bytes, or twice or four times that and so
+/// on.
+bool begins_behind_a_block(const fs::path& path) {
+  const auto lock = hdf5_lock();
+  return is_hdf5(path);
 }
 
 bool is_result(const fs::path& path) {
   const auto lock = hdf5_lock();
   try {
-    const hdf5_handle file = open_hdf5(path);
-    const bool of_images = has_path(file, "/reductions") && has_path(file, "/provenance");
-    return of_images || has_path(file, "/record_headers") || !what_countem_made(file).empty();
+    return what_countem_made(open_hdf5(path)).kind != own_kind::none;
   } catch (const error&) {  // what cannot be opened is reported where it is read
     return false;
   }
@@ -242,6 +256,12 @@ bool is_result(const fs::path& path) {
 hdf5_handle open_file(const fs::path& path, issue_list& issues) {
   try {
     return open_hdf5(path);
+  } catch (const not_hdf5&) {
+    const std::string bytes = first_bytes(path, source_format::shown_bytes);
+    auto other = what_else_begins_so(path, bytes);
+    if (!other) other = what_else_reads_so(bytes);
+    if (!other) throw;
+    throw other_kind_error(fmt::format("{}: {}, and an HDF5 file is expected", path.string(), other->words));
   } catch (const unclosed_hdf5& reason) {
     try {
       hdf5_handle file = open_hdf5(path, hdf5_reading::growing);
@@ -259,12 +279,12 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
   const std::string name = path.string();
   const input_file opened = input_now(path);
   hdf5_handle file = open_file(path, issues);
-  if (options.dataset.empty()) refuse_own_files(file, name);
+  if (options.dataset.empty()) refuse_own_files(file, name, options);
 
   const std::string image = options.image && options.dataset.empty() ? find_image_dataset(file, *options.image, name) : "";
-  const frame_datasets found =
-      image.empty() ? find_frame_datasets(file, options.dataset, name) : frame_datasets{{fmt::format("/{}", image)}};
-  segments_of_scan opened_scan = open_segments(file, found, options.axes, path, issues);
+  const frame_datasets found = image.empty() ? find_frame_datasets(file, options.dataset, name, options.image)
+                                             : frame_datasets{{fmt::format("/{}", image)}};
+  segments_of_scan opened_scan = open_segments(file, found, options, path, issues);
   std::vector<segment>& segments = opened_scan.there;
   check_segments_alike(segments, name);
   const segment& first = segments.front();
@@ -276,6 +296,7 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
   info.dataset = first.path;
   info.axes = first.axes.names();
   info.masked = masked_pixels(file, first.path, extent.shape, path, issues);
+  mask_gaps(segments, info.masked, path, issues);
   if (!first.axes.writer.empty()) {
     issues.add("axes_of_writer", path,
                [&] { return fmt::format("dataset {} has the axes of {}: ({})", first.path, first.axes.writer, info.axes); });
@@ -297,7 +318,12 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
   info.shape = extent.shape;
   info.type = frame_type(type);
   info.scan = scan_of_sequence(end, extent.scan, options.scan, path, issues);
+  info.stated_scan = extent.scan;
+  place_stated_scan(info, path, issues);
   info.missing_frames = count_missing(segments, info.scan.frames());
+  if (info.missing_frames == info.scan.frames() && !options.image) {
+    throw format_error(fmt::format("{}: of {} frames not one is there{}", what, info.scan.frames(), reasons_of(issues.take())));
+  }
   info.files = files_of(segments, opened);
   std::vector<std::uint8_t> masked = std::move(info.masked);
   auto source =
@@ -319,9 +345,11 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
 const source_format& dense_hdf5() {
   static const source_format entry{.facts = {.format = input_format("hdf5"),
                                              .suffixes = {".h5", ".hdf5", ".emd", ".hdf", ".nxs", ".dm5"},
-                                             .has_datasets = true},
+                                             .has_datasets = true,
+                                             .has_axes = true},
                                    .assumed_by_suffix = true,
                                    .begins = [](std::string_view bytes) { return bytes.starts_with("\x89HDF\r\n\x1a\n"); },
+                                   .begins_later = begins_behind_a_block,
                                    .is_result = is_result,
                                    .open = open_scan};
   return entry;

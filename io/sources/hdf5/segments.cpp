@@ -16,6 +16,7 @@
 #include "io/sources/hdf5/dectris.hpp"
 #include "io/sources/hdf5/frame_dataset.hpp"
 #include "io/sources/hdf5/placement.hpp"
+#include "io/sources/hdf5/unmapped.hpp"
 #include "io/sources/hdf5/unwritten.hpp"
 #include "io/sources/hdf5/virtual_parts.hpp"
 #include "io/sources/sources.hpp"
@@ -26,11 +27,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The frame that a dataset of DECTRIS begins with, whose images are numbered from 1.
+/// The number of the image that a dataset of DECTRIS begins with.
 std::optional<std::uint64_t> first_image(hid_t dataset) {
-  if (!has_attribute(dataset, "image_nr_low")) return std::nullopt;
-  const auto number = read_number_attribute<std::int64_t>(dataset, "image_nr_low");
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 1) - 1);
+  const auto number = find_number_attribute(dataset, "image_nr_low");
+  if (!number) return std::nullopt;
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(*number, 0));
 }
 
 /// The number at the end of a dataset's name.
@@ -110,11 +111,17 @@ void find_lost_files(segment& part, const fs::path& name, const std::string& wha
   }
 }
 
-/// Frames of which a part was never written: HDF5 would show fill values for them, too.
-void find_lost_chunks(segment& part, const fs::path& name, const std::string& what, issue_list& issues) {
+/// Frames of which a part was never written: HDF5 would show fill values for them, too. `image`: what no source holds makes no
+/// gap of a detector.
+void find_lost_chunks(segment& part, const fs::path& name, const std::string& what, bool image, issue_list& issues) {
   const auto lost_frames = [&] { return static_cast<std::uint64_t>(std::count(part.lost.begin(), part.lost.end(), true)); };
   const std::uint64_t before = lost_frames();
-  find_unwritten(part.dataset, what, [&](auto first, auto end) { mark(part, first, end); });
+  unmapped_boxes unmapped(part.axes, part.extent);
+  find_unwritten(part.dataset, what, [&](auto first, auto end, absence why) {
+    why == absence::unmapped ? unmapped.add(first, end) : mark(part, first, end);
+  });
+  if (!image) part.gaps = unmapped.gaps();
+  unmapped.use_others(part.gaps, [&](auto first, auto end) { mark(part, first, end); });
   const std::uint64_t lost = lost_frames() - before;
   if (lost == 0) return;
   const auto at = static_cast<std::uint64_t>(std::find(part.lost.begin(), part.lost.end(), true) - part.lost.begin());
@@ -129,52 +136,79 @@ void find_lost_chunks(segment& part, const fs::path& name, const std::string& wh
 /// The axes as they were given, or as the file has them.
 frame_axes order_of(hid_t file, const std::string& path, hid_t dataset, const std::string& given, std::size_t rank,
                     const std::string& what) {
-  return given.empty() ? axes_of(file, path, dataset, rank) : axes_from(given, rank, what);
+  if (!given.empty()) return axes_from(given, rank, what);
+  if (rank > 2) check_signal_axes(file, path, rank, what);
+  return axes_of(file, path, dataset, rank);
 }
 
 /// `dataset`: opened before; it is closed, so that what is opened next can have a cache that suits its axes.
-segment opened_segment(hid_t file, const std::string& path, hdf5_handle dataset, const std::string& axes, const fs::path& name,
-                       issue_list& issues) {
+segment opened_segment(hid_t file, const std::string& path, hdf5_handle dataset, const source_options& options,
+                       const fs::path& name, issue_list& issues) {
   const std::string what = words_of(name, path);
   segment part;
   part.path = path;
   part.extent = extent_of(dataset, what);
   const std::size_t rank = part.extent.size();
-  if (rank < 2 || rank > 5) (void)extent_of_array({part.extent.begin(), part.extent.end()}, what);
-  part.axes = order_of(file, path, dataset, axes, rank, what);
+  if (rank < 2 || rank > 5) (void)extent_of_array({part.extent.begin(), part.extent.end()}, what, options.image);
+  part.axes = order_of(file, path, dataset, options.axes, rank, what);
   dataset.close();
   part.dataset = open_frame_dataset(file, path, part.axes, name, issues);
-  const array_extent extent = extent_of_array(part.axes.usual(part.extent), what);
+  const array_extent extent = extent_of_array(part.axes.usual(part.extent), what, options.image);
   check_claims(part.dataset, extent, name, what);
   part.frames = extent.scan.frames();
   find_lost_files(part, name, what, issues);
-  find_lost_chunks(part, name, what, issues);
+  find_lost_chunks(part, name, what, options.image.has_value(), issues);
   return part;
 }
 
-void report_gaps(const std::vector<numbered_frames>& runs, const placed_frames& placed, hid_t file, const fs::path& name,
-                 issue_list& issues) {
-  for (std::size_t at = 0; at < runs.size(); ++at) {
-    if (runs[at].frames || runs[at].length) continue;
-    const std::uint64_t frames = (at + 1 < runs.size() ? placed.first[at + 1] : placed.end) - placed.first[at];
-    issues.add("missing_file", name, [&] {
-      return fmt::format(
-          "dataset {} leads to {}, which cannot be opened: it must lie beside this file; {}", runs[at].path,
-          target_of(file, runs[at].path),
-          frames == 0 ? "how many frames it held is not known" : fmt::format("its {} frames are missing", frames));
-    });
-  }
+/// What became of the frames of a dataset that lacks.
+std::string words_of(const frame_gap& gap) {
+  if (!gap.frames) return "how many frames it held is not known";
+  if (*gap.frames == 0) return "no frame of the scan is missing";
+  if (gap.datasets == 1) return fmt::format("its {} frames are missing", *gap.frames);
+  return fmt::format("it is one of {} datasets in a row that are not there, {} frames are missing", gap.datasets, *gap.frames);
 }
 
-/// Numbers before and between the datasets that no link has.
-void report_missing_links(const std::vector<numbered_frames>& runs, const fs::path& name, issue_list& issues) {
-  std::uint64_t number = runs.front().number == 0 ? 0 : 1;
-  for (const numbered_frames& run : runs) {
-    issues.add(
-        "missing_dataset", name,
-        [&] { return fmt::format("has dataset {}, but none of number {}, whose frames are missing", run.path, number); },
-        run.number - number);
-    number = run.number + 1;
+/// A dataset that is listed, of which nothing is there.
+void report_lacking(const numbered_frames& run, const frame_gap& gap, hid_t file, const fs::path& name, issue_list& issues) {
+  if (run.length) {
+    issues.add("unwritten_dataset", name,
+               [&] { return fmt::format("dataset {} was made and never written: {}", run.path, words_of(gap)); });
+    return;
+  }
+  issues.add("missing_file", name, [&] {
+    return fmt::format("dataset {} leads to {}, which cannot be opened: it must lie beside this file; {}", run.path,
+                       target_of(file, run.path), words_of(gap));
+  });
+}
+
+/// Frames that no dataset holds, though no number between those of the datasets lacks.
+void report_frames(const std::vector<numbered_frames>& runs, const placed_frames& placed, const frame_gap& gap,
+                   const fs::path& name, issue_list& issues) {
+  issues.add("missing_dataset", name, [&] {
+    if (gap.end < runs.size()) {
+      return fmt::format("dataset {} begins with image {} (image_nr_low): {} frames before it are in no dataset and missing",
+                         runs[gap.end].path, runs[gap.end].image.value_or(0), *gap.frames);
+    }
+    return fmt::format("has datasets of {} frames, and {} by nimages and ntrigger: the last {} are missing",
+                       placed.end - *gap.frames, placed.end, *gap.frames);
+  });
+}
+
+/// Datasets whose links lead nowhere, that were never written, or whose numbers no link has, and frames of no dataset.
+void report_gaps(const std::vector<numbered_frames>& runs, const placed_frames& placed, hid_t file, const fs::path& name,
+                 issue_list& issues) {
+  for (const frame_gap& gap : placed.gaps) {
+    if (gap.datasets == 0) report_frames(runs, placed, gap, name, issues);
+    for (std::size_t at = gap.begin; at < gap.end; ++at) report_lacking(runs[at], gap, file, name, issues);
+    if (gap.datasets == 0 || gap.frames == 0) continue;
+    for (std::size_t at = gap.begin; at <= gap.end && at < runs.size(); ++at) {
+      const std::uint64_t number = at == 0 ? first_number(runs) : runs[at - 1].number + 1;
+      issues.add(
+          "missing_dataset", name,
+          [&] { return fmt::format("has dataset {}, but none of number {}: {}", runs[at].path, number, words_of(gap)); },
+          runs[at].number - number);
+    }
   }
 }
 
@@ -201,23 +235,14 @@ std::optional<std::uint64_t> believed_frames(hid_t file, const std::vector<numbe
   return std::nullopt;
 }
 
-/// Frames that the file claims behind its last dataset.
-void report_missing_end(const placed_frames& placed, const fs::path& name, issue_list& issues) {
-  if (placed.held >= placed.end) return;
-  issues.add("missing_dataset", name, [&] {
-    return fmt::format("has datasets of {} frames, and {} by nimages and ntrigger: the last {} are missing", placed.held,
-                       placed.end, placed.end - placed.held);
-  });
-}
-
 }  // namespace
 
-segments_of_scan open_segments(hid_t file, const frame_datasets& found, const std::string& axes, const fs::path& name,
+segments_of_scan open_segments(hid_t file, const frame_datasets& found, const source_options& options, const fs::path& name,
                                issue_list& issues) {
   segments_of_scan scan;
   if (!found.are_numbered) {
     const std::string& path = found.paths.front();
-    scan.there.push_back(opened_segment(file, path, open_dataset(file, path, words_of(name, path)), axes, name, issues));
+    scan.there.push_back(opened_segment(file, path, open_dataset(file, path, words_of(name, path)), options, name, issues));
     scan.frames = scan.there.front().frames;
     return scan;
   }
@@ -227,14 +252,11 @@ segments_of_scan open_segments(hid_t file, const frame_datasets& found, const st
     if (has_path(file, path)) {
       const std::string what = words_of(name, path);
       hdf5_handle dataset = open_dataset(file, path, what);
-      run.length = length_of_unwritten(file, path, dataset, axes, what);
-      if (run.length) {
-        issues.add("unwritten_dataset", name,
-                   [&] { return fmt::format("dataset {} was made and never written: its frames are missing", path); });
-      } else {
-        scan.there.push_back(opened_segment(file, path, std::move(dataset), axes, name, issues));
+      run.length = length_of_unwritten(file, path, dataset, options.axes, what);
+      if (!run.length) {
+        scan.there.push_back(opened_segment(file, path, std::move(dataset), options, name, issues));
         run.frames = scan.there.back().frames;
-        run.first = first_image(scan.there.back().dataset);
+        run.image = first_image(scan.there.back().dataset);
       }
     }
     runs.push_back(std::move(run));
@@ -248,12 +270,7 @@ segments_of_scan open_segments(hid_t file, const frame_datasets& found, const st
   const std::optional<std::uint64_t> total = believed_frames(file, runs, name, issues);
   const placed_frames placed = place_frames(runs, total, name.string());
   report_gaps(runs, placed, file, name, issues);
-  if (placed.has_gaps) report_missing_links(runs, name, issues);
-  report_missing_end(placed, name, issues);
-  auto part = scan.there.begin();
-  for (std::size_t at = 0; at < runs.size(); ++at) {
-    if (runs[at].frames) (part++)->first_frame = placed.first[at];
-  }
+  for (std::size_t part = 0; part < scan.there.size(); ++part) scan.there[part].first_frame = placed.first[part];
   scan.frames = placed.end;
   return scan;
 }

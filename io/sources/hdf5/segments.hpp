@@ -21,7 +21,8 @@ struct segment {
   frame_axes axes;
   std::uint64_t first_frame = 0;
   std::uint64_t frames = 0;
-  std::vector<bool> lost;  ///< by frame of the segment: a part of it was never written or is in no file; empty: none is
+  std::vector<bool> lost;          ///< by frame of the segment: a part of it was never written or is in no file; empty: none is
+  std::vector<std::uint8_t> gaps;  ///< by pixel: not 0 where no source of a virtual dataset holds it in any frame; empty: none
 
   /// Whether a frame of the scan, which is in this segment, is lost.
   [[nodiscard]] bool is_lost(std::uint64_t number) const { return !lost.empty() && lost[number - first_frame]; }
@@ -33,10 +34,10 @@ struct segments_of_scan {
   std::uint64_t frames = 0;  ///< those behind the last dataset that is there are missing
 };
 
-/// Opens the datasets and gives each its place in the scan (placement.hpp): what is not there leaves a gap. `axes`: as
-/// source_options::axes. `name` is the file's. @throws format_error when none is there, when the place of one cannot be known,
-/// or a claim is out of proportion to what is stored
-[[nodiscard]] segments_of_scan open_segments(hid_t file, const frame_datasets& found, const std::string& axes,
+/// Opens the datasets and gives each its place in the scan (placement.hpp): what is not there leaves a gap. `options`: their
+/// axes, and the image that is wanted. `name` is the file's. @throws format_error when none is there, when the place of one
+/// cannot be known, or a claim is out of proportion to what is stored
+[[nodiscard]] segments_of_scan open_segments(hid_t file, const frame_datasets& found, const source_options& options,
                                              const std::filesystem::path& name, issue_list& issues);
 
 /// @throws format_error unless all hold frames of one shape and type.

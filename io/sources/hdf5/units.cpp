@@ -229,6 +229,9 @@ stated_axes stated_in(hid_t file, const segment& frames) {
   if (kind == "NXdetector") return axes_of_detector(file, parent);
   if (kind == "NXdata" && has_attribute(group, "axes")) return axes_of_nexus(file, parent, group, frames);
   if (has_attribute(group, "emd_group_type")) return axes_of_emd(file, parent, frames);
+  constexpr const char* detector_of_dectris = "/entry/instrument/detector";
+  if (parent == "/entry/data" && object_type(file, detector_of_dectris) == H5O_TYPE_GROUP)
+    return axes_of_detector(file, detector_of_dectris);
   return {};
 }
 

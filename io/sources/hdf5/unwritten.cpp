@@ -31,7 +31,7 @@ bool advance(std::vector<hsize_t>& at, const std::vector<hsize_t>& step, const s
 }
 
 void find_unwritten_chunks(hid_t dataset, hid_t creation, const std::vector<hsize_t>& extent, const std::string& what,
-                           const unwritten_part& use) {
+                           const box_use& use) {
   std::vector<hsize_t> chunk(extent.size());
   hdf5_check(H5Pget_chunk(creation, static_cast<int>(chunk.size()), chunk.data()), what);
   hsize_t chunks = 1;
@@ -55,7 +55,7 @@ void find_unwritten_chunks(hid_t dataset, hid_t creation, const std::vector<hsiz
 }
 
 /// Elements [first, end) of a dataset, in row-major order, as boxes of everything behind its leading axes.
-void use_elements(std::uint64_t first, std::uint64_t end, const std::vector<hsize_t>& extent, const unwritten_part& use) {
+void use_elements(std::uint64_t first, std::uint64_t end, const std::vector<hsize_t>& extent, const box_use& use) {
   const std::size_t leading = extent.size() < 2 ? 0 : extent.size() - 2;
   std::uint64_t block = 1;
   for (std::size_t axis = leading; axis < extent.size(); ++axis) block *= extent[axis];
@@ -72,7 +72,7 @@ void use_elements(std::uint64_t first, std::uint64_t end, const std::vector<hsiz
 }
 
 void find_short_files(hid_t dataset, hid_t creation, const std::vector<hsize_t>& extent, const std::string& what,
-                      const unwritten_part& use) {
+                      const box_use& use) {
   const std::vector<fs::path> files = files_behind(dataset, what);
   const hdf5_handle type(H5Dget_type(dataset), what);
   const std::uint64_t element = H5Tget_size(type);
@@ -148,7 +148,7 @@ class projection {
     return all ? std::optional(made) : std::nullopt;
   }
 
-  void use(std::span<const hsize_t> first, std::span<const hsize_t> end, const unwritten_part& use) const {
+  void use(std::span<const hsize_t> first, std::span<const hsize_t> end, const box_use& use) const {
     const auto taken_of = [&](std::size_t axis) {
       return taken{source_[axis].below(first[axis]), source_[axis].below(end[axis])};
     };
@@ -178,7 +178,7 @@ class projection {
 
   /// Boxes of coordinates that follow one another.
   void use_product(const std::vector<taken>& box, std::size_t axis, std::vector<hsize_t>& first, std::vector<hsize_t>& end,
-                   const unwritten_part& use) const {
+                   const box_use& use) const {
     if (axis == box.size()) return use(first, end);
     for (hsize_t number = box[axis].first; number < box[axis].end;) {
       const hsize_t behind = std::min(target_[axis].end_of_block(number), box[axis].end);
@@ -207,8 +207,8 @@ class lacking_source {
     const opened_source opened = open_source(dataset, source_, what_);
     for (const std::size_t number : source_.parts) add(number, opened.dataset);
     if (parts_.empty()) return;
-    find_unwritten(opened.dataset, what_, [this](auto first, auto end) {
-      for (const known_part& part : parts_) take(part, first, end);
+    find_unwritten(opened.dataset, what_, [this](auto first, auto end, absence why) {
+      for (const known_part& part : parts_) take(part, first, end, why);
     });
   }
 
@@ -221,7 +221,7 @@ class lacking_source {
 
   void add(std::size_t number, const hdf5_handle& source) {
     const virtual_part part = part_within(makeup_, number, extent_, what_);
-    if (!source) return use_boxes(part.where, what_, use_);
+    if (!source) return lack_all(part);
     // Of a source that is taken as a whole HDF5 does not know the lengths.
     const hdf5_handle now(H5Dget_space(source), what_);
     const hid_t from = H5Sget_select_type(part.from) == H5S_SEL_ALL ? hid_t{now} : hid_t{part.from};
@@ -229,24 +229,28 @@ class lacking_source {
     const std::vector<hsize_t> expected = lengths_of(from, what_);
     const bool ends = has_end(from) && has_end(part.where);
     if (there.size() != expected.size() || (ends && H5Sget_select_npoints(from) != H5Sget_select_npoints(part.where)))
-      return use_boxes(part.where, what_, use_);
+      return lack_all(part);
     parts_.push_back({number, ends, ends ? projection::of(part, from, what_) : std::nullopt});
     // The source may be shorter than it was taken for.
     for (std::size_t axis = 0; axis < there.size(); ++axis) {
       if (there[axis] >= expected[axis]) continue;
       std::vector<hsize_t> first(there.size(), 0);
       first[axis] = there[axis];
-      take(parts_.back(), first, expected);
+      take(parts_.back(), first, expected, absence::unwritten);
     }
   }
 
-  void take(const known_part& part, std::span<const hsize_t> first, std::span<const hsize_t> end) const {
+  void lack_all(const virtual_part& part) const {
+    use_boxes(part.where, what_, [this](auto first, auto end) { use_(first, end, absence::unwritten); });
+  }
+
+  void take(const known_part& part, std::span<const hsize_t> first, std::span<const hsize_t> end, absence why) const {
     if (!part.ends) {
       throw format_error(what_ + " has a part without end in " + source_.file.string() +
                          ", of which frames were never written: make a virtual dataset of the frames that are there");
     }
-    part.leads ? part.leads->use(first, end, use_)
-               : use_boxes(part_within(makeup_, part.number, extent_, what_).where, what_, use_);
+    if (!part.leads) return lack_all(part_within(makeup_, part.number, extent_, what_));
+    part.leads->use(first, end, [&](auto from, auto to) { use_(from, to, why); });
   }
 
   const virtual_makeup& makeup_;
@@ -259,7 +263,7 @@ class lacking_source {
 
 /// What no part of a virtual dataset holds; nothing where a part has no end.
 void find_unmapped(hid_t dataset, const virtual_makeup& makeup, const std::vector<hsize_t>& extent, const std::string& what,
-                   const unwritten_part& use) {
+                   const box_use& use) {
   const hdf5_handle unmapped(H5Dget_space(dataset), what);
   hssize_t mapped = 0;
   for (std::size_t number = 0; number < makeup.parts; ++number) {
@@ -284,7 +288,7 @@ void find_unmapped(hid_t dataset, const virtual_makeup& makeup, const std::vecto
 void find_lacking_parts(hid_t dataset, const std::vector<hsize_t>& extent, const std::string& what, const unwritten_part& use) {
   const virtual_makeup makeup = makeup_of(dataset, what);
   for (const virtual_source& source : makeup.sources) lacking_source(makeup, source, extent, what, use).find(dataset);
-  find_unmapped(dataset, makeup, extent, what, use);
+  find_unmapped(dataset, makeup, extent, what, [&](auto first, auto end) { use(first, end, absence::unmapped); });
 }
 
 }  // namespace
@@ -293,9 +297,10 @@ void find_unwritten(hid_t dataset, const std::string& what, const unwritten_part
   const hdf5_handle creation(H5Dget_create_plist(dataset), what);
   const std::vector<hsize_t> extent = extent_of(dataset, what);
   if (extent.empty() || std::find(extent.begin(), extent.end(), 0U) != extent.end()) return;
+  const auto unwritten = [&](auto first, auto end) { use(first, end, absence::unwritten); };
   if (H5Pget_layout(creation) == H5D_VIRTUAL) find_lacking_parts(dataset, extent, what, use);
-  if (H5Pget_layout(creation) == H5D_CHUNKED) find_unwritten_chunks(dataset, creation, extent, what, use);
-  if (H5Pget_external_count(creation) > 0) find_short_files(dataset, creation, extent, what, use);
+  if (H5Pget_layout(creation) == H5D_CHUNKED) find_unwritten_chunks(dataset, creation, extent, what, unwritten);
+  if (H5Pget_external_count(creation) > 0) find_short_files(dataset, creation, extent, what, unwritten);
 }
 
 }  // namespace countem::io

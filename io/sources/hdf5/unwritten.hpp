@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -8,8 +9,15 @@
 
 namespace countem::io {
 
-/// A part of a dataset that was never written: where it begins and ends, in elements by axis.
-using unwritten_part = std::function<void(std::span<const hsize_t> first, std::span<const hsize_t> end)>;
+/// Takes a box of a dataset: where it begins and ends, in elements by axis.
+using box_use = std::function<void(std::span<const hsize_t> first, std::span<const hsize_t> end)>;
+
+/// Why a part of a dataset has no bytes.
+enum class absence : std::uint8_t {
+  unwritten,  ///< they were never written, or the file that should hold them does not
+  unmapped    ///< no source of a virtual dataset is to hold them
+};
+using unwritten_part = std::function<void(std::span<const hsize_t> first, std::span<const hsize_t> end, absence why)>;
 
 /// Shows the parts of a dataset for which HDF5 gives fill values because no bytes are there: chunks without a place in the
 /// file, and what external files are too short for (in whole blocks of the last two axes); of a virtual dataset also what no

@@ -96,7 +96,7 @@ virtual_part part_within(const virtual_makeup& makeup, std::size_t number, const
   return {cut(*from, lengths_of(part.from, what), coordinates, what), cut(*where, extent, coordinates, what)};
 }
 
-void use_boxes(hid_t space, const std::string& what, const unwritten_part& use) {
+void use_boxes(hid_t space, const std::string& what, const box_use& use) {
   if (!has_end(space) || H5Sget_select_npoints(space) <= 0) return;
   const auto rank = static_cast<std::size_t>(std::max(H5Sget_simple_extent_ndims(space), 0));
   std::vector<hsize_t> first(rank);

@@ -35,6 +35,6 @@ struct regular_blocks {
 [[nodiscard]] std::optional<regular_blocks> regular_blocks_of(hid_t space, const std::string& what);
 
 /// The boxes that make up a selection of a dataspace; none of one without an end.
-void use_boxes(hid_t space, const std::string& what, const unwritten_part& use);
+void use_boxes(hid_t space, const std::string& what, const box_use& use);
 
 }  // namespace countem::io

@@ -93,7 +93,8 @@ std::unique_ptr<frame_source> open_mib(const std::vector<fs::path>& given, const
                                    to_string(scan.coding.type), layout.header_bytes + scan.coding.file_bytes()));
   }
   scan.claimed = merlin_scan(inputs.description, found, first_file, issues);
-  const std::optional<scan_shape> size = options.scan ? options.scan : scan.claimed;
+  std::optional<scan_shape> size = scan.claimed;
+  if (options.scan) size = with_repeats(*options.scan, size ? size->frames_per_position : 1);
   const std::uint64_t first = first_number(found, size, first_file, issues);
   for (const merlin_frame& frame : found) {
     if (size && frame.number - first >= size->frames()) {

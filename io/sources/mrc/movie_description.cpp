@@ -138,8 +138,13 @@ movie_description movie_description_of(const fs::path& movie, std::uint64_t fram
   if (!description) return made;
   const noted_scan noted = scan_in(description->values);
   made.axes = steps_in(description->values, description->file, issues);
-  if (!given) made.scan = take_scan(noted, movie, description->file, frames, issues);
-  if (made.scan || (given && are_of_given(noted, *given)) || !(made.axes.scan_row || made.axes.scan_column)) return made;
+  if (!given) {
+    made.scan = take_scan(noted, movie, description->file, frames, issues);
+  } else if (noted.enabled && noted.is_raster() && noted.size && has_frames(*noted.size, frames)) {
+    made.scan = noted.size;
+  }
+  if ((given ? are_of_given(noted, *given) : made.scan.has_value()) || !(made.axes.scan_row || made.axes.scan_column))
+    return made;
   made.axes.scan_row.reset();
   made.axes.scan_column.reset();
   if (given) {

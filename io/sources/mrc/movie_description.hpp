@@ -18,7 +18,9 @@ struct movie_description {
 };
 
 /// Empty where the movie has no description. A scan that is no raster, or not of so many frames, is an issue, and so are
-/// numbers that cannot be read. Where a scan is `given`, its size is that of the file if the steps are to be of use.
+/// numbers that cannot be read. Where a scan is `given`, its size is that
+/// of the file if the steps are to be of use; that of the file shows the frames at each position all the same, without an
+/// issue.
 [[nodiscard]] movie_description movie_description_of(const std::filesystem::path& movie, std::uint64_t frames,
                                                      const std::optional<scan_shape>& given, issue_list& issues);
 

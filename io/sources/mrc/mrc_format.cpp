@@ -146,6 +146,8 @@ std::unique_ptr<frame_source> open_mrc(const std::vector<std::filesystem::path>&
       axes.column = cell.column;
     }
     layout.claimed = noted.scan.value_or(*layout.claimed);
+    layout.known.stated_scan = noted.scan;
+    if (options.scan) layout.known.stated_scan = with_repeats(*options.scan, layout.claimed->frames_per_position);
     layout.known.lengths = lengths_of(axes, file.path(), issues);
   }
   return open_flat(std::move(file), mrc_movie().facts.format, layout, options, std::move(issues));

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -9,8 +10,8 @@
 
 #include <countem/error.hpp>
 
-#include "io/sources/flat/flat_source.hpp"
 #include "io/sources/npy/entries.hpp"
+#include "io/sources/scattered_source.hpp"
 #include "io/sources/sources.hpp"
 
 // NumPy's own format: "\x93NUMPY", version (2 bytes), header length (u16 in version 1, u32 from version 2 on), and a Python
@@ -146,21 +147,8 @@ stored_type type_of(const std::string& descr, const std::string& name) {
       descr));
 }
 
-/// For one image in Fortran order: columns lie behind each other.
-void turn_image(flat_layout& layout) {
-  layout.packed_bytes = layout.shape.pixels() * size_of(layout.type);
-  layout.unpack = [shape = layout.shape, size = size_of(layout.type), swapped = layout.big_endian](const std::byte* packed,
-                                                                                                   std::byte* pixels) {
-    for (std::size_t column = 0; column < shape.width; ++column) {
-      for (std::size_t row = 0; row < shape.height; ++row)
-        std::memcpy(pixels + (row * shape.width + column) * size, packed + (column * shape.height + row) * size, size);
-    }
-    if (swapped) swap_bytes(pixels, shape.pixels(), size);
-  };
-}
-
 /// The layout that the file's header describes. @throws format_error
-flat_layout npy_layout(const file_handle& file) {
+scattered_layout npy_layout(const file_handle& file, const source_options& options) {
   const std::string name = file.path().string();
   std::array<unsigned char, 12> start{};
   const std::size_t got = file.read_at(0, start.data(), start.size());
@@ -179,20 +167,21 @@ flat_layout npy_layout(const file_handle& file) {
   if (file.read_at(8 + length_bytes, text.data(), length) != length) throw format_error(name + ": ends within its .npy header");
 
   const npy_header header = parse(text, name);
-  flat_layout layout;
-  layout.type = type_of(header.descr, name);
-  layout.big_endian = header.descr[0] == '>';
-  layout.offset_bytes = 8 + length_bytes + length;
-  const array_extent extent = extent_of_array(header.shape, name);
-  layout.shape = extent.shape;
-  layout.claimed = extent.scan;
+  scattered_layout layout;
+  layout.flat.type = type_of(header.descr, name);
+  layout.flat.big_endian = header.descr[0] == '>';
+  layout.flat.offset_bytes = 8 + length_bytes + length;
+  check_extent(header.shape, name, options.image);
+  layout.extent = header.shape;
+  const std::size_t rank = header.shape.size();
+  layout.axes = options.axes.empty() ? usual_axes(rank) : axes_from(options.axes, rank, name);
+  const array_extent extent = extent_of_array(layout.axes.usual(layout.extent), name, options.image);
+  layout.flat.shape = extent.shape;
+  layout.flat.claimed = extent.scan;
+  layout.flat.known.axes = layout.axes.names();
   if (header.fortran_order) {
-    if (extent.scan.frames() != 1) {
-      throw format_error(
-          name +
-          ": is in Fortran order, which scatters each frame over the file: save numpy.ascontiguousarray(frames) instead");
-    }
-    turn_image(layout);
+    std::reverse(layout.extent.begin(), layout.extent.end());
+    layout.axes = reversed_axes(layout.axes);
   }
   return layout;
 }
@@ -200,14 +189,16 @@ flat_layout npy_layout(const file_handle& file) {
 std::unique_ptr<frame_source> open_npy(const std::vector<std::filesystem::path>& files, const source_options& options,
                                        issue_list issues) {
   file_handle file = file_handle::open_read(files.front());
-  const flat_layout layout = npy_layout(file);
-  return open_flat(std::move(file), numpy_npy().facts.format, layout, options, std::move(issues));
+  const scattered_layout layout = npy_layout(file, options);
+  const input_format format = numpy_npy().facts.format;
+  if (!layout.axes.are_usual()) return open_scattered(std::move(file), format, layout, options, std::move(issues));
+  return open_flat(std::move(file), format, layout.flat, options, std::move(issues));
 }
 
 }  // namespace
 
 const source_format& numpy_npy() {
-  static const source_format entry{.facts = {.format = input_format("npy"), .suffixes = {".npy"}},
+  static const source_format entry{.facts = {.format = input_format("npy"), .suffixes = {".npy"}, .has_axes = true},
                                    .assumed_by_suffix = true,
                                    .begins = [](std::string_view bytes) { return bytes.starts_with("\x93NUMPY"); },
                                    .open = open_npy};

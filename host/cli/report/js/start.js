@@ -12,8 +12,8 @@ function showWords(data, frameText) {
 function showGuesses({ centre, beam_guess: radius }) {
   if (!centre.guess && !radius) return;
   const words = ["No beam was found on the sum of all frames."];
-  if (centre.guess) words.push(`The centre (row ${centre.row.toFixed(1)}, column ${centre.column.toFixed(1)}) is a guess: distances, the radial profile and ` +
-                               "the detectors depend on it. Give the centre: countem report --centre ROW,COLUMN.");
+  if (centre.guess) words.push(`The centre (row ${centre.row.toFixed(1)}, column ${centre.column.toFixed(1)}) is a guess, ${centre.how}. ` +
+                               "Distances, the radial profile and the detectors depend on it. Give the centre: countem report --centre ROW,COLUMN.");
   if (radius) words.push("The radii of the detectors are a guess. Give detectors: countem report --virtual disk:R annulus:R1,R2.");
   element("guesses").textContent = words.join(" ");
   element("guesses").hidden = false;
