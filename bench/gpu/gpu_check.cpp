@@ -120,9 +120,9 @@ void measure(const arguments& wanted) {
   for (const double occupancy : wanted.occupancies)
     bench::measure_counting(occupancy, machine, wanted.quick, occupancy == wanted.occupancies.back());
   std::printf("  ],\n  \"reductions_million_events_per_s\": [\n");
-  std::fprintf(stderr, "reductions, million events/s to a result in host memory\n%9s %7s %7s %7s %9s %8s %7s %7s %7s %7s\n",
-               "occupancy", "load", "sum", "maximum", "virtual", "weighted", "moments", "radial", "bin", "crop");
-  for (const double occupancy : {0.001, 0.01}) bench::print(bench::measure_reductions(occupancy), occupancy == 0.01);
+  bench::print_reductions_header();
+  for (const double occupancy : {0.001, 0.01})
+    bench::measure_reductions(occupancy, wanted.quick ? 256 : 4096, occupancy == 0.01);
   std::printf("  ]");
 }
 

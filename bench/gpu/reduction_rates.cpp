@@ -4,18 +4,24 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
+#include <string>
 #include <vector>
 
+#include <countem/error.hpp>
 #include <countem/reductions.hpp>
 
+#include "bench/gpu/peers/thrust_reductions.hpp"
 #include "host/cli/bench/median.hpp"
 
 namespace countem::bench {
 
-reduction_rates measure_reductions(double occupancy) {
-  constexpr std::size_t frames = 4096;
-  constexpr frame_shape camera{576, 576};
-  const auto per_frame = static_cast<std::size_t>(occupancy * static_cast<double>(camera.pixels()));
+namespace {
+
+constexpr frame_shape camera{576, 576};
+constexpr int rounds = 5;
+
+event_batch random_events(std::size_t frames, std::size_t per_frame) {
   event_batch batch;
   std::uint64_t state = 1;
   for (std::size_t f = 0; f < frames; ++f) {
@@ -26,57 +32,154 @@ reduction_rates measure_reductions(double occupancy) {
     std::sort(batch.indices.end() - static_cast<std::ptrdiff_t>(per_frame), batch.indices.end());
     batch.indptr.push_back(batch.indices.size());
   }
-  const event_view events = view_of(batch, camera);
-  const std::vector<virtual_detector> detectors{parse_detector("annulus:60,200"), parse_detector("disk:40")};
-  const detector_masks masks = make_masks(detectors, camera, middle_of(camera));
-  const detector_masks aperture = make_masks(std::span(detectors).first(1), camera, middle_of(camera));
-  const weight_image weights = make_weights(std::vector<float>(camera.pixels(), 1.5F), camera);
-  const ring_map rings = make_rings(camera, middle_of(camera));
-  const auto reducer = cuda::make_reducer();
-  const auto rate = [&](auto stage) {
-    std::vector<double> seconds;
-    for (int round = 0; round < 5; ++round) {
-      const auto start = std::chrono::steady_clock::now();
-      stage();
-      seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    }
-    return static_cast<double>(batch.indices.size()) / cli::median(seconds) / 1e6;
-  };
-  std::vector<std::uint64_t> image(camera.pixels());
-  std::vector<std::uint32_t> most(camera.pixels());
-  std::vector<std::uint32_t> inside(detectors.size() * frames);
-  std::vector<std::int64_t> weighted(frames);
-  std::vector<event_moments> moments(frames);
-  std::vector<event_second_moments> second(frames);
-  std::vector<std::uint32_t> radial(frames * rings.rings);
-  event_batch out;
-  reduction_rates measured;
-  measured.occupancy = occupancy;
-  measured.load = rate([&] { reducer->load(events); });
-  measured.sum = rate([&] { reducer->add_sum(image); });
-  measured.maximum = rate([&] { reducer->raise_maximum(most); });
-  measured.detectors = rate([&] { reducer->virtual_counts(masks, inside); });
-  measured.weighted = rate([&] { reducer->weighted_counts(weights, weighted); });
-  measured.moments = rate([&] { reducer->moments(moments); });
-  measured.second_moments = rate([&] { reducer->second_moments(second); });
-  measured.within = rate([&] { reducer->second_moments(aperture, second); });
-  measured.radial = rate([&] { reducer->radial_counts(rings, radial); });
-  measured.bin = rate([&] { reducer->bin(4, out); });
-  measured.crop = rate([&] { reducer->crop({100, 100, {300, 300}}, out); });
-  measured.virtual_frames_per_s = measured.detectors * 1e6 / static_cast<double>(per_frame);
-  return measured;
+  return batch;
 }
 
-void print(const reduction_rates& one, bool last) {
-  std::fprintf(stderr, "%9.4f %7.0f %7.0f %7.0f %9.0f %8.0f %7.0f %7.0f %7.0f %7.0f\n", one.occupancy, one.load, one.sum,
-               one.maximum, one.detectors, one.weighted, one.moments, one.radial, one.bin, one.crop);
-  std::printf(
-      "    {\"occupancy\": %g, \"load\": %.0f, \"sum\": %.0f, \"maximum\": %.0f, \"two_virtual_detectors\": %.0f, "
-      "\"weighted\": %.0f, "
-      "\"moments\": %.0f, \"second_moments\": %.0f, \"second_moments_within\": %.0f, \"radial\": %.0f, \"bin_4\": %.0f, "
-      "\"crop\": %.0f, \"virtual_frames_per_s\": %.0f}%s\n",
-      one.occupancy, one.load, one.sum, one.maximum, one.detectors, one.weighted, one.moments, one.second_moments, one.within,
-      one.radial, one.bin, one.crop, one.virtual_frames_per_s, last ? "" : ",");
+/// What the stages need besides the events, and what they write.
+struct workspace {
+  explicit workspace(std::size_t frames)
+      : image(camera.pixels()),
+        most(camera.pixels()),
+        inside(detectors.size() * frames),
+        weighted(frames),
+        moments(frames),
+        second(frames),
+        radial(frames * rings.rings) {}
+
+  std::vector<virtual_detector> detectors{parse_detector("annulus:60,200"), parse_detector("disk:40")};
+  detector_masks masks = make_masks(detectors, camera, middle_of(camera));
+  detector_masks aperture = make_masks(std::span(detectors).first(1), camera, middle_of(camera));
+  weight_image weights = make_weights(std::vector<float>(camera.pixels(), 1.5F), camera);
+  ring_map rings = make_rings(camera, middle_of(camera));
+
+  std::vector<std::uint64_t> image;
+  std::vector<std::uint32_t> most;
+  std::vector<std::uint32_t> inside;
+  std::vector<std::int64_t> weighted;
+  std::vector<event_moments> moments;
+  std::vector<event_second_moments> second;
+  std::vector<std::uint32_t> radial;
+  event_batch events;
+
+  [[nodiscard]] bool same_results(const workspace& other) const {
+    return image == other.image && most == other.most && inside == other.inside && weighted == other.weighted &&
+           moments == other.moments && second == other.second && radial == other.radial &&
+           events.indptr == other.events.indptr && events.indices == other.events.indices;
+  }
+};
+
+struct stage {
+  const char* name;
+  void (*run)(event_reducer&, workspace&);
+};
+constexpr stage stages[] = {
+    {"sum", [](event_reducer& r, workspace& w) { r.add_sum(w.image); }},
+    {"maximum", [](event_reducer& r, workspace& w) { r.raise_maximum(w.most); }},
+    {"two_virtual_detectors", [](event_reducer& r, workspace& w) { r.virtual_counts(w.masks, w.inside); }},
+    {"weighted", [](event_reducer& r, workspace& w) { r.weighted_counts(w.weights, w.weighted); }},
+    {"moments", [](event_reducer& r, workspace& w) { r.moments(w.moments); }},
+    {"second_moments", [](event_reducer& r, workspace& w) { r.second_moments(w.second); }},
+    {"second_moments_within", [](event_reducer& r, workspace& w) { r.second_moments(w.aperture, w.second); }},
+    {"radial", [](event_reducer& r, workspace& w) { r.radial_counts(w.rings, w.radial); }},
+    {"bin_4", [](event_reducer& r, workspace& w) { r.bin(4, w.events); }},
+    {"crop",
+     [](event_reducer& r, workspace& w) {
+       r.crop({100, 100, {300, 300}}, w.events);
+     }},
+};
+
+/// A stage's result by that reducer, which must be the expected one.
+workspace checked(const stage& what, event_reducer& reducer, const workspace& empty, const workspace& expected,
+                  const std::string& whose) {
+  workspace found = empty;
+  what.run(reducer, found);
+  if (!found.same_results(expected))
+    throw error("the reduction " + std::string(what.name) + " of " + whose + " has another result than the reference's");
+  return found;
+}
+
+/// Of calls, by `seconds_of` the last one: millions of events per second.
+template <class Seconds>
+double rate(const stage& what, event_reducer& reducer, workspace& into, double events, Seconds seconds_of) {
+  std::vector<double> seconds;
+  for (int round = 0; round < rounds; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    what.run(reducer, into);
+    seconds.push_back(seconds_of(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()));
+  }
+  return events / cli::median(seconds) / 1e6;
+}
+
+double load_rate(event_reducer& reducer, const event_view& events) {
+  std::vector<double> seconds;
+  for (int round = 0; round < rounds; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    reducer.load(events);
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return static_cast<double>(events.event_count()) / cli::median(seconds) / 1e6;
+}
+
+/// The rates of one encoding, by stage.
+struct encoding_rates {
+  const char* key;   ///< in the JSON
+  const char* name;  ///< in the table
+  std::vector<double> stages;
+};
+
+void print(const encoding_rates& one, double occupancy) {
+  std::fprintf(stderr, "%9.4f %-12s", occupancy, one.name);
+  for (const double value : one.stages) std::fprintf(stderr, " %9.4g", value);
+  std::fprintf(stderr, "\n");
+  std::printf(", \"%s\": {", one.key);
+  for (std::size_t s = 0; s < one.stages.size(); ++s)
+    std::printf("%s\"%s\": %.6g", s == 0 ? "" : ", ", stages[s].name, one.stages[s]);
+  std::printf("}");
+}
+
+}  // namespace
+
+void print_reductions_header() {
+  std::fprintf(stderr,
+               "reductions, million events/s: of events, to a result in host memory; of dense frames by Thrust, results stay "
+               "on the device\n");
+  std::fprintf(stderr, "%9s %-12s", "occupancy", "");
+  for (const stage& what : stages) std::fprintf(stderr, " %9.9s", what.name);
+  std::fprintf(stderr, "\n");
+}
+
+void measure_reductions(double occupancy, std::size_t frames, bool last) {
+  const auto per_frame = static_cast<std::size_t>(occupancy * static_cast<double>(camera.pixels()));
+  const event_batch batch = random_events(frames, per_frame);
+  const event_view view = view_of(batch, camera);
+  const auto events = static_cast<double>(batch.indices.size());
+  const workspace empty(frames);
+
+  const auto reference = reference::make_reducer();
+  reference->load(view);
+  std::vector<workspace> expected;
+  for (const stage& what : stages) what.run(*reference, expected.emplace_back(empty));
+
+  encoding_rates of_events{"events", "events", {}};
+  const auto reducer = cuda::make_reducer();
+  const double loaded = load_rate(*reducer, view);
+  for (std::size_t s = 0; s < std::size(stages); ++s) {
+    workspace found = checked(stages[s], *reducer, empty, expected[s], "events");
+    of_events.stages.push_back(rate(stages[s], *reducer, found, events, [](double call) { return call; }));
+  }
+  std::printf("    {\"occupancy\": %g, \"frames\": %zu, \"events\": %.0f, \"load\": %.6g", occupancy, frames, events, loaded);
+  print(of_events, occupancy);
+  for (const auto& [type, key] : {std::pair{pixel_type::u8, "dense_u8"}, std::pair{pixel_type::u16, "dense_u16"}}) {
+    encoding_rates of_frames{key, key, {}};
+    const auto dense = make_thrust_reducer(type);
+    dense->load(view);
+    for (std::size_t s = 0; s < std::size(stages); ++s) {
+      workspace found = checked(stages[s], *dense, empty, expected[s], std::string("frames ") + key);
+      of_frames.stages.push_back(rate(stages[s], *dense, found, events, [&](double) { return dense->seconds(); }));
+    }
+    print(of_frames, occupancy);
+  }
+  std::printf("}%s\n", last ? "" : ",");
 }
 
 }  // namespace countem::bench

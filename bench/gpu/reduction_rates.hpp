@@ -1,20 +1,18 @@
 #pragma once
 
+#include <cstddef>
+
 namespace countem::bench {
 
-/// Millions of events per second from the call of a stage to its result in host memory; the events lie on the device already.
-struct reduction_rates {
-  double occupancy = 0;
-  double load = 0, sum = 0, maximum = 0, detectors = 0, weighted = 0, moments = 0, second_moments = 0, within = 0;
-  double radial = 0, bin = 0, crop = 0;
-  double virtual_frames_per_s = 0;
-};
+/// Reduces random events of frames of 576 x 576, so many of their pixels, on the device, and the dense frames of the same
+/// events with Thrust, u8 and u16. Each result of the dense frames must be that of the events, and the events' that of the
+/// reference, before anything is timed. Prints one object of the JSON to stdout and lines of the table to stderr, millions of
+/// events per second: of events from the call of a stage to its result in host memory, of dense frames without any copy between
+/// host and device.
+/// @throws cuda_error when the device fails, error when a result is another.
+void measure_reductions(double occupancy, std::size_t frames, bool last);
 
-/// Random events of 4,096 frames of 576 x 576, so many of their pixels.
-/// @throws cuda_error when the device fails.
-[[nodiscard]] reduction_rates measure_reductions(double occupancy);
-
-/// One object of the JSON to stdout, one line of the table to stderr.
-void print(const reduction_rates& one, bool last);
+/// The head of the table that measure_reductions() prints.
+void print_reductions_header();
 
 }  // namespace countem::bench

@@ -1,5 +1,5 @@
-// The peer of the bench, written with the toolkit's primitives, on their host system: a peer that counts something else beats
-// nobody.
+// The peers of the bench, written with the toolkit's primitives, on their host system: being faster than a peer that computes
+// something else proves nothing.
 #include <gtest/gtest.h>
 
 #include <numeric>
@@ -7,7 +7,9 @@
 #include <countem/error.hpp>
 
 #include "bench/gpu/peers/thrust_counting.hpp"
+#include "bench/gpu/peers/thrust_reductions.hpp"
 #include "parity/parity_case.hpp"
+#include "parity/reduction_case.hpp"
 
 namespace countem::parity {
 namespace {
@@ -65,6 +67,63 @@ TEST(primitives, what_they_do_not_do_is_refused) {
   EXPECT_THROW(bench::thrust_counting(drawn.setup, std::size_t{1} << 20U), invalid_argument);
   drawn.setup.options.upsample = 2;
   EXPECT_THROW(bench::thrust_counting(drawn.setup, 1), invalid_argument);
+}
+
+TEST(dense_primitives, reduce_as_the_reference_does) {
+  for (const pixel_type type : {pixel_type::u8, pixel_type::u16}) {
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+      const reduction_case drawn = random_reduction_case(seed);
+      const event_view all = view_of(drawn.batch, drawn.shape);
+      const auto tested = bench::make_thrust_reducer(type);
+      EXPECT_EQ(compare_with_reference(drawn, all, *tested), "") << "seed " << seed;
+      event_view slice = all;  // with memory that the whole scan left behind
+      slice.indptr = all.indptr.subspan(all.frames() / 3, all.frames() / 2 + 1);
+      EXPECT_EQ(compare_with_reference(drawn, slice, *tested), "") << "seed " << seed << ", slice";
+    }
+  }
+}
+
+/// More frames than one thread adds up, and the stages' times.
+TEST(dense_primitives, many_frames) {
+  const frame_shape shape{9, 7};
+  event_batch batch;
+  for (std::uint32_t f = 0; f < 600; ++f) {
+    for (std::uint32_t i = 0; i < 1 + f % 3; ++i) batch.indices.push_back(f % 63);
+    batch.indptr.push_back(batch.indices.size());
+  }
+  const auto tested = bench::make_thrust_reducer(pixel_type::u8);
+  const auto reference = reference::make_reducer();
+  std::vector<std::uint64_t> sum(shape.pixels());
+  std::vector<std::uint64_t> expected_sum(shape.pixels());
+  std::vector<std::uint32_t> most(shape.pixels());
+  std::vector<std::uint32_t> expected_most(shape.pixels());
+  tested->load(view_of(batch, shape));
+  reference->load(view_of(batch, shape));
+  EXPECT_EQ(tested->seconds(), 0);
+  tested->add_sum(sum);
+  reference->add_sum(expected_sum);
+  EXPECT_EQ(sum, expected_sum);
+  EXPECT_GT(tested->seconds(), 0);
+  tested->raise_maximum(most);
+  reference->raise_maximum(expected_most);
+  EXPECT_EQ(most, expected_most);
+}
+
+TEST(dense_primitives, what_a_pixel_cannot_hold_is_refused) {
+  event_batch batch;
+  batch.indices.assign(256, 3);
+  batch.indptr = {0, 256};
+  const frame_shape shape{20, 20};
+  const auto narrow = bench::make_thrust_reducer(pixel_type::u8);
+  EXPECT_THROW(narrow->load(view_of(batch, shape)), invalid_argument);
+  batch.indices.pop_back();
+  batch.indptr = {0, 255};
+  narrow->load(view_of(batch, shape));
+  event_batch binned_by;
+  narrow->bin(16, binned_by);
+  EXPECT_EQ(binned_by.indices, std::vector<std::uint32_t>(255, 0));
+  EXPECT_THROW(narrow->bin(17, binned_by), invalid_argument);
+  EXPECT_THROW(static_cast<void>(bench::make_thrust_reducer(pixel_type::f32)), invalid_argument);
 }
 
 }  // namespace

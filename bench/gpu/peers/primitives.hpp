@@ -32,8 +32,9 @@ class primitive_queue {
 #endif
 
 /// A word that threads change at the same time.
-__host__ __device__ inline ::cuda::atomic_ref<unsigned, ::cuda::thread_scope_device> shared_word(unsigned& word) {
-  return ::cuda::atomic_ref<unsigned, ::cuda::thread_scope_device>(word);
+template <class T>
+__host__ __device__ ::cuda::atomic_ref<T, ::cuda::thread_scope_device> shared_word(T& word) {
+  return ::cuda::atomic_ref<T, ::cuda::thread_scope_device>(word);
 }
 
 }  // namespace countem::bench
