@@ -1,6 +1,7 @@
 // Checks the cuda backend against the reference on random frames and events, then measures it. Prints one JSON object, and a
 // table on stderr.
 //   gpu_check [--cases N] [--no-timing] [--quick] [--occupancy X]
+// Exit codes: 0 done, 1 a difference or a failure, 2 usage, 5 no device answers.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -158,8 +159,9 @@ int main(int count, char** given) {
     } else if (std::strcmp(given[i], "--occupancy") == 0 && has_value) {
       wanted.occupancies = {std::strtod(given[++i], nullptr)};
     } else {
-      std::fprintf(stderr, "usage: gpu_check [--cases N] [--no-timing] [--quick] [--occupancy X]\n");
-      return 2;
+      const bool asked = std::strcmp(given[i], "--help") == 0;
+      std::fprintf(asked ? stdout : stderr, "usage: gpu_check [--cases N] [--no-timing] [--quick] [--occupancy X]\n");
+      return asked ? EXIT_SUCCESS : 2;
     }
   }
   try {

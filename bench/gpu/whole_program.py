@@ -1,18 +1,22 @@
 """`countem count` from files to a finished store on the processor and on the device, in turn, and what the host allows in the same run.
 
     python3 bench/gpu/whole_program.py --countem PROGRAM [--folders DIR /dev/shm] [--frames 16384 65536] [--occupancy 0.001 0.01]
-                                       [--threads N] [--rounds 3] [--write-seconds 40] [--json FILE] [--quick]
+                                       [--threads N] [--rounds 3] [--write-seconds 40] [--seconds N] [--json FILE] [--quick]
 
 PROGRAM was built with -DCOUNTEM_CUDA=ON. Each folder stands for a kind of page cache: a folder of a disk whose file system keeps large folios
 (ext4 and xfs of a new kernel), and /dev/shm with its pages of 4 KiB. 1,024 frames are simulated and written again and again into files of 4,096,
 flushed to the disk; files that do not fit, or are not written within --write-seconds, are left out, and the longer scan is what there is. Counting uses a
 dark reference, the mask found from the darks and given thresholds. Two lengths separate what a start costs from what a frame costs: the rate is
 that of the frames by which they differ. Stores and reductions of both backends are compared. Without a device only the processor is measured.
+With --seconds every occupancy is measured in each folder before the next occupancy, rounds end when the time is over, and what would begin without as much time
+left as the longest before it took is left out, with a message. FILE is written anew after each, so that a run that is stopped leaves what it had.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
+import math
 import mmap
 import os
 import pathlib
@@ -25,6 +29,7 @@ import time
 
 FRAME_BYTES = 576 * 576 * 2
 FILE_FRAMES = 4096
+DISTINCT_FRAMES = 1024
 LIVE = "sum,com,virtual:annulus:60,200"
 THRESHOLDS = ("--threshold", 9, "--xray-threshold", 350)  # 4.5 and 175 sigma of the simulated noise, as countem bench has
 
@@ -47,9 +52,9 @@ class Scan:
         self.countem, self.folder, self.occupancy = countem, folder, occupancy
         self.files: list[pathlib.Path] = []
 
-    def write(self, frames: int, seconds: float, distinct: int) -> None:
+    def write(self, frames: int, seconds: float) -> None:
         """Up to so many frames; fewer when there is no room, or no time left."""
-        succeed(self.countem, "simulate", self.folder / "raw", "--scan", f"{distinct}x1", "--occupancy", self.occupancy, "--seed", 1, "--format", "raw",
+        succeed(self.countem, "simulate", self.folder / "raw", "--scan", f"{DISTINCT_FRAMES}x1", "--occupancy", self.occupancy, "--seed", 1, "--format", "raw",
                 "--dark-frames", 20, "--quiet")
         source = self.folder / "raw" / "data.raw"
         start = time.monotonic()
@@ -59,7 +64,7 @@ class Scan:
                 break
             if shutil.disk_usage(self.folder).free < (len(batch) + 1) * FILE_FRAMES * FRAME_BYTES:
                 break
-            writers = [threading.Thread(target=self._write_one, args=(source, target, FILE_FRAMES // distinct)) for target in batch]
+            writers = [threading.Thread(target=self._write_one, args=(source, target, FILE_FRAMES // DISTINCT_FRAMES)) for target in batch]
             for writer in writers:
                 writer.start()
             for writer in writers:
@@ -126,12 +131,14 @@ def compare(scan: Scan, frames: int, threads: int) -> None:
             raise SystemExit(f"whole_program: {array.name} differs between both backends")
 
 
-def measure(scan: Scan, chosen: dict[str, tuple], frames: list[int], threads: int, rounds: int) -> list[dict]:
+def measure(scan: Scan, chosen: dict[str, tuple], frames: list[int], threads: int, rounds: int, deadline: float) -> list[dict]:
     lengths = sorted({min(count, len(scan.files) * FILE_FRAMES) for count in frames})
     runs = [(way, live, length) for length in lengths for way in chosen for live in ("", LIVE)]
     seconds: dict[tuple, list[float]] = {run: [] for run in runs}
     events = 0
-    for _ in range(rounds):
+    for done in range(rounds):
+        if done and time.monotonic() > deadline:
+            break
         for run in runs:  # in turn, so that whatever else happens meets all alike
             way, live, length = run
             told = scan.count(length, scan.folder / "counted.h5", *chosen[way], "--threads", threads, *(("--live", live) if live else ()))
@@ -161,6 +168,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--occupancy", type=float, nargs="+", default=[0.001, 0.01])
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="for everything")
     parser.add_argument("--write-seconds", type=float, default=40)
     parser.add_argument("--megabytes", type=int, default=1024, help="moved each time for the rates of the host")
     parser.add_argument("--json", type=pathlib.Path)
@@ -173,38 +181,52 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
+def measure_occupancy(asked: argparse.Namespace, place: pathlib.Path, folder: pathlib.Path, machine: dict, occupancy: float, deadline: float) -> list[dict]:
+    chosen = ways(asked.countem, machine)
+    scan = Scan(asked.countem, folder / str(occupancy), occupancy)
+    scan.folder.mkdir()
+    try:
+        scan.write(max(asked.frames), asked.write_seconds)
+        if "device" in chosen:
+            compare(scan, FILE_FRAMES, asked.threads)
+        rows = measure(scan, chosen, asked.frames, asked.threads, asked.rounds, deadline)
+    finally:
+        shutil.rmtree(scan.folder, ignore_errors=True)
+    for row in rows:
+        row |= {"folder": str(place), "compared": "device" in chosen}
+        show(row)
+    return rows
+
+
 def main() -> None:
     asked = arguments()
+    deadline = time.monotonic() + asked.seconds
     told = json.loads(succeed(asked.countem, "version", "--json"))
-    result = {"version": told["version"], "commit": told["commit"], "threads": asked.threads, "folders": [], "runs": [], "compared": []}
-    for place in asked.folders:
-        folder = place.resolve() / "countem_whole_program"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
+    result = {"version": told["version"], "commit": told["commit"], "threads": asked.threads, "folders": [], "runs": [], "left_out": []}
+    with contextlib.ExitStack() as cleaning:
+        places = []
+        for place in asked.folders:
+            folder = place.resolve() / "countem_whole_program"
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
             machine = json.loads(succeed(asked.countem, "bench", "machine", "--files", folder, "--threads", asked.threads, "--repetitions", 3, "--megabytes",
                                          asked.megabytes, "--json"))
             result["folders"].append({"folder": str(place), "file_system": file_system(folder), "machine": machine})
-            chosen = ways(asked.countem, machine)
-            if "device" not in chosen:
+            if machine["bus"] is None:
                 print(f"whole_program: {place}: no CUDA device answers this program: only the processor is measured", file=sys.stderr)
-            for occupancy in asked.occupancy:
-                scan = Scan(asked.countem, folder / str(occupancy), occupancy)
-                scan.folder.mkdir()
-                scan.write(max(asked.frames), asked.write_seconds, 1024)
-                rows = measure(scan, chosen, asked.frames, asked.threads, asked.rounds)
-                for row in rows:
-                    row["folder"] = str(place)
-                    show(row)
-                result["runs"] += rows
-                if "device" in chosen:
-                    compare(scan, FILE_FRAMES, asked.threads)
-                    result["compared"].append({"folder": str(place), "occupancy": occupancy, "equal": True})
-                shutil.rmtree(scan.folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    if asked.json:
-        asked.json.write_text(json.dumps(result, indent=1) + "\n")
+            places.append((place, folder, machine))
+        longest = 0.0
+        for occupancy, (place, folder, machine) in itertools.product(asked.occupancy, places):
+            start = time.monotonic()
+            if deadline - start < longest:
+                print(f"whole_program: {place}: {100 * occupancy:g} %: not measured, no time is left", file=sys.stderr)
+                result["left_out"].append({"folder": str(place), "occupancy": occupancy})
+            else:
+                result["runs"] += measure_occupancy(asked, place, folder, machine, occupancy, deadline)
+                longest = max(longest, time.monotonic() - start)
+            if asked.json:
+                asked.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
