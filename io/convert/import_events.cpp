@@ -52,12 +52,8 @@ hdf5_handle open_hdf5_file(const std::filesystem::path& input) {
 
 std::unique_ptr<list_source> open_hdf5_lists(hid_t file, const std::filesystem::path& input, const import_options& options) {
   const auto lock = hdf5_lock();
-  try {
-    for (const hdf5_importer& form : hdf5_importers) {
-      if (form.recognise(file)) return form.open(file, options);
-    }
-  } catch (const io_error& reason) {
-    throw with_name(reason, input);
+  for (const hdf5_importer& form : hdf5_importers) {
+    if (form.recognise(file)) return form.open(file, options);
   }
   refuse_other_file(input, expected_file::events);
 }
@@ -131,11 +127,8 @@ bool copy_lists(list_source& lists, const store_description& description, const 
   work importing("importing", "frames", frames);
   background_writer writer(to);
   for (std::uint64_t first = 0; first < frames;) {
-    try {
-      read_block(lists, description.shape.pixels(), first, std::min(first + import_block_frames, frames), block);
-    } catch (const io_error& reason) {
-      throw with_name(reason, input);
-    }
+    naming(input,
+           [&] { read_block(lists, description.shape.pixels(), first, std::min(first + import_block_frames, frames), block); });
     is_any_there = is_any_there || std::ranges::any_of(block.status, [](std::uint8_t status) { return status != 0; });
     writer.put(block);
     importing.advance(block.frames());
@@ -214,7 +207,7 @@ std::vector<source_issue> import_events(const std::filesystem::path& input, cons
   const file_form form = form_of(file);
   const hdf5_handle hdf5 = form == file_form::hdf5 ? open_hdf5_file(input) : hdf5_handle();
   try {
-    const std::unique_ptr<list_source> lists = open_lists(form, hdf5, input, options);
+    const std::unique_ptr<list_source> lists = naming(input, [&] { return open_lists(form, hdf5, input, options); });
     store_description description = lists->description();
     description.provenance.insert(description.provenance.end(), {{"program", std::string("countem ") + version},
                                                                  {"command_line", options.command_line},
@@ -247,15 +240,15 @@ std::optional<event_file_facts> describe_event_file(const std::filesystem::path&
   const hdf5_handle hdf5 = form == file_form::hdf5 && holds_hdf5(input) ? open_hdf5_file(input) : hdf5_handle();
   try {
     if (form == file_form::hdf5 && !hdf5) return std::nullopt;
-    std::optional<event_file_facts> facts = form == file_form::tpx3  ? facts_of_hits(file)
-                                            : form == file_form::eer ? facts_of(*open_eer(input, options), "eer")
-                                                                     : facts_of_hdf5(hdf5, options);
+    std::optional<event_file_facts> facts = naming(input, [&] {
+      return form == file_form::tpx3  ? facts_of_hits(file)
+             : form == file_form::eer ? facts_of(*open_eer(input, options), "eer")
+                                      : facts_of_hdf5(hdf5, options);
+    });
     if (facts) facts->file = file.opened();
     return facts;
   } catch (const format_error& reason) {
     throw format_error(input.string() + ": " + reason.what());
-  } catch (const io_error& reason) {
-    throw with_name(reason, input);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include <countem/error.hpp>
 #include <countem/input_file.hpp>
@@ -17,6 +18,17 @@ namespace countem::io {
 
 /// The same failure, with the file's name before it where the sentence does not hold it yet.
 [[nodiscard]] io_error with_name(const io_error& failure, const std::filesystem::path& path);
+
+/// Calls `read`, which reads a file that is open. Libraries do not name the file that the system refused to read: this does.
+/// @throws as `read`, with every io_error as with_name() has it
+template <class F>
+decltype(auto) naming(const std::filesystem::path& path, F&& read) {
+  try {
+    return std::forward<F>(read)();
+  } catch (const io_error& failure) {
+    throw with_name(failure, path);
+  }
+}
 
 /// Bytes in memory that go into a file.
 struct file_piece {

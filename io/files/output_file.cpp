@@ -62,8 +62,8 @@ void require_no_input(const fs::path& path, const struct stat& facts, const outp
   }
 }
 
-bool is_own(const fs::path& path, const output_kind& kind) try { return kind.is_own(path); } catch (const io_error& reason) {
-  throw with_name(reason, path);
+bool is_own(const fs::path& path, const output_kind& kind) {
+  return naming(path, [&] { return kind.is_own(path); });
 }
 
 /// The rules allow to replace what is there.

@@ -15,6 +15,7 @@
 
 #include <countem/error.hpp>
 
+#include "io/files/file.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
 #include "io/hdf5/text.hpp"
@@ -238,7 +239,7 @@ opened_source open_source(hid_t dataset, const virtual_source& source, const std
     } catch (const format_error&) {  // HDF5 reads no values from it either
     }
   }
-  if (!opened.file || !has_path(opened.file, source.path)) return opened;
+  if (!opened.file || !naming(source.file, [&] { return has_path(opened.file, source.path); })) return opened;
   opened.dataset = if_opened(H5Dopen2(opened.file, source.path.c_str(), H5P_DEFAULT), source.path);
   if (opened.dataset) require_beside(opened.file, opened.dataset, what);
   return opened;

@@ -99,7 +99,7 @@ bool holds_hdf5(const fs::path& file) {
 }
 
 void refuse_if_known(const fs::path& file, expected_file expected) {
-  if (const auto found = recognise(file)) refuse(file, *found, expected);
+  if (const auto found = naming(file, [&] { return recognise(file); })) refuse(file, *found, expected);
 }
 
 void refuse_other_file(const fs::path& file, expected_file expected) {

@@ -8,6 +8,7 @@
 
 #include <countem/error.hpp>
 
+#include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
@@ -85,13 +86,13 @@ class truth_file : public truth_reader {
   explicit truth_file(const fs::path& path) : path_(path) {
     const auto lock = hdf5_lock();
     file_ = open_expected(path, expected_file::truth);
-    if (!has_attribute(file_, version_name)) refuse_other_file(path, expected_file::truth);
+    if (!naming(path, [&] { return has_attribute(file_, version_name); })) refuse_other_file(path, expected_file::truth);
     try {
-      options_ = read_options(file_);
-      read_indptr();
-      for (const char* name : columns) require_length(name);
-    } catch (const io_error& failure) {
-      throw io_error(path.string() + ": " + failure.what());
+      naming(path, [&] {
+        options_ = read_options(file_);
+        read_indptr();
+        for (const char* name : columns) require_length(name);
+      });
     } catch (const format_error& failure) {
       throw format_error(path.string() + ": " + failure.what());
     }

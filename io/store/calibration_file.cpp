@@ -47,14 +47,14 @@ void save_calibration(const calibration& saved, const std::filesystem::path& pat
 calibration load_calibration(const std::filesystem::path& path) {
   const auto lock = io::hdf5_lock();
   const io::hdf5_handle file = io::open_expected(path, io::expected_file::calibration);
-  if (!io::has_path(file, group_name)) io::refuse_other_file(path, io::expected_file::calibration);
-  try {
-    return io::read_calibration(io::open_group(file, group_name));
-  } catch (const format_error& reason) {
-    throw format_error(path.string() + ": " + reason.what());
-  } catch (const io_error& reason) {
-    throw io::with_name(reason, path);
-  }
+  return io::naming(path, [&] {
+    if (!io::has_path(file, group_name)) io::refuse_other_file(path, io::expected_file::calibration);
+    try {
+      return io::read_calibration(io::open_group(file, group_name));
+    } catch (const format_error& reason) {
+      throw format_error(path.string() + ": " + reason.what());
+    }
+  });
 }
 
 const output_kind calibration_output{"a calibration", is_calibration_file};

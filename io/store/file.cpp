@@ -53,17 +53,17 @@ event_store_file::event_store_file(const std::filesystem::path& path, store_stat
   opened_ = file.opened();
   const auto lock = hdf5_lock();
   file_ = open_file(path, state);
-  if (!layout::is_store(file_)) refuse_other_file(path, expected_file::event_store);
+  if (!naming(path, [&] { return layout::is_store(file_); })) refuse_other_file(path, expected_file::event_store);
   try {
-    description_ = layout::read_description(file_);
-    open_data();
-    read_per_frame();
-    if (state == store_state::running) hide_unfinished_frames();
-    if (state == store_state::finished && access == chunk_access::by_address) open_addresses(std::move(file));
+    naming(path, [&] {
+      description_ = layout::read_description(file_);
+      open_data();
+      read_per_frame();
+      if (state == store_state::running) hide_unfinished_frames();
+      if (state == store_state::finished && access == chunk_access::by_address) open_addresses(std::move(file));
+    });
   } catch (const format_error& reason) {
     throw format_error(path.string() + ": " + reason.what());
-  } catch (const io_error& reason) {
-    throw with_name(reason, path);
   }
 }
 

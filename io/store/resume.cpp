@@ -25,7 +25,7 @@ namespace {
 std::vector<source_issue> changes_recorded_in(const std::filesystem::path& part) {
   try {
     const auto lock = io::hdf5_lock();
-    return changes_in(io::layout::read_issues(io::open_hdf5(part)));
+    return io::naming(part, [&] { return changes_in(io::layout::read_issues(io::open_hdf5(part))); });
   } catch (const format_error&) {  // it was not closed
     return {};
   }

@@ -158,14 +158,14 @@ void check_structure(const event_store_file& file, std::vector<std::string>& sen
 std::vector<std::string> verify_event_store(const std::filesystem::path& path, unsigned threads) {
   std::vector<std::string> sentences;
   try {
-    const io::event_store_file file(path);
-    io::check_structure(file, sentences);
-    if (file.has_plain_chunks()) io::check_frames(file, threads, sentences);
-    if (file.led_elsewhere()) std::ranges::move(io::verify_linked(file, threads), std::back_inserter(sentences));
+    io::naming(path, [&] {
+      const io::event_store_file file(path);
+      io::check_structure(file, sentences);
+      if (file.has_plain_chunks()) io::check_frames(file, threads, sentences);
+      if (file.led_elsewhere()) std::ranges::move(io::verify_linked(file, threads), std::back_inserter(sentences));
+    });
   } catch (const format_error& reason) {
     sentences.emplace_back(reason.what());
-  } catch (const io_error& reason) {
-    throw io::with_name(reason, path);
   }
   return sentences;
 }

@@ -10,6 +10,7 @@
 
 #include <countem/error.hpp>
 
+#include "io/files/file.hpp"
 #include "io/hdf5/attribute.hpp"
 #include "io/hdf5/dataset.hpp"
 #include "io/hdf5/file.hpp"
@@ -139,16 +140,14 @@ void save_headers(std::span<const record_file> files, const camera_layout& layou
 }
 
 void load_headers(std::span<record_file> files, const camera_layout& layout, const std::filesystem::path& kept) try {
-  {
+  naming(kept, [&] {
     const auto lock = hdf5_lock();
     const header_file opened(kept, layout);
     for (record_file& raw : files) raw.headers = opened.headers_of(raw);
-  }
+  });
   for (const record_file& raw : files) compare_some(raw, layout);
 } catch (const format_error& reason) {
   throw format_error(kept.string() + ": " + reason.what() + "; make it anew, or open the files without it");
-} catch (const io_error& reason) {
-  throw with_name(reason, kept);
 }
 
 }  // namespace countem::io

@@ -273,7 +273,8 @@ hdf5_handle open_file(const fs::path& path, issue_list& issues) {
   }
 }
 
-std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, const source_options& options, issue_list issues) {
+std::unique_ptr<frame_source> open_frames(const std::vector<fs::path>& inputs, const source_options& options,
+                                          issue_list issues) {
   const auto lock = hdf5_lock();
   const fs::path& path = inputs.front();
   const std::string name = path.string();
@@ -338,6 +339,10 @@ std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, con
   }
   source->add(std::move(masked), issues.take());
   return source;
+}
+
+std::unique_ptr<frame_source> open_scan(const std::vector<fs::path>& inputs, const source_options& options, issue_list issues) {
+  return naming(inputs.front(), [&] { return open_frames(inputs, options, std::move(issues)); });
 }
 
 }  // namespace
