@@ -95,13 +95,12 @@ class Scan:
         return told | {"process_seconds": time.monotonic() - start}
 
 
-def ways(countem: pathlib.Path, machine: dict) -> dict[str, tuple]:
-    """Where frames are counted: name and options. 'both' is there where the program can be asked for it."""
+def ways(machine: dict) -> dict[str, tuple]:
+    """Where frames are counted: name and options. 'both': on the processor, which devices help."""
     found = {"processor": ("--backend", "cpu")}
     if machine["bus"] is not None:
         found["device"] = ("--backend", "cuda")
-        if " both:" in succeed(countem, "count", "--help"):
-            found["both"] = ("--backend", "both")
+        found["both"] = ("--backend", "automatic")
     return found
 
 
@@ -182,7 +181,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measure_occupancy(asked: argparse.Namespace, place: pathlib.Path, folder: pathlib.Path, machine: dict, occupancy: float, deadline: float) -> list[dict]:
-    chosen = ways(asked.countem, machine)
+    chosen = ways(machine)
     scan = Scan(asked.countem, folder / str(occupancy), occupancy)
     scan.folder.mkdir()
     try:

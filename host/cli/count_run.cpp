@@ -23,7 +23,9 @@ namespace countem::cli {
 namespace {
 
 /// What counts, in a few words. Why it was chosen is for --verbose and JSON.
-std::string backend_words(const backend_choice& chosen, const context& ctx) {
+std::string backend_words(backend wanted, const backend_choice& chosen, const context& ctx) {
+  if (wanted == backend::automatic && chosen.used == backend::cuda)
+    return fmt::format("cpu and cuda backends ({})", chosen.reason);
   if (ctx.verbose || chosen.used == backend::cuda) return fmt::format("{} backend ({})", to_string(chosen.used), chosen.reason);
   if (chosen.used == backend::cpu) return fmt::format("cpu backend ({})", describe_build().simd_target);
   return fmt::format("{} backend", to_string(chosen.used));
@@ -62,7 +64,7 @@ void count_run::open() {
   ctx_.warn_of(info().issues);
   ctx_.inform("{} frames of {} x {} {} from {} file{}, {}", with_separators(info().scan.frames()), info().shape.height,
               info().shape.width, to_string(info().type), info().files.size(), info().files.size() == 1 ? "" : "s",
-              backend_words(chosen_, ctx_));
+              backend_words(wanted_.where, chosen_, ctx_));
   if (is_part()) ctx_.inform("{}: {}", name_of(share_), share_words());
 }
 
@@ -159,7 +161,7 @@ void count_run::make_reductions() {
 
 pipeline_options count_run::how_to_count() {
   pipeline_options running;
-  running.where = chosen_.used;
+  running.where = wanted_.where;
   running.devices = wanted_.devices;
   running.threads = wanted_.threads;
   if (pictures_) running.inspect = [this](const event_batch& events) { pictures_->add(events); };

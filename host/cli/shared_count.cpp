@@ -254,12 +254,13 @@ void shared_count::show(progress_display& display) {
 }
 
 void shared_count::gather_results() {
-  const nlohmann::ordered_json mine{
-      {"host", all_.self().host},
-      {"backend", static_cast<unsigned>(result_.used)},
-      {"numbers", {result_.frames, result_.missing_frames, result_.incomplete_frames, result_.events, result_.xrays}},
-      {"seconds", result_.seconds},
-      {"issues", issues_text(result_.issues)}};
+  const nlohmann::ordered_json mine{{"host", all_.self().host},
+                                    {"backend", static_cast<unsigned>(result_.used)},
+                                    {"numbers",
+                                     {result_.frames, result_.missing_frames, result_.incomplete_frames, result_.events,
+                                      result_.xrays, result_.device_frames}},
+                                    {"seconds", result_.seconds},
+                                    {"issues", issues_text(result_.issues)}};
   result_ = {};
   for (const std::string& text : all_.all_gather(line_of(mine))) {
     const nlohmann::ordered_json of_rank = nlohmann::ordered_json::parse(text);
@@ -272,6 +273,7 @@ void shared_count::gather_results() {
     one.result.incomplete_frames = numbers[2].get<std::uint64_t>();
     one.result.events = numbers[3].get<std::uint64_t>();
     one.result.xrays = numbers[4].get<std::uint64_t>();
+    one.result.device_frames = numbers[5].get<std::uint64_t>();
     one.result.seconds = of_rank["seconds"].get<double>();
     for (source_issue& issue : issues_from(of_rank["issues"].get<std::string>())) {
       if (std::ranges::find(result_.issues, issue) == result_.issues.end()) result_.issues.push_back(std::move(issue));
@@ -281,10 +283,11 @@ void shared_count::gather_results() {
     result_.incomplete_frames += one.result.incomplete_frames;
     result_.events += one.result.events;
     result_.xrays += one.result.xrays;
+    result_.device_frames += one.result.device_frames;
     result_.seconds = std::max(result_.seconds, one.result.seconds);
     counted_.push_back(std::move(one));
   }
-  result_.used = counted_.front().result.used;
+  result_.used = result_.device_frames != 0 ? backend::cuda : counted_.front().result.used;
   ctx_.warn_of(result_.issues);
 }
 

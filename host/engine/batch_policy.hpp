@@ -3,15 +3,19 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <countem/types.hpp>
+
 namespace countem::engine {
+
+/// Most frames of a batch that a device takes.
+[[nodiscard]] std::size_t most_device_frames(frame_shape shape);
 
 /// What decides how many frames are counted at a time.
 struct batch_facts {
   std::size_t frame_bytes = 1;
   std::uint64_t frames = 0;  ///< to be counted in all
   unsigned threads = 1;
-  bool on_device = false;
-  bool reduced_live = false;           ///< each piece brings its reductions back from the device
+  bool on_device = false;              ///< and nowhere else
   std::size_t asked_batch_frames = 0;  ///< 0: chosen here
 };
 

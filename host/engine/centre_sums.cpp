@@ -70,44 +70,44 @@ std::vector<weight_image> centre_sums::places(const std::vector<double>& weights
   return images;
 }
 
-void centre_sums::add(event_reducer& reducer, std::uint64_t first_frame, std::size_t frames, reduction_result& result) {
+void centre_sums::reduce(event_reducer& reducer, std::size_t frames, frame_centres& of_frames) const {
   if (!weighted_.empty()) {
-    add_weighted(reducer, first_frame, frames, weighted_, result.weighted);
-    add_weighted(reducer, first_frame, frames, weighted_squares_, result.weighted_squares);
+    weighted_counts(reducer, frames, weighted_, of_frames.weighted);
+    weighted_counts(reducer, frames, weighted_squares_, of_frames.weighted_squares);
   } else if (second_ || aperture_) {
-    add_second(reducer, first_frame, frames, result);
+    of_frames.second_moments.resize(frames);
+    if (aperture_) {
+      reducer.second_moments(*aperture_, of_frames.second_moments);
+    } else {
+      reducer.second_moments(of_frames.second_moments);
+    }
   } else {
-    add_plain(reducer, first_frame, frames, result);
+    of_frames.moments.resize(frames);
+    reducer.moments(of_frames.moments);
   }
 }
 
-void centre_sums::add_plain(event_reducer& reducer, std::uint64_t first_frame, std::size_t frames, reduction_result& result) {
-  moments_.resize(frames);
-  reducer.moments(moments_);
-  for (std::size_t f = 0; f < frames; ++f) result.moments[(first_frame + f) / frames_per_position_] += moments_[f];
-}
-
-void centre_sums::add_second(event_reducer& reducer, std::uint64_t first_frame, std::size_t frames, reduction_result& result) {
-  second_moments_.resize(frames);
-  if (aperture_) {
-    reducer.second_moments(*aperture_, second_moments_);
-  } else {
-    reducer.second_moments(second_moments_);
-  }
-  for (std::size_t f = 0; f < frames; ++f) {
+void centre_sums::add(const frame_centres& of_frames, std::uint64_t first_frame, reduction_result& result) const {
+  add_weighted(of_frames.weighted, first_frame, weighted_, result.weighted);
+  add_weighted(of_frames.weighted_squares, first_frame, weighted_squares_, result.weighted_squares);
+  for (std::size_t f = 0; f < of_frames.second_moments.size(); ++f) {
     const std::uint64_t position = (first_frame + f) / frames_per_position_;
-    result.moments[position] += second_moments_[f].first;
-    if (second_) add_moments(result.second_moments[position], second_moments_[f], shape_);
+    result.moments[position] += of_frames.second_moments[f].first;
+    if (second_) add_moments(result.second_moments[position], of_frames.second_moments[f], shape_);
   }
+  for (std::size_t f = 0; f < of_frames.moments.size(); ++f)
+    result.moments[(first_frame + f) / frames_per_position_] += of_frames.moments[f];
 }
 
-void centre_sums::add_weighted(event_reducer& reducer, std::uint64_t first_frame, std::size_t frames,
-                               const std::vector<weight_image>& images, std::vector<weighted_moments>& sums) {
-  sums_.resize(frames);
+void centre_sums::add_weighted(std::span<const std::int64_t> of_frames, std::uint64_t first_frame,
+                               const std::vector<weight_image>& images, std::vector<weighted_moments>& sums) const {
+  if (images.empty()) return;
+  const std::size_t frames = of_frames.size() / images.size();
   for (std::size_t m = 0; m < images.size(); ++m) {
-    reducer.weighted_counts(images[m], sums_);
-    for (std::size_t f = 0; f < frames; ++f)
-      sums[(first_frame + f) / frames_per_position_].*members[m] += static_cast<double>(sums_[f]) * images[m].unit;
+    for (std::size_t f = 0; f < frames; ++f) {
+      sums[(first_frame + f) / frames_per_position_].*members[m] +=
+          static_cast<double>(of_frames[m * frames + f]) * images[m].unit;
+    }
   }
 }
 

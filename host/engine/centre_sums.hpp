@@ -3,11 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <countem/reduction_plan.hpp>
 #include <countem/reductions.hpp>
 #include <countem/types.hpp>
+
+#include "host/engine/frame_reductions.hpp"
 
 namespace countem::engine {
 
@@ -19,16 +22,16 @@ class centre_sums {
   centre_sums(const reduction_plan& plan, frame_shape shape, detector_point centre, const scan_shape& scan,
               reduction_result& result);
 
-  /// Adds `frames` frames, the first of which is `first_frame` of the scan, with a reducer that has loaded them.
-  void add(event_reducer& reducer, std::uint64_t first_frame, std::size_t frames, reduction_result& result);
+  /// The sums of each of the frames that the reducer has loaded. Safe from several threads, each with a reducer of its own.
+  void reduce(event_reducer& reducer, std::size_t frames, frame_centres& of_frames) const;
+  /// Adds frames, the first of which is `first_frame` of the scan.
+  void add(const frame_centres& of_frames, std::uint64_t first_frame, reduction_result& result) const;
 
  private:
   void make_weighted(const event_aperture& aperture, const reduction_plan& plan);
   [[nodiscard]] std::vector<weight_image> places(const std::vector<double>& weights, std::size_t number) const;
-  void add_plain(event_reducer& reducer, std::uint64_t first_frame, std::size_t frames, reduction_result& result);
-  void add_second(event_reducer& reducer, std::uint64_t first_frame, std::size_t frames, reduction_result& result);
-  void add_weighted(event_reducer& reducer, std::uint64_t first_frame, std::size_t frames,
-                    const std::vector<weight_image>& images, std::vector<weighted_moments>& sums);
+  void add_weighted(std::span<const std::int64_t> of_frames, std::uint64_t first_frame, const std::vector<weight_image>& images,
+                    std::vector<weighted_moments>& sums) const;
 
   frame_shape shape_;
   std::uint64_t frames_per_position_;
@@ -36,11 +39,6 @@ class centre_sums {
   std::vector<weight_image> weighted_;
   std::vector<weight_image> weighted_squares_;
   bool second_;
-
-  // Scratch.
-  std::vector<event_moments> moments_;
-  std::vector<event_second_moments> second_moments_;
-  std::vector<std::int64_t> sums_;
 };
 
 }  // namespace countem::engine

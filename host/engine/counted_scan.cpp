@@ -21,6 +21,7 @@ std::string to_json(const counted_scan& counted) {
       {"frame", {{"height", info.shape.height}, {"width", info.shape.width}}},
       {"resumed_after_frames", counted.resumed_after_frames},
       {"frames", result.frames},
+      {"device_frames", result.device_frames},
       {"missing_frames", result.missing_frames},
       {"incomplete_frames", result.incomplete_frames},
       {"events", result.events},

@@ -238,7 +238,7 @@ class count_run {
 
   void count(const frame_source& source, event_sink& sink) {
     pipeline_options running;
-    running.where = where_;
+    running.where = choice_from<backend>(wanted_.backend);
     running.threads = wanted_.threads;
     running.first_frame = std::max(store_.next_frame, share_.first_frame());
     running.end_frame = share_.end_frame();

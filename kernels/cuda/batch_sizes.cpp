@@ -12,7 +12,6 @@ namespace {
 
 /// Raw frames of a batch. Later stages read the raw pixels of hits again and find them in the device's cache.
 constexpr std::size_t batch_bytes = 32 << 20;
-constexpr std::size_t most_batch_frames = 4096;
 
 std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) {
   return (a + b - 1) / b;

@@ -1,7 +1,5 @@
 #include "kernels/cuda/batch_slot.hpp"
 
-#include <cstring>
-
 #include "kernels/cuda/batch.hpp"
 #include "kernels/cuda/nvtx_range.hpp"
 
@@ -19,8 +17,15 @@ batch_slot::batch_slot(const batch_sizes& sizes, bool timed)
       counted(timed) {}
 
 void batch_slot::take(std::span<const frame_view> of_batch) {
-  frames.assign(of_batch.begin(), of_batch.end());
-  for (std::size_t f = 0; f < frames.size(); ++f) staged_arrivals.data()[f] = arrival(frames[f].split, frames[f].present);
+  frames.clear();
+  add(of_batch);
+}
+
+void batch_slot::add(std::span<const frame_view> more) {
+  for (const frame_view& frame : more) {
+    staged_arrivals.data()[frames.size()] = arrival(frame.split, frame.present);
+    frames.push_back(frame);
+  }
 }
 
 const std::byte* batch_slot::gather(const pinned_frames& pinned, const batch_sizes& sizes) {
@@ -28,14 +33,7 @@ const std::byte* batch_slot::gather(const pinned_frames& pinned, const batch_siz
   if (start != nullptr && pinned.holds(start, frames.size() * sizes.frame_bytes)) return start;
   const nvtx_range range("gather frames");
   staged.reserve(sizes.frames * sizes.frame_bytes);
-  for (std::size_t f = 0; f < frames.size(); ++f) {
-    const frame_view& frame = frames[f];
-    const std::size_t band_bytes = sizes.frame_bytes / frame.band_count;
-    std::byte* const to = staged.data() + f * sizes.frame_bytes;
-    for (std::size_t band = 0; band < frame.band_count && frame.present != 0; ++band) {
-      if (frame.bands[band] != nullptr) std::memcpy(to + band * band_bytes, frame.bands[band], band_bytes);
-    }
-  }
+  gather_frames(frames, sizes.frame_bytes, staged.data());
   return staged.data();
 }
 

@@ -32,13 +32,16 @@ struct report_layout {
   }
 };
 
-/// What one batch in flight owns: raw frames, report and events, on the device and in pinned memory.
+/// What one batch in flight owns: raw frames, report and events, on the device and in pinned memory, and the streams that bring
+/// them there and back.
 struct batch_slot {
   /// On the device that is current. @throws cuda_error.
   batch_slot(const batch_sizes& sizes, bool timed);
 
   /// Notes which frames the batch has, and what arrived of each in pinned memory.
   void take(std::span<const frame_view> of_batch);
+  /// Notes frames behind those of the batch.
+  void add(std::span<const frame_view> more);
   /// The frames where the device can fetch them: where they are if that is in `pinned`, or gathered band by band into pinned
   /// memory of the slot. What did not arrive is left undefined.
   const std::byte* gather(const pinned_frames& pinned, const batch_sizes& sizes);
@@ -49,6 +52,8 @@ struct batch_slot {
   [[nodiscard]] report_layout on_host() const { return {report_on_host.data(), frames.size()}; }
   [[nodiscard]] event_output output() const;
 
+  cuda_stream uploading;
+  cuda_stream downloading;
   pinned_buffer<std::byte> staged;  ///< made when frames first come from other than pinned memory
   device_buffer<std::byte> raw;
   pinned_buffer<std::uint8_t> staged_arrivals;

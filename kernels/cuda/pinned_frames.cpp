@@ -1,5 +1,6 @@
 #include "kernels/cuda/pinned_frames.hpp"
 
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -40,6 +41,16 @@ const std::byte* start_of_contiguous(std::span<const frame_view> frames, std::si
     }
   }
   return start;
+}
+
+void gather_frames(std::span<const frame_view> frames, std::size_t frame_bytes, std::byte* to) {
+  for (const frame_view& frame : frames) {
+    const std::size_t band_bytes = frame_bytes / frame.band_count;
+    for (std::size_t band = 0; band < frame.band_count && frame.present != 0; ++band) {
+      if (frame.bands[band] != nullptr) std::memcpy(to + band * band_bytes, frame.bands[band], band_bytes);
+    }
+    to += frame_bytes;
+  }
 }
 
 }  // namespace countem::cuda

@@ -32,4 +32,7 @@ class pinned_frames final : public frame_memory {
 /// First byte of frames that lie in memory one after the other, nothing missing; null for others.
 [[nodiscard]] const std::byte* start_of_contiguous(std::span<const frame_view> frames, std::size_t frame_bytes);
 
+/// Puts frames one after the other, band by band. What did not arrive is left as it is.
+void gather_frames(std::span<const frame_view> frames, std::size_t frame_bytes, std::byte* to);
+
 }  // namespace countem::cuda

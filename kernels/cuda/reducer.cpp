@@ -15,9 +15,10 @@ event_list device_reducer::list() const {
   return {indptr_.data(), indices_, static_cast<std::uint32_t>(events().frames()), events().shape.height, events().shape.width};
 }
 
-/// One value a pixel of the event grid, in device memory until the next one.
+/// One value a pixel of the event grid, in device memory until the next one, or for good where maps are kept.
 template <class T>
 const T* device_reducer::upload_map(const std::vector<T>& map) {
+  if (kept_ != nullptr) return reinterpret_cast<const T*>(kept_->on_device(std::as_bytes(std::span(map)), stream_));
   map_.reserve(map.size() * sizeof(T));
   T* const there = reinterpret_cast<T*>(map_.data());
   transfer_.upload(std::span<const T>(map), there, stream_);
@@ -55,6 +56,14 @@ void device_reducer::load_resident(const event_view& events, const std::uint32_t
   take(events);
   upload_starts();
   indices_ = indices;
+}
+
+void device_reducer::add_to(kept_patterns& patterns) const {
+  patterns.add(list(), stream_);
+}
+
+void device_reducer::do_keep_maps() {
+  if (kept_ == nullptr) kept_ = std::make_shared<kept_maps>();
 }
 
 void device_reducer::do_load() {

@@ -2,10 +2,12 @@
 
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <countem/reductions.hpp>
 
+#include "kernels/cuda/kept_reductions.hpp"
 #include "kernels/cuda/reduce.hpp"
 #include "kernels/cuda/resources.hpp"
 
@@ -15,11 +17,18 @@ namespace countem::cuda {
 /// result crosses back. Every call waits for what it queued, so between calls nothing uses the buffers.
 class device_reducer final : public event_reducer {
  public:
+  /// `kept`: maps that reducers of the device share; null: they cross with each call.
+  explicit device_reducer(std::shared_ptr<kept_maps> kept = nullptr) : kept_(std::move(kept)) {}
+
   /// Instead of load(): events that lie in the device's memory already, nothing queued that writes them, `events` their host
   /// copy. Their memory belongs to the caller, who keeps it until the next load.
   void load_resident(const event_view& events, const std::uint32_t* indices);
 
+  /// Adds the events to patterns that stay on the device.
+  void add_to(kept_patterns& patterns) const;
+
  private:
+  void do_keep_maps() override;
   void do_load() override;
   void do_counts(std::span<std::uint32_t> out) override;
   void do_add_sum(std::span<std::uint64_t> image) override;
@@ -45,6 +54,7 @@ class device_reducer final : public event_reducer {
   device_buffer<std::uint32_t> loaded_;  ///< the events that load() brought
   const std::uint32_t* indices_ = nullptr;
   device_buffer<std::uint64_t> starts_;
+  std::shared_ptr<kept_maps> kept_;
   device_buffer<std::byte> map_;
   device_buffer<std::byte> out_;
   pinned_buffer<std::byte> result_;

@@ -29,7 +29,11 @@ streamed_counter::streamed_counter(std::shared_ptr<const device_plan> plan, cons
 
 streamed_counter::~streamed_counter() {
   // What is still queued uses the buffers that go now. A failure in it has no caller left that could be informed.
-  for (const cuda_stream* stream : {&uploading_, &counting_, &downloading_}) cudaStreamSynchronize(stream->get());
+  drain();
+  for (const batch_slot& slot : slots_) {
+    cudaStreamSynchronize(slot.uploading.get());
+    cudaStreamSynchronize(slot.downloading.get());
+  }
 }
 
 event_reducer& streamed_counter::reducer() {
@@ -42,12 +46,16 @@ event_reducer& streamed_counter::reducer() {
 }
 
 void streamed_counter::refuse_unfit(std::span<const frame_view> frames) const {
-  if (frames.size() > sizes_.frames) {
-    throw invalid_argument(std::to_string(frames.size()) + " frames were submitted where a batch holds " +
-                           std::to_string(sizes_.frames));
-  }
+  require_fit(frames, frames.size());
   if (submitted_.size() == batches_in_flight_)
     throw invalid_argument("all batches of a device counter are in flight: collect one first");
+}
+
+void streamed_counter::require_fit(std::span<const frame_view> frames, std::size_t in_batch) const {
+  if (in_batch > sizes_.frames) {
+    throw invalid_argument(std::to_string(in_batch) + " frames were submitted where a batch holds " +
+                           std::to_string(sizes_.frames));
+  }
   for (const frame_view& frame : frames) {
     if (frame.shape != setup().shape || frame.type != setup().type) {
       throw invalid_argument("a frame is not of the shape and type that the counter was made for");
@@ -63,13 +71,18 @@ void streamed_counter::submit(std::span<const frame_view> frames) {
   batch_slot& batch = free_slot();
   batch.take(frames);
   const std::byte* const from = batch.gather(*pinned_, sizes_);
-  if (timed_) batch.upload_begins.record(uploading_);
-  copy_to_device(from, batch.raw.data(), frames.size() * sizes_.frame_bytes, uploading_);
-  copy_to_device(batch.staged_arrivals.data(), batch.arrivals.data(), frames.size(), uploading_);
-  batch.uploaded.record(uploading_);
+  if (timed_) batch.upload_begins.record(batch.uploading);
+  copy_to_device(from, batch.raw.data(), frames.size() * sizes_.frame_bytes, batch.uploading);
+  queue(batch);
+  submitted_.push_back(&batch);
+}
+
+void streamed_counter::queue(batch_slot& batch) {
+  copy_to_device(batch.staged_arrivals.data(), batch.arrivals.data(), batch.frames.size(), batch.uploading);
+  batch.uploaded.record(batch.uploading);
+  const std::lock_guard held(lock_);
   batch.uploaded.hold(counting_);
   queue_counting(batch);
-  submitted_.push_back(&batch);
 }
 
 void streamed_counter::collect(event_batch& out) {
@@ -77,18 +90,19 @@ void streamed_counter::collect(event_batch& out) {
   const device_scope device(device_);
   const nvtx_range range("collect batch");
   batch_slot& batch = *submitted_.front();
-  batch.reported.synchronize();
   submitted_.pop_front();  // also where it cannot be collected: the next is another batch
   free_.push_back(&batch);
-  while (had_too_little_room(batch)) {
-    queue_counting(batch);
-    batch.reported.synchronize();
-  }
-  fetch_events(batch, out);
+  finish(batch, out);
   if (timed_)
     times_ = {batch.uploaded.milliseconds_since(batch.upload_begins), batch.counted.milliseconds_since(batch.count_begins)};
   collected_ = &batch;
   collected_events_ = countem::view_of(out, event_grid(setup()));
+}
+
+void streamed_counter::finish(batch_slot& batch, event_batch& out) {
+  batch.reported.synchronize();
+  while (counts_again(batch)) batch.reported.synchronize();
+  fetch_events(batch, out);
 }
 
 /// Slots are made when they are first needed: a counter that is given one batch at a time has only one.
@@ -129,16 +143,21 @@ event_memory streamed_counter::events_of(const batch_slot& batch) const {
   return events;
 }
 
-/// Before memory is given back: other work in flight may use it.
-void streamed_counter::wait_for_all() const {
-  for (const cuda_stream* stream : {&uploading_, &counting_, &downloading_}) stream->synchronize();
+/// Before memory is given back: work in flight may use it. Slots of a feed are not among these: each is in one batch at a time.
+void streamed_counter::wait_for_users() const {
+  counting_.synchronize();
+  for (const batch_slot& slot : slots_) {
+    slot.uploading.synchronize();
+    slot.downloading.synchronize();
+  }
 }
 
 /// Everything from raw pixels on the device to the report on the host.
 void streamed_counter::queue_counting(batch_slot& batch) {
   const nvtx_range range("queue counting");
   if (batch.indices.size() < room_.events) {
-    wait_for_all();
+    wait_for_users();
+    batch.downloading.synchronize();
     batch.reserve(room_.events, with_values());
   }
   batch.room = room_;
@@ -147,9 +166,9 @@ void streamed_counter::queue_counting(batch_slot& batch) {
   fill_with_zeros(batch.report.data(), report_size, counting_);
   queue_stages(view_of(batch), events_of(batch));
   batch.counted.record(counting_);
-  batch.counted.hold(downloading_);
-  copy_to_host(batch.report.data(), batch.report_on_host.data(), report_size, downloading_);
-  batch.reported.record(downloading_);
+  batch.counted.hold(batch.downloading);
+  copy_to_host(batch.report.data(), batch.report_on_host.data(), report_size, batch.downloading);
+  batch.reported.record(batch.downloading);
 }
 
 void streamed_counter::queue_stages(const batch_view& view, const event_memory& events) {
@@ -166,14 +185,16 @@ void streamed_counter::queue_stages(const batch_view& view, const event_memory& 
   report_events(view, events, stream);
 }
 
-/// Whether the batch must be counted again; the room that it needs is there when this returns.
-bool streamed_counter::had_too_little_room(const batch_slot& batch) {
+/// Queues the batch again, with the room that it needs, where it had too little.
+bool streamed_counter::counts_again(batch_slot& batch) {
   const batch_totals& totals = *batch.on_host().totals();
   require_numbers(batch.on_host().counted());
   if (had_room(batch.room, totals)) return false;
-  wait_for_all();
+  const std::lock_guard held(lock_);
+  wait_for_users();
   room_ = grown(room_, totals);
   scratch_.reserve(setup().options.method, room_, sizes_);
+  queue_counting(batch);
   return true;
 }
 
@@ -181,9 +202,9 @@ void streamed_counter::fetch_events(batch_slot& batch, event_batch& out) const {
   const std::size_t frames = batch.frames.size();
   const report_layout report = batch.on_host();
   const std::size_t events = report.totals()->events;
-  copy_to_host(batch.indices.data(), batch.indices_on_host.data(), events, downloading_);
-  if (with_values()) copy_to_host(batch.values.data(), batch.values_on_host.data(), events, downloading_);
-  downloading_.synchronize();
+  copy_to_host(batch.indices.data(), batch.indices_on_host.data(), events, batch.downloading);
+  if (with_values()) copy_to_host(batch.values.data(), batch.values_on_host.data(), events, batch.downloading);
+  batch.downloading.synchronize();
   out.clear();
   out.indptr.assign(report.indptr(), report.indptr() + frames + 1);
   out.indices.assign(batch.indices_on_host.data(), batch.indices_on_host.data() + events);

@@ -50,6 +50,10 @@ std::unique_ptr<batch_counter> make_batch_counter(const counting_setup&, const d
   refuse();
 }
 
+std::unique_ptr<device_feed> make_device_feed(std::shared_ptr<const counting_plan>, const device_options&) {
+  refuse();
+}
+
 std::unique_ptr<event_reducer> make_reducer() {
   refuse();
 }

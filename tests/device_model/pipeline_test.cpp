@@ -8,6 +8,7 @@
 
 #include <countem/error.hpp>
 #include <countem/event_store.hpp>
+#include <countem/notices.hpp>
 #include <countem/pipeline.hpp>
 #include <countem/simulate.hpp>
 
@@ -49,14 +50,19 @@ class cuda_pipeline : public testing::Test {
     const auto path = directory_ / name;
     const auto sink = create_event_store(path, description, {});
     const count_result result = count_frames(*source_, setup_, *sink, options);
-    EXPECT_EQ(result.used, options.where);
+    if (options.where != backend::automatic) {
+      EXPECT_EQ(result.used, options.where);
+      EXPECT_EQ(result.device_frames, options.where == backend::cuda ? 63U : 0U);
+    }
     EXPECT_EQ(result.frames, 63U);
+    device_frames_ = result.device_frames;
     sink->finish();
     EXPECT_EQ(verify_event_store(path), std::vector<std::string>{});
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
+  mutable std::uint64_t device_frames_ = 0;  ///< of the last count
   std::unique_ptr<frame_source> source_;
   counting_setup setup_;
   test::temporary_directory directory_;
@@ -88,6 +94,32 @@ TEST_F(cuda_pipeline, shares_the_devices_that_are_named) {
   options.threads = 4;
   options.devices = {0, 2};
   EXPECT_TRUE(count(options, "cuda.h5") == expected);
+}
+
+TEST_F(cuda_pipeline, devices_help_the_processor) {
+  device_model::set_limits({.devices = 2});
+  pipeline_options options;
+  options.where = backend::cpu;
+  options.batch_frames = 1;
+  const std::string expected = count(options, "cpu.h5");
+  options.where = backend::automatic;
+  options.devices_start_for_s = 0;
+  options.threads = 3;
+  for (const std::uint64_t seed : {1U, 2U, 3U, 4U}) {
+    device_model::set_schedule({.seed = seed});
+    EXPECT_TRUE(count(options, "both.h5") == expected) << "schedule " << seed << ", frames of devices: " << device_frames_;
+  }
+}
+
+TEST_F(cuda_pipeline, devices_that_can_no_longer_help_do_not_start) {
+  pipeline_options options;
+  options.where = backend::automatic;
+  options.devices_start_for_s = 3600;
+  device_model::set_limits({.memory_bytes = 0});  // a start would fail, and be noted
+  static_cast<void>(take_notices());
+  EXPECT_FALSE(count(options, "short.h5").empty());
+  EXPECT_EQ(device_frames_, 0U);
+  EXPECT_EQ(take_notices(), std::vector<std::string>{});
 }
 
 TEST_F(cuda_pipeline, reduces_batches_before_they_leave_the_device) {

@@ -33,9 +33,9 @@ struct CUstream_st {
     std::function<std::string()> why_not;                 ///< null, or asked before it runs: why it may not
     std::function<std::string()> run;                     ///< returns why it was refused
     std::unique_ptr<device_model::order_point> enqueued;  ///< after what the host did before queuing it
+    std::thread::id by;                                   ///< who queued it
   };
   int device = 0;
-  std::thread::id owner;  ///< who made it
   std::deque<step> queue;
   std::deque<step>
       retired;  ///< run, but the host has not yet waited for it: what a kernel's arguments refer to may not go before
@@ -80,7 +80,7 @@ cudaError_t push(cudaStream_t stream, std::function<std::string()> run, std::fun
                  std::function<std::string()> why_not = nullptr);
 /// Runs queued work until `done`.
 cudaError_t run_until(const std::function<bool()>& done, const char* waiting_for);
-/// Work of the calling thread's streams. Other threads' work is not looked for: they share the device, not the memory.
+/// Work that the calling thread queued. Other threads' work is not looked for: they share the device, not the memory.
 [[nodiscard]] bool own_work_is_queued(int device);
 
 }  // namespace device_model

@@ -101,7 +101,8 @@ cudaError_t push(cudaStream_t stream, std::function<std::string()> run, std::fun
                       std::to_string(current_device) + " is current",
                   cudaErrorInvalidResourceHandle);
   }
-  stream->queue.push_back({std::move(may_run), std::move(why_not), std::move(run), std::make_unique<order_point>()});
+  stream->queue.push_back(
+      {std::move(may_run), std::move(why_not), std::move(run), std::make_unique<order_point>(), std::this_thread::get_id()});
   stream->queue.back().enqueued->publish();
   while (current_schedule().random && draw(1000) < current_schedule().eager_permille && run_one_step()) {
   }
@@ -110,7 +111,9 @@ cudaError_t push(cudaStream_t stream, std::function<std::string()> run, std::fun
 
 bool own_work_is_queued(int device) {
   return std::any_of(the_runtime().streams.begin(), the_runtime().streams.end(), [=](cudaStream_t stream) {
-    return stream->device == device && stream->owner == std::this_thread::get_id() && !stream->queue.empty();
+    return stream->device == device && std::ranges::any_of(stream->queue, [](const CUstream_st::step& step) {
+             return step.by == std::this_thread::get_id();
+           });
   });
 }
 
@@ -134,7 +137,6 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   if (flags != cudaStreamNonBlocking) return refuse("a stream that would wait for the default stream");
   *stream = new CUstream_st;
   (*stream)->device = current_device;
-  (*stream)->owner = std::this_thread::get_id();
   the_runtime().streams.insert(*stream);
   return cudaSuccess;
 }

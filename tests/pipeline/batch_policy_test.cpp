@@ -58,19 +58,23 @@ TEST(batch_policy, a_short_scan_has_eight_batches_per_thread) {
   EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 1U);
 }
 
-TEST(batch_policy, a_device_gets_pieces_worth_a_launch_and_more_when_it_reduces) {
+TEST(batch_policy, devices_alone_get_batches_that_are_worth_a_launch) {
   batch_facts facts = small_frames(1);
   facts.frame_bytes = mib;
   facts.on_device = true;
-  EXPECT_EQ(choose_batch_sizes(facts).piece_frames, 8U);
-  facts.reduced_live = true;
-  EXPECT_EQ(choose_batch_sizes(facts).piece_frames, 32U);
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 64U);
+  facts.threads = 16;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 32U);
+  facts.threads = 1000;
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 32U) << "however many fill them";
   facts.frames = 3;
-  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 32U) << "a whole piece even of a short scan";
-  facts.threads = 64;
-  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 32U) << "and with many threads";
-  facts.on_device = false;
-  EXPECT_EQ(choose_batch_sizes(facts).piece_frames, 1U) << "only a device brings pictures back with each piece";
+  EXPECT_EQ(choose_batch_sizes(facts).batch_frames, 8U) << "and not too few of a short scan";
+}
+
+TEST(batch_policy, a_device_numbers_pixels_of_a_batch_with_32_bits) {
+  EXPECT_EQ(most_device_frames({2, 2}), 4096U);
+  EXPECT_EQ(most_device_frames({40'000, 50'000}), 2U);
+  EXPECT_EQ(most_device_frames({65'536, 65'536}), 1U);
 }
 
 TEST(batch_policy, what_is_asked_for_is_taken) {

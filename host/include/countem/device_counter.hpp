@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include <countem/counting.hpp>
 
@@ -26,7 +27,14 @@ struct device_options {
   /// First guess at the events of a batch; 0: one pixel in 64. A batch with more is counted again.
   std::uint32_t event_capacity = 0;
   bool timed = false;  ///< measure what batch_counter::times() returns
+  // Of a device_feed.
+  unsigned slots = 4;          ///< batches that can be on their way at the same time; fewer where memory is short
+  bool keeps_sum = false;      ///< the sum of all frames stays on the device (device_feed::read_patterns)
+  bool keeps_maximum = false;  ///< and their maximum
 };
+
+/// No batch on a device has more frames.
+inline constexpr std::size_t most_batch_frames = 4096;
 
 /// What a batch took on the device, each part from its own stream; parts of different batches overlap.
 struct batch_times {
@@ -70,6 +78,60 @@ class batch_counter {
   /// Of the batch collected last; zeros unless device_options::timed.
   [[nodiscard]] virtual batch_times times() const = 0;
 };
+
+/// The place of one batch on a device, used by one thread at a time. Frames are read into page-locked memory a few at a time,
+/// cross to the device while the next are read, and are counted when all are there.
+class feed_slot {
+ public:
+  feed_slot() = default;
+  feed_slot(const feed_slot&) = delete;
+  feed_slot& operator=(const feed_slot&) = delete;
+  virtual ~feed_slot() = default;
+
+  /// Most frames of the batch.
+  [[nodiscard]] virtual std::size_t batch_frames() const = 0;
+  /// Most frames to be put at a time: no more are worth reading at once.
+  [[nodiscard]] virtual std::size_t piece_frames() const = 0;
+
+  /// Begins a batch, in place of one that was begun or counted before.
+  virtual void clear() = 0;
+  /// Where to read the next frames: one of a few batches in turn, the copies out of which are done when this returns.
+  /// @throws cuda_error when the device failed.
+  [[nodiscard]] virtual frame_batch& next_piece() = 0;
+  /// Adds frames to the batch and queues their copies, once after each next_piece(). Those that lie in its memory must stay
+  /// until next_piece() returns that one again; others are copied away. @throws invalid_argument as batch_counter::submit().
+  virtual void put(std::span<const frame_view> frames) = 0;
+  /// Counts the batch, waits for it and replaces the contents of `out`; `out.first_frame` is left to the caller.
+  /// @throws as batch_counter::collect().
+  virtual void count(event_batch& out) = 0;
+
+  /// A reducer loaded with the batch that was counted, whose maps must stay as they are (event_reducer::keep_maps). Good until
+  /// clear(), and as long as what count() filled is unchanged.
+  [[nodiscard]] virtual event_reducer& reducer() = 0;
+  /// Adds the batch to the patterns that the device keeps.
+  virtual void add_to_patterns() = 0;
+};
+
+/// One counter on one device, fed by several threads, each with a slot of its own.
+class device_feed {
+ public:
+  device_feed() = default;
+  device_feed(const device_feed&) = delete;
+  device_feed& operator=(const device_feed&) = delete;
+  virtual ~device_feed() = default;
+
+  /// At least one; owned by the feed.
+  [[nodiscard]] virtual std::vector<feed_slot*> slots() = 0;
+  /// Adds to `sum` and raises `maximum` what slots added to the patterns; either may be empty. Safe while slots are used.
+  /// @throws cuda_error when the device failed.
+  virtual void read_patterns(std::span<std::uint64_t> sum, std::span<std::uint32_t> maximum) = 0;
+};
+
+/// Takes the time that a device takes to start. Its counters share a plan's calibration.
+/// @throws invalid_argument when the plan is another backend's, not_compiled in a build without CUDA, cuda_error where the
+/// device does not answer or has no room.
+[[nodiscard]] std::unique_ptr<device_feed> make_device_feed(std::shared_ptr<const counting_plan> plan,
+                                                            const device_options& options);
 
 /// A counter of any number of frames that keeps options.batches_in_flight batches in flight while it has that many and shows
 /// each to `look`, which may be empty.

@@ -28,9 +28,13 @@ struct count_progress {
 
 /// How frames are counted, and what is called on the way.
 struct pipeline_options {
-  backend where = backend::automatic;  ///< the backend to count on
-  /// Devices that count, as the CUDA runtime numbers them: worker threads take them in turn. Empty: all that answer.
+  /// The backend to count on. automatic: the processor, helped by devices where they answer; without those that fail. cuda:
+  /// devices alone; the failure of one ends the count.
+  backend where = backend::automatic;
+  /// Devices that count, as the CUDA runtime numbers them. Empty: all that answer.
   std::vector<unsigned> devices;
+  /// Devices that only help (`automatic`) start when the rest of the count will take so many seconds without them; 0: at once.
+  double devices_start_for_s = 1;
   unsigned threads = 0;           ///< 0: all cores
   std::size_t batch_frames = 0;   ///< 0: chosen from frame size, scan and threads
   std::uint64_t first_frame = 0;  ///< frames before it are skipped (resume)
@@ -53,7 +57,8 @@ struct pipeline_options {
 
 /// What was counted.
 struct count_result {
-  backend used = backend::cpu;          ///< where frames were counted
+  backend used = backend::cpu;          ///< where frames were counted; cuda: on devices, among others
+  std::uint64_t device_frames = 0;      ///< frames counted on devices
   std::uint64_t frames = 0;             ///< frames that arrived and were counted
   std::uint64_t missing_frames = 0;     ///< frames of which nothing arrived
   std::uint64_t incomplete_frames = 0;  ///< frames that lack a sector

@@ -239,6 +239,10 @@ class event_reducer {
   /// The events stay where they are until the next load. @throws invalid_argument as validate(events) does.
   void load(const event_view& events);
 
+  /// From now on each map (masks, weights, rings) that a stage is given stays as it is and where it is as long as the reducer
+  /// lives, so that a device fetches it once.
+  void keep_maps() { do_keep_maps(); }
+
   /// Events per frame. out[frame]
   void counts(std::span<std::uint32_t> out);
   /// Adds the events of all frames to image[pixel].
@@ -275,6 +279,7 @@ class event_reducer {
   // What a backend writes. Arguments are already checked; outputs have unspecified contents.
   virtual void do_validate(const event_view& events) { validate(events); }
   virtual void do_load() {}
+  virtual void do_keep_maps() {}
   virtual void do_counts(std::span<std::uint32_t> out) = 0;
   virtual void do_add_sum(std::span<std::uint64_t> image) = 0;
   virtual void do_raise_maximum(std::span<std::uint32_t> image) = 0;

@@ -65,7 +65,7 @@ struct choice_table<pixel_type> {
   return word_of(type);
 }
 
-/// Where the work is done. `automatic` is cuda when a device answers, else cpu.
+/// Where the work is done. `automatic` is cuda when a device answers, else cpu; frames are counted by both then.
 enum class backend : std::uint8_t { automatic, reference, cpu, cuda };
 
 /// Words and help of `backend`.
@@ -75,7 +75,7 @@ struct choice_table<backend> {
   static constexpr std::string_view what = "backend";
   /// One entry per enumerator, in their order.
   static constexpr std::array<choice<backend>, 4> entries{
-      {{backend::automatic, "automatic", "cuda where a device answers, else cpu"},
+      {{backend::automatic, "automatic", "cuda where a device answers, beside cpu when frames are counted; else cpu"},
        {backend::reference, "reference", "the definition of every result, slow"},
        {backend::cpu, "cpu", "SIMD and threads"},
        {backend::cuda, "cuda", "NVIDIA devices"}}};
