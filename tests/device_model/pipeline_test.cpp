@@ -62,6 +62,14 @@ class cuda_pipeline : public testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
+  /// That of the processor alone, in batches of so many frames.
+  std::string count_on_cpu(std::size_t batch_frames) const {
+    pipeline_options options;
+    options.where = backend::cpu;
+    options.batch_frames = batch_frames;
+    return count(options, "cpu.h5");
+  }
+
   mutable std::uint64_t device_frames_ = 0;  ///< of the last count
   std::unique_ptr<frame_source> source_;
   counting_setup setup_;
@@ -70,9 +78,8 @@ class cuda_pipeline : public testing::Test {
 
 TEST_F(cuda_pipeline, makes_the_store_that_the_cpu_makes) {
   pipeline_options options;
-  options.where = backend::cpu;
   options.batch_frames = 10;
-  const std::string expected = count(options, "cpu.h5");
+  const std::string expected = count_on_cpu(10);
   ASSERT_FALSE(expected.empty());
   options.where = backend::cuda;
   for (const unsigned threads : {1U, 3U}) {
@@ -87,9 +94,8 @@ TEST_F(cuda_pipeline, makes_the_store_that_the_cpu_makes) {
 TEST_F(cuda_pipeline, shares_the_devices_that_are_named) {
   device_model::set_limits({.devices = 3});
   pipeline_options options;
-  options.where = backend::cpu;
   options.batch_frames = 10;
-  const std::string expected = count(options, "cpu.h5");
+  const std::string expected = count_on_cpu(10);
   options.where = backend::cuda;
   options.threads = 4;
   options.devices = {0, 2};
@@ -99,9 +105,8 @@ TEST_F(cuda_pipeline, shares_the_devices_that_are_named) {
 TEST_F(cuda_pipeline, devices_help_the_processor) {
   device_model::set_limits({.devices = 2});
   pipeline_options options;
-  options.where = backend::cpu;
   options.batch_frames = 1;
-  const std::string expected = count(options, "cpu.h5");
+  const std::string expected = count_on_cpu(1);
   options.where = backend::automatic;
   options.devices_start_for_s = 0;
   options.threads = 3;

@@ -3,10 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <numeric>
-#include <thread>
 #include <vector>
 
 #include <countem/error.hpp>
@@ -24,7 +21,6 @@ namespace countem {
 namespace {
 
 using namespace test;
-using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
